@@ -1,0 +1,105 @@
+"""The audit log: appended to by every change, read by pages; nothing edits it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from .domain import Actor
+from .domain import Domain
+from .models import Event
+from .models import Token
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom an act concerns: a user, kept as text."""
+
+    id: str | None = None
+    label: str | None = None
+
+    @classmethod
+    def of(cls, domain: Domain, user: Any) -> Subject:
+        """The subject for *user*; nobody for ``None``."""
+        if user is None:
+            return cls()
+        return cls(domain.key_text(user), domain.user_label(user))
+
+
+def note_token(
+    domain: Domain,
+    action: str,
+    token: Token,
+    *,
+    actor: Actor,
+    subject: Subject | None = None,
+    form_key: bytes | None = None,
+    **detail: Any,
+) -> None:
+    """Append what happened to a token.
+
+    :param action: "generated", "renamed", "revoked", "deleted".
+    :param subject: the owner, where it is at hand; else its key alone is kept.
+    :param form_key: the digest of the form that asked, unique over all events.
+    :param detail: plain values worth reading later; never a plaintext.
+    """
+    subject = subject or Subject(None if token.userless else str(token.owner_id))
+    domain.session.add(
+        domain.models.Event(
+            at=domain.now(),
+            action=action,
+            account_id=token.account_id,
+            token_id=token.id,
+            token_name=token.name,
+            service=token.service,
+            subject_id=subject.id,
+            subject_label=subject.label,
+            actor_id=actor.id,
+            actor_label=actor.label,
+            ip=actor.ip,
+            detail=detail,
+            form_key=form_key,
+        )
+    )
+
+
+def note_subscription(
+    domain: Domain, action: str, service: str, *, user: Any, actor: Actor
+) -> None:
+    """Append that a user's subscription was switched.
+
+    :param action: "activated" or "deactivated".
+    """
+    subject = Subject.of(domain, user)
+    domain.session.add(
+        domain.models.Event(
+            at=domain.now(),
+            action=f"subscription-{action}",
+            account_id=domain.account_of(user),
+            service=service,
+            subject_id=subject.id,
+            subject_label=subject.label,
+            actor_id=actor.id,
+            actor_label=actor.label,
+            ip=actor.ip,
+            detail={},
+        )
+    )
+
+
+def events_of(domain: Domain, token_id: str, *, limit: int = 50) -> Sequence[Event]:
+    """The newest events of one token, newest first.
+
+    :param limit: how many at most.
+    """
+    model = domain.models.Event
+    query = (
+        select(model)
+        .where(model.token_id == token_id)
+        .order_by(model.id.desc())
+        .limit(limit)
+    )
+    return domain.session.scalars(query).all()

@@ -1,0 +1,278 @@
+"""From an ``Authorization`` header to an identity, or a refusal.
+
+Each step is cheaper than the next: the header, the checksum, one SELECT, the check
+digest, the state of the row, what the route asks for, and bcrypt at first sight.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+from flask import after_this_request
+from flask import request
+from flask.wrappers import Response
+from sqlalchemy import update
+
+from . import errors
+from . import secret
+from .catalog import ANY_SERVICE
+from .catalog import AnyService
+from .lookup import Found
+from .lookup import Unavailable
+from .state import State
+
+log = logging.getLogger("flask_apitokens")
+
+#: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a route asks of a token."""
+
+    service: str | AnyService | None = None
+    scopes: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset({"api", "session"})
+    query_parameter: str | None = None
+    optional: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        service: str | AnyService | None,
+        scopes: str | Iterable[str],
+        kinds: Iterable[str],
+        query_parameter: str | None,
+        optional: bool,
+    ) -> Policy:
+        """Read the arguments of :func:`token_required`."""
+        wanted = scopes.split() if isinstance(scopes, str) else scopes
+        chosen = [kinds] if isinstance(kinds, str) else kinds
+        return cls(
+            service, frozenset(wanted), frozenset(chosen), query_parameter, optional
+        )
+
+
+class CurrentToken:
+    """The token a request was accepted with; plain values, no row of the session."""
+
+    __slots__ = ("_found", "_owner", "_state", "accepted_at", "id")
+
+    def __init__(self, state: State, token_id: str, found: Found) -> None:
+        self._state = state
+        self._found = found
+        self._owner: Any = None
+        #: the public id
+        self.id = token_id
+        #: the moment it was judged at
+        self.accepted_at = datetime.now(UTC)
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return self._found.name
+
+    @property
+    def kind(self) -> str:
+        """ "api" or "access"."""
+        return self._found.kind
+
+    @property
+    def service(self) -> str | None:
+        """The slug of the service it is bound to."""
+        return self._found.service
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may do in that service."""
+        return frozenset(self._found.scopes or ())
+
+    @property
+    def is_userless(self) -> bool:
+        """Whether it acts for nobody."""
+        return bool(self._found.userless)
+
+    @property
+    def owner_id(self) -> Any:
+        """The primary key of the user it acts for."""
+        return self._found.owner_id
+
+    @property
+    def account_id(self) -> str:
+        """The account it was generated in."""
+        return self._found.account_id
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends, aware and in UTC."""
+        return self._found.expires_at
+
+    @property
+    def owner(self) -> Any:
+        """The user it acts for, loaded at the first look; none for a userless one."""
+        if self._owner is None and not self._found.userless:
+            state = self._state
+            key = self._found.owner_id
+            self._owner = state.db.session.get(state.models.user, key)
+        return self._owner
+
+
+# -- from the request to a plaintext ------------------------------------------
+
+
+def bears_token(policy: Policy) -> bool:
+    """Whether the request carries something where *policy* looks for a token."""
+    if "HTTP_AUTHORIZATION" in request.environ:
+        return True
+    parameter = policy.query_parameter
+    return parameter is not None and parameter in request.args
+
+
+def _presented(policy: Policy) -> bytes | None:
+    """The token as it was sent, or none.
+
+    :raises MalformedRequest: for what nobody should have to guess at.
+    """
+    header = request.environ.get("HTTP_AUTHORIZATION")
+    if policy.query_parameter is not None:
+        values = request.args.getlist(policy.query_parameter)
+        if len(values) > 1 or (values and header is not None):
+            raise errors.MalformedRequest("The token was sent in two places.")
+        if values:
+            return _readable(values[0])
+    if header is None:
+        return None
+    if "," in header:
+        # Two headers arrive joined by a comma; no token and no Bearer header has one.
+        raise errors.MalformedRequest
+    scheme, _space, rest = header.partition(" ")
+    if scheme.lower() != "bearer":
+        if not header.strip() or scheme.lower().startswith("bearer"):
+            raise errors.MalformedRequest
+        return None
+    return _readable(rest.strip(" "))
+
+
+def _readable(text: str) -> bytes:
+    if not _B64TOKEN.fullmatch(text):
+        raise errors.MalformedRequest(
+            "The token has characters that no token has, or too many."
+        )
+    return text.encode("ascii")
+
+
+# -- from a plaintext to an identity ------------------------------------------
+
+
+def admit(state: State, policy: Policy) -> CurrentToken | None:
+    """Accept the request for *policy*.
+
+    :raises errors.Refusal: if it cannot be accepted.
+    """
+    token = _presented(policy)
+    if token is None:
+        if policy.optional:
+            return None
+        raise errors.MissingToken
+    token_id = state.parse(token)
+    if token_id is None:
+        raise errors.InvalidToken
+    try:
+        found = state.find(token_id)
+    except Unavailable as error:
+        log.error(
+            "a token could not be looked up; if the tables are missing, create them "
+            "with your migrations or db.create_all(): %s",
+            error,
+        )
+        raise errors.TemporarilyUnavailable from None
+    if found is None or not hmac.compare_digest(
+        bytes(found.check_digest), secret.check_digest(token)
+    ):
+        raise errors.InvalidToken
+    current = CurrentToken(state, token_id, found)
+    try:
+        _check_row(state, current, found)
+        _check_policy(state, policy, found)
+        _check_bcrypt(state, token_id, token, found)
+    except errors.Refusal as refusal:
+        refusal.token_id = token_id
+        raise
+    return current
+
+
+def _check_row(state: State, current: CurrentToken, found: Found) -> None:
+    if found.revoked_at is not None:
+        raise errors.TokenRevoked
+    if found.deactivated_at is not None:
+        raise errors.TokenDeactivated
+    if found.expires_at is not None and found.expires_at <= current.accepted_at:
+        raise errors.TokenExpired
+    if found.userless:
+        return
+    if found.owner_key is None or not found.owner_active:
+        raise errors.OwnerInactive
+    if state.asks_user and not getattr(current.owner, "is_active", False):
+        raise errors.OwnerInactive
+
+
+def _check_policy(state: State, policy: Policy, found: Found) -> None:
+    if found.kind not in policy.kinds:
+        raise errors.WrongKind
+    if policy.service is not ANY_SERVICE and found.service != policy.service:
+        raise errors.WrongService(scope=sorted(policy.scopes))
+    if policy.scopes and not policy.scopes.issubset(found.scopes or ()):
+        raise errors.InsufficientScope(scope=sorted(policy.scopes))
+    if found.service is None:
+        return
+    service = state.catalog.services.get(found.service)
+    active = found.subscription_active
+    if active is None and service is not None:
+        active = found.userless or service.default_active
+    switched_off = found.service_active is not None and not found.service_active
+    if service is None or not active or switched_off:
+        raise errors.ServiceInactive
+
+
+def _check_bcrypt(state: State, token_id: str, token: bytes, found: Found) -> None:
+    stored = found.secret_hash
+    try:
+        genuine = state.verifier.verify(token_id, token, stored)
+    except secret.Busy:
+        raise errors.TemporarilyUnavailable from None
+    if not genuine:
+        raise errors.InvalidToken
+    if secret.rounds_of(stored) < state.settings.bcrypt_rounds:
+        _rehash_later(state, token_id, token, stored)
+
+
+def _rehash_later(state: State, token_id: str, token: bytes, stored: str) -> None:
+    """Store the token under the raised cost once the answer is out."""
+    if state.recorder.shares_connection:
+        return
+    # Found out now: once the answer is out there is no application context.
+    engine = state.engine
+
+    def rehash() -> None:
+        model, rounds = state.models.Token, state.settings.bcrypt_rounds
+        fresh = secret.off_the_hub(secret.hash_token, token, rounds)
+        change = update(model).where(model.id == token_id, model.secret_hash == stored)
+        try:
+            with engine.begin() as connection:
+                connection.execute(change.values(secret_hash=fresh))
+        except Exception:
+            log.warning("token %s could not be re-hashed", token_id, exc_info=True)
+
+    @after_this_request
+    def at_close(response: Response) -> Response:
+        response.call_on_close(rehash)
+        return response

@@ -1,0 +1,152 @@
+"""The pages' blueprint: URL table, static files, error handlers, last headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import cast
+
+from flask import Blueprint
+from flask import Flask
+from flask import current_app
+from flask import request
+from flask import send_from_directory
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+from jinja2 import BaseLoader
+from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import NotFound
+from werkzeug.utils import cached_property
+
+from . import templating
+from . import views
+from .config import Settings
+from .views import changes
+from .views import preferences
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter
+
+NAME = "apitokens"
+#: A year; the address changes with the content.
+_STATIC_SECONDS = 31_536_000
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ONE = "/<string(length=12):token_id>"
+_OPEN = frozenset({f"{NAME}.static"})
+
+
+class _Pages(Blueprint):
+    """A blueprint whose templates can be overridden and reached all the same."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(NAME, __name__, url_prefix=settings.url_prefix)
+        self._templates = templating.ShippedTemplates(settings)
+
+    @cached_property
+    def jinja_loader(self) -> BaseLoader:
+        """Our templates; Flask asks the host's own folder first."""
+        return self._templates
+
+
+def build_blueprint(settings: Settings) -> Blueprint:
+    """The users' pages, for one application.
+
+    :param settings: name the prefix and the layout.
+    """
+    pages = _Pages(settings)
+    add = pages.add_url_rule
+    both = ["GET", "POST"]
+    add("/", view_func=preferences.tokens)
+    add("/", view_func=preferences.generate, methods=["POST"])
+    add("/new", view_func=preferences.new)
+    add("/new/scopes", view_func=preferences.new_scopes)
+    add("/revoke", view_func=changes.revoke_many, methods=both)
+    add(_ONE, view_func=preferences.token)
+    add(f"{_ONE}/rename", view_func=changes.rename, methods=both)
+    add(f"{_ONE}/revoke", view_func=changes.revoke, methods=both)
+    add(f"{_ONE}/delete", view_func=changes.delete, methods=both)
+    add("/static/<version>/<path:filename>", "static", _static)
+    add("/<path:rest>", "stray", _stray, methods=_METHODS)
+    pages.url_value_preprocessor(_check_csrf_ourselves)
+    pages.before_request(_admit)
+    pages.register_error_handler(HTTPException, views.refuse)
+    for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
+        pages.register_error_handler(error, views.database_failed)
+    pages.record_once(_have_the_last_word)
+    return pages
+
+
+def install_globals(app: Flask) -> None:
+    """Let the templates of *app* call what ours need, and show the panel."""
+    templating.install_globals(app, apitokens_panel=preferences.panel)
+
+
+def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
+    """Keep CSRFProtect off our forms, which check the token themselves.
+
+    It would answer before they can, with a page of its own where a fragment is due.
+    Asked for at each request, since a host may set it up after us.
+    """
+    csrf = current_app.extensions.get("csrf")
+    if csrf is not None:
+        csrf.exempt(current_app.blueprints[NAME])
+
+
+def _admit() -> ResponseReturnValue | None:
+    return None if request.endpoint in _OPEN else views.admit()
+
+
+def _static(version: str, filename: str) -> Response:
+    # Under an old address, in the middle of a deployment, the file is a stopgap.
+    current = version == templating.static_version()
+    response = send_from_directory(
+        templating.STATIC, filename, max_age=_STATIC_SECONDS if current else 0
+    )
+    if current:
+        response.cache_control.public = True
+        response.cache_control.immutable = True
+    return response
+
+
+def _stray(rest: str) -> ResponseReturnValue:
+    """Any other address or method: a refusal that looks like our pages.
+
+    :raises NotFound: for an address we do not have.
+    :raises MethodNotAllowed: for one that we have with another method.
+    """
+    adapter = cast("MapAdapter", current_app.create_url_adapter(request))
+    allowed = []
+    for method in _METHODS:
+        endpoint, _values = adapter.match(method=method)
+        if endpoint != request.endpoint:
+            allowed.append(method)
+    raise MethodNotAllowed(allowed) if allowed else NotFound
+
+
+def _have_the_last_word(setup: BlueprintSetupState) -> None:
+    # Flask runs the first of these last: after whatever the host does to answers.
+    setup.app.after_request_funcs.setdefault(None, []).insert(0, _protect)
+
+
+def _protect(response: Response) -> Response:
+    """The headers no answer of our pages may lack."""
+    if request.blueprint != NAME:
+        return response
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    if request.endpoint in _OPEN:
+        return response
+    headers["Cache-Control"] = "no-store"
+    headers["Referrer-Policy"] = "same-origin"
+    response.vary.update(["HX-Request", "Cookie"])
+    policies = headers.getlist("Content-Security-Policy")
+    if not any("frame-ancestors" in policy for policy in policies):
+        # A second policy takes nothing from the host's: browsers obey both.
+        headers.add("Content-Security-Policy", "frame-ancestors 'none'")
+        headers["X-Frame-Options"] = "DENY"
+    return response

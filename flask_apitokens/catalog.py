@@ -1,0 +1,114 @@
+"""Services and scopes as the host declares them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from types import MappingProxyType
+
+from .errors import ConfigurationError
+
+_SLUG = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+#: RFC 6749 section 3.3 without the comma, so that lists of scopes read well anywhere.
+_SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,64}")
+
+
+class AnyService:
+    """The type of :data:`ANY_SERVICE`; there is no use for another one."""
+
+    def __repr__(self) -> str:
+        return "ANY_SERVICE"
+
+
+#: ``token_required(service=ANY_SERVICE)``: a token of any service, or of none, passes.
+ANY_SERVICE = AnyService()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a token may do inside a service.
+
+    :param name: the word in tokens, guards and answers (RFC 6749 section 3.3).
+    :param description: one line for the person who chooses it.
+    """
+
+    name: str
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not _SCOPE.fullmatch(self.name):
+            raise ConfigurationError(
+                f"{self.name!r} is not a scope: use 1 to 64 printable ASCII characters "
+                'without space, comma, " or \\'
+            )
+
+
+@dataclass(frozen=True)
+class Service:
+    """An API product of the host.
+
+    :param slug: the word in tokens, guards and the command line.
+    :param name: what people read.
+    :param description: one or two sentences for the service's page.
+    :param scopes: scope names and their descriptions; none means the service knows
+        no scopes.
+    :param docs_url: where its documentation stands.
+    :param default_active: whether users may use it without a subscription.
+    """
+
+    slug: str
+    name: str
+    description: str = ""
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
+    docs_url: str | None = None
+    default_active: bool = False
+
+    def __post_init__(self) -> None:
+        if not _SLUG.fullmatch(self.slug):
+            raise ConfigurationError(
+                f"{self.slug!r} is not a service slug: use a lower-case letter, then "
+                "up to 63 of a-z, 0-9, - and _"
+            )
+        object.__setattr__(self, "scopes", MappingProxyType(dict(self.scopes)))
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All services of one application, in the order of their declaration."""
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.services)
+
+    def label(self, slug: str | None) -> str:
+        """The name people read; a slug no longer declared stands for itself."""
+        if slug is None:
+            return ""
+        service = self.services.get(slug)
+        return service.name if service else slug
+
+
+def declare(
+    slug: str,
+    name: str,
+    *,
+    description: str = "",
+    scopes: Mapping[str, str] | None = None,
+    docs_url: str | None = None,
+    default_active: bool = False,
+) -> Service:
+    """Build a :class:`Service` from plain values.
+
+    :raises ConfigurationError: if the slug or a scope has characters it must not have.
+    """
+    return Service(
+        slug,
+        name,
+        description=description,
+        scopes={word: Scope(word, text) for word, text in (scopes or {}).items()},
+        docs_url=docs_url,
+        default_active=default_active,
+    )

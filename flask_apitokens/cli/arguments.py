@@ -1,0 +1,220 @@
+"""What stands on the command line: whose, which, until when."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from datetime import timedelta
+from typing import Any
+
+import click
+from sqlalchemy import BigInteger
+from sqlalchemy import ColumnElement
+from sqlalchemy import Uuid
+from sqlalchemy import false
+from sqlalchemy import inspect
+from sqlalchemy import literal
+from sqlalchemy import or_
+from sqlalchemy import select
+
+from flask_apitokens.domain import Domain
+from flask_apitokens.domain import utcnow
+from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.models import Token
+from flask_apitokens.rules import NOT_TEXT
+from flask_apitokens.tokens import find_any
+
+from .output import printable
+
+#: what a user may be called by besides the primary key, where the model has it
+LABELS = ("email", "username", "name")
+ACCOUNT_LENGTH = 64
+_DAYS = re.compile(r"[0-9]{1,5}d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: what every database can compare with an integer key
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document."
+)
+ids_argument: Decorator = click.argument(
+    "token_ids", metavar="ID...", nargs=-1, required=True
+)
+
+
+def owner_option(*, required: bool = False, text: str = "The user") -> Decorator:
+    """``--owner``, to be looked up with :func:`find_owner`."""
+    return click.option(
+        "--owner",
+        metavar="USER",
+        required=required,
+        help=f"{text}: primary key, email or username.",
+    )
+
+
+def expiry(value: str) -> datetime | str:
+    """The moment that a command line means, in UTC, or the word "never".
+
+    :raises BadParameter: saying which forms there are.
+    """
+    if value == "never":
+        return value
+    try:
+        return _moment(value)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"“{printable(value)}” is none of 90d, 2027-01-31, 2027-01-31T12:00Z "
+            "(with Z or an offset) and never."
+        ) from None
+
+
+def _moment(text: str) -> datetime:
+    if _DAYS.fullmatch(text):
+        return utcnow() + timedelta(days=int(text[:-1]))
+    if _DATE.fullmatch(text):
+        # As in the pages: "until 3 July" includes the third of July.
+        return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a zone")
+    return moment.astimezone(UTC)
+
+
+def check_account(account: str | None) -> None:
+    """Refuse an account id that no column can hold."""
+    if account is None:
+        return
+    if not account or len(account) > ACCOUNT_LENGTH or not _is_text(account):
+        raise click.BadParameter(
+            f"an account id has 1 to {ACCOUNT_LENGTH} characters of text.",
+            param_hint="'--account'",
+        )
+
+
+def check_services(domain: Domain, *slugs: str | None, hint: str) -> None:
+    """Refuse services that the host does not declare; ``None`` is no service.
+
+    :param hint: the option or argument they came from.
+    """
+    for slug in slugs:
+        if slug is not None and slug not in domain.catalog.services:
+            raise click.BadParameter(
+                f"“{printable(slug)}” is not a service; {_known(domain)}",
+                param_hint=f"'{hint}'",
+            )
+
+
+def _known(domain: Domain) -> str:
+    slugs = ", ".join(domain.catalog.services)
+    return f"there are {slugs}." if slugs else "the application declares none."
+
+
+def check_scopes(domain: Domain, service: str | None, scopes: Collection[str]) -> None:
+    """Refuse scopes the service does not have, and none where it has some."""
+    known = domain.catalog.services[service].scopes if service else {}
+    if all(scope in known for scope in scopes) and (scopes or not known):
+        return
+    if known:
+        message = f"{service} takes one or more of {', '.join(known)}."
+    elif service:
+        message = f"{service} has no scopes."
+    else:
+        message = "scopes belong to a service; give --service."
+    raise click.BadParameter(message, param_hint="'--scope'")
+
+
+def find_owner(domain: Domain, text: str) -> Any:
+    """The one user whose key, email, username or name is *text*.
+
+    :raises BadParameter: if there is none, or more than one.
+    """
+    found: Sequence[Any] = ()
+    if text and _is_text(text):
+        query = select(domain.models.user).where(_called(domain, text)).limit(6)
+        found = domain.session.scalars(query).unique().all()
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        reason = f"no user has the key, email or username “{printable(text)}”."
+    else:
+        who = ", ".join(_key_and_label(domain, user) for user in found)
+        reason = f"“{printable(text)}” is more than one user: {who}. Say which."
+    raise click.BadParameter(reason, param_hint="'--owner'")
+
+
+def _called(domain: Domain, text: str) -> ColumnElement[bool]:
+    mapper = inspect(domain.models.user)
+    ways = [
+        getattr(domain.models.user, name) == text
+        for name in LABELS
+        if name in mapper.column_attrs
+        and _python_type(mapper.column_attrs[name].columns[0].type) is str
+    ]
+    # Nothing to compare with must find nobody, not everybody.
+    return or_(false(), *_with_key(domain, text), *ways)
+
+
+def _with_key(domain: Domain, text: str) -> list[ColumnElement[bool]]:
+    """The comparison of the primary key with *text*, if it can be one at all."""
+    column = domain.models.user_key
+    python_type = _python_type(column.type)
+    if python_type is int:
+        number = _WHOLE.fullmatch(text)
+        # A number too large for the column is nobody's key, not an error.
+        return [column == literal(int(text), BigInteger())] if number else []
+    if python_type is uuid.UUID or isinstance(column.type, Uuid):
+        try:
+            key = uuid.UUID(text)
+        except ValueError:
+            return []
+        return [column == (key if python_type is uuid.UUID else str(key))]
+    return [column == text] if python_type is str else []
+
+
+def _python_type(column_type: Any) -> type[Any] | None:
+    try:
+        found: type[Any] = column_type.python_type
+    except NotImplementedError:
+        return None
+    return found
+
+
+def _is_text(text: str) -> bool:
+    return not any(unicodedata.category(char) in NOT_TEXT for char in text)
+
+
+def _key_and_label(domain: Domain, user: Any) -> str:
+    return printable(f"{domain.key_text(user)} ({domain.user_label(user)})")
+
+
+def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
+    """The tokens with these ids, all of them.
+
+    :raises UsageError: if a whole token was given in place of its id.
+    :raises ClickException: naming the ids that no token has.
+    """
+    found, unknown = [], []
+    for token_id in dict.fromkeys(token_ids):
+        if token_id.startswith(f"{domain.settings.brand}_"):
+            # Not repeated: what follows is a secret.
+            raise click.UsageError(
+                "That looks like a whole token. Give its id, the 12 characters "
+                "between the first two underscores, and keep the rest to yourself."
+            )
+        try:
+            found.append(find_any(domain, token_id))
+        except TokenNotFound:
+            unknown.append(printable(token_id)[:80])
+    if unknown:
+        raise click.ClickException(f"No token has the id {', '.join(unknown)}.")
+    return found

@@ -1,0 +1,288 @@
+"""``flask apitokens token …``."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from flask_apitokens import tokens
+from flask_apitokens.domain import Domain
+from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.listing import STATUSES
+from flask_apitokens.listing import ListQuery
+from flask_apitokens.listing import page_of_all
+from flask_apitokens.models import Token
+
+from . import edge
+from . import output
+from .arguments import check_account
+from .arguments import check_scopes
+from .arguments import check_services
+from .arguments import expiry
+from .arguments import find_owner
+from .arguments import find_tokens
+from .arguments import ids_argument
+from .arguments import json_option
+from .arguments import owner_option
+from .facts import COLUMNS
+from .facts import EVENT_COLUMNS
+from .facts import Facts
+from .facts import events_of
+from .facts import facts_of
+from .facts import named
+from .facts import row_of
+from .output import say
+
+token_group = AppGroup("token", help="Generate, list, show, rename, revoke, delete.")
+
+KINDS = ("api", "access")
+MOST = 1000
+
+
+@token_group.command("generate")
+@owner_option(text="The user it acts for")
+@click.option("--userless", is_flag=True, help="It acts for nobody.")
+@click.option("--account", metavar="ID", help="The account of a userless token.")
+@click.option("--name", required=True, help="Unique among the owner's live tokens.")
+@click.option("--kind", type=click.Choice(KINDS), help="api, unless it is not offered.")
+@click.option("--service", metavar="SERVICE", help="The service it is for.")
+@click.option("--scope", "scopes", multiple=True, help="What it may do; repeatable.")
+@click.option("--expires", type=expiry, help="90d, 2027-01-31, a moment, or never.")
+@json_option
+def generate(
+    *,
+    owner: str | None,
+    userless: bool,
+    account: str | None,
+    name: str,
+    kind: str | None,
+    service: str | None,
+    scopes: tuple[str, ...],
+    expires: datetime | str | None,
+    as_json: bool,
+) -> None:
+    """Make a token; its plaintext, alone on stdout, is shown this once.
+
+    TOKEN=$(flask apitokens token generate --owner ada@example.com --name CI)
+    """
+    if (owner is not None) == userless:
+        raise click.UsageError("Say whose it is: --owner USER or --userless.")
+    if account is not None and not userless:
+        raise click.UsageError("--account goes with --userless; a user has one.")
+    check_account(account)
+    with edge.changing() as domain:
+        check_services(domain, service, hint="--service")
+        check_scopes(domain, service, scopes)
+        user = None if owner is None else find_owner(domain, owner)
+        token, plaintext = _generate(
+            domain,
+            user,
+            name=name,
+            kind=_offered(domain, kind),
+            service=service,
+            scopes=scopes,
+            expires_at=_end(domain, expires),
+            account_id=account,
+        )
+        [facts] = facts_of(domain, [token])
+    _hand_over(facts, plaintext, as_json=as_json)
+
+
+def _offered(domain: Domain, kind: str | None) -> str:
+    kinds = domain.settings.kinds
+    if kind is None:
+        return "api" if "api" in kinds else kinds[0]
+    if kind not in kinds:
+        raise click.BadParameter(
+            f"the application offers {', '.join(kinds)} only.", param_hint="'--kind'"
+        )
+    return kind
+
+
+def _end(domain: Domain, expires: datetime | str | None) -> datetime | None:
+    """When the token expires; not said, what the pages preselect."""
+    if isinstance(expires, datetime):
+        return expires
+    days = domain.settings.expiry_default
+    if expires == "never" or days is None:
+        return None
+    return domain.now() + timedelta(days=days)
+
+
+def _generate(
+    domain: Domain, user: Any, *, service: str | None, **wish: Any
+) -> tuple[Token, str]:
+    try:
+        return tokens.generate(
+            domain, user, service=service, actor=edge.actor(), **wish
+        )
+    except ServiceUnavailable:
+        label, key = domain.user_label(user), shlex.quote(domain.key_text(user))
+        raise click.ClickException(
+            f"{output.printable(label)} may not use {service}. To allow it: "
+            f"flask apitokens subscription activate --owner {key} {service}"
+        ) from None
+
+
+def _hand_over(facts: Facts, plaintext: str, *, as_json: bool) -> None:
+    """Print the plaintext, and only then note that it was shown."""
+    told = {key: value for key, value in facts.items() if key != "shown_at"}
+    try:
+        if as_json:
+            output.show_json({**told, "token": plaintext})
+        else:
+            click.echo(plaintext)
+    except OSError as error:
+        output.give_up_stdout()
+        raise click.ClickException(
+            f"Token {facts['id']} exists, but its plaintext could not be written "
+            f"({error.strerror}) and cannot be shown again. End it: "
+            f"flask apitokens token revoke {facts['id']}"
+        ) from None
+    say(f"Generated {named(facts)}. The plaintext is not shown again.")
+    try:
+        with edge.changing() as domain:
+            tokens.mark_shown(domain, facts["id"])
+    except click.ClickException as error:
+        # The token is out and works: a failure now must not make a script drop it.
+        error.show()
+
+
+@token_group.command("list")
+@owner_option(text="Only the tokens of this user")
+@click.option("--userless", is_flag=True, help="Only tokens without an owner.")
+@click.option("--service", metavar="SERVICE", help="Only tokens for this service.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=50,
+    show_default=True,
+    help="How many tokens a page has.",
+)
+@click.option(
+    "--page", type=click.IntRange(1), default=1, show_default=True, help="Which page."
+)
+@json_option
+def list_tokens(
+    *,
+    owner: str | None,
+    userless: bool,
+    service: str | None,
+    status: str | None,
+    limit: int,
+    page: int,
+    as_json: bool,
+) -> None:
+    """List tokens, the newest first; everybody's unless told."""
+    if owner is not None and userless:
+        raise click.UsageError("Give --owner or --userless, not both.")
+    query = ListQuery(status=status or "", service=service or "", page=page)
+    with edge.reading() as domain:
+        check_services(domain, service, hint="--service")
+        user = None if owner is None else find_owner(domain, owner)
+        found = page_of_all(domain, query, owner=user, userless=userless, size=limit)
+        # The pages of a browser show the last page instead; a script that counts up
+        # would never come to an end.
+        past_the_end = found.page != page
+        listed = [] if past_the_end else facts_of(domain, found.items)
+    if as_json:
+        output.show_json(listed)
+    elif listed:
+        output.show_table(COLUMNS, [row_of(facts) for facts in listed])
+    if past_the_end or not listed:
+        say(f"Nothing on page {page}; {found.total} in all.")
+    elif found.pages > 1:
+        say(f"{found.first} to {found.last} of {found.total}, page {page}.")
+
+
+@token_group.command("show")
+@click.argument("token_id", metavar="ID")
+@json_option
+def show(*, token_id: str, as_json: bool) -> None:
+    """Show the facts and the newest events of one token."""
+    with edge.reading() as domain:
+        [token] = find_tokens(domain, [token_id])
+        [facts] = facts_of(domain, [token])
+        events = events_of(domain, token)
+    if as_json:
+        output.show_json({**facts, "events": events})
+        return
+    output.show_facts(facts)
+    output.show("")
+    output.show_table(
+        EVENT_COLUMNS, [[e[key] for key in EVENT_COLUMNS] for e in events]
+    )
+
+
+@token_group.command("rename")
+@click.argument("token_id", metavar="ID")
+@click.argument("name")
+@json_option
+def rename(*, token_id: str, name: str, as_json: bool) -> None:
+    """Give a live token another name."""
+    with edge.changing() as domain:
+        [token] = find_tokens(domain, [token_id])
+        if token.revoked_at is not None:
+            raise click.ClickException(
+                f"{token.id} is revoked; its record keeps its name."
+            )
+        tokens.rename(domain, token, name, actor=edge.actor())
+        [facts] = facts_of(domain, [token])
+    if as_json:
+        output.show_json(facts)
+    say(f"Renamed {named(facts)}.")
+
+
+@token_group.command("revoke")
+@ids_argument
+@json_option
+def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
+    """End tokens now; their rows stay. All of them or, on an error, none."""
+    with edge.changing() as domain:
+        found = find_tokens(domain, token_ids)
+        before = {token.id for token in found if token.revoked_at is not None}
+        for token in found:
+            tokens.revoke(domain, token, actor=edge.actor())
+        revoked = facts_of(domain, found)
+    if as_json:
+        output.show_json(revoked)
+    for facts in revoked:
+        word = "Was revoked before:" if facts["id"] in before else "Revoked"
+        say(f"{word} {named(facts)}.")
+
+
+@token_group.command("delete")
+@ids_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def delete(*, token_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """End tokens now and remove their rows. All of them or, on an error, none."""
+    if not yes:
+        _ask(token_ids)
+    with edge.changing() as domain:
+        found = find_tokens(domain, token_ids)
+        deleted = facts_of(domain, found)
+        for token in found:
+            tokens.delete(domain, token, actor=edge.actor())
+    if as_json:
+        output.show_json([{**facts, "status": "deleted"} for facts in deleted])
+    for facts in deleted:
+        say(f"Deleted {named(facts)}.")
+
+
+def _ask(token_ids: tuple[str, ...]) -> None:
+    """Have the deletion confirmed, without holding the database meanwhile."""
+    if not edge.interactive():
+        raise click.UsageError("Nobody can be asked here; to delete, give --yes.")
+    with edge.reading() as domain:
+        asked = facts_of(domain, find_tokens(domain, token_ids))
+    for facts in asked:
+        say(f"{named(facts)}, last used {output.cell(facts['last_used_at'])}")
+    question = "Delete? What uses it stops working at once; it cannot be undone."
+    click.confirm(question, abort=True, err=True)

@@ -1,0 +1,200 @@
+"""Every ``APITOKENS_*`` setting: its default, what it means and what it may be."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any
+
+from .errors import ConfigurationError
+
+PREFIX = "APITOKENS_"
+#: the blocks of our pages, in the order the host's layout is asked for them
+BLOCKS = ("title", "styles", "content", "scripts")
+
+Check = Callable[[Any], Any]
+
+
+def _matching(pattern: str, allowed: str) -> Check:
+    compiled = re.compile(pattern)
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not compiled.fullmatch(value):
+            raise ValueError(allowed)
+        return value
+
+    return check
+
+
+def _one_of(*words: str) -> Check:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise ValueError("one of " + ", ".join(words))
+        return str(value)
+
+    return check
+
+
+def _whole(low: int, high: int, *, or_none: bool = False) -> Check:
+    allowed = f"a whole number from {low} to {high}" + (" or None" if or_none else "")
+
+    def check(value: Any) -> int | None:
+        if value is None and or_none:
+            return None
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not low <= value <= high:
+            raise ValueError(allowed)
+        return int(value)
+
+    return check
+
+
+def _seconds(low: float, high: float) -> Check:
+    def check(value: Any) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
+            raise ValueError(f"a number of seconds from {low:g} to {high:g}")
+        return float(value)
+
+    return check
+
+
+def _some_of(*words: str) -> Check:
+    def check(value: Any) -> tuple[str, ...]:
+        listed = isinstance(value, tuple | list) and value
+        if not listed or any(word not in words for word in value):
+            raise ValueError("one or more of " + ", ".join(words) + ", as a tuple")
+        return tuple(dict.fromkeys(value))
+
+    return check
+
+
+def _days(value: Any) -> tuple[int, ...]:
+    listed = isinstance(value, tuple | list)
+    if not listed or any(type(day) is not int or not 1 <= day <= 3660 for day in value):
+        raise ValueError("a tuple of whole numbers of days from 1 to 3660")
+    return tuple(sorted(set(value)))
+
+
+def _template(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ValueError("the name of a template of yours, or None for the built-in")
+    return value
+
+
+def _blocks(value: Any) -> Mapping[str, str]:
+    names = isinstance(value, Mapping) and all(
+        ours in BLOCKS and isinstance(theirs, str) and theirs.isidentifier()
+        for ours, theirs in value.items()
+    )
+    if not names or "content" not in value:
+        raise ValueError(
+            "a dict from our blocks (" + ", ".join(BLOCKS) + "; at least content) "
+            "to the names of the blocks in your template"
+        )
+    return MappingProxyType(dict(value))
+
+
+_url_prefix = _matching(
+    r"(/[A-Za-z0-9._~-]+)+", 'a path such as "/account/api-tokens", without a last /'
+)
+
+
+def _setting(default: Any, check: Check) -> Any:
+    return field(default_factory=lambda: default, metadata={"check": check})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one application, checked once at ``init_app``.
+
+    A field is the setting ``APITOKENS_<FIELD>`` in lower case.
+    """
+
+    #: first word of every token, so that scanners find leaked ones
+    brand: str = _setting(
+        "apt", _matching(r"[a-z][a-z0-9]{1,15}", "2 to 16 of a-z and 0-9, letter first")
+    )
+    #: the protection space named in ``WWW-Authenticate`` (RFC 9110 section 11.5)
+    realm: str = _setting(
+        "api", _matching(r"[\x20-\x7e]{1,64}", "1 to 64 printable ASCII characters")
+    )
+    #: where the users' pages stand
+    url_prefix: str = _setting("/account/api-tokens", _url_prefix)
+    #: the host's layout; None takes the built-in one
+    base_template: str | None = _setting(None, _template)
+    #: our blocks and what the host's layout calls them
+    blocks: Mapping[str, str] = _setting(
+        MappingProxyType({name: name for name in BLOCKS}), _blocks
+    )
+    #: which htmx: the page's own else ours, always ours, always the page's, none
+    htmx: str = _setting("auto", _one_of("auto", "bundled", "host", "off"))
+    #: how many live tokens one owner may hold
+    max_per_owner: int | None = _setting(None, _whole(1, 10_000, or_none=True))
+    #: the kinds offered in the dialog and by ``generate``
+    kinds: tuple[str, ...] = _setting(("api", "access"), _some_of("api", "access"))
+    #: days offered in the dialog
+    expiry_presets: tuple[int, ...] = _setting((7, 30, 90, 365), _days)
+    #: days preselected in the dialog; None preselects "Never"
+    expiry_default: int | None = _setting(None, _whole(1, 3660, or_none=True))
+    #: the longest life, in days; None allows tokens that never expire
+    expiry_max: int | None = _setting(None, _whole(1, 3660, or_none=True))
+    #: how many days before its end a token is marked "Expires soon"
+    expiring_days: int = _setting(7, _whole(1, 90))
+    #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
+    bcrypt_rounds: int = _setting(10, _whole(4, 16))
+    #: where the guard looks tokens up: on a connection of its own, or the session's
+    lookup: str = _setting("engine", _one_of("engine", "session"))
+    #: how calls are recorded: in the background, before the answer, not at all
+    usage: str = _setting("buffered", _one_of("buffered", "sync", "off"))
+    #: seconds between two flushes; a killed process loses at most these
+    usage_flush_seconds: float = _setting(1.0, _seconds(0.05, 60))
+    #: calls kept in memory while the database is away; then the oldest go
+    usage_buffer_rows: int = _setting(10_000, _whole(100, 1_000_000))
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
+        """Read and check the settings in a Flask configuration.
+
+        :param config: usually ``app.config``; keys of others are passed over.
+        :raises ConfigurationError: naming the key, its value and what is allowed.
+        """
+        known = {PREFIX + item.name.upper(): item for item in fields(cls)}
+        values: dict[str, Any] = {}
+        for key, value in config.items():
+            if not key.startswith(PREFIX):
+                continue
+            if key not in known:
+                raise ConfigurationError(_unknown(key, known))
+            item = known[key]
+            try:
+                values[item.name] = item.metadata["check"](value)
+            except ValueError as allowed:
+                raise ConfigurationError(
+                    f"{key} is {value!r}; allowed is {allowed}"
+                ) from None
+        settings = cls(**values)
+        settings._agree()
+        return settings
+
+    def _agree(self) -> None:
+        """Check what only two settings together can get wrong."""
+        longest = self.expiry_max
+        if longest and self.expiry_default and self.expiry_default > longest:
+            raise ConfigurationError(
+                f"APITOKENS_EXPIRY_DEFAULT is {self.expiry_default!r}; allowed is at "
+                f"most APITOKENS_EXPIRY_MAX, {longest}"
+            )
+
+
+def _unknown(key: str, known: Mapping[str, Any]) -> str:
+    names = [name.removeprefix(PREFIX) for name in known]
+    near = difflib.get_close_matches(key.removeprefix(PREFIX).upper(), names, n=1)
+    hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
+    return f"{key} is not a setting of flask_apitokens{hint}"

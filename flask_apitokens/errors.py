@@ -1,0 +1,348 @@
+"""What can go wrong, with its status, its machine word and its sentence.
+
+Two families. A :class:`DomainError` is for people: a form shows its sentence beside
+:attr:`~DomainError.field`, the command line prints it. A :class:`Refusal` is for
+scripts: problem details (RFC 9457) with a bearer challenge (RFC 6750 section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from .i18n import gettext as _
+from .i18n import ngettext as _n
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: RFC 6750 section 3: what ``error_description`` may be made of.
+_NOT_IN_DESCRIPTION = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+
+
+class ConfigurationError(RuntimeError):
+    """A setting, a declaration or the host's model does not fit; says what would."""
+
+
+class DomainError(HTTPException):
+    """Something a person asked for cannot be done; nothing was changed."""
+
+    code: int = 422
+    reason: ClassVar[str] = "invalid"
+    field: ClassVar[str | None] = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(description=message)
+        self.message = message
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TokenNotFound(DomainError):
+    """No such token, or somebody else's: the two are not told apart."""
+
+    code = 404
+    reason = "token_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(_("This token no longer exists."))
+
+
+class InvalidName(DomainError):
+    """The name is empty, too long, or has characters that cannot be stored."""
+
+    reason = "invalid_name"
+    field = "name"
+
+
+class NameTaken(DomainError):
+    """Another live token of the same owner has this name."""
+
+    reason = "name_taken"
+    field = "name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            _(
+                "You already have a token called “%(name)s”. Choose another name.",
+                name=name,
+            )
+        )
+
+
+class InvalidKind(DomainError):
+    """This kind of token is not offered here."""
+
+    reason = "invalid_kind"
+    field = "kind"
+
+    def __init__(self) -> None:
+        super().__init__(_("Choose one of the kinds listed."))
+
+
+class InvalidScopes(DomainError):
+    """No scope was chosen, or one that the service does not have."""
+
+    reason = "invalid_scopes"
+    field = "scope"
+
+
+class InvalidExpiry(DomainError):
+    """The expiry is missing, past, or later than allowed."""
+
+    reason = "invalid_expiry"
+    field = "expiry"
+
+
+class ServiceUnavailable(DomainError):
+    """The owner may not use this service, or it does not exist."""
+
+    reason = "service_unavailable"
+    field = "service"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("You no longer have access to this service. Choose another.")
+        )
+
+
+class LimitReached(DomainError):
+    """The owner holds as many live tokens as allowed."""
+
+    code = 409
+    reason = "limit_reached"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            _n(
+                "You already have %(n)s token, the most allowed. "
+                "Revoke one you no longer need.",
+                "You already have %(n)s tokens, the most allowed. "
+                "Revoke one you no longer need.",
+                limit,
+            )
+        )
+
+
+class AlreadyGenerated(DomainError):
+    """The same form was sent before; its token exists and was shown."""
+
+    code = 409
+    reason = "already_generated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "This token was already generated and its value shown once. "
+                "If you missed it, revoke it and generate a new one."
+            )
+        )
+
+
+class AccessDenied(DomainError):
+    """The person may not do this."""
+
+    code = 403
+    reason = "access_denied"
+
+    def __init__(self) -> None:
+        super().__init__(_("You are not allowed to do that."))
+
+
+class Conflict(DomainError):
+    """Somebody else changed the same thing in the meantime."""
+
+    code = 409
+    reason = "conflict"
+
+    def __init__(self) -> None:
+        super().__init__(_("Someone else changed this. Reload to see the latest."))
+
+
+class Refusal(HTTPException):
+    """A guarded route says no: status, machine code, challenge and problem body.
+
+    :param detail: one sentence for the person who reads the log of a script.
+    :param scope: the scopes that would be enough (RFC 6750 section 3.1).
+    :param retry_after: seconds after which to try again.
+    """
+
+    code: int = 401
+    #: the word a script branches on; part of the public contract
+    problem: ClassVar[str] = "invalid_token"
+    title: ClassVar[str] = "Unauthorized"
+    #: the ``error`` attribute of the challenge, or none (RFC 6750 section 3)
+    error: ClassVar[str | None] = "invalid_token"
+    detail: ClassVar[str] = "The token is not valid."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        scope: Iterable[str] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(description=detail or type(self).detail)
+        self.scope = " ".join(scope)
+        self.retry_after = retry_after
+        self.realm = "api"
+        self.token_id: str | None = None
+        # A fresh name for each refusal: what the caller quotes is what the log has.
+        self.instance = f"urn:uuid:{uuid.uuid4()}"
+
+    @property
+    def challenge(self) -> str:
+        """The value of ``WWW-Authenticate``."""
+        parts = [f'realm="{quote(self.realm)}"']
+        if self.error:
+            parts.append(f'error="{self.error}"')
+            parts.append(f'error_description="{quote(self.description or "")}"')
+        if self.scope:
+            parts.append(f'scope="{quote(self.scope)}"')
+        return "Bearer " + ", ".join(parts)
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The problem details (RFC 9457 section 3.1), ready for JSON."""
+        return {
+            "type": f"urn:flask-apitokens:{self.problem}",
+            "title": self.title,
+            "status": self.code,
+            "detail": self.description,
+            "code": self.problem,
+            "instance": self.instance,
+        }
+
+    def protocol_headers(self) -> dict[str, str]:
+        """The headers no replacement body may lose."""
+        headers = {"Cache-Control": "no-store"}
+        if self.code in {400, 401, 403}:
+            headers["WWW-Authenticate"] = self.challenge
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        return headers
+
+    def get_response(self, environ: object = None, scope: object = None) -> Response:
+        """The whole answer, whatever ``Accept`` says."""
+        return Response(
+            json.dumps(self.body),
+            status=self.code,
+            headers=self.protocol_headers(),
+            content_type="application/problem+json",
+        )
+
+
+def quote(text: str) -> str:
+    """Make *text* safe inside a quoted string of a challenge (RFC 6750 section 3)."""
+    return _NOT_IN_DESCRIPTION.sub("'", text)
+
+
+class MissingToken(Refusal):
+    """No credentials were sent; RFC 6750 asks for a challenge without an error."""
+
+    problem = "missing_token"
+    error = None
+    detail = "This address needs an API token in the Authorization header."
+
+
+class MalformedRequest(Refusal):
+    """The credentials cannot be read, or were sent twice."""
+
+    code = 400
+    problem = "malformed_request"
+    title = "Bad Request"
+    error = "invalid_request"
+    detail = "Send exactly one Authorization header: Bearer and one token."
+
+
+class InvalidToken(Refusal):
+    """Unknown, wrong or damaged: one answer for all, so that nothing is told."""
+
+
+class TokenExpired(Refusal):
+    """The genuine token is past its end."""
+
+    problem = "token_expired"
+    detail = "The token has expired. Generate a new one."
+
+
+class TokenRevoked(Refusal):
+    """The genuine token was revoked."""
+
+    problem = "token_revoked"
+    detail = "The token was revoked. Generate a new one."
+
+
+class TokenDeactivated(Refusal):
+    """The genuine token was deactivated by an administrator."""
+
+    problem = "token_deactivated"
+    detail = "The token was deactivated by an administrator."
+
+
+class OwnerInactive(Refusal):
+    """The genuine token's owner is disabled or gone."""
+
+    problem = "owner_inactive"
+    detail = "The owner of the token is not active."
+
+
+class Forbidden(Refusal):
+    """The token is good, but not for this; base of the 403 answers."""
+
+    code = 403
+    title = "Forbidden"
+    error = "insufficient_scope"
+
+
+class WrongKind(Forbidden):
+    """A kind of token that this route does not take."""
+
+    problem = "wrong_kind"
+    detail = "This kind of token is not accepted here."
+
+
+class WrongService(Forbidden):
+    """A token of another service."""
+
+    problem = "wrong_service"
+    detail = "The token is for another service."
+
+
+class InsufficientScope(Forbidden):
+    """The token lacks a scope that the route asks for."""
+
+    problem = "insufficient_scope"
+    detail = "The token lacks a scope that this address needs."
+
+
+class ServiceInactive(Forbidden):
+    """The owner's subscription or the whole service is switched off."""
+
+    problem = "service_inactive"
+    detail = "Access to this service is switched off."
+
+
+class TemporarilyUnavailable(Refusal):
+    """The token could not be checked now; says nothing about the token."""
+
+    code = 503
+    problem = "temporarily_unavailable"
+    title = "Service Unavailable"
+    error = None
+    detail = "The token cannot be checked at the moment. Try again shortly."
+
+    def __init__(self, *, retry_after: int = 2) -> None:
+        super().__init__(retry_after=retry_after)

@@ -1,0 +1,321 @@
+"""``APITokens``: what a host creates, tells about its services and registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from typing import TypeVar
+
+from flask import Blueprint
+from flask import Flask
+from flask_login import UserMixin
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection
+from sqlalchemy import event
+from sqlalchemy import inspect
+
+from . import catalog
+from . import cli
+from . import guard
+from . import lookup
+from . import neighbours
+from . import secret
+from . import subscriptions
+from . import tokens
+from .bearer import Policy
+from .blueprint import build_blueprint
+from .blueprint import install_globals
+from .catalog import AnyService
+from .catalog import Catalog
+from .catalog import Service
+from .config import Settings
+from .domain import SYSTEM
+from .domain import Actor
+from .domain import utcnow
+from .errors import ConfigurationError
+from .errors import Refusal
+from .models import Models
+from .models import Subscription
+from .models import Token
+from .models import bind_models
+from .models import user_key_of
+from .state import KEY
+from .state import Hooks
+from .state import Protection
+from .state import State
+from .state import current_apitokens
+from .usage import Recorder
+
+Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
+
+
+class APITokens:
+    """API tokens for a Flask application.
+
+    One object may serve several applications; all it keeps of them is in their
+    ``extensions``.
+
+    :param db: the host's Flask-SQLAlchemy object.
+    :param user_model: the host's user class; its primary key is one column.
+    :param account_of: names the account (tenant) of a user: the Account ID shown
+        beside a token. Without it there is one account and none is shown.
+    :param user_label: how a user is called in lists and in the audit log; default,
+        the email, username or name, whichever exists.
+    """
+
+    def __init__(
+        self,
+        db: SQLAlchemy | None = None,
+        user_model: type[Any] | None = None,
+        *,
+        account_of: Callable[[Any], object] | None = None,
+        user_label: Callable[[Any], str] | None = None,
+    ) -> None:
+        self._db = db
+        self._user_model = user_model
+        self.catalog = Catalog()
+        self.hooks = Hooks(
+            user_label=user_label or default_label,
+            account_of=_no_account if account_of is None else _as_text(account_of),
+            has_accounts=account_of is not None,
+        )
+        self.protected: dict[Any, Protection] = {}
+
+    def service(
+        self,
+        slug: str,
+        name: str,
+        *,
+        description: str = "",
+        scopes: Mapping[str, str] | None = None,
+        docs_url: str | None = None,
+        default_active: bool = False,
+    ) -> Service:
+        """Declare an API product that tokens are bound to.
+
+        :param slug: the word in tokens, guards and the command line.
+        :param name: what people read.
+        :param description: one or two sentences about it.
+        :param scopes: scope names and one line on each.
+        :param docs_url: where its documentation stands.
+        :param default_active: whether users may use it without a subscription.
+        :raises ConfigurationError: for a slug or scope that cannot be one, or a slug
+            declared already.
+        """
+        declared = catalog.declare(
+            slug,
+            name,
+            description=description,
+            scopes=scopes,
+            docs_url=docs_url,
+            default_active=default_active,
+        )
+        if slug in self.catalog.services:
+            raise ConfigurationError(f"the service {slug!r} is declared already")
+        self.catalog = Catalog({**self.catalog.services, slug: declared})
+        return declared
+
+    def error_handler(self, handler: Handler) -> Handler:
+        """Make the body of refusals yourself.
+
+        The function gets the :class:`~flask_apitokens.errors.Refusal` and answers what
+        a view may answer; status, challenge and ``Cache-Control`` stay as they are.
+        """
+        self.hooks = replace(self.hooks, error_handler=handler)
+        return handler
+
+    def protect(
+        self,
+        blueprint: Blueprint,
+        *,
+        service: str | AnyService | None = None,
+        scopes: str | Iterable[str] = (),
+        kinds: Iterable[str] = ("api", "session"),
+        query_parameter: str | None = None,
+        exempt: Iterable[str] = (),
+    ) -> None:
+        """Guard every view of *blueprint* and of the blueprints nested in it.
+
+        The arguments are those of :func:`~flask_apitokens.token_required`.
+
+        :param exempt: names of views that stay open.
+        """
+        policy = Policy.of(
+            service=service,
+            scopes=scopes,
+            kinds=kinds,
+            query_parameter=query_parameter,
+            optional=False,
+        )
+        made = guard.protection(blueprint, policy, exempt=exempt)
+        self.protected[blueprint] = made
+
+    def init_app(
+        self,
+        app: Flask,
+        db: SQLAlchemy | None = None,
+        user_model: type[Any] | None = None,
+    ) -> None:
+        """Register pages, command line and guard on *app*.
+
+        :raises ConfigurationError: if something is missing or wrong; it says what.
+        """
+        db, user_model = db or self._db, user_model or self._user_model
+        if db is None or user_model is None:
+            raise ConfigurationError(
+                "APITokens needs the db object and the User class: APITokens(db, User)"
+            )
+        if KEY in app.extensions:
+            raise ConfigurationError("APITokens is registered on this application")
+        settings = Settings.from_mapping(app.config)
+        models = bind_models(user_key_of(user_model).table.metadata, user_model)
+        _follow_deletions(models)
+        state = self._state(app, db, settings, models)
+        app.extensions[KEY] = state
+        app.register_blueprint(build_blueprint(settings))
+        app.cli.add_command(cli.group)
+        install_globals(app)
+        _when_requests_come(app)
+
+    def _state(
+        self, app: Flask, db: SQLAlchemy, settings: Settings, models: Models
+    ) -> State:
+        recorder = Recorder(
+            lambda: app.extensions[KEY].engine,
+            models.tables[0],
+            mode=settings.usage,
+            flush_seconds=settings.usage_flush_seconds,
+            max_rows=settings.usage_buffer_rows,
+        )
+        return State(
+            app=app,
+            db=db,
+            settings=settings,
+            extension=self,
+            models=models,
+            recorder=recorder,
+            asks_user=_asks_user(models.user),
+            parse=secret.parser(settings.brand),
+        )
+
+    # -- for host code ---------------------------------------------------------
+
+    def generate(
+        self,
+        *,
+        owner: Any,
+        name: str,
+        kind: str = "api",
+        service: str | None = None,
+        scopes: Collection[str] = (),
+        expires_at: datetime | None = None,
+        account_id: str | None = None,
+        actor: Actor = SYSTEM,
+    ) -> tuple[Token, str]:
+        """Make a token in the host's session; the host commits.
+
+        :param owner: the user it acts for; ``None`` makes a userless token of
+            *account_id*.
+        :param name: unique among the owner's live tokens.
+        :param kind: "api", or "access", which must expire.
+        :param service: the slug of a service the owner may use.
+        :param scopes: what it may do there.
+        :param expires_at: an aware moment.
+        :param actor: who does it, for the audit log.
+        :returns: the row and the plaintext, which nothing can show again.
+        :raises DomainError: whichever of its kinds tells what to change.
+        """
+        return tokens.generate(
+            current_apitokens.domain(),
+            owner,
+            name=name,
+            kind=kind,
+            service=service,
+            scopes=scopes,
+            expires_at=expires_at,
+            account_id=account_id,
+            actor=actor,
+            shown=True,
+        )
+
+    def revoke(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
+        """End a token in the host's session; the host commits."""
+        return tokens.revoke(current_apitokens.domain(), token, actor=actor)
+
+    def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
+        """Let *user* use a service, in the host's session; the host commits.
+
+        :raises ServiceUnavailable: if no such service is declared.
+        """
+        domain = current_apitokens.domain()
+        return subscriptions.activate(domain, user, slug, actor=actor)
+
+    def unsubscribe(
+        self, user: Any, slug: str, *, actor: Actor = SYSTEM
+    ) -> Subscription:
+        """Stop *user* from using a service, in the host's session; the host commits.
+
+        :raises ServiceUnavailable: if no such service is declared.
+        """
+        domain = current_apitokens.domain()
+        return subscriptions.deactivate(domain, user, slug, actor=actor)
+
+
+def default_label(user: Any) -> str:
+    """The email, username or name of a user, whichever exists, else the key."""
+    for attribute in ("email", "username", "name"):
+        label = getattr(user, attribute, None)
+        if label:
+            return str(label)
+    identity = inspect(user).identity
+    return str(identity[0]) if identity else ""
+
+
+def _no_account(user: Any) -> str:
+    return ""
+
+
+def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
+    def account(user: Any) -> str:
+        name = account_of(user)
+        return "" if name is None else str(name)
+
+    return account
+
+
+def _asks_user(user_model: type[Any]) -> bool:
+    """Whether only the user object itself can say that it is active."""
+    if lookup.active_column(user_model) is not None:
+        return False
+    own = getattr(user_model, "is_active", None)
+    return own is not None and own is not UserMixin.is_active
+
+
+def _follow_deletions(models: Models) -> None:
+    """A user deleted through the session takes their tokens along, on SQLite too."""
+    info = models.tables[0].info
+    if info.get(KEY):
+        return
+    info[KEY] = True
+
+    @event.listens_for(models.user, "before_delete", propagate=True)
+    def forget(mapper: Any, connection: Connection, user: Any) -> None:
+        tokens.forget_owner(connection, models, models.user_id(user), at=utcnow())
+
+
+def _when_requests_come(app: Flask) -> None:
+    """Look around once, at the first request, when everything is registered."""
+
+    @app.before_request
+    def look_around() -> None:
+        functions = app.before_request_funcs
+        functions[None] = [f for f in functions[None] if f is not look_around]
+        neighbours.excuse_from_csrf(app)
+        neighbours.warn_of_open_routes(app)
+
+    neighbours.excuse_from_csrf(app)

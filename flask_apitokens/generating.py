@@ -1,0 +1,298 @@
+"""The generate form: what it offers, and whether what was asked for can be had."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from datetime import timedelta
+from typing import Any
+
+from . import rules
+from .catalog import Service
+from .domain import Domain
+from .errors import DomainError
+from .errors import InvalidExpiry
+from .errors import InvalidKind
+from .errors import ServiceUnavailable
+from .forms import GenerateForm
+from .i18n import gettext as _
+from .i18n import ngettext as _n
+from .models import NAME_LENGTH
+from .times import day
+from .times import span
+
+#: the fields that have a place for an error, and where the summary's link leads
+TARGETS = {
+    "name": "name",
+    "service": "service",
+    "scope": "at-scopes",
+    "expiry": "at-expiry",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice of a group of buttons or boxes."""
+
+    value: str
+    label: str
+    text: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line of the error summary and the id of the field it leads to."""
+
+    target: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands above a form that was refused."""
+
+    strong: str
+    intro: str
+    items: Sequence[Fault] = ()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the form was filled in with, as plain text."""
+
+    kind: str
+    name: str
+    service: str
+    scopes: Sequence[str]
+    expiry: str
+    expiry_date: str
+
+    @classmethod
+    def of(cls, form: GenerateForm) -> Wish:
+        """What *form* asks for."""
+        return cls(
+            kind=form.kind.data or "",
+            name=form.name.data or "",
+            service=form.service.data or "",
+            scopes=tuple(form.scope.data or ()),
+            expiry=form.expiry.data or "",
+            expiry_date=form.expiry_date.data or "",
+        )
+
+
+@dataclass(frozen=True)
+class GenerateView:
+    """The form as it is rendered: choices, input, errors."""
+
+    form_id: str
+    wish: Wish
+    kinds: Sequence[Option]
+    services: Sequence[tuple[str, str]]
+    scopes: Sequence[Option]
+    expiries: Sequence[Option]
+    #: the range of the date field
+    first_day: str
+    last_day: str
+    errors: Mapping[str, str]
+    summary: Summary | None = None
+    name_length: int = NAME_LENGTH
+
+
+@dataclass
+class Refusals:
+    """What speaks against a wish, all of it, so that it can be put right at once."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    #: what no single field can put right
+    general: str = ""
+
+    def add(self, error: DomainError) -> None:
+        """Note *error* beside its field."""
+        if error.field in TARGETS:
+            self.fields.setdefault(error.field, error.message)
+        else:
+            self.general = error.message
+
+    def __bool__(self) -> bool:
+        return bool(self.fields or self.general)
+
+
+def first_wish(domain: Domain, services: Sequence[Service]) -> Wish:
+    """What a new form is filled in with: the least access there is."""
+    settings = domain.settings
+    words = _expiry_words(domain)
+    word = str(settings.expiry_default or "never")
+    service = services[0] if services else None
+    return Wish(
+        kind=settings.kinds[0],
+        name="",
+        service=service.slug if service else "",
+        scopes=tuple(service.scopes)[:1] if service else (),
+        expiry=word if word in words else words[0],
+        expiry_date="",
+    )
+
+
+def presented(
+    domain: Domain,
+    wish: Wish,
+    services: Sequence[Service],
+    *,
+    form_id: str = "",
+    refusals: Refusals | None = None,
+) -> GenerateView:
+    """The form filled in with *wish*.
+
+    :param services: those the user may generate for.
+    :param form_id: of the form that was refused; a new form gets a new one.
+    """
+    today = domain.now().astimezone(UTC).date()
+    longest = domain.settings.expiry_max
+    refusals = refusals or Refusals()
+    return GenerateView(
+        form_id=form_id or secrets.token_urlsafe(16),
+        wish=wish,
+        kinds=[option for option in _kinds() if option.value in domain.settings.kinds],
+        services=[(service.slug, service.name) for service in services],
+        scopes=scopes_of(services, wish.service),
+        expiries=_expiries(domain, today),
+        first_day=(today + timedelta(days=1)).isoformat(),
+        last_day=(today + timedelta(days=longest)).isoformat() if longest else "",
+        errors={name: refusals.fields.get(name, "") for name in TARGETS},
+        summary=_summary(refusals) if refusals else None,
+    )
+
+
+def _kinds() -> tuple[Option, ...]:
+    api = _(
+        "Sent in the Authorization header of each request. Can be set to never expire."
+    )
+    access = _(
+        "For tools that sign in through the Login API, such as issue trackers. "
+        "Always expires."
+    )
+    return (
+        Option("api", _("API token"), api, _("Recommended")),
+        Option("access", _("Access token"), access),
+    )
+
+
+def scopes_of(services: Sequence[Service], slug: str) -> list[Option]:
+    """The access a token of the service *slug* can have."""
+    for service in services:
+        if service.slug == slug:
+            known = service.scopes.values()
+            return [
+                Option(scope.name, scope.name, scope.description) for scope in known
+            ]
+    return []
+
+
+def _presets(domain: Domain) -> list[int]:
+    settings = domain.settings
+    days = {*settings.expiry_presets, *filter(None, [settings.expiry_default])}
+    longest = settings.expiry_max
+    return sorted(number for number in days if not longest or number <= longest)
+
+
+def _expiry_words(domain: Domain) -> list[str]:
+    settings = domain.settings
+    may_last = settings.expiry_max is None and "api" in settings.kinds
+    words = [*map(str, _presets(domain)), "custom"]
+    return [*words, "never"] if may_last else words
+
+
+def _expiries(domain: Domain, today: date) -> list[Option]:
+    return [_expiry_option(domain, word, today) for word in _expiry_words(domain)]
+
+
+def _expiry_option(domain: Domain, word: str, today: date) -> Option:
+    if word == "custom":
+        return Option(word, _("On a date"))
+    if word == "never":
+        return Option(word, _("Never"))
+    days = int(word)
+    end = datetime.combine(today + timedelta(days=days), time(), UTC)
+    warning = domain.settings.expiring_days
+    if days <= warning:
+        return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
+    text = _n(
+        "Stops working on %(day)s. You will see a warning %(n)s day before.",
+        "Stops working on %(day)s. You will see a warning %(n)s days before.",
+        warning,
+        day=day(end),
+    )
+    return Option(word, span(days), text)
+
+
+def _summary(refusals: Refusals) -> Summary:
+    strong = _("The token was not generated.")
+    items = [
+        Fault(TARGETS[name], refusals.fields[name])
+        for name in TARGETS
+        if name in refusals.fields
+    ]
+    if refusals.general:
+        return Summary(strong, refusals.general, items)
+    intro = _n("Fix %(n)s thing:", "Fix %(n)s things:", len(items))
+    return Summary(strong, intro, items)
+
+
+def weighed(
+    domain: Domain, owner: Any, wish: Wish, services: Sequence[Service]
+) -> tuple[Refusals, datetime | None]:
+    """Everything that speaks against *wish*, and the moment its token would expire."""
+    refusals = Refusals()
+    expires_at = None
+    if wish.kind not in domain.settings.kinds:
+        refusals.add(InvalidKind())
+    try:
+        rules.check_name_free(domain, owner, rules.clean_name(wish.name))
+    except DomainError as error:
+        refusals.add(error)
+    try:
+        _check_access(domain, wish, services)
+    except DomainError as error:
+        refusals.add(error)
+    try:
+        expires_at = expiry_of(domain, wish)
+        rules.check_expiry(domain, wish.kind, expires_at)
+    except DomainError as error:
+        refusals.add(error)
+    return refusals, expires_at
+
+
+def _check_access(domain: Domain, wish: Wish, services: Sequence[Service]) -> None:
+    """Where the host declares services, a user's token is for one of them."""
+    if not domain.catalog:
+        return
+    if wish.service not in {service.slug for service in services}:
+        raise ServiceUnavailable
+    rules.checked_scopes(domain, wish.service, wish.scopes)
+
+
+def expiry_of(domain: Domain, wish: Wish) -> datetime | None:
+    """The moment the token expires, or none for never.
+
+    :raises InvalidExpiry: for a choice that is none, or a date that is past or no date.
+    """
+    if wish.expiry == "never":
+        return None
+    if wish.expiry in _expiry_words(domain) and wish.expiry != "custom":
+        return domain.now() + timedelta(days=int(wish.expiry))
+    try:
+        last_day = date.fromisoformat(wish.expiry_date)
+    except ValueError:
+        raise InvalidExpiry(_("Choose a date after today.")) from None
+    if wish.expiry != "custom" or last_day <= domain.now().astimezone(UTC).date():
+        raise InvalidExpiry(_("Choose a date after today."))
+    # "Until 3 Jul" includes the third of July.
+    return datetime.combine(last_day, time(23, 59, 59), UTC)

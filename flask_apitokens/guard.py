@@ -1,0 +1,182 @@
+"""``@token_required`` and ``protect``: what a host writes, and what follows for it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from collections.abc import Iterable
+from datetime import datetime
+from inspect import iscoroutinefunction
+from typing import Any
+from typing import TypeVar
+from typing import cast
+from typing import overload
+
+from flask import Blueprint
+from flask import after_this_request
+from flask import current_app
+from flask import make_response
+from flask import request
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+from werkzeug.local import LocalProxy
+
+from . import errors
+from . import neighbours
+from . import signals
+from .bearer import CurrentToken
+from .bearer import Policy
+from .bearer import admit
+from .catalog import AnyService
+from .state import KEY
+from .state import Protection
+from .state import State
+
+log = logging.getLogger("flask_apitokens")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+#: The token of this request; false outside a guarded route.
+current_token = cast("CurrentToken", LocalProxy(neighbours.accepted))
+
+
+def _enter(state: State, current: CurrentToken) -> None:
+    """Make the token the identity of this request, and the cookie nobody's."""
+    neighbours.become(current)
+    state.recorder.record(
+        current.id, current.accepted_at, request.environ.get("REMOTE_ADDR")
+    )
+    if signals.token_authenticated.receivers:
+        signals.token_authenticated.send(state.app, token=current)
+    expires_at = current.expires_at
+    if expires_at is not None:
+        after_this_request(functools.partial(_say_when, expires_at))
+
+
+def _say_when(expires_at: datetime, response: Response) -> Response:
+    moment = expires_at.replace(microsecond=0, tzinfo=None)
+    response.headers["Apitokens-Expires"] = f"{moment.isoformat()}Z"
+    return response
+
+
+def _refused(state: State, refusal: errors.Refusal) -> Response:
+    refusal.realm = state.settings.realm
+    log.info(
+        "refused: %s, token %s, %s",
+        refusal.problem,
+        refusal.token_id or "-",
+        refusal.instance,
+    )
+    if signals.token_rejected.receivers:
+        signals.token_rejected.send(state.app, refusal=refusal)
+    handler = state.hooks.error_handler
+    if handler is None:
+        return cast("Response", refusal.get_response())
+    response = make_response(handler(refusal))
+    response.status_code = refusal.code
+    response.headers.update(refusal.protocol_headers())
+    return response
+
+
+def check(policy: Policy) -> Response | None:
+    """Admit this request or answer why not."""
+    state = cast("State", current_app.extensions[KEY])
+    try:
+        current = admit(state, policy)
+    except errors.Refusal as refusal:
+        return _refused(state, refusal)
+    if current is not None:
+        _enter(state, current)
+    if policy.query_parameter is not None:
+        # The address itself is a credential: no cache, no Referer.
+        after_this_request(_keep_address_private)
+    return None
+
+
+def _keep_address_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@overload
+def token_required(view: View, /) -> View: ...
+
+
+@overload
+def token_required(
+    *,
+    service: str | AnyService | None = None,
+    scopes: str | Iterable[str] = (),
+    kinds: Iterable[str] = ("api", "session"),
+    query_parameter: str | None = None,
+    optional: bool = False,
+) -> Callable[[View], View]: ...
+
+
+def token_required(
+    view: Any = None,
+    /,
+    *,
+    service: str | AnyService | None = None,
+    scopes: str | Iterable[str] = (),
+    kinds: Iterable[str] = ("api", "session"),
+    query_parameter: str | None = None,
+    optional: bool = False,
+) -> Any:
+    """Let a view run only for a request that carries a fitting token (RFC 6750).
+
+    Stands below ``@app.route``, bare or called; the view may be sync or async.
+
+    :param service: the slug the token must be bound to; omitted, only tokens bound to
+        no service pass; :data:`ANY_SERVICE`, any.
+    :param scopes: what the token must be allowed: a string, or all of an iterable.
+    :param kinds: the kinds of token this route takes.
+    :param query_parameter: the name of a query parameter that may carry the token, for
+        clients that cannot send a header.
+    :param optional: run the view without a token too; a bad one is still refused.
+    """
+    policy = Policy.of(
+        service=service,
+        scopes=scopes,
+        kinds=kinds,
+        query_parameter=query_parameter,
+        optional=optional,
+    )
+
+    def guard(inner: View) -> View:
+        run: Callable[..., ResponseReturnValue] = inner
+        if iscoroutinefunction(inner):
+
+            def run(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+                result: ResponseReturnValue = current_app.ensure_sync(inner)(
+                    *args, **kwargs
+                )
+                return result
+
+        @functools.wraps(inner)
+        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            refused = check(policy)
+            return run(*args, **kwargs) if refused is None else refused
+
+        neighbours.mark(guarded, inner, policy)
+        return cast("View", guarded)
+
+    return guard if view is None else guard(view)
+
+
+def protection(
+    blueprint: Blueprint, policy: Policy, *, exempt: Iterable[str] = ()
+) -> Protection:
+    """Guard every view of *blueprint* and of those nested in it.
+
+    :param exempt: names of views, as in their endpoints below the blueprint's name.
+    """
+    open_views = frozenset(exempt)
+
+    def before() -> Response | None:
+        return None if neighbours.is_open(blueprint, open_views) else check(policy)
+
+    blueprint.before_request(before)
+    return Protection(blueprint, policy, open_views)

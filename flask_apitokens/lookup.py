@@ -1,0 +1,337 @@
+"""The one SELECT behind the guard.
+
+The statement is written once, in SQLAlchemy Core. On the drivers in
+:data:`AUTOCOMMIT` it is compiled once and runs on driver connections of our own, kept
+in autocommit: what a call costs is then the database, not the layers above it, and
+there is no BEGIN and no ROLLBACK. Every other driver takes the way through Core.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from typing import NamedTuple
+from typing import cast
+
+from sqlalchemy import Boolean
+from sqlalchemy import Connection
+from sqlalchemy import Engine
+from sqlalchemy import Select
+from sqlalchemy import and_
+from sqlalchemy import bindparam
+from sqlalchemy import event
+from sqlalchemy import inspect
+from sqlalchemy import literal
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapper
+from sqlalchemy.pool import SingletonThreadPool
+from sqlalchemy.pool import StaticPool
+
+from .models import Models
+
+#: how a driver connection is put into autocommit, by the name of its driver
+AUTOCOMMIT: dict[str, Callable[[Any], None]] = {
+    # Outside a transaction sqlite3 commits each statement by itself already.
+    "pysqlite": lambda connection: None,
+    "psycopg": lambda connection: setattr(connection, "autocommit", True),
+    "psycopg2": lambda connection: setattr(connection, "autocommit", True),
+    "pymysql": lambda connection: connection.autocommit(True),
+    "mysqldb": lambda connection: connection.autocommit(True),
+}
+#: driver connections one process keeps for look-ups, and how long one is used
+LIMIT = 8
+MAX_AGE = 600.0
+PATIENCE = 5.0
+
+
+class Unavailable(Exception):
+    """The database did not answer; says nothing about any token."""
+
+
+class Found(NamedTuple):
+    """What the guard needs to know, in the order of the statement's columns."""
+
+    check_digest: bytes
+    secret_hash: str
+    kind: str
+    name: str
+    service: str | None
+    scopes: tuple[str, ...] | None
+    account_id: str
+    userless: bool
+    owner_id: Any
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    deactivated_at: datetime | None
+    #: the owner's key as the user table has it: none where the user is gone
+    owner_key: Any
+    owner_active: Any
+    subscription_active: bool | None
+    service_active: bool | None
+
+
+def active_column(user_model: type[Any]) -> Any:
+    """The column that says whether a user is active, where it is one."""
+    mapper: Mapper[Any] = inspect(user_model)
+    for name in ("is_active", "active"):
+        if name in mapper.column_attrs:
+            return getattr(user_model, name)
+    return None
+
+
+def statement(models: Models, *, with_services: bool) -> Select[Any]:
+    """The token with its owner, subscription and service setting, by public id.
+
+    :param with_services: whether the host declares services at all.
+    """
+    token, subscription = models.Token, models.Subscription
+    setting = models.ServiceSetting
+    active = active_column(models.user)
+    columns: list[Any] = [getattr(token, name) for name in Found._fields[:12]]
+    columns += [models.user_key.label("owner_key")]
+    columns += [(literal(1) if active is None else active).label("owner_active")]
+    if with_services:
+        columns += [subscription.active, setting.active.label("service_active")]
+    found = select(*columns).select_from(token)
+    found = found.outerjoin(models.user, models.user_key == token.owner_id)
+    if with_services:
+        ours = and_(
+            subscription.user_id == token.owner_id,
+            subscription.service == token.service,
+        )
+        all_of_it = and_(
+            setting.account_id == token.account_id, setting.service == token.service
+        )
+        found = found.outerjoin(subscription, ours).outerjoin(setting, all_of_it)
+    return found.where(token.id == bindparam("token_id"))
+
+
+def find_on(
+    connection: Connection, query: Select[Any], token_id: str
+) -> Found | None:
+    """Find a token on a Core connection, inside whatever transaction it is in.
+
+    :param query: from :func:`statement`.
+    """
+    row = connection.execute(query, {"token_id": token_id}).one_or_none()
+    if row is None:
+        return None
+    blanks = (None,) * (len(Found._fields) - len(row))
+    return Found._make((*row, *blanks))
+
+
+class _Kept:
+    """A driver connection of ours with its cursor; only one thread has it at a time."""
+
+    __slots__ = ("connection", "cursor", "opened_at")
+
+    def __init__(self, engine: Engine, autocommit: Callable[[Any], None]) -> None:
+        # Opened by the host's pool, with its arguments and listeners, then taken out
+        # of it: the pool would send a ROLLBACK after each use.
+        borrowed = engine.raw_connection()
+        self.connection = cast("Any", borrowed.driver_connection)
+        borrowed.detach()
+        autocommit(self.connection)
+        self.cursor: Any = self.connection.cursor()
+        self.opened_at = time.monotonic()
+
+    def close(self) -> None:
+        """Part with it; it may be broken already."""
+        with suppress(Exception):
+            self.connection.close()
+
+
+class _Connections:
+    """At most :data:`LIMIT` kept connections; who finds none waits for one."""
+
+    def __init__(self, engine: Engine, autocommit: Callable[[Any], None]) -> None:
+        self._engine = engine
+        self._autocommit = autocommit
+        self._left_to_parent: list[_Kept] = []
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._idle: deque[_Kept] = deque()
+        self._open = 0
+        self._waiting = 0
+        self._changed = threading.Condition()
+
+    def take(self) -> _Kept:
+        """One connection for this thread alone.
+
+        :raises Unavailable: if all are in use for too long.
+        """
+        if self._pid != os.getpid():
+            # They belong to the parent: neither used nor closed here.
+            self._left_to_parent += self._idle
+            self._start()
+        try:
+            kept = self._idle.pop()
+        except IndexError:
+            return self._open_or_wait()
+        if time.monotonic() - kept.opened_at < MAX_AGE:
+            return kept
+        self.drop(kept)
+        return self.take()
+
+    def _open_or_wait(self) -> _Kept:
+        until = time.monotonic() + PATIENCE
+        with self._changed:
+            self._waiting += 1
+            try:
+                while self._open >= LIMIT:
+                    if self._idle:
+                        return self._idle.pop()
+                    left = until - time.monotonic()
+                    if left <= 0 or not self._changed.wait(left):
+                        raise Unavailable("no connection is free for a look-up")
+                self._open += 1
+            finally:
+                self._waiting -= 1
+        try:
+            return _Kept(self._engine, self._autocommit)
+        except BaseException:
+            self._one_less()
+            raise
+
+    def give_back(self, kept: _Kept) -> None:
+        """Hand a sound connection back."""
+        self._idle.append(kept)
+        if self._waiting:
+            with self._changed:
+                self._changed.notify()
+
+    def drop(self, kept: _Kept) -> None:
+        """Part with a broken or old connection."""
+        kept.close()
+        self._one_less()
+
+    def close(self) -> None:
+        """Close what is idle, as the host does with its own; more open when needed."""
+        if self._pid != os.getpid():
+            return  # they are the parent's
+        with suppress(IndexError):
+            while True:
+                self.drop(self._idle.pop())
+
+    def _one_less(self) -> None:
+        with self._changed:
+            self._open -= 1
+            self._changed.notify()
+
+
+class Lookup:
+    """Finds a token by its public id.
+
+    :param query: from :func:`statement`.
+    :param engine: the primary's, which writes go to.
+    """
+
+    def __init__(self, query: Select[Any], engine: Engine) -> None:
+        self._query = query
+        self._engine = engine
+        self._blanks = (None,) * (len(Found._fields) - len(query.selected_columns))
+        compiled = query.compile(dialect=engine.dialect)
+        self._sql = str(compiled)
+        self._positional = compiled.positional
+        self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
+        self._shared: Any = None
+        self._connections: _Connections | None = None
+        autocommit = AUTOCOMMIT.get(engine.dialect.driver)
+        if isinstance(engine.pool, StaticPool):
+            self._shared = engine.raw_connection()
+        elif autocommit and not isinstance(engine.pool, SingletonThreadPool):
+            connections = self._connections = _Connections(engine, autocommit)
+            # The pool knows them no more, so it cannot close them.
+            event.listen(engine, "engine_disposed", lambda _engine: connections.close())
+
+    def find(self, token_id: str) -> Found | None:
+        """The row of *token_id*, read now.
+
+        :raises Unavailable: if the database does not answer.
+        """
+        if self._connections is not None:
+            return self._find_fast(self._connections, token_id)
+        if self._shared is not None:
+            return self._find_shared(token_id)
+        try:
+            with self._engine.connect() as connection:
+                return find_on(connection, self._query, token_id)
+        except SQLAlchemyError as error:
+            raise Unavailable(str(error)) from error
+
+    def _find_fast(self, connections: _Connections, token_id: str) -> Found | None:
+        arguments = (token_id,) if self._positional else {"token_id": token_id}
+        kept = self._taken(connections)
+        try:
+            kept.cursor.execute(self._sql, arguments)
+            row = kept.cursor.fetchone()
+        except self._engine.dialect.loaded_dbapi.Error:
+            # It may have been closed behind our back since its last use: a fresh one
+            # tells whether the database is there.
+            connections.drop(kept)
+            kept = self._taken(connections)
+            try:
+                kept.cursor.execute(self._sql, arguments)
+                row = kept.cursor.fetchone()
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                connections.drop(kept)
+                raise Unavailable(str(error)) from error
+        result = None if row is None else self._converted(row, kept.cursor)
+        connections.give_back(kept)
+        return result
+
+    def _taken(self, connections: _Connections) -> _Kept:
+        try:
+            return connections.take()
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            raise Unavailable(str(error)) from error
+
+    def _find_shared(self, token_id: str) -> Found | None:
+        """In-memory SQLite: one connection for all, and the host may be writing.
+
+        Nothing is begun, committed or handed back to the pool, which would roll back
+        what the host has not committed yet.
+        """
+        try:
+            cursor = self._shared.driver_connection.execute(self._sql, (token_id,))
+            row = cursor.fetchone()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise Unavailable(str(error)) from error
+        return None if row is None else self._converted(row, cursor)
+
+    def _converted(self, row: Any, cursor: Any) -> Found:
+        if self._converters is None:
+            self._converters = self._make_converters(cursor.description)
+        values = [*row, *self._blanks]
+        for place, convert in self._converters:
+            value = values[place]
+            if value is not None:
+                values[place] = convert(value)
+        return Found._make(values)
+
+    def _make_converters(
+        self, description: Any
+    ) -> list[tuple[int, Callable[[Any], Any]]]:
+        """From what the driver gives to what the columns' types promise.
+
+        Plain booleans are left as the driver has them: the guard asks for truth only.
+        """
+        dialect = self._engine.dialect
+        converters: list[tuple[int, Callable[[Any], Any]]] = []
+        for place, column in enumerate(self._query.selected_columns):
+            if type(column.type) is Boolean:
+                continue
+            kind = column.type.dialect_impl(dialect)
+            convert = kind.result_processor(dialect, description[place][1])
+            if convert is not None:
+                converters.append((place, convert))
+        return converters

@@ -1,0 +1,356 @@
+"""The tables, in the host's metadata, on a declarative base of our own.
+
+``db.create_all()`` and Flask-Migrate see them; the host's base class, whichever of
+the five Flask-SQLAlchemy supports, is left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import cast
+
+from sqlalchemy import JSON
+from sqlalchemy import BigInteger
+from sqlalchemy import Boolean
+from sqlalchemy import Column
+from sqlalchemy import DateTime
+from sqlalchemy import ForeignKey
+from sqlalchemy import Index
+from sqlalchemy import Integer
+from sqlalchemy import LargeBinary
+from sqlalchemy import MetaData
+from sqlalchemy import String
+from sqlalchemy import Table
+from sqlalchemy import Text
+from sqlalchemy import UniqueConstraint
+from sqlalchemy import inspect
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeEngine
+from werkzeug.local import LocalProxy
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+NAME_LENGTH = 80
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC, to the microsecond, on every database.
+
+    SQLite and MariaDB drop an offset and MariaDB the microseconds, unless told; a
+    naive value is refused because nobody can say which moment it is.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        if dialect.name in {"mysql", "mariadb"}:
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive datetime, {value!r}, is not a moment")
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Words(TypeDecorator[tuple[str, ...]]):
+    """Scope names, kept as RFC 6749 writes them: in one string, with spaces."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[str, ...] | None, dialect: Dialect
+    ) -> str | None:
+        return None if value is None else " ".join(value)
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect
+    ) -> tuple[str, ...]:
+        return tuple(value.split()) if value else ()
+
+
+def ascii_string(length: int) -> TypeEngine[str]:
+    """A string that compares by its bytes, also where the database would fold case."""
+    return String(length).with_variant(
+        mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"),
+        "mysql",
+        "mariadb",
+    )
+
+
+def text_string(length: int) -> TypeEngine[str]:
+    """A string for people, with every character of Unicode on MariaDB as well."""
+    return String(length).with_variant(
+        mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"),
+        "mysql",
+        "mariadb",
+    )
+
+
+def binary(length: int) -> TypeEngine[bytes]:
+    """Bytes of a fixed length, indexable everywhere."""
+    return LargeBinary(length).with_variant(mysql.BINARY(length), "mysql", "mariadb")
+
+
+#: SQLite numbers a primary key by itself only if it is an INTEGER.
+_big_key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Row:
+    """What all our rows have in common for a type checker: columns by keyword."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None: ...
+
+
+class TokenMixin(Row):
+    """One token: everything but its plaintext."""
+
+    #: the public id, the tracking ID people see
+    id: Mapped[str] = mapped_column(ascii_string(12), primary_key=True)
+    kind: Mapped[str] = mapped_column(ascii_string(16))
+    name: Mapped[str] = mapped_column(text_string(NAME_LENGTH))
+    #: which digests recognise it; "native" is :func:`secret.check_digest` with bcrypt
+    scheme: Mapped[str] = mapped_column(ascii_string(16))
+    check_digest: Mapped[bytes] = mapped_column(binary(16))
+    secret_hash: Mapped[str] = mapped_column(ascii_string(100))
+    account_id: Mapped[str] = mapped_column(text_string(64), default="")
+    userless: Mapped[bool] = mapped_column(Boolean, default=False)
+    service: Mapped[str | None] = mapped_column(ascii_string(64))
+    scopes: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by: Mapped[str] = mapped_column(text_string(255))
+    #: when the response that carries the plaintext was sent; None: never
+    shown_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    deactivated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_used_ip: Mapped[str | None] = mapped_column(ascii_string(45))
+    #: a digest of owner and name while the token is live, None after: a plain unique
+    #: constraint then keeps names apart on databases without partial indexes too
+    live_name: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
+
+
+class SubscriptionMixin(Row):
+    """Whether a user may use a service."""
+
+    id: Mapped[int] = mapped_column(_big_key, primary_key=True)
+    service: Mapped[str] = mapped_column(ascii_string(64))
+    active: Mapped[bool] = mapped_column(Boolean)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    changed_by: Mapped[str] = mapped_column(text_string(255))
+
+
+class ServiceSettingMixin(Row):
+    """A service's switch for a whole account; no row means on."""
+
+    id: Mapped[int] = mapped_column(_big_key, primary_key=True)
+    account_id: Mapped[str] = mapped_column(text_string(64))
+    service: Mapped[str] = mapped_column(ascii_string(64))
+    active: Mapped[bool] = mapped_column(Boolean)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    changed_by: Mapped[str] = mapped_column(text_string(255))
+
+
+class EventMixin(Row):
+    """A line of the audit log: it outlives the token and the user it tells of."""
+
+    id: Mapped[int] = mapped_column(_big_key, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    action: Mapped[str] = mapped_column(ascii_string(32))
+    account_id: Mapped[str] = mapped_column(text_string(64))
+    token_id: Mapped[str | None] = mapped_column(ascii_string(12))
+    token_name: Mapped[str | None] = mapped_column(text_string(NAME_LENGTH))
+    service: Mapped[str | None] = mapped_column(ascii_string(64))
+    subject_id: Mapped[str | None] = mapped_column(text_string(255))
+    subject_label: Mapped[str | None] = mapped_column(text_string(255))
+    actor_id: Mapped[str | None] = mapped_column(text_string(255))
+    actor_label: Mapped[str] = mapped_column(text_string(255))
+    ip: Mapped[str | None] = mapped_column(ascii_string(45))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    #: a digest of the form this came from: a form sent twice meets the constraint
+    form_key: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
+
+
+class Token(TokenMixin):
+    """What code outside this module calls a token; the mapped class is per host."""
+
+    owner_id: Any
+
+
+class Subscription(SubscriptionMixin):
+    """What code outside this module calls a subscription."""
+
+    user_id: Any
+
+
+class ServiceSetting(ServiceSettingMixin):
+    """What code outside this module calls a service setting."""
+
+
+class Event(EventMixin):
+    """What code outside this module calls an event."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """The mapped classes of one host and what is known of its user model."""
+
+    Token: type[Token]
+    Subscription: type[Subscription]
+    ServiceSetting: type[ServiceSetting]
+    Event: type[Event]
+    user: type[Any]
+    user_key: Column[Any]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Our tables, for checks that they exist."""
+        classes: tuple[type[Any], ...] = (
+            self.Token,
+            self.Subscription,
+            self.ServiceSetting,
+            self.Event,
+        )
+        return tuple(model.__table__ for model in classes)
+
+    def user_id(self, user: Any) -> Any:
+        """The primary key of *user*, without a query for a detached one.
+
+        :param user: a row of the host's, or a proxy of one such as ``current_user``.
+        """
+        if isinstance(user, LocalProxy):
+            user = user._get_current_object()
+        identity = inspect(user).identity
+        if identity is not None:
+            return identity[0]
+        return getattr(
+            user, inspect(self.user).get_property_by_column(self.user_key).key
+        )
+
+
+def bind_models(metadata: MetaData, user_model: type[Any]) -> Models:
+    """Map our tables beside the host's user table; twice gives the same classes.
+
+    :param metadata: of the host's user table, so that its bind key is ours as well.
+    :param user_model: the host's mapped class.
+    :raises ConfigurationError: if its primary key has more than one column.
+    """
+    known: dict[type[Any], Models] = metadata.info.setdefault("apitokens", {})
+    if user_model in known:
+        return known[user_model]
+    if known:
+        raise ConfigurationError(
+            "one db serves one user model: the tables of flask_apitokens already "
+            f"refer to {next(iter(known)).__name__}"
+        )
+    models = _map(metadata, user_model)
+    known[user_model] = models
+    return models
+
+
+def user_key_of(user_model: type[Any]) -> Column[Any]:
+    """The single primary key column of the host's user table.
+
+    :raises ConfigurationError: for a class that is not mapped or a composite key.
+    """
+    mapper = inspect(user_model, raiseerr=False)
+    if not isinstance(mapper, Mapper):
+        raise ConfigurationError(
+            f"{user_model!r} is not a mapped class; give APITokens your User model"
+        )
+    key = mapper.primary_key
+    if len(key) != 1 or not isinstance(key[0], Column):
+        columns = ", ".join(str(column) for column in key)
+        raise ConfigurationError(
+            f"{user_model.__name__} has the primary key ({columns}); "
+            "flask_apitokens needs a single column"
+        )
+    return key[0]
+
+
+def _owner(user_key: Column[Any], *, nullable: bool) -> Any:
+    # The column takes its type from the host's key. The row goes with the user: a
+    # token whose owner is gone must never look userless.
+    reference = ForeignKey(user_key, ondelete="CASCADE")
+    return mapped_column(reference, nullable=nullable)
+
+
+def _map(metadata: MetaData, user_model: type[Any]) -> Models:
+    user_key = user_key_of(user_model)
+    options = {"schema": user_key.table.schema}
+
+    class Base(DeclarativeBase):
+        pass
+
+    Base.metadata = metadata
+
+    class ApiToken(TokenMixin, Base):
+        __tablename__ = "apitokens_token"
+        owner_id: Mapped[Any] = _owner(user_key, nullable=True)
+        __table_args__ = (
+            Index("ix_apitokens_token_owner", "owner_id", "created_at", "id"),
+            options,
+        )
+
+    class ApiSubscription(SubscriptionMixin, Base):
+        __tablename__ = "apitokens_subscription"
+        user_id: Mapped[Any] = _owner(user_key, nullable=False)
+        __table_args__ = (
+            UniqueConstraint("user_id", "service", name="uq_apitokens_subscription"),
+            options,
+        )
+
+    class ApiServiceSetting(ServiceSettingMixin, Base):
+        __tablename__ = "apitokens_service_setting"
+        __table_args__ = (
+            UniqueConstraint("account_id", "service", name="uq_apitokens_setting"),
+            options,
+        )
+
+    class ApiEvent(EventMixin, Base):
+        __tablename__ = "apitokens_event"
+        __table_args__ = (
+            Index("ix_apitokens_event_token", "token_id", "id"),
+            options,
+        )
+
+    return Models(
+        Token=cast("type[Token]", ApiToken),
+        Subscription=cast("type[Subscription]", ApiSubscription),
+        ServiceSetting=cast("type[ServiceSetting]", ApiServiceSetting),
+        Event=cast("type[Event]", ApiEvent),
+        user=user_model,
+        user_key=user_key,
+    )

@@ -1,0 +1,189 @@
+"""How the guard gets along with Flask's session, Flask-Login and CSRFProtect."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import weakref
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from typing import Any
+
+from flask import Flask
+from flask import after_this_request
+from flask import current_app
+from flask import g
+from flask import has_request_context
+from flask import request
+from flask.globals import request_ctx
+from flask.sessions import NullSession
+from flask.wrappers import Response
+
+from .bearer import CurrentToken
+from .bearer import Policy
+from .bearer import bears_token
+from .state import KEY
+from .state import Protection
+
+if TYPE_CHECKING:
+    from flask_login import LoginManager
+
+log = logging.getLogger("flask_apitokens")
+
+#: where a request keeps the token it was accepted with: not on ``g``, which outlives
+#: the request where a test pushes an application context of its own
+_ENVIRON_KEY = "flask_apitokens.token"
+#: the policy on every guarded view, also through decorators above it, since
+#: functools.wraps copies it; on what we extended, that we did
+_MARK = "__apitokens__"
+#: the functions inside guards, to find those that a route reaches directly
+_inside: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def accepted() -> CurrentToken | None:
+    """The token this request was accepted with."""
+    return request.environ.get(_ENVIRON_KEY) if has_request_context() else None
+
+
+def become(current: CurrentToken) -> None:
+    """Make the token the identity of this request, whatever its cookie says."""
+    request.environ[_ENVIRON_KEY] = current
+    _drop_session()
+    manager: LoginManager | None = getattr(current_app, "login_manager", None)
+    if manager is not None and not hasattr(manager, _MARK):
+        _speak_for(manager)
+    # Something before us may have looked: that was the cookie's user.
+    g.pop("_login_user", None)
+
+
+def _drop_session() -> None:
+    context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    # Since Flask 3.1.3 it is a property that notes who looks.
+    attribute = "_session" if hasattr(type(context), "session") else "session"
+    setattr(context, attribute, _Discarded())
+
+
+class _Discarded(NullSession):
+    """The session of a bearer request: it knows nobody, and nothing is kept of it."""
+
+    # What a view writes it can read again until the request ends.
+    __setitem__ = dict.__setitem__  # type: ignore[assignment]
+    __delitem__ = dict.__delitem__  # type: ignore[assignment]
+    clear = dict.clear  # type: ignore[assignment]
+    pop = dict.pop
+    popitem = dict.popitem  # type: ignore[assignment]
+    update = dict.update  # type: ignore[assignment]
+    setdefault = dict.setdefault
+
+
+def _speak_for(manager: LoginManager) -> None:
+    """Let ``current_user`` be the token's owner, loaded only if somebody looks."""
+    by_cookie: Callable[[], None] = manager._load_user
+
+    def load_user() -> None:
+        token = accepted()
+        if token is None:
+            by_cookie()
+            return
+        manager._update_request_context_with_user(token.owner)
+        after_this_request(_forget_user)
+
+    manager._load_user = load_user  # type: ignore[method-assign]
+    setattr(manager, _MARK, True)
+
+
+def _forget_user(response: Response) -> Response:
+    # The application context, and g with it, may outlive the request.
+    response.call_on_close(functools.partial(g.pop, "_login_user", None))
+    return response
+
+
+# -- which views are guarded --------------------------------------------------
+
+
+def mark(
+    guarded: Callable[..., Any], inner: Callable[..., Any], policy: Policy
+) -> None:
+    """Remember that *guarded* stands in front of *inner* and asks for *policy*."""
+    setattr(guarded, _MARK, policy)
+    with suppress(TypeError):  # a callable that cannot be referred to weakly
+        _inside.add(inner)
+
+
+def policy_of(view: Callable[..., Any] | None) -> Policy | None:
+    """What the guard on *view* asks for, where it has one of its own."""
+    policy: Policy | None = getattr(view, _MARK, None)
+    return policy
+
+
+def is_open(blueprint: Any, open_views: frozenset[str]) -> bool:
+    """Whether this request needs no token although its blueprint is protected."""
+    rule = request.url_rule
+    if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", None):
+        # Flask answers it (a CORS preflight, say) without running a view.
+        return True
+    names = [
+        name
+        for name in request.blueprints
+        if current_app.blueprints.get(name) is blueprint
+    ]
+    endpoint = request.endpoint or ""
+    return any(endpoint.removeprefix(f"{name}.") in open_views for name in names)
+
+
+def _policies(app: Flask) -> Iterator[Policy]:
+    """What the guards in front of this request's view ask for."""
+    view = app.view_functions.get(request.endpoint or "")
+    if view is not None and hasattr(view, _MARK):
+        yield getattr(view, _MARK)
+    protected: dict[Any, Protection] = app.extensions[KEY].protected
+    for name in request.blueprints:
+        guard = protected.get(app.blueprints.get(name))
+        if guard is not None and not is_open(guard.blueprint, guard.open_views):
+            yield guard.policy
+
+
+def _cookie_is_enough(app: Flask) -> bool:
+    """Whether this request can get by without a token, on the cookie alone."""
+    policies = list(_policies(app))
+    if not policies:
+        return True
+    return all(p.optional for p in policies) and not any(map(bears_token, policies))
+
+
+def excuse_from_csrf(app: Flask) -> None:
+    """Let CSRFProtect pass what a cookie cannot open.
+
+    Its own exemptions go by module and name, which two views can share, and do not
+    reach nested blueprints. A guarded view takes no cookie, so there is nothing a
+    foreign page could misuse; one that works without a token too stays protected.
+    """
+    csrf = app.extensions.get("csrf")
+    if csrf is None or hasattr(csrf, _MARK):
+        return
+    ask = csrf.protect
+
+    def protect(*arguments: Any, **options: Any) -> None:
+        # First what costs nothing: of most requests nothing is asked anyway.
+        asked = request.method in app.config["WTF_CSRF_METHODS"]
+        if asked and _cookie_is_enough(app):
+            ask(*arguments, **options)
+
+    csrf.protect = protect
+    setattr(csrf, _MARK, True)
+
+
+def warn_of_open_routes(app: Flask) -> list[str]:
+    """Name the endpoints whose guard stands above ``@app.route``, where it is blind."""
+    blind = [
+        endpoint for endpoint, view in app.view_functions.items() if view in _inside
+    ]
+    for endpoint in blind:
+        log.warning(
+            "the route of %r is open: token_required stands above it; write it below, "
+            "next to the function",
+            endpoint,
+        )
+    return blind

@@ -1,0 +1,389 @@
+"""What the pages show, worked out before a template is asked.
+
+Frozen values made of plain text: a template decides nothing and asks the database for
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from .catalog import Catalog
+from .i18n import gettext as _
+from .i18n import ngettext as _n
+from .listing import ListQuery
+from .listing import Page
+from .models import Event
+from .models import Token
+from .times import Moment
+from .times import ago
+from .times import day
+from .times import in_days
+from .times import in_use
+from .times import moment
+
+#: tags a row shows before it counts the rest
+TAGS_SHOWN = 2
+#: up to so many tokens a list needs neither search nor filters
+TOOLBAR_ABOVE = 10
+#: a secret that no browser got by then is marked "Never shown"
+SHOWN_WITHIN = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A state in a word; *tone* is ok, warn, bad or off."""
+
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """The line under a status: words around a moment."""
+
+    before: str = ""
+    moment: Moment | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One token, as lists, dialogs and its own page show it."""
+
+    id: str
+    name: str
+    kind: str
+    kind_label: str
+    service: str
+    scopes: tuple[str, ...]
+    created: Moment
+    created_by: str
+    last_used: Moment | None
+    last_used_ip: str
+    expires: Moment | None
+    expires_in: str
+    #: the last use as a sentence, empty for a token never used
+    in_use: str
+    status: str
+    chip: Chip
+    note: Note
+    never_shown: bool
+    #: whether it can still open a door: then it can be renamed and revoked
+    live: bool
+    fresh: bool = False
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The scopes a row has room for."""
+        return self.scopes[:TAGS_SHOWN]
+
+    @property
+    def more_tags(self) -> int:
+        """How many scopes it has no room for."""
+        return max(0, len(self.scopes) - TAGS_SHOWN)
+
+    @property
+    def use(self) -> str:
+        """Its last use in a sentence: what breaks when it goes."""
+        if self.last_used is None:
+            return _("Never used")
+        if not self.last_used_ip:
+            return self.last_used.text
+        return _("%(when)s from %(ip)s", when=self.last_used.text, ip=self.last_used_ip)
+
+
+@dataclass(frozen=True)
+class Rename:
+    """The row that is a form at the moment."""
+
+    token_id: str
+    name: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class TokenList:
+    """What stands in ``#at-list``."""
+
+    rows: Sequence[Row]
+    query: ListQuery
+    total: int
+    first: int
+    last: int
+    page: int
+    pages: int
+    #: all tokens of the owner, whatever the query leaves out
+    owned: int
+    services_shown: bool
+    may_generate: bool
+    rename: Rename | None = None
+    announce: str = ""
+    #: the id of the row, or "caption", that takes the focus
+    focus: str = ""
+
+    @property
+    def selectable(self) -> bool:
+        """Whether several can be revoked at once, and the list be searched."""
+        return self.owned > TOOLBAR_ABOVE or self.query.narrows
+
+    @property
+    def sortable(self) -> bool:
+        """Whether another order would show anything else."""
+        return self.owned > 1
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The query as arguments of an address, without what goes without saying."""
+        return query_args(self.query)
+
+    def page_args(self, step: int) -> dict[str, Any]:
+        """The arguments of the page *step* pages on."""
+        return query_args(replace(self.query, page=self.page + step))
+
+    def sort_args(self, column: str) -> dict[str, Any]:
+        """The arguments of the list in the next order of *column*."""
+        return query_args(replace(self.query, sort=next_sort(self.query.sort, column)))
+
+    def sorted_by(self, column: str) -> str:
+        """The value of ``aria-sort`` for *column*."""
+        if self.query.sort.lstrip("-") != column:
+            return "none"
+        return "descending" if self.query.sort.startswith("-") else "ascending"
+
+
+@dataclass(frozen=True)
+class Example:
+    """Lines that use a token, in the language that *label* names."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """A new token, the one time its plaintext is at hand."""
+
+    row: Row
+    plaintext: str = field(repr=False)
+    account_id: str
+    download: str = field(repr=False)
+    examples: Sequence[Example]
+    docs_url: str = ""
+    dialog: bool = True
+
+    @property
+    def file_name(self) -> str:
+        """What the download is called."""
+        return f"api-token-{self.row.id}.txt"
+
+    @property
+    def toast(self) -> str:
+        """What is said once its dialog is closed."""
+        return _("Token “%(name)s” added", name=self.row.name)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A line of a token's own history."""
+
+    at: Moment
+    text: str
+    by: str
+    ip: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything around the list: the whole section of one user."""
+
+    list: TokenList
+    account_id: str
+    expiring: int
+    expiring_days: int
+    #: the choices of the filters
+    statuses: Sequence[tuple[str, str]]
+    services: Sequence[tuple[str, str]]
+
+
+# -- tokens ------------------------------------------------------------------
+
+
+def kind_label(kind: str) -> str:
+    """The short name of a kind of token."""
+    return {"api": _("API"), "access": _("Access")}.get(kind, kind)
+
+
+def status_chips() -> dict[str, Chip]:
+    """The chip of each status."""
+    return {
+        "active": Chip(_("Active"), "ok"),
+        "expiring": Chip(_("Expires soon"), "warn"),
+        "paused": Chip(_("Paused"), "warn"),
+        "expired": Chip(_("Expired"), "bad"),
+        "revoked": Chip(_("Revoked"), "off"),
+        "deactivated": Chip(_("Deactivated"), "off"),
+    }
+
+
+def _note(token: Token, status: str, now: datetime) -> Note:
+    if status == "revoked" and token.revoked_at:
+        return Note(_("On"), moment(token.revoked_at, day(token.revoked_at)))
+    if status == "deactivated" and token.deactivated_at:
+        at = token.deactivated_at
+        return Note(_("On"), moment(at, day(at)))
+    if status == "paused":
+        return Note(_("Access to the service is off"))
+    if token.expires_at is None:
+        return Note(_("No expiry"))
+    expires = moment(token.expires_at, day(token.expires_at))
+    if status == "expired":
+        return Note(_("On"), expires)
+    if status == "expiring":
+        return Note("", expires, _(", %(wait)s", wait=in_days(token.expires_at, now)))
+    return Note(_("Until"), expires)
+
+
+def row_of(
+    token: Token, status: str, *, catalog: Catalog, now: datetime, fresh: bool = False
+) -> Row:
+    """The token as it is shown.
+
+    :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
+    :param fresh: whether it was generated a moment ago, by this very request.
+    """
+    at = token.expires_at
+    unseen = token.shown_at is None and not fresh
+    return Row(
+        id=token.id,
+        name=token.name,
+        kind=token.kind,
+        kind_label=kind_label(token.kind),
+        service=catalog.label(token.service),
+        scopes=tuple(token.scopes),
+        created=moment(token.created_at),
+        created_by=token.created_by,
+        last_used=ago(token.last_used_at, now) if token.last_used_at else None,
+        last_used_ip=token.last_used_ip or "",
+        expires=moment(at, day(at)) if at else None,
+        expires_in=in_days(at, now) if at else "",
+        in_use=in_use(token.last_used_at, now) if token.last_used_at else "",
+        status=status,
+        chip=status_chips()[status],
+        note=_note(token, status, now),
+        never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
+        live=status in {"active", "expiring", "paused"},
+        fresh=fresh,
+    )
+
+
+def list_of(
+    page: Page,
+    rows: Sequence[Row],
+    query: ListQuery,
+    *,
+    owned: int,
+    services_shown: bool,
+    may_generate: bool,
+) -> TokenList:
+    """The list of one page, with the page's real number in its query."""
+    return TokenList(
+        rows=rows,
+        query=replace(query, page=page.page),
+        total=page.total,
+        first=page.first,
+        last=page.last,
+        page=page.page,
+        pages=page.pages,
+        owned=owned,
+        services_shown=services_shown,
+        may_generate=may_generate,
+    )
+
+
+def focused(shown: TokenList, focus: str) -> TokenList:
+    """The list with its focus and what is spoken of it.
+
+    :param focus: "list" after paging and sorting, a token's id after its name was
+        changed; empty while somebody types.
+    """
+    if focus == "list":
+        return replace(shown, focus="caption", announce=place(shown))
+    if focus:
+        return replace(shown, focus=focus)
+    return replace(shown, announce=found(shown))
+
+
+def found(shown: TokenList) -> str:
+    """What a search found, to be spoken."""
+    if not shown.total and shown.query.q:
+        return _("No token matches “%(query)s”", query=shown.query.q)
+    return _n("%(n)s token found", "%(n)s tokens found", shown.total)
+
+
+def place(shown: TokenList) -> str:
+    """Which part of the list is on screen, to be spoken."""
+    return _(
+        "Tokens %(first)s to %(last)s of %(total)s",
+        first=shown.first,
+        last=shown.last,
+        total=shown.total,
+    )
+
+
+def happening(event: Event) -> Happening:
+    """An event of one token as a sentence."""
+    words = {
+        "generated": _("Generated"),
+        "revoked": _("Revoked"),
+        "deleted": _("Deleted"),
+        "renamed": _("Renamed to “%(name)s”", name=event.token_name or ""),
+    }
+    text = words.get(event.action, event.action)
+    return Happening(moment(event.at), text, event.actor_label, event.ip or "")
+
+
+# -- addresses ---------------------------------------------------------------
+
+
+def query_args(query: ListQuery) -> dict[str, Any]:
+    """The arguments of an address that asks for *query* again."""
+    every: dict[str, Any] = {
+        "q": query.q,
+        "status": query.status,
+        "service": query.service,
+        "sort": query.sort,
+        "page": query.page,
+    }
+    unsaid = {"q": "", "status": "", "service": "", "sort": "-created", "page": 1}
+    return {name: value for name, value in every.items() if value != unsaid[name]}
+
+
+def next_sort(current: str, column: str) -> str:
+    """The order that a click on the head of *column* asks for.
+
+    First the useful way round, then the other, then newest first again.
+    """
+    useful = {"last_used": "-last_used"}.get(column, column)
+    other = column if useful.startswith("-") else f"-{column}"
+    return {useful: other, other: "-created"}.get(current, useful)
+
+
+def statuses_offered() -> list[tuple[str, str]]:
+    """The choices of the status filter."""
+    chips = [(word, chip.text) for word, chip in status_chips().items()]
+    return [("", _("All statuses")), *chips]
+
+
+def services_offered(catalog: Catalog) -> list[tuple[str, str]]:
+    """The choices of the service filter, none where there is nothing to choose."""
+    if not catalog:
+        return []
+    named = [(slug, service.name) for slug, service in catalog.services.items()]
+    return [("", _("All services")), *named]

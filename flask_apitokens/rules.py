@@ -1,0 +1,146 @@
+"""What a token must be like before it is stored: name, service, scopes, end, number."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import and_
+from sqlalchemy import or_
+from sqlalchemy import select
+from sqlalchemy import update
+
+from . import subscriptions
+from .domain import Domain
+from .errors import InvalidExpiry
+from .errors import InvalidName
+from .errors import InvalidScopes
+from .errors import LimitReached
+from .errors import NameTaken
+from .errors import ServiceUnavailable
+from .i18n import gettext as _
+from .i18n import ngettext as _n
+from .models import NAME_LENGTH
+from .models import Token
+
+#: categories of characters no name has: controls, lone surrogates, line ends
+NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def clean_name(name: str) -> str:
+    """The name as it is stored: NFC, without white space around.
+
+    :raises InvalidName: for nothing but white space, more than 80 characters, or
+        characters that are not text.
+    """
+    text = unicodedata.normalize("NFC", name).strip()
+    if not text or all(unicodedata.category(char) in {"Cf", "Zs"} for char in text):
+        raise InvalidName(_("Enter a name."))
+    if any(unicodedata.category(char) in NOT_TEXT for char in text):
+        raise InvalidName(_("Use letters, digits, signs and spaces only."))
+    if len(text) > NAME_LENGTH:
+        raise InvalidName(_("Use %(n)s characters or fewer.", n=NAME_LENGTH))
+    return text
+
+
+def check_name_free(domain: Domain, owner: Any, name: str) -> None:
+    """Look before a form is accepted; the constraint decides in the end.
+
+    :raises NameTaken: if a live token of *owner* has this name.
+    """
+    model = domain.models.Token
+    holder = select(model.id).where(
+        model.owner_id == domain.models.user_id(owner),
+        model.name == name,
+        is_live(domain, model),
+    )
+    if domain.session.scalar(holder.limit(1)) is not None:
+        raise NameTaken(name)
+
+
+def checked_service(domain: Domain, owner: Any, service: str | None) -> str | None:
+    if not service:
+        return None
+    if service not in domain.catalog.services:
+        raise ServiceUnavailable
+    if owner is not None and not subscriptions.is_active(domain, owner, service):
+        raise ServiceUnavailable
+    return service
+
+
+def checked_scopes(
+    domain: Domain, service: str | None, scopes: Collection[str]
+) -> tuple[str, ...]:
+    known = domain.catalog.services[service].scopes if service else {}
+    wanted = tuple(scope for scope in known if scope in set(scopes))
+    if len(wanted) != len(set(scopes)) or (known and not wanted):
+        raise InvalidScopes(_("Choose at least one kind of access."))
+    return wanted
+
+
+def check_expiry(domain: Domain, kind: str, expires_at: datetime | None) -> None:
+    longest = domain.settings.expiry_max
+    if expires_at is None:
+        if kind == "access":
+            raise InvalidExpiry(_("Access tokens need an expiry date."))
+        if longest is not None:
+            raise InvalidExpiry(_too_far(longest))
+        return
+    if expires_at <= domain.now():
+        raise InvalidExpiry(_("Choose a date after today."))
+    # A day of grace: "within 30 days" chosen as a date means the end of that day.
+    if longest and expires_at > domain.now() + timedelta(days=longest + 1):
+        raise InvalidExpiry(_too_far(longest))
+
+
+def _too_far(days: int) -> str:
+    if days % 365 == 0:
+        return _n(
+            "Choose a date within %(n)s year.",
+            "Choose a date within %(n)s years.",
+            days // 365,
+        )
+    return _n(
+        "Choose a date within %(n)s day.", "Choose a date within %(n)s days.", days
+    )
+
+
+def is_live(domain: Domain, model: type[Token]) -> ColumnElement[bool]:
+    unexpired = or_(model.expires_at.is_(None), model.expires_at > domain.now())
+    return and_(model.revoked_at.is_(None), unexpired)
+
+
+def check_limit(domain: Domain, token: Token) -> None:
+    limit = domain.settings.max_per_owner
+    if limit is None or token.userless:
+        return
+    _queue_up(domain, token.owner_id)
+    model = domain.models.Token
+    live = select(model.id).where(
+        model.owner_id == token.owner_id, is_live(domain, model)
+    )
+    if len(domain.session.scalars(live.with_for_update()).all()) >= limit:
+        raise LimitReached(limit)
+
+
+def _queue_up(domain: Domain, owner_id: Any) -> None:
+    """Make parallel generates of one owner wait for each other.
+
+    A lock on the user's row; SQLite has none and takes its write lock with an update
+    that changes nothing.
+    """
+    models = domain.models
+    if domain.session.get_bind(models.Token).dialect.name != "sqlite":
+        lock = select(models.user_key).where(models.user_key == owner_id)
+        domain.session.execute(lock.with_for_update())
+        return
+    domain.session.execute(
+        update(models.Token)
+        .where(models.Token.id == "")
+        .values(live_name=None)
+        .execution_options(synchronize_session=False)
+    )

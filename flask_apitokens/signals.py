@@ -1,0 +1,27 @@
+"""Signals for the host (blinker). None of them carries a plaintext.
+
+The sender is the Flask application; ``token`` is the row, already flushed but not yet
+committed, ``actor`` the :class:`~flask_apitokens.domain.Actor` who did it.
+"""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+#: A token was generated: ``token``, ``actor``.
+token_generated = _signals.signal("token-generated")
+#: A token got another name: ``token``, ``actor``, ``old_name``.
+token_renamed = _signals.signal("token-renamed")
+#: A token was revoked: ``token``, ``actor``.
+token_revoked = _signals.signal("token-revoked")
+#: A token was deleted, its row is going: ``token``, ``actor``.
+token_deleted = _signals.signal("token-deleted")
+#: A guarded route accepted a token: ``token`` (the ``CurrentToken``).
+token_authenticated = _signals.signal("token-authenticated")
+#: A guarded route refused a call: ``refusal``
+#: (:class:`~flask_apitokens.errors.Refusal`).
+token_rejected = _signals.signal("token-rejected")
+#: A subscription was switched: ``subscription``, ``actor``.
+subscription_changed = _signals.signal("subscription-changed")

@@ -1,0 +1,171 @@
+"""What the plugin knows of one application: ``app.extensions["apitokens"]``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Protocol
+from typing import cast
+
+from flask import Blueprint
+from flask import Flask
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
+from sqlalchemy import Select
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.local import LocalProxy
+
+from . import lookup
+from . import secret
+from . import signals
+from .catalog import Catalog
+from .config import Settings
+from .domain import Domain
+from .errors import ConfigurationError
+from .models import Models
+from .usage import Recorder
+
+if TYPE_CHECKING:
+    from .errors import Refusal
+
+KEY = "apitokens"
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the host decides."""
+
+    user_label: Callable[[Any], str]
+    account_of: Callable[[Any], str]
+    #: whether there are accounts at all, to show
+    has_accounts: bool = False
+    #: makes another body of a refusal; its challenge stays
+    error_handler: Callable[[Refusal], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Protection:
+    """A blueprint every view of which is guarded, but for the open ones."""
+
+    blueprint: Blueprint
+    policy: Any
+    open_views: frozenset[str]
+
+
+class Extension(Protocol):
+    """What of :class:`~flask_apitokens.APITokens` may change until requests come."""
+
+    catalog: Catalog
+    hooks: Hooks
+    protected: dict[Any, Protection]
+
+
+@dataclass
+class State:
+    """Made once by ``init_app``; only its caches change afterwards."""
+
+    app: Flask
+    db: SQLAlchemy
+    settings: Settings
+    extension: Extension
+    models: Models
+    recorder: Recorder
+    #: whether "is active" is a question to the user object, not a column
+    asks_user: bool
+    #: finds the public id in a token of our brand
+    parse: Callable[[bytes], str | None]
+    verifier: secret.Verifier = field(default_factory=secret.Verifier)
+    _lookup: lookup.Lookup | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The services the host declared."""
+        return self.extension.catalog
+
+    @property
+    def hooks(self) -> Hooks:
+        """What the host decides."""
+        return self.extension.hooks
+
+    @property
+    def protected(self) -> dict[Any, Protection]:
+        """The guarded blueprints."""
+        return self.extension.protected
+
+    def domain(self) -> Domain:
+        """The surroundings of domain functions, on the host's session."""
+        hooks = self.hooks
+        return Domain(
+            session=self.db.session,
+            models=self.models,
+            settings=self.settings,
+            catalog=self.catalog,
+            user_label=hooks.user_label,
+            account_of=hooks.account_of,
+            notify=self.notify,
+        )
+
+    def notify(self, name: str, **values: Any) -> None:
+        """Send the signal *name* of :mod:`flask_apitokens.signals`."""
+        getattr(signals, name).send(self.app, **values)
+
+    @property
+    def engine(self) -> Engine:
+        """The primary's engine, whatever the host's session routes reads to."""
+        metadata = self.models.tables[0].metadata
+        return self.db.engines[metadata.info.get("bind_key")]
+
+    def find(self, token_id: str) -> lookup.Found | None:
+        """The row behind a public id, read now.
+
+        :raises lookup.Unavailable: if the database does not answer.
+        """
+        if self.settings.lookup == "session":
+            return self._find_in_session(token_id)
+        finder = self._lookup or self._make_lookup()
+        return finder.find(token_id)
+
+    def _make_lookup(self) -> lookup.Lookup:
+        with self._lock:
+            if self._lookup is None:
+                self._lookup = lookup.Lookup(self._query(), self.engine)
+            return self._lookup
+
+    def _query(self) -> Select[Any]:
+        return lookup.statement(self.models, with_services=bool(self.catalog))
+
+    def _find_in_session(self, token_id: str) -> lookup.Found | None:
+        where = {"mapper": self.models.Token}
+        try:
+            connection = self.db.session.connection(bind_arguments=where)
+            return lookup.find_on(connection, self._query(), token_id)
+        except SQLAlchemyError as error:
+            raise lookup.Unavailable(str(error)) from error
+
+
+def state_of(app: Flask) -> State:
+    """The state of *app*.
+
+    :raises ConfigurationError: if the plugin was not registered on it.
+    """
+    state = app.extensions.get(KEY)
+    if state is None:
+        raise ConfigurationError(
+            "flask_apitokens is not registered on this application; call "
+            "APITokens(db, User).init_app(app)"
+        )
+    return cast("State", state)
+
+
+def _current() -> State:
+    return state_of(current_app)
+
+
+#: the state of the current application
+current_apitokens = cast("State", LocalProxy(_current))

@@ -1,0 +1,323 @@
+"""Tokens: generate, find, rename, revoke, delete.
+
+Every query starts at the owner, so somebody else's id is not found rather than
+refused. Functions flush; the edges commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy import delete as delete_from
+from sqlalchemy import insert
+from sqlalchemy import select
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from . import audit
+from . import rules
+from . import secret
+from .domain import SYSTEM
+from .domain import Actor
+from .domain import Domain
+from .errors import AlreadyGenerated
+from .errors import Conflict
+from .errors import InvalidKind
+from .errors import NameTaken
+from .errors import TokenNotFound
+from .listing import owned_by
+from .models import Models
+from .models import Token
+
+_ID = re.compile(f"[{secret.ID_ALPHABET}]{{{secret.ID_LENGTH}}}")
+
+
+def generate(
+    domain: Domain,
+    owner: Any,
+    *,
+    name: str,
+    kind: str = "api",
+    service: str | None = None,
+    scopes: Collection[str] = (),
+    expires_at: datetime | None = None,
+    account_id: str | None = None,
+    actor: Actor,
+    form_key: str | None = None,
+    shown: bool = False,
+) -> tuple[Token, str]:
+    """Make a token; its plaintext is in the answer and nowhere else.
+
+    :param owner: the user it acts for; ``None`` makes a userless token.
+    :param kind: "api", or "access", which must expire.
+    :param service: the slug of a service the owner may use, or none.
+    :param scopes: what it may do there.
+    :param expires_at: an aware moment, or ``None`` for never.
+    :param account_id: the account of a userless token.
+    :param form_key: what names the form that asked: the same one makes no second token.
+    :param shown: whether the caller shows the plaintext itself, at once.
+    :raises DomainError: whichever of its kinds tells what to change.
+    """
+    if kind not in domain.settings.kinds:
+        raise InvalidKind
+    service = rules.checked_service(domain, owner, service)
+    scopes = rules.checked_scopes(domain, service, scopes)
+    rules.check_expiry(domain, kind, expires_at)
+    minted = secret.mint(domain.settings.brand)
+    plaintext = minted.plaintext.encode()
+    now = domain.now()
+    token = domain.models.Token(
+        id=minted.id,
+        kind=kind,
+        name=rules.clean_name(name),
+        scheme=secret.NATIVE,
+        check_digest=secret.check_digest(plaintext),
+        secret_hash=secret.off_the_hub(
+            secret.hash_token, plaintext, domain.settings.bcrypt_rounds
+        ),
+        owner_id=None if owner is None else domain.models.user_id(owner),
+        account_id=(account_id or "") if owner is None else domain.account_of(owner),
+        userless=owner is None,
+        service=service,
+        scopes=scopes,
+        created_at=now,
+        created_by=actor.label,
+        shown_at=now if shown else None,
+        expires_at=expires_at,
+    )
+    _store(domain, token, owner, actor=actor, form_key=form_key)
+    domain.notify("token_generated", token=token, actor=actor)
+    return token, minted.plaintext
+
+
+def _store(
+    domain: Domain, token: Token, owner: Any, *, actor: Actor, form_key: str | None
+) -> None:
+    """Insert under the constraints that keep names, forms and numbers right."""
+    once = None if form_key is None else _digest("form", str(token.owner_id), form_key)
+    if once and _event_with(domain, once):
+        raise AlreadyGenerated
+    rules.check_limit(domain, token)
+    token.live_name = _live_name(token, token.name)
+    # This update also opens the transaction on SQLite, where a savepoint that came
+    # first would commit when it ends.
+    _free_name(domain, token.live_name)
+    try:
+        with domain.session.begin_nested():
+            domain.session.add(token)
+            subject = audit.Subject.of(domain, owner)
+            audit.note_token(
+                domain,
+                "generated",
+                token,
+                actor=actor,
+                subject=subject,
+                form_key=once,
+                kind=token.kind,
+                scopes=list(token.scopes),
+            )
+    except IntegrityError:
+        raise _lost_to(domain, token, once) from None
+
+
+def _lost_to(domain: Domain, token: Token, once: bytes | None) -> Exception:
+    """Which constraint a parallel request made us meet."""
+    # Locking reads see what was committed since this transaction began.
+    if once and _event_with(domain, once, lock=True):
+        return AlreadyGenerated()
+    model = domain.models.Token
+    holder = select(model.id).where(model.live_name == _live_name(token, token.name))
+    taken = domain.session.scalar(holder.with_for_update(read=True))
+    return NameTaken(token.name) if taken else Conflict()
+
+
+def _event_with(domain: Domain, once: bytes, *, lock: bool = False) -> bool:
+    event = domain.models.Event
+    query = select(event.id).where(event.form_key == once)
+    if lock:
+        query = query.with_for_update(read=True)
+    return domain.session.scalar(query) is not None
+
+
+def _free_name(domain: Domain, live_name: bytes) -> None:
+    """Let go of a name that only an expired token still holds."""
+    model = domain.models.Token
+    domain.session.execute(
+        update(model)
+        .where(model.live_name == live_name, model.expires_at <= domain.now())
+        .values(live_name=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _digest(*parts: str) -> bytes:
+    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(joined).digest()
+
+
+def _live_name(token: Token, name: str) -> bytes:
+    """What keeps a live token's name apart from its owner's others."""
+    whose = f"a:{token.account_id}" if token.userless else f"u:{token.owner_id}"
+    return _digest(whose, name)
+
+
+def get(domain: Domain, owner: Any, token_id: str) -> Token:
+    """One token of *owner*.
+
+    :raises TokenNotFound: if there is none, or it is somebody else's.
+    """
+    if not _ID.fullmatch(token_id):
+        raise TokenNotFound
+    query = owned_by(domain, owner).where(domain.models.Token.id == token_id)
+    token = domain.session.scalars(query).one_or_none()
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+def find_any(domain: Domain, token_id: str) -> Token:
+    """One token, whoever owns it, userless ones too: for administrators.
+
+    :raises TokenNotFound: if there is none.
+    """
+    token = None
+    if _ID.fullmatch(token_id):
+        token = domain.session.get(domain.models.Token, token_id)
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+def find_many(domain: Domain, owner: Any, ids: Collection[str]) -> Sequence[Token]:
+    """The tokens of *owner* among *ids*, newest first; unknown ids are passed over."""
+    model = domain.models.Token
+    known = [token_id for token_id in ids if _ID.fullmatch(token_id)][:500]
+    query = owned_by(domain, owner).where(model.id.in_(known))
+    return domain.session.scalars(
+        query.order_by(model.created_at.desc(), model.id.desc())
+    ).all()
+
+
+@contextmanager
+def _still_there() -> Iterator[None]:
+    """A row that another request deleted in the meantime is not found, not a fault."""
+    try:
+        yield
+    except StaleDataError:
+        raise TokenNotFound from None
+
+
+def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
+    """Give a live token another name; nothing else of it changes.
+
+    :raises InvalidName: if the name cannot be stored.
+    :raises NameTaken: if another live token of the owner has it.
+    :raises TokenNotFound: if the token is revoked or gone: its record stays as it was.
+    """
+    new, old = rules.clean_name(name), token.name
+    if token.revoked_at is not None:
+        raise TokenNotFound
+    if new == old:
+        return token
+    live_name = _live_name(token, new)
+    _free_name(domain, live_name)
+    try:
+        with _still_there(), domain.session.begin_nested():
+            token.name = new
+            token.live_name = live_name
+    except IntegrityError:
+        domain.session.refresh(token)
+        raise NameTaken(new) from None
+    audit.note_token(domain, "renamed", token, actor=actor, old_name=old)
+    domain.session.flush()
+    domain.notify("token_renamed", token=token, actor=actor, old_name=old)
+    return token
+
+
+def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
+    """End a token now; the row stays. A second time changes nothing.
+
+    :raises TokenNotFound: if the row is gone.
+    """
+    if token.revoked_at is not None:
+        return token
+    token.revoked_at = domain.now()
+    token.live_name = None
+    audit.note_token(domain, "revoked", token, actor=actor)
+    with _still_there():
+        domain.session.flush()
+    domain.notify("token_revoked", token=token, actor=actor)
+    return token
+
+
+def revoke_many(
+    domain: Domain, owner: Any, ids: Collection[str], *, actor: Actor
+) -> list[Token]:
+    """Revoke the live tokens of *owner* among *ids*; answers which they were."""
+    live = [t for t in find_many(domain, owner, ids) if t.revoked_at is None]
+    return [revoke(domain, token, actor=actor) for token in live]
+
+
+def delete(domain: Domain, token: Token, *, actor: Actor) -> None:
+    """End a token now and remove its row; events keep its id and name.
+
+    :raises TokenNotFound: if the row is gone already.
+    """
+    audit.note_token(domain, "deleted", token, actor=actor)
+    domain.session.delete(token)
+    with _still_there():
+        domain.session.flush()
+    domain.notify("token_deleted", token=token, actor=actor)
+
+
+def mark_shown(domain: Domain, token_id: str) -> None:
+    """Remember that the response with the plaintext was sent."""
+    model = domain.models.Token
+    domain.session.execute(
+        update(model)
+        .where(model.id == token_id, model.shown_at.is_(None))
+        .values(shown_at=domain.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_owner(
+    connection: Connection, models: Models, owner_id: Any, *, at: datetime
+) -> None:
+    """Remove what belongs to a user who is being deleted, and note it.
+
+    The foreign key does it too, but not on SQLite as it comes; and a key that is used
+    again must not inherit tokens.
+    """
+    token, event = models.Token, models.Event
+    mine = select(token.id, token.name, token.service, token.account_id).where(
+        token.owner_id == owner_id
+    )
+    for row in connection.execute(mine).all():
+        connection.execute(
+            insert(event).values(
+                at=at,
+                action="deleted",
+                token_id=row.id,
+                token_name=row.name,
+                service=row.service,
+                account_id=row.account_id,
+                subject_id=str(owner_id),
+                actor_label=SYSTEM.label,
+                detail={"why": "owner deleted"},
+            )
+        )
+    connection.execute(delete_from(token).where(token.owner_id == owner_id))
+    subscription = models.Subscription
+    connection.execute(
+        delete_from(subscription).where(subscription.user_id == owner_id)
+    )

@@ -1,0 +1,301 @@
+"""Recording of calls: in batches, off the request, never at the cost of a call.
+
+A call costs its request one append to a bounded buffer. In each process one thread,
+started at the first record there, writes what has gathered. No fault of the database
+reaches a call: the calls recorded wait, the oldest go when the buffer is full, one line
+is logged when an outage begins and one when it ends.
+
+The promise: a process that ends writes what it holds, whether its work is done, its
+server stops it or SIGTERM kills it; SIGKILL and ``os._exit`` lose at most the calls of
+the last ``flush_seconds``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy import Table
+
+from . import process
+from .usage_writer import Call
+from .usage_writer import Outage
+from .usage_writer import Writer
+from .usage_writer import is_hopeless
+from .usage_writer import shares_connection
+
+_log = logging.getLogger(__name__)
+
+#: with so many calls waiting, the thread is woken before its time
+_ENOUGH = 500
+#: calls in one transaction: after an outage too, its row locks are held but shortly
+_AT_ONCE = 2_000
+#: seconds a write is tried again before it counts as failed
+_PATIENCE = 1.0
+#: seconds without a call after which the thread ends and its connection is closed
+_IDLE = 60.0
+#: seconds that an ending process waits for a database that does not answer
+_FAREWELL = 5.0
+
+
+class Recorder:
+    """The calls of one application, on their way into its database.
+
+    :param engine_of: names the host's engine. It is called in the thread of a record,
+        so it may need the application context.
+    :param token_table: with the columns id, last_used_at and last_used_ip.
+    :param mode: ``"buffered"`` writes in the background, ``"sync"`` before
+        :meth:`record` returns, ``"off"`` records nothing.
+    :param flush_seconds: how long a call waits at most, while the database answers.
+    :param max_rows: how many calls are kept while it does not.
+    """
+
+    def __init__(
+        self,
+        engine_of: Callable[[], Engine],
+        token_table: Table,
+        *,
+        mode: str = "buffered",
+        flush_seconds: float = 1.0,
+        max_rows: int = 10_000,
+    ) -> None:
+        self._engine_of = engine_of
+        self._table = token_table
+        self._on = mode != "off"
+        self._sync = mode == "sync"
+        self._flush_seconds = flush_seconds
+        self._max_rows = max_rows
+        self._enough = min(_ENOUGH, max_rows)
+        self._calls: deque[Call] = deque()
+        self._begin_process()
+        process.watch(self)
+        if mode == "buffered":
+            process.end_well_on_sigterm()
+
+    def _begin_process(self) -> None:
+        self._calls.clear()
+        self._writer: Writer | None = None
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._running = False
+        self._ending = False
+        # Held for moments only, never while something is waited for: gevent may come
+        # to patch the threads after this lock was made.
+        self._lock = threading.Lock()
+        self._outage = Outage(self._flush_seconds)
+        #: calls lost since the process began: for want of room, or as unwritable
+        self.dropped = 0
+
+    @property
+    def pending(self) -> int:
+        """How many calls wait to be written."""
+        return len(self._calls)
+
+    @property
+    def shares_connection(self) -> bool:
+        """Whether all threads of the host use one connection (in-memory SQLite)."""
+        return shares_connection(self._engine_of())
+
+    @property
+    def failures(self) -> int:
+        """How many writes failed since the process began."""
+        return self._outage.failures
+
+    def record(self, token_id: str, at: datetime, ip: str | None) -> None:
+        """Remember a call. It never raises, and waits for nothing but in ``"sync"``.
+
+        :param at: aware.
+        :param ip: the client's address.
+        """
+        if not self._on:
+            return
+        calls = self._calls
+        calls.append(Call(token_id, at, ip))
+        if not self._running or len(calls) >= self._enough:
+            self._attend()
+
+    def _attend(self) -> None:
+        """Do what a record needs besides the append, which is rarely anything."""
+        try:
+            self._trim()
+            if self._outage.remaining():
+                return
+            writer = self._writer or self._open_writer()
+            if self._sync or writer.shared:
+                self._write_out(writer, wait=_PATIENCE)
+            elif self._running:
+                self._wake.set()
+            else:
+                self._start(writer)
+        except Exception as error:
+            self._outage.note(error)
+
+    def _open_writer(self) -> Writer:
+        writer = Writer(self._engine_of(), self._table)
+        with self._lock:
+            self._writer = self._writer or writer
+            return self._writer
+
+    def _start(self, writer: Writer) -> None:
+        thread = threading.Thread(
+            target=self._run, args=(writer,), name="apitokens-usage", daemon=True
+        )
+        with self._lock:
+            if self._running:
+                return
+            self._running, self._ending = True, False
+            self._thread, self._wake = thread, threading.Event()
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads, or the interpreter is ending
+            self._running, self._thread = False, None
+            raise
+        process.end_well_on_sigterm()
+
+    def _run(self, writer: Writer) -> None:
+        """Write at least every ``flush_seconds``, until told to end or long idle."""
+        this = threading.current_thread()
+        busy = time.monotonic()
+        try:
+            # Under gevent a fork copies the running greenlets: the copy has no work.
+            while self._thread is this:
+                self._wake.wait(self._outage.remaining() or self._flush_seconds)
+                self._wake.clear()
+                ending = self._ending  # read before the write that is to be the last
+                if self._calls and self._thread is this:
+                    self._write_out(writer)
+                    busy = time.monotonic()
+                elif time.monotonic() - busy > _IDLE:
+                    ending = ending or self._retire(writer)
+                if ending:
+                    return
+        finally:
+            with self._lock:
+                if self._thread is this:
+                    self._running, self._thread = False, None
+
+    def _retire(self, writer: Writer) -> bool:
+        """End for want of work, unless a call comes in at this very moment.
+
+        A record appends and then looks whether the thread runs; this is the other way
+        round, so one of the two sees the other.
+        """
+        writer.disconnect()
+        self._running = False
+        with self._lock:
+            if self._thread is threading.current_thread():
+                self._running = bool(self._calls)
+            else:
+                return True
+        return not self._running
+
+    def flush(self, *, timeout: float = _FAREWELL) -> bool:
+        """Write what waits, in the calling thread; never raises.
+
+        :param timeout: seconds to wait for a write that is already under way.
+        :returns: whether all that was recorded before is written.
+        """
+        try:
+            if self._writer is None and not self._calls:
+                return True
+            writer = self._writer or self._open_writer()
+            return self._write_out(writer, wait=timeout)
+        except Exception as error:
+            self._outage.note(error)
+            return False
+
+    def close(self, *, timeout: float = _FAREWELL) -> bool:
+        """Flush, end the thread, close its connection; a later record starts anew.
+
+        :param timeout: seconds to wait for a database that does not answer.
+        :returns: whether all that was recorded before is written.
+        """
+        thread = self._thread
+        if thread is not None:
+            # The last write is the thread's own: should it hang, the process need not.
+            self._ending = True
+            self._wake.set()
+            thread.join(timeout)
+            if thread.is_alive():
+                return False
+        elif not self.flush(timeout=timeout):
+            return False
+        if self._writer is not None:
+            self._writer.disconnect()
+        return not self._calls
+
+    def _write_out(self, writer: Writer, *, wait: float = -1) -> bool:
+        if not writer.writing.acquire(timeout=wait):
+            return False
+        try:
+            if writer.is_lent_out():
+                return not self._calls
+            left = len(self._calls)  # what comes in meanwhile is for the next time
+            while left > 0:
+                calls = self._take(min(left, _AT_ONCE))
+                if not self._write(writer, calls):
+                    return False
+                left -= len(calls)
+            return True
+        finally:
+            writer.writing.release()
+
+    def _write(self, writer: Writer, calls: list[Call]) -> bool:
+        hasty = writer.shared or self._outage.lasts
+        try:
+            writer.write(calls, patience=0 if hasty else _PATIENCE)
+        except BaseException as error:
+            if is_hopeless(error):
+                self._count_dropped(len(calls))
+            else:
+                self._put_back(calls)
+            if not isinstance(error, Exception):
+                raise
+            self._outage.note(error)
+            return False
+        self._outage.end(self.dropped)
+        return True
+
+    def _take(self, count: int) -> list[Call]:
+        with self._lock:
+            count = min(count, len(self._calls))
+            return [self._calls.popleft() for _ in range(count)]
+
+    def _put_back(self, calls: list[Call]) -> None:
+        with self._lock:
+            self._calls.extendleft(reversed(calls))
+        self._trim()
+
+    def _trim(self) -> None:
+        with self._lock:
+            surplus = max(0, len(self._calls) - self._max_rows)
+            for _ in range(surplus):
+                self._calls.popleft()
+            self.dropped += surplus
+        if surplus:
+            self._outage.tell("more than %d calls wait to be written", self._max_rows)
+
+    def _count_dropped(self, count: int) -> None:
+        with self._lock:
+            self.dropped += count
+
+    def after_fork(self) -> None:
+        """Start anew in a child process: what the parent holds, the parent writes."""
+        if self._writer is not None:
+            # Its connection is the parent's: not to be used here, nor to be closed.
+            _inherited.append(self._writer)
+        self._begin_process()
+
+    def at_end(self) -> None:
+        """Write what waits: the process is about to end."""
+        if not self.close() and not (self._writer and self._writer.shared):
+            _log.warning("The process ends before all recorded calls were written")
+
+
+#: writers of parent processes, kept so that nothing closes their connections
+_inherited: list[Writer] = []

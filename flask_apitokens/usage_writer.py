@@ -1,0 +1,267 @@
+"""How recorded calls reach the database: the statement, and a connection of its own.
+
+Never ``db.session``, and not the host's pool either: a pool that is used up, or that a
+forked process has inherited with its connections in it, is none of our business.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine
+from sqlalchemy import Table
+from sqlalchemy import Update
+from sqlalchemy import bindparam
+from sqlalchemy import create_engine
+from sqlalchemy import event
+from sqlalchemy import or_
+from sqlalchemy import update
+from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import StatementError
+from sqlalchemy.pool import SingletonThreadPool
+from sqlalchemy.pool import StaticPool
+
+#: seconds before the second try of a write; each further pause is twice as long
+_FIRST_PAUSE = 0.02
+#: seconds between two tries in an outage, at most
+_LONGEST_PAUSE = 30.0
+
+_log = logging.getLogger("flask_apitokens.usage")
+
+
+class Call(NamedTuple):
+    """One guarded call, as it waits to be written.
+
+    :param at: aware; of two calls with one token the later one stays.
+    :param ip: the client's address; what is not an address is not stored.
+    """
+
+    token_id: str
+    at: datetime
+    ip: str | None
+
+
+def shares_connection(engine: Engine) -> bool:
+    """Whether the pool lends one connection to all of a thread or of the process.
+
+    It does for in-memory SQLite, where another connection has another database.
+    """
+    return isinstance(engine.pool, StaticPool | SingletonThreadPool)
+
+
+class Writer:
+    """The database's side of recording, for one process.
+
+    Made at the first record in the process: after any fork, and after gevent patched
+    the threads, so that its lock and its connection belong to this process alone.
+
+    :param host: the engine the host keeps its tokens in.
+    :param token_table: with the columns id, last_used_at and last_used_ip.
+    """
+
+    def __init__(self, host: Engine, token_table: Table) -> None:
+        #: whether there is but the host's own connection to write on
+        self.shared = shares_connection(host)
+        #: held while a batch is written
+        self.writing = threading.Lock()
+        self._engine = host if self.shared else _private_engine(host)
+        self._touch = _touch_statement(token_table)
+
+    def is_lent_out(self) -> bool:
+        """Whether a write now would join, and so commit, a transaction of the host."""
+        return self.shared and _in_transaction(self._engine)
+
+    def write(self, calls: Iterable[Call], *, patience: float) -> None:
+        """Write a batch in one short transaction.
+
+        :param patience: seconds to try again for, if a lock or a lost connection is in
+            the way. We wait here and not inside SQLite, which would stop all of gevent.
+        :raises SQLAlchemyError: or whatever else the host's driver raises.
+        """
+        rows = _latest(calls)
+        give_up = time.monotonic() + patience
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    # In the order of the ids: two processes never wait for each other.
+                    connection.execute(self._touch, rows)
+            except OperationalError:
+                if time.monotonic() + pause > give_up:
+                    raise
+            else:
+                return
+            time.sleep(pause)
+            pause *= 2
+
+    def disconnect(self) -> None:
+        """Close our connection; the next write opens one."""
+        if not self.shared:
+            self._engine.dispose()
+
+
+class Outage:
+    """A time in which the database does not take what we write."""
+
+    def __init__(self, first_pause: float) -> None:
+        self.failures = 0
+        self._first_pause = first_pause
+        self._in_a_row = 0
+        self._retry_at = 0.0
+        self._told = False
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the last write failed."""
+        return self._in_a_row > 0
+
+    def remaining(self) -> float:
+        """Seconds until the next try is due, 0 if one is."""
+        return max(0.0, self._retry_at - time.monotonic())
+
+    def note(self, error: Exception) -> None:
+        """Count a failure, wait longer for the next try, say so at the first."""
+        self.failures += 1
+        self._in_a_row += 1
+        pause = self._first_pause * 2 ** min(self._in_a_row, 16)
+        self._retry_at = time.monotonic() + min(pause, _LONGEST_PAUSE)
+        self.tell("%s", _reason(error))
+
+    def tell(self, message: str, *details: object) -> None:
+        """Log what is wrong, once until it is over."""
+        if not self._told:
+            self._told = True
+            text = "Recorded calls are not written for now, no call fails for it: "
+            _log.warning(text + message, *details)
+
+    def end(self, dropped: int) -> None:
+        """Say that it is over, if it was ever said to be on."""
+        self._in_a_row = 0
+        self._retry_at = 0.0
+        if self._told:
+            self._told = False
+            _log.warning(
+                "Recorded calls are written again; %d were dropped since the process "
+                "began",
+                dropped,
+            )
+
+
+def is_hopeless(error: BaseException) -> bool:
+    """Whether these very rows fail, so that they would at every further try."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError)
+    return isinstance(error, StatementError)
+
+
+def _reason(error: Exception) -> str:
+    # The driver's own words: SQLAlchemy's add the statement.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"{type(cause).__name__}: {cause}".splitlines()[0]
+
+
+def _touch_statement(table: Table) -> Update:
+    stored = table.c.last_used_at
+    at = bindparam("at", type_=stored.type)
+    return (
+        update(table)
+        .where(table.c.id == bindparam("token"), or_(stored.is_(None), stored < at))
+        .values(last_used_at=at, last_used_ip=bindparam("address"))
+    )
+
+
+def _latest(calls: Iterable[Call]) -> list[dict[str, Any]]:
+    """One row a token, in the order of their ids."""
+    latest: dict[str, Call] = {}
+    for call in calls:
+        known = latest.get(call.token_id)
+        if known is None or known.at <= call.at:
+            latest[call.token_id] = call
+    return [
+        {"token": call.token_id, "at": call.at, "address": _address(call.ip)}
+        for _, call in sorted(latest.items())
+    ]
+
+
+def _address(text: str | None) -> str | None:
+    # A proxy hands on what a client wrote: text that no column takes would fail the
+    # whole batch, again and again.
+    try:
+        return str(ip_address((text or "").partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def _in_transaction(engine: Engine) -> bool:
+    """Whether the one connection of *engine* is inside a transaction.
+
+    A driver that cannot say so is taken to be.
+    """
+    if isinstance(engine.pool, StaticPool):
+        # Looked at in place: given back to the pool it would be rolled back.
+        connection = engine.pool.connection.dbapi_connection
+        return bool(getattr(connection, "in_transaction", True))
+    lent = engine.raw_connection()  # this thread's own, counted: no rollback either
+    try:
+        return bool(getattr(lent.dbapi_connection, "in_transaction", True))
+    finally:
+        lent.close()
+
+
+def _private_engine(host: Engine) -> Engine:
+    """An engine that connects as the host's does, but shares no connection with it.
+
+    Arguments, creator and the pool's listeners are the host's; what it has on its
+    engine to watch queries and transactions does not see ours.
+    """
+    engine = create_engine(
+        host.url,
+        pool=host.pool.recreate(),
+        execution_options=host.get_execution_options(),
+        hide_parameters=True,
+    )
+    if engine.dialect.name in _AT_CONNECT:
+        event.listen(engine, "connect", _AT_CONNECT[engine.dialect.name])
+    if engine.dialect.name in _AT_BEGIN:
+        event.listen(engine, "begin", _AT_BEGIN[engine.dialect.name])
+    return engine
+
+
+def _connect_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
+    connection.execute("PRAGMA busy_timeout = 20")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # One that reads before it writes fails at once if another wrote in between.
+    if not getattr(connection.connection.dbapi_connection, "in_transaction", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _connect_mariadb(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET innodb_lock_wait_timeout = 1, lock_wait_timeout = 1")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # LOCAL, as a pooling proxy may give the session to somebody else afterwards. Less
+    # than deadlock_timeout, one second, so that it is never the host who is sacrificed.
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+
+
+_AT_CONNECT = {
+    "sqlite": _connect_sqlite,
+    "mysql": _connect_mariadb,
+    "mariadb": _connect_mariadb,
+}
+_AT_BEGIN = {"sqlite": _begin_sqlite, "postgresql": _begin_postgresql}

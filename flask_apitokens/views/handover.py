@@ -1,0 +1,121 @@
+"""Handing a new token over: its download, ready lines, the note that it was shown."""
+
+from __future__ import annotations
+
+import logging
+import re
+from urllib.parse import quote
+
+from flask import Flask
+from flask import current_app
+from flask import request
+
+from flask_apitokens import neighbours
+from flask_apitokens import tokens
+from flask_apitokens.catalog import ANY_SERVICE
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.models import Token
+from flask_apitokens.present import Example
+from flask_apitokens.present import Reveal
+from flask_apitokens.state import state_of
+from flask_apitokens.views.visit import Visit
+
+log = logging.getLogger("flask_apitokens")
+
+_CURL = """\
+curl {url} \\
+  -H "Authorization: Bearer $API_TOKEN"
+"""
+_PYTHON = """\
+import os
+import requests
+
+response = requests.get(
+    "{url}",
+    headers={{"Authorization": f"Bearer {{os.environ['API_TOKEN']}}"}},
+    timeout=30,
+)
+response.raise_for_status()
+print(response.text)
+"""
+_JAVASCRIPT = """\
+const response = await fetch("{url}", {{
+  headers: {{ Authorization: `Bearer ${{process.env.API_TOKEN}}` }},
+}});
+console.log(response.status, await response.text());
+"""
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
+
+
+def reveal_of(visit: Visit, token: Token, plaintext: str, *, dialog: bool) -> Reveal:
+    """The one answer that shows *plaintext*."""
+    account_id = visit.domain.account_of(visit.user)
+    service = visit.domain.catalog.services.get(token.service or "")
+    return Reveal(
+        row=visit.row(token, fresh=True),
+        plaintext=plaintext,
+        account_id=account_id,
+        download=_download(account_id, token.id, plaintext),
+        examples=_examples(token),
+        docs_url=(service.docs_url or "") if service else "",
+        dialog=dialog,
+    )
+
+
+def _download(account_id: str, token_id: str, plaintext: str) -> str:
+    """A link that holds the file itself, so that the secret is asked for only once."""
+    lines = [f"API_TOKEN_ID={token_id}", f"API_TOKEN={plaintext}"]
+    if account_id:
+        lines.insert(0, f"API_ACCOUNT_ID={_dotenv_value(account_id)}")
+    text = "".join(f"{line}\n" for line in lines)
+    return "data:text/plain;charset=utf-8," + quote(text, safe="")
+
+
+def _dotenv_value(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = re.sub(r'([\\"$`])', r"\\\1", text).replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _examples(token: Token) -> list[Example]:
+    """Ready lines; they read the token from the environment rather than repeat it."""
+    if token.kind != "api":
+        return []
+    url = request.host_url.rstrip("/") + _fitting_path(token)
+    return [
+        Example(_("curl"), _CURL.format(url=url)),
+        Example(_("Python (requests)"), _PYTHON.format(url=url)),
+        Example(_("JavaScript (fetch)"), _JAVASCRIPT.format(url=url)),
+    ]
+
+
+def _fitting_path(token: Token) -> str:
+    """A route of this host that lets the token in, else its root."""
+    fitting = []
+    for rule in current_app.url_map.iter_rules():
+        policy = neighbours.policy_of(current_app.view_functions.get(rule.endpoint))
+        if policy is None or rule.arguments or "GET" not in (rule.methods or ()):
+            continue
+        if policy.service not in {token.service, ANY_SERVICE}:
+            continue
+        if policy.scopes <= set(token.scopes) and token.kind in policy.kinds:
+            # The service's own route says more than one for any token.
+            fitting.append((policy.service is ANY_SERVICE, rule.rule))
+    path = min(fitting)[1] if fitting else "/"
+    return request.script_root + path
+
+
+def note_shown(app: Flask, token_id: str) -> None:
+    """Remember, once the answer is sent, that the plaintext reached a browser.
+
+    On a session of its own, since the request's is over; a failure costs no more than
+    a "Never shown" that is not true.
+    """
+    try:
+        with app.app_context():
+            domain = state_of(app).domain()
+            tokens.mark_shown(domain, token_id)
+            domain.session.commit()
+    except Exception:
+        log.warning("token %s: not noted as shown", token_id, exc_info=True)

@@ -1,0 +1,212 @@
+"""The users' own pages: the list, one token, and generating."""
+
+from __future__ import annotations
+
+import functools
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from flask_apitokens import audit
+from flask_apitokens import htmx
+from flask_apitokens import present
+from flask_apitokens import tokens as domain_tokens
+from flask_apitokens.errors import AccessDenied
+from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.forms import GenerateForm
+from flask_apitokens.forms import stale
+from flask_apitokens.generating import Refusals
+from flask_apitokens.generating import Wish
+from flask_apitokens.generating import first_wish
+from flask_apitokens.generating import presented
+from flask_apitokens.generating import weighed
+from flask_apitokens.listing import ListQuery
+from flask_apitokens.models import Token
+from flask_apitokens.present import Overview
+from flask_apitokens.state import current_apitokens
+from flask_apitokens.views import frame
+from flask_apitokens.views import no_store
+from flask_apitokens.views import page
+from flask_apitokens.views import partial
+from flask_apitokens.views import signed_in
+from flask_apitokens.views.handover import note_shown
+from flask_apitokens.views.handover import reveal_of
+from flask_apitokens.views.visit import Visit
+from flask_apitokens.views.visit import asked_query
+from flask_apitokens.views.visit import begin
+
+#: the title is the page's first heading, or one below the host's
+_PAGE_LEVEL, _PANEL_LEVEL = 1, 2
+_PANEL_KEY = "flask_apitokens.panel"
+
+
+def tokens() -> ResponseReturnValue:
+    """The list: a page, or what a search, a filter or a page link swaps in."""
+    visit, query = begin(), asked_query()
+    if not htmx.wants_fragment():
+        return section_page(visit, visit.overview(query))
+    focus = request.args.get("focus", "")
+    shown = present.focused(visit.list(query), focus)
+    return htmx.fragment(partial("list", list=shown))
+
+
+def section_page(
+    visit: Visit, overview: Overview, *, status: int = 200
+) -> ResponseReturnValue:
+    """The whole section as a page, or what it takes to have one."""
+    none = not overview.list.owned and not visit.may_generate
+    return page(
+        "apitokens/tokens.html",
+        status=status,
+        overview=None if none else overview,
+        level=_PAGE_LEVEL,
+    )
+
+
+def panel() -> Markup:
+    """The whole section for the signed-in user, inside a page of the host's.
+
+    ``{{ apitokens_panel() }}``; it brings its stylesheet and script. Empty for who is
+    not signed in. The host's page then is not stored by browsers (``no-store``), since
+    the one view of a secret may happen in it.
+    """
+    if signed_in() is None:
+        return Markup("")
+    visit = begin()
+    overview = visit.overview(ListQuery())
+    none = not overview.list.owned and not visit.may_generate
+    # Not on g, which outlives the request where a test pushes a context of its own.
+    first = _PANEL_KEY not in request.environ
+    request.environ[_PANEL_KEY] = True
+    no_store()
+    return partial(
+        "panel",
+        frame=frame(),
+        overview=None if none else overview,
+        level=_PANEL_LEVEL,
+        assets=first,
+    )
+
+
+def token(token_id: str) -> ResponseReturnValue:
+    """One token: its facts and its events."""
+    visit = begin()
+    row = visit.row(visit.token(token_id))
+    events = audit.events_of(visit.domain, token_id)
+    return page(
+        "apitokens/token.html",
+        row=row,
+        account_id=visit.domain.account_of(visit.user),
+        events=[present.happening(event) for event in events],
+    )
+
+
+# -- generate ------------------------------------------------------------------
+
+
+def new() -> ResponseReturnValue:
+    """The generate form."""
+    visit = _generating()
+    return _form(visit, first_wish(visit.domain, visit.services))
+
+
+def new_scopes() -> ResponseReturnValue:
+    """The access that the service chosen in the form offers."""
+    visit = _generating()
+    if not htmx.wants_fragment():
+        return redirect(url_for("apitokens.new"))
+    slug = request.args.get("service", "")
+    services = [service for service in visit.services if service.slug == slug]
+    view = presented(visit.domain, first_wish(visit.domain, services), services)
+    return htmx.fragment(partial("scopes", form=view))
+
+
+def generate() -> ResponseReturnValue:
+    """Make a token and show its plaintext, in this one answer."""
+    visit, form = _generating(), GenerateForm()
+    wish, form_id = Wish.of(form), form.form_id.data or ""
+    if not form.is_genuine():
+        return _form(visit, wish, refusals=Refusals(general=stale()), status=422)
+    if form.change.data:
+        # Without script, a service's access is shown by asking for the form again.
+        return _form(visit, wish, form_id=form_id)
+    refusals, expires_at = weighed(visit.domain, visit.user, wish, visit.services)
+    if refusals:
+        return _form(visit, wish, form_id=form_id, refusals=refusals, status=422)
+    session = visit.domain.session
+    try:
+        made, plaintext = domain_tokens.generate(
+            visit.domain,
+            visit.user,
+            name=wish.name,
+            kind=wish.kind,
+            service=wish.service or None,
+            scopes=wish.scopes,
+            expires_at=expires_at,
+            actor=visit.actor,
+            form_key=form_id,
+        )
+        session.commit()
+    except (AlreadyGenerated, Conflict):
+        raise
+    except DomainError as error:
+        session.rollback()
+        refusals.add(error)
+        return _form(
+            visit, wish, form_id=form_id, refusals=refusals, status=error.status
+        )
+    return _reveal(visit, made, plaintext)
+
+
+def _generating() -> Visit:
+    visit = begin()
+    if not visit.may_generate:
+        raise AccessDenied
+    return visit
+
+
+def _form(
+    visit: Visit,
+    wish: Wish,
+    *,
+    form_id: str = "",
+    refusals: Refusals | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    view = presented(
+        visit.domain, wish, visit.services, form_id=form_id, refusals=refusals
+    )
+    if not htmx.wants_fragment():
+        return page("apitokens/generate.html", form=view, status=status)
+    return htmx.fragment(partial("generate_dialog", form=view), status=status)
+
+
+def _reveal(visit: Visit, made: Token, plaintext: str) -> ResponseReturnValue:
+    dialog = htmx.wants_fragment()
+    reveal = reveal_of(visit, made, plaintext, dialog=dialog)
+    if dialog:
+        response = htmx.fragment(
+            partial("reveal_dialog", reveal=reveal),
+            status=201,
+            out_of_band=panels(visit, ListQuery(), fresh=made.id),
+        )
+    else:
+        response = page("apitokens/generated.html", reveal=reveal, status=201)
+    app = current_apitokens.app
+    response.call_on_close(functools.partial(note_shown, app, made.id))
+    return response
+
+
+def panels(visit: Visit, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
+    """The list and what around it depends on how many tokens there are."""
+    overview = visit.overview(query, fresh=fresh)
+    return {
+        htmx.LIST: partial("list", list=overview.list),
+        htmx.TOOLS: partial("toolbar", overview=overview),
+        htmx.ACTIONS: partial("actions", list=overview.list),
+    }
