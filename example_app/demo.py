@@ -1,0 +1,172 @@
+"""`flask --app example_app seed` and `flask --app example_app demo`."""
+
+import errno
+import socket
+from dataclasses import dataclass
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+from flask.cli import with_appcontext
+from sqlalchemy import delete
+from werkzeug.serving import make_server
+
+from example_app.extensions import apitokens
+from example_app.models import User
+from example_app.models import db
+
+HOST = "127.0.0.1"
+PASSWORD = "demo-password"  # noqa: S105 - printed for everybody to use
+DEMO_TOKEN = "Curl line of the demo"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A user of the demo."""
+
+    email: str
+    name: str
+    account_id: str
+    note: str = ""
+    is_active: bool = True
+    is_admin: bool = False
+    may_use_api: bool = True
+    services: tuple[str, ...] = ()
+
+
+SEEDS = (
+    Seed("admin@example.com", "Annie Easley", "acme", "administrator", is_admin=True),
+    Seed(
+        "ada@example.com",
+        "Ada Lovelace",
+        "acme",
+        "both services active",
+        services=("tmy", "timeseries"),
+    ),
+    Seed("grace@example.com", "Grace Hopper", "acme", "no service active"),
+    Seed(
+        "disabled@example.com",
+        "Charles Babbage",
+        "acme",
+        "switched off",
+        is_active=False,
+    ),
+    Seed(
+        "noapi@example.com",
+        "Mary Somerville",
+        "acme",
+        "lacks the API permission",
+        may_use_api=False,
+    ),
+    Seed(
+        "admin@other.example", "Radia Perlman", "other", "administrator", is_admin=True
+    ),
+    Seed("carol@other.example", "Carol Shaw", "other", "another account"),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Add the two commands."""
+    app.cli.add_command(seed_command)
+    app.cli.add_command(demo_command)
+
+
+def seed() -> None:
+    """Create tables and users where they are missing; what is there stays."""
+    db.create_all()
+    for wanted in SEEDS:
+        if User.with_email(wanted.email) is None:
+            _add(wanted)
+    db.session.commit()
+
+
+def _add(wanted: Seed) -> None:
+    user = User(
+        email=wanted.email,
+        name=wanted.name,
+        account_id=wanted.account_id,
+        is_active=wanted.is_active,
+        is_admin=wanted.is_admin,
+        may_use_api=wanted.may_use_api,
+    )
+    user.set_password(PASSWORD)
+    db.session.add(user)
+    db.session.flush()
+    for slug in wanted.services:
+        apitokens.subscribe(user, slug)
+
+
+@click.command("seed")
+@with_appcontext
+def seed_command() -> None:
+    """Create the tables and the users of the demo."""
+    seed()
+    click.echo(f"Ready: {len(SEEDS)} users, password {PASSWORD}")
+
+
+@click.command("demo")
+@click.option("--port", default=5000, show_default=True, help="Where to listen.")
+@click.pass_obj
+def demo_command(script: ScriptInfo, port: int) -> None:
+    """Seed, print what to try, and serve."""
+    app = script.load_app()
+    listener = _listen(port)
+    with app.app_context():
+        seed()
+        token = _demo_token()
+    address = "http://{}:{}".format(*listener.getsockname())
+    click.echo(_welcome(address, token))
+    server = make_server(HOST, port, app, threaded=True, fd=listener.fileno())
+    server.serve_forever()
+
+
+def _listen(port: int) -> socket.socket:
+    """Take the port before anything is changed."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise click.ClickException(
+            f"Port {port} is taken by another program. "
+            f"Choose another one: make demo PORT={port + 1}"
+        ) from None
+
+
+def _demo_token() -> str:
+    """Return a new token of ada's, in place of the one of the last start."""
+    ada = User.with_email("ada@example.com")
+    if ada is None:
+        raise click.ClickException("ada@example.com is gone; the demo acts for her.")
+    former = db.metadata.tables["apitokens_token"]
+    db.session.execute(
+        delete(former).where(former.c.owner_id == ada.id, former.c.name == DEMO_TOKEN)
+    )
+    _token, plaintext = apitokens.generate(
+        owner=ada, name=DEMO_TOKEN, service="timeseries", scopes=["read"]
+    )
+    db.session.commit()
+    return plaintext
+
+
+def _welcome(address: str, token: str) -> str:
+    users = "\n".join(
+        f"  {seed.email:<22} {seed.account_id:<6} {seed.note}" for seed in SEEDS
+    )
+    return f"""
+Example App: {address}
+
+Users, all with the password {PASSWORD}
+{users}
+
+Pages
+  {address}/login
+  {address}/account/preferences
+  {address}/account/api-tokens/
+
+A day of sun in Vienna, with ada's token "{DEMO_TOKEN}", new at each start
+  curl -H "Authorization: Bearer {token}" \\
+    "{address}/api/timeseries?lat=48.21&lon=16.37&start=2026-06-21&end=2026-06-21&format=csv"
+
+Ctrl-C stops.
+"""

@@ -1,0 +1,38 @@
+"""The extensions of the host, and the registration of the plugin."""
+
+from flask_login import LoginManager
+from flask_wtf import CSRFProtect
+
+from example_app.models import User
+from example_app.models import db
+from flask_apitokens import APITokens
+
+csrf = CSRFProtect()
+
+login_manager = LoginManager()
+login_manager.login_view = "pages.login"
+
+apitokens = APITokens(
+    db,
+    User,
+    account_of=lambda user: user.account_id,
+)
+apitokens.service(
+    "tmy",
+    "TMY data",
+    description="Hourly irradiance of a typical year, for any place on Earth.",
+    scopes={"read": "Download typical years"},
+)
+apitokens.service(
+    "timeseries",
+    "Time series",
+    description="Hourly irradiance of the days you ask for.",
+    scopes={"read": "Download time series", "write": "Start jobs"},
+)
+
+
+@login_manager.user_loader  # type: ignore[untyped-decorator]
+def load_user(user_id: str) -> User | None:
+    """Return the user of a session; switching a user off ends their session."""
+    user = db.session.get(User, int(user_id))
+    return user if user and user.is_active else None
