@@ -1,0 +1,1 @@
+"""What a guarded call costs, measured beside the code a host would write itself."""

@@ -1,0 +1,58 @@
+"""``python -m bench guard``: run the bench and print its tables."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from importlib.metadata import version
+
+from . import databases
+from . import guard
+from . import report
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", choices=["guard"])
+    parser.add_argument(
+        "--database",
+        choices=databases.KINDS,
+        action="append",
+        help="measure on this alone; may be given twice",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="see that it runs; the figures say nothing"
+    )
+    options = parser.parse_args(arguments)
+    effort = guard.QUICK if options.quick else guard.FULL
+    print(_machine(), end="\n\n")
+    for kind in options.database or databases.KINDS:
+        for line in report.lines(guard.measure(kind, effort)):
+            print(line)
+        sys.stdout.flush()
+
+
+def _machine() -> str:
+    packages = ("Flask", "Werkzeug", "SQLAlchemy", "Flask-HTTPAuth", "psycopg")
+    return ", ".join(
+        [
+            f"Python {platform.python_version()}",
+            *(f"{name} {version(name)}" for name in packages),
+            _processor(),
+        ]
+    )
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+        return f"{len(names)} × {names[0]}"
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

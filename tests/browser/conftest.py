@@ -1,0 +1,121 @@
+"""Fixtures of the browser tests.
+
+A test takes `live_server` and `page` (or `new_page`, for a second one or an odd one),
+and `axe`. What a page complains about in its console, each violation of its content
+security policy and each request to another host fails the test when it ends, unless
+the test said `console_guard.expect(…)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from scripts.find_browser import find_browser
+from tests.browser import chromium
+from tests.machine import missing
+
+TIMEOUT_MILLISECONDS = 10_000
+
+#: ``live_server(app)`` gives the address of the running server
+LiveServer = Callable[[Flask], str]
+#: ``new_page(clipboard=True, **options)``, the options those of Playwright's contexts
+NewPage = Callable[..., Page]
+#: ``axe(page)`` fails on what is not accessible
+Axe = Callable[..., None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium_process() -> Iterator[chromium.Chromium]:
+    """The Chromium of this test process."""
+    executable = find_browser()
+    if executable is None:
+        missing("Chromium; name one with $CHROMIUM")
+    with chromium.running(executable) as process:
+        yield process
+
+
+@pytest.fixture
+def browser(chromium_process: chromium.Chromium) -> Iterator[Browser]:
+    """Chromium, ready to be driven by this test."""
+    with chromium_process.driving() as browser:
+        yield browser
+
+
+@pytest.fixture
+def console_guard() -> chromium.ConsoleGuard:
+    """What the pages of this test complained about so far."""
+    return chromium.ConsoleGuard()
+
+
+@pytest.fixture
+def new_page(
+    browser: Browser, console_guard: chromium.ConsoleGuard
+) -> Iterator[NewPage]:
+    """Opens pages, each in a context with cookies and storage of its own."""
+    contexts: list[BrowserContext] = []
+
+    def new(*, clipboard: bool = False, **options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(TIMEOUT_MILLISECONDS)
+        context.on("page", console_guard.watch)
+        if clipboard:
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
+        return context.new_page()
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert console_guard.unexpected() == []
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """One page that may use the clipboard."""
+    return new_page(clipboard=True)
+
+
+@pytest.fixture
+def axe() -> Axe:
+    """Fails with a list of what axe-core finds wrong on a page."""
+
+    def check(page: Page, **options: Any) -> None:
+        assert chromium.accessibility_problems(page, **options) == []
+
+    return check
+
+
+@pytest.fixture
+def live_server() -> Iterator[LiveServer]:
+    """Serves applications on free ports, from threads, until the test ends."""
+    with ExitStack() as servers:
+
+        def serve(app: Flask) -> str:
+            server = make_server("127.0.0.1", 0, app, threaded=True)
+            thread = Thread(target=server.serve_forever, name="live-server")
+            thread.start()
+            servers.callback(server.server_close)
+            servers.callback(thread.join)
+            servers.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield serve

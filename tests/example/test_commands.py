@@ -1,0 +1,131 @@
+"""`flask --app example_app seed` and `demo`."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from example_app.demo import PASSWORD
+from example_app.models import User
+from example_app.models import db
+from tests.example.steps import bearer
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows_of_every_table() -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table.name: [tuple(row) for row in db.session.execute(select(table))]
+        for table in db.metadata.sorted_tables
+    }
+
+
+def test_seeding_twice_changes_nothing(example: Flask) -> None:
+    with example.app_context():
+        before = rows_of_every_table()
+        assert len(before["user"]) == 7
+    assert example.test_cli_runner().invoke(args=["seed"]).exit_code == 0
+    with example.app_context():
+        assert rows_of_every_table() == before
+
+
+def test_the_seeded_users_are_those_of_the_contract(example: Flask) -> None:
+    with example.app_context():
+        users = {user.email: user for user in db.session.scalars(select(User))}
+        assert {email: user.account_id for email, user in users.items()} == {
+            "admin@example.com": "acme",
+            "ada@example.com": "acme",
+            "grace@example.com": "acme",
+            "disabled@example.com": "acme",
+            "noapi@example.com": "acme",
+            "admin@other.example": "other",
+            "carol@other.example": "other",
+        }
+        assert {email for email, user in users.items() if user.is_admin} == {
+            "admin@example.com",
+            "admin@other.example",
+        }
+        assert [email for email, user in users.items() if not user.is_active] == [
+            "disabled@example.com"
+        ]
+        assert [email for email, user in users.items() if not user.may_use_api] == [
+            "noapi@example.com"
+        ]
+
+
+def test_the_demo_says_which_port_is_taken(example: Flask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = example.test_cli_runner().invoke(args=["demo", "--port", str(port)])
+    assert result.exit_code == 1
+    assert f"Port {port} is taken" in result.output
+    assert f"make demo PORT={port + 1}" in result.output
+
+
+@pytest.mark.server
+def test_the_curl_line_of_the_demo_answers_numbers(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'demo.sqlite'}"
+    environment = os.environ | {
+        "FLASK_SQLALCHEMY_DATABASE_URI": uri,
+        "FLASK_SECRET_KEY": "not-a-secret",
+        "PYTHONUNBUFFERED": "1",
+    }
+    tokens = []
+    for _start in range(2):
+        with subprocess.Popen(  # noqa: S603 - our own code
+            [sys.executable, "-m", "flask", "--app", "example_app", "demo", "--port=0"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as demo:
+            try:
+                assert demo.stdout is not None
+                lines = iter(demo.stdout.readline, "")
+                printed = "".join(line for line in until(lines, "Ctrl-C"))
+                token, address = read_curl(printed)
+                tokens.append(token)
+                statuses = [status_of(address, each) for each in tokens]
+            finally:
+                demo.terminate()
+        assert f"{PASSWORD}\n" in printed
+        assert statuses == [401] * (len(tokens) - 1) + [200]
+
+
+def until(lines: Iterator[str], word: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if word in line:
+            return
+
+
+def read_curl(printed: str) -> tuple[str, str]:
+    token = re.search(r'-H "Authorization: Bearer ([^"]+)"', printed)
+    address = re.search(r'"(http://127[^"]+)"', printed)
+    assert token is not None, printed
+    assert address is not None, printed
+    return token[1], address[1]
+
+
+def status_of(address: str, token: str) -> int:
+    request = urllib.request.Request(address, headers=bearer(token))  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            assert ",9" in answer.read().decode()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code

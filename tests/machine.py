@@ -1,0 +1,54 @@
+"""What a test needs of the machine it runs on, and what happens where it lacks."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+from typing import TypeVar
+
+import pytest
+
+#: With this set (CI does) nothing may be skipped: what is missing fails the run.
+STRICT = os.environ.get("APITOKENS_STRICT", "") not in {"", "0"}
+MISSING = "not found on this machine: "
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def missing(what: str) -> NoReturn:
+    """End the test that asks: skipped, or failed under ``APITOKENS_STRICT=1``.
+
+    :param what: what was not found, where it was looked for and how to name it.
+    """
+    if STRICT:
+        pytest.fail(f"{MISSING}{what} (APITOKENS_STRICT is set)", pytrace=False)
+    pytest.skip(MISSING + what)
+
+
+def judge(report: Report) -> Report:
+    """The same report, failed where it was skipped and nothing may be."""
+    if STRICT and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{_reason(report)} (APITOKENS_STRICT is set: no skips)"
+    return report
+
+
+def tell(terminal: pytest.TerminalReporter) -> None:
+    """Say what was not found and how many tests did not run for want of it."""
+    counts: dict[str, int] = {}
+    for report in terminal.stats.get("skipped", []):
+        _, found, what = _reason(report).partition(MISSING)
+        if found:
+            counts[what] = counts.get(what, 0) + 1
+    if not counts:
+        return
+    terminal.section("not found on this machine")
+    for what, count in sorted(counts.items()):
+        terminal.line(f"{what}: {count} tests skipped")
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        return f"{path}:{line}: {reason}"
+    return str(report.longrepr)

@@ -1,0 +1,545 @@
+"""views/preferences.py: the list, one token, generating. HARDENING LIF, AUZ, DBS-09."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from tests import hosts
+from tests.conftest import MakeApp
+from tests.pages import HTMX
+from tests.pages import U
+from tests.pages import Visitor
+from tests.pages import add_token
+from tests.pages import add_tokens
+from tests.pages import hidden_fields
+from tests.pages import names
+from tests.pages import one
+from tests.pages import plaintext_in
+from tests.pages import soup
+from tests.pages import stored
+from tests.pages import subscribe
+from tests.pages import text_of
+from tests.pages import visitor
+from tests.pages import words
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def plain_app(make_app: MakeApp) -> Flask:
+    """A host that declares no service."""
+    return make_app(services=False)
+
+
+@pytest.fixture
+def plain(plain_app: Flask) -> Visitor:
+    """A user of that host."""
+    return visitor(plain_app, hosts.create_user(plain_app, "ada@example.com"))
+
+
+@pytest.fixture
+def ada(app: Flask, user: object) -> Visitor:
+    """A user who may use both services."""
+    return visitor(app, user, "tmy", "timeseries")
+
+
+# -- the list ------------------------------------------------------------------
+
+
+def test_the_list_is_empty_at_first_and_offers_to_generate(ada: Visitor) -> None:
+    response = ada.without_script().get()
+    assert response.status_code == 200
+    assert text_of(response, "#at-list h2") == "No tokens yet"
+    assert one(response, "#at-generate")["href"] == f"{U}new"
+    assert one(response, "h1").get_text() == "API tokens"
+
+
+def test_who_may_use_no_service_reads_what_it_takes(app: Flask, user: object) -> None:
+    response = visitor(app, user).without_script().get()
+    assert "You do not have API access yet" in response.text
+    assert soup(response).select("#at-generate, #at-list") == []
+
+
+def test_tokens_of_a_service_switched_off_are_paused_and_stay(ada: Visitor) -> None:
+    ada.generate(service="tmy", scope="read")
+    subscribe(ada.app, ada.user, "tmy", "timeseries", active=False)
+    response = ada.without_script().get()
+    assert names(response) == ["Deploy"]
+    assert text_of(response, "td[data-label=Status]").startswith("Paused")
+    assert soup(response).select("#at-generate") == []
+    assert ada.get("new").status_code == 403
+    assert ada.generate(service="tmy", scope="read").status_code == 403
+
+
+def test_a_search_answers_the_list_alone_and_says_what_it_found(plain: Visitor) -> None:
+    add_tokens(plain.app, plain.user, 12)
+    response = plain.get(query_string={"q": "token 1"})
+    assert response.headers["Apitokens-Fragment"] == "1"
+    assert names(response) == ["Token 12", "Token 11", "Token 10", "Token 1"]
+    assert one(response, "[data-apitokens-announce]")["data-apitokens-announce"] == (
+        "4 tokens found"
+    )
+    assert soup(response).select("html, [data-apitokens-focus]") == []
+
+
+def test_a_search_that_finds_nothing_says_for_what(plain: Visitor) -> None:
+    add_tokens(plain.app, plain.user, 2)
+    response = plain.without_script().get(query_string={"q": "deplyo <b>"})
+    assert text_of(response, "#at-list h2") == "No token matches “deplyo <b>”"
+    assert one(response, "#at-list a.at-btn")["href"] == U
+    assert one(response, "#at-q")["value"] == "deplyo <b>"
+
+
+def test_a_whole_token_in_the_search_is_cut_to_its_id(plain: Visitor) -> None:
+    plaintext = plaintext_in(plain.generate())
+    response = plain.without_script().get(query_string={"q": f" {plaintext} "})
+    assert names(response) == ["Deploy"]
+    assert plaintext not in response.text
+    assert one(response, "#at-q")["value"] == plaintext.split("_")[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"page": "2"}, ["Token 2", "Token 1"]),
+        ({"page": "99"}, ["Token 2", "Token 1"]),
+        ({"sort": "created", "page": "2"}, ["Token 11", "Token 12"]),
+        ({"sort": "-name", "page": "2"}, ["Token 10", "Token 1"]),
+    ],
+)
+def test_pages_and_orders(
+    plain: Visitor, asked: dict[str, str], expected: list[str]
+) -> None:
+    add_tokens(plain.app, plain.user, 12)
+    response = plain.get(query_string={**asked, "focus": "list"})
+    assert names(response) == expected
+    caption = one(response, "caption")
+    assert caption.has_attr("data-apitokens-focus")
+    announced = one(response, "[data-apitokens-announce]")["data-apitokens-announce"]
+    assert announced == "Tokens 11 to 12 of 12"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"page": "-1"},
+        {"page": "x"},
+        {"page": "9" * 5000},
+        {"sort": "owner_id"},
+        {"sort": "--name"},
+        {"status": "nonsense"},
+        {"service": "nonsense"},
+        {"q": "\0"},
+        {"q": "%_\\"},
+        {"q": "x" * 10_000},
+        {"focus": '"><script>'},
+    ],
+)
+def test_nonsense_in_the_address_is_passed_over(
+    plain: Visitor, nonsense: dict[str, str]
+) -> None:
+    add_tokens(plain.app, plain.user, 1)
+    response = plain.get(query_string=nonsense)
+    assert response.status_code == 200
+    assert "<script>" not in response.text
+
+
+def test_a_status_filter(plain: Visitor) -> None:
+    add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
+    add_token(plain.app, plain.user, "Soon", expires_at=NOW + timedelta(days=3))
+    add_token(plain.app, plain.user, "Fine")
+    for status, expected in (
+        ("revoked", ["Old"]),
+        ("expiring", ["Soon"]),
+        ("active", ["Fine"]),
+    ):
+        assert names(plain.get(query_string={"status": status})) == expected
+
+
+def test_ten_tokens_need_no_toolbar_and_eleven_do(plain: Visitor) -> None:
+    tools = "[role=search], [data-apitokens-select], #at-bulk"
+    add_tokens(plain.app, plain.user, 10)
+    assert soup(plain.without_script().get()).select(tools) == []
+    add_token(plain.app, plain.user, "Token 11")
+    response = plain.without_script().get()
+    assert len(soup(response).select("[data-apitokens-select]")) == 10
+    assert one(response, "[role=search]")["action"] == U
+    assert "at-search" in response.text
+
+
+def test_sort_links_say_how_the_list_is_sorted(plain: Visitor) -> None:
+    add_tokens(plain.app, plain.user, 2)
+    heads = soup(plain.get(query_string={"sort": "name"})).select("th[aria-sort]")
+    assert [head["aria-sort"] for head in heads] == ["ascending", "none", "none"]
+    links = [one_link["href"] for head in heads for one_link in head.select("a")]
+    assert links == [f"{U}?sort=-name", f"{U}?sort=-last_used", f"{U}?sort=expires"]
+
+
+def test_a_row_shows_two_tags_and_counts_the_rest(app: Flask, user: object) -> None:
+    many = {name: "" for name in ("a", "b", "c", "d", "e")}
+    hosts.host_of(app).apitokens.service("wide", "Wide", scopes=many)
+    ada = visitor(app, user, "wide")
+    ada.generate(service="wide", scope=list(many))
+    tags = soup(ada.get()).select(".at-tag")
+    assert [words(tag) for tag in tags] == ["a", "b", "+3 more"]
+
+
+def test_an_inactive_row_offers_delete_alone(plain: Visitor) -> None:
+    add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
+    row = one(plain.get(), "tbody tr")
+    assert [words(link) for link in row.select(".at-cell-actions a")] == [
+        "Delete token Old"
+    ]
+    assert row["class"] == ["at-row--off"]
+
+
+def test_a_token_that_never_reached_a_browser_says_so(plain: Visitor) -> None:
+    """LIF-05"""
+    long_ago = NOW - timedelta(minutes=5)
+    add_token(plain.app, plain.user, "Lost", shown_at=None, created_at=long_ago)
+    add_token(plain.app, plain.user, "Seen")
+    chips = {
+        words(row.select_one(".at-name a")): "Never shown" in words(row)  # type: ignore[arg-type]
+        for row in soup(plain.get()).select("tbody tr")
+    }
+    assert chips == {"Lost": True, "Seen": False}
+
+
+def test_the_number_of_statements_does_not_grow_with_the_list(ada: Visitor) -> None:
+    counts = []
+    for number in (1, 9):
+        for n in range(number):
+            add_token(
+                ada.app, ada.user, f"{number}-{n}", service="tmy", scopes=["read"]
+            )
+        with ada.app.app_context():
+            engine = hosts.host_of(ada.app).db.engine
+        seen: list[str] = []
+
+        def note(*args: object, seen: list[str] = seen) -> None:
+            seen.append(str(args[2]))
+
+        event.listen(engine, "before_cursor_execute", note)
+        ada.without_script().get()
+        event.remove(engine, "before_cursor_execute", note)
+        counts.append(len(seen))
+    assert counts[0] == counts[1] <= 6
+
+
+# -- one token -----------------------------------------------------------------
+
+
+def test_a_token_has_a_page_of_its_own(ada: Visitor) -> None:
+    ada.generate(service="timeseries", scope=["read", "write"], expiry="30")
+    token_id = stored(ada.app, ada.user)[0]["id"]
+    response = ada.without_script().get(token_id)
+    assert response.status_code == 200
+    assert text_of(response, "h1") == "Deploy"
+    facts = text_of(response, ".at-facts")
+    assert token_id in facts
+    assert "Time series read write" in facts
+    assert "in 30 days" in facts
+    assert "Generated ada@example.com 127.0.0.1" in text_of(response, "tbody")
+
+
+@pytest.mark.parametrize("path", ["{id}", "{id}/rename", "{id}/revoke", "{id}/delete"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_foreign_token_is_as_good_as_none(
+    app: Flask, user: object, other_user: object, path: str, method: str
+) -> None:
+    """AUZ-01"""
+    token_id = add_token(app, other_user)
+    before = stored(app, other_user)
+    ada = visitor(app, user)
+    if method == "POST" and path == "{id}":
+        return
+    answers = []
+    for asked in (token_id, "0" * 12):
+        send = ada.get if method == "GET" else ada.post
+        response = send(path.format(id=asked))
+        assert response.status_code == 404
+        answers.append(response.text)
+    assert answers[0] == answers[1]
+    assert stored(app, other_user) == before
+
+
+# -- generate ------------------------------------------------------------------
+
+
+def test_generating_shows_the_plaintext_once_and_it_works(ada: Visitor) -> None:
+    """LIF-01, LIF-03"""
+    response = ada.generate(service="tmy", scope="read", expiry="30")
+    assert response.status_code == 201
+    plaintext = plaintext_in(response)
+    bearer = {"Authorization": f"Bearer {plaintext}"}
+    assert ada.app.test_client().get("/api/tmy", headers=bearer).status_code == 200
+    token = stored(ada.app, ada.user)[0]
+    assert (token["service"], token["scopes"]) == ("tmy", ("read",))
+    assert timedelta(days=29) < token["expires_at"] - NOW < timedelta(days=31)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "Location" not in response.headers
+    with ada.client.session_transaction() as session:
+        assert plaintext not in repr(dict(session))
+    for path in ("", token["id"], f"{token['id']}/revoke"):
+        assert plaintext not in ada.get(path).text
+
+
+def test_the_list_comes_along_with_the_reveal(plain: Visitor) -> None:
+    response = plain.generate()
+    panels = soup(response).select("[hx-swap-oob]")
+    assert [panel["id"] for panel in panels] == ["at-list", "at-tools", "at-actions"]
+    assert all(panel["hx-swap-oob"] == "innerHTML" for panel in panels)
+    assert "at-row--new" in str(panels[0])
+    assert plaintext_in(response) not in "".join(map(str, panels))
+
+
+def test_the_download_is_dotenv(make_app: MakeApp) -> None:
+    app = make_app(plugin={"account_of": lambda user: 'acc "1"'}, services=False)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    response = ada.generate()
+    link = one(response, "a[download]")
+    token_id = stored(app, ada.user)[0]["id"]
+    assert link["download"] == f"api-token-{token_id}.txt"
+    kind, _comma, text = unquote(str(link["href"])).partition(",")
+    assert kind == "data:text/plain;charset=utf-8"
+    assert text == (
+        'API_ACCOUNT_ID="acc \\"1\\""\n'
+        f"API_TOKEN_ID={token_id}\nAPI_TOKEN={plaintext_in(response)}\n"
+    )
+
+
+def test_how_to_use_it_names_a_route_that_lets_the_token_in(ada: Visitor) -> None:
+    response = ada.generate(service="tmy", scope="read")
+    lines = words(one(response, "details"))
+    assert "curl http://localhost/api/tmy" in lines
+    assert plaintext_in(response) not in lines
+
+
+def test_an_access_token_is_not_shown_how_to_be_sent(plain: Visitor) -> None:
+    response = plain.generate(kind="access", expiry="30")
+    assert response.status_code == 201
+    assert soup(response).select("details") == []
+
+
+def test_without_script_the_answer_is_a_page(ada: Visitor) -> None:
+    """CSR-10"""
+    response = ada.without_script().generate(service="tmy", scope="read")
+    assert response.status_code == 201
+    assert one(response, "h1").get_text() == "Token generated"
+    assert plaintext_in(response).startswith("apt_")
+    assert one(response, "[data-apitokens-secret]").select("#at-secret")
+    assert "Apitokens-Fragment" not in response.headers
+
+
+def test_a_form_sent_twice_makes_one_token(plain: Visitor) -> None:
+    """LIF-02, LIF-04"""
+    form = hidden_fields(plain.get("new").text)
+    fields = {**form, "name": "Deploy", "kind": "api", "expiry": "never"}
+    first = plain.client.post(U, data=fields, headers=HTMX)
+    second = plain.client.post(U, data={**fields, "name": "Other"}, headers=HTMX)
+    assert (first.status_code, second.status_code) == (201, 409)
+    assert second.headers["HX-Retarget"] == "#at-toasts"
+    assert "This token was already generated and its value shown once." in second.text
+    assert len(stored(plain.app, plain.user)) == 1
+    page = plain.client.post(U, data=fields)
+    assert page.status_code == 409
+    assert "at-secret" not in page.text
+
+
+@pytest.mark.parametrize("form_id", ["", "x", "a" * 23, "é" * 22])
+def test_a_forged_form_id_gets_a_new_form(plain: Visitor, form_id: str) -> None:
+    response = plain.generate(form_id=form_id, name="Kept")
+    assert response.status_code == 422
+    assert "This form was open too long. Try again." in response.text
+    assert one(response, "#name")["value"] == "Kept"
+    assert len(hidden_fields(response.text)["form_id"]) == 22
+    assert stored(plain.app, plain.user) == []
+
+
+def test_all_that_is_wrong_is_said_at_once_and_the_input_kept(ada: Visitor) -> None:
+    ada.generate(service="tmy", scope="read")
+    fields = {"name": "Deploy", "kind": "access", "service": "timeseries"}
+    response = ada.generate(**fields)
+    assert response.status_code == 422
+    assert text_of(response, "#at-errsum p") == (
+        "The token was not generated. Fix 3 things:"
+    )
+    links = soup(response).select("#at-errsum a")
+    assert [(link["href"], words(link)) for link in links] == [
+        ("#name", "You already have a token called “Deploy”. Choose another name."),
+        ("#at-scopes", "Choose at least one kind of access."),
+        ("#at-expiry", "Access tokens need an expiry date."),
+    ]
+    assert one(response, "#name")["value"] == "Deploy"
+    assert one(response, "#name")["aria-describedby"] == "name-e name-h"
+    assert one(response, "[name=kind][checked]")["value"] == "access"
+    assert one(response, "#service [selected]")["value"] == "timeseries"
+    assert len(stored(ada.app, ada.user)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "Enter a name."),
+        ("  \t ", "Enter a name."),
+        ("a\0b", "Use letters, digits, signs and spaces only."),
+        ("a\x1bb", "Use letters, digits, signs and spaces only."),
+        ("x" * 81, "Use 80 characters or fewer."),
+        ("x" * 10_000, "Use 80 characters or fewer."),
+    ],
+)
+def test_names_that_cannot_be_stored(plain: Visitor, name: str, message: str) -> None:
+    """DBS-09"""
+    response = plain.generate(name=name)
+    assert response.status_code == 422
+    assert message in text_of(response, "#name-e")
+    assert stored(plain.app, plain.user) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<img src=x onerror=alert(1)>",
+        "{{7*7}}",
+        "a‮b",
+        "🚀 नमस्ते",
+        "x" * 80,
+        '"><script>alert(1)</script>',
+        "‘quoted’ & co",
+    ],
+)
+def test_hostile_names_are_text(plain: Visitor, name: str) -> None:
+    assert plain.generate(name=name).status_code == 201
+    token_id = stored(plain.app, plain.user)[0]["id"]
+    assert names(plain.get()) == [name]
+    for path in ("", token_id, f"{token_id}/rename", f"{token_id}/revoke"):
+        for browser in (plain, plain.without_script()):
+            response = browser.get(path)
+            assert response.status_code == 200
+            assert soup(response).select("img, script:not([src])") == []
+
+
+def test_bytes_that_are_no_text_are_no_fault(plain: Visitor) -> None:
+    form = hidden_fields(plain.get("new").text)
+    body = b"csrf_token=" + form["csrf_token"].encode() + b"&form_id=\xff&name=\xff\xfe"
+    kind = "application/x-www-form-urlencoded"
+    response = plain.client.post(U, data=body, content_type=kind, headers=HTMX)
+    assert response.status_code == 422
+    response = plain.client.post(U, data=b"[1]", content_type="application/json")
+    assert response.status_code == 422
+
+
+def test_forged_fields_change_nothing(plain: Visitor, plain_app: Flask) -> None:
+    """AUZ-04"""
+    grace = hosts.create_user(plain_app, "grace@example.com")
+    forged = {
+        "owner_id": grace.id,
+        "user_id": grace.id,
+        "id": "0" * 12,
+        "secret_hash": "x",
+        "created_at": "2001-01-01",
+        "expires_at": "2099-01-01",
+        "userless": "1",
+        "account_id": "other",
+        "is_admin": "1",
+    }
+    assert plain.generate(**forged).status_code == 201
+    token = stored(plain_app, plain.user)[0]
+    assert token["owner_id"] == plain.user.id
+    assert token["expires_at"] is None
+    assert token["id"] != "0" * 12
+    assert stored(plain_app, grace) == []
+
+
+@pytest.mark.parametrize("service", ["", "nonsense", "timeseries"])
+def test_a_service_the_user_may_not_use(app: Flask, user: object, service: str) -> None:
+    """AUZ-08"""
+    ada = visitor(app, user, "tmy")
+    response = ada.generate(service=service, scope="read")
+    assert response.status_code == 422
+    assert text_of(response, "#service-e") == (
+        "Error: You no longer have access to this service. Choose another."
+    )
+    assert stored(app, user) == []
+
+
+def test_a_host_without_services_shows_none(plain: Visitor) -> None:
+    dialog = plain.get("new")
+    assert soup(dialog).select("#service, #at-scopes, [name=scope]") == []
+    plain.generate()
+    heads = [words(head) for head in soup(plain.get()).select("th")]
+    assert heads == ["Token", "Last used", "Status", "Actions"]
+
+
+def test_the_most_allowed(make_app: MakeApp) -> None:
+    app = make_app(services=False, APITOKENS_MAX_PER_OWNER=1)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    assert ada.generate().status_code == 201
+    response = ada.generate(name="Second")
+    assert response.status_code == 409
+    assert "You already have 1 token, the most allowed." in text_of(
+        response, "#at-errsum"
+    )
+    assert one(response, "#name")["value"] == "Second"
+
+
+def test_the_access_follows_the_service(ada: Visitor) -> None:
+    response = ada.get("new/scopes", query_string={"service": "timeseries"})
+    boxes = soup(response).select("[name=scope]")
+    assert [(box["value"], box.has_attr("checked")) for box in boxes] == [
+        ("read", True),
+        ("write", False),
+    ]
+    assert "csrf_token" not in one(ada.get("new"), "#service")["hx-get"]
+    other = ada.get("new/scopes", query_string={"service": "nonsense"})
+    assert soup(other).select("[name=scope]") == []
+
+
+def test_without_script_the_access_is_asked_for_with_the_form(ada: Visitor) -> None:
+    browser = ada.without_script()
+    fields = {"name": "Kept", "service": "timeseries", "change": "service"}
+    response = browser.generate(**fields)
+    assert response.status_code == 200
+    assert [box["value"] for box in soup(response).select("[name=scope]")] == [
+        "read",
+        "write",
+    ]
+    assert one(response, "#name")["value"] == "Kept"
+    assert stored(ada.app, ada.user) == []
+    assert browser.get("new/scopes").headers["Location"] == f"{U}new"
+
+
+def test_the_answer_is_noted_as_shown_when_it_was_sent(plain: Visitor) -> None:
+    response = plain.generate()
+    assert stored(plain.app, plain.user)[0]["shown_at"] is None
+    response.close()
+    assert stored(plain.app, plain.user)[0]["shown_at"] is not None
+
+
+# -- the panel -------------------------------------------------------------------
+
+
+def test_the_panel_stands_in_the_hosts_own_page(ada: Visitor) -> None:
+    ada.generate(service="tmy", scope="read")
+    response = ada.client.get("/account")
+    assert one(response, "h1").get_text() == "Account"
+    assert one(response, "h2.at-title").get_text() == "API tokens"
+    assert len(soup(response).select("[data-apitokens]")) == 1
+    assert len(soup(response).select("link[href*='apitokens.css']")) == 1
+    assert len(soup(response).select("script[src*='apitokens.js']")) == 1
+    assert response.headers["Cache-Control"] == "no-store"
+    assert names(response) == ["Deploy"]
+
+
+def test_the_panel_is_empty_for_strangers(client: FlaskClient) -> None:
+    response = client.get("/account")
+    assert response.status_code == 200
+    assert "at-" not in response.text

@@ -1,0 +1,238 @@
+"""A database that fails the recorder: told once, outlived, and no call the worse."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy import event
+from sqlalchemy import make_url
+
+from flask_apitokens.usage import Recorder
+from tests import recording
+from tests.recording import NEVER
+from tests.recording import SOON
+from tests.recording import A
+from tests.recording import B
+from tests.recording import Relay
+from tests.recording import Tokens
+from tests.recording import moment
+from tests.recording import tokens_in
+from tests.recording import until
+
+Fault = Callable[[Engine], AbstractContextManager[None]]
+Told = Callable[[], list[str]]
+
+PORTS = {"postgresql": 5432, "mariadb": 3306}
+HEALED = "Recorded calls are written again; 0 were dropped since the process began"
+
+
+@pytest.fixture
+def tokens(database_url: str) -> Iterator[Tokens]:
+    """Two tokens, on each kind of database in turn."""
+    with tokens_in(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def on_sqlite(sqlite_url: str) -> Iterator[Tokens]:
+    """Two tokens in a file of SQLite, where the kind makes no difference."""
+    with tokens_in(sqlite_url) as made:
+        yield made
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Told:
+    """What the recorders have logged so far."""
+    caplog.set_level(logging.INFO, "flask_apitokens")
+
+    def lines() -> list[str]:
+        name = "flask_apitokens.usage"
+        return [line.getMessage() for line in caplog.records if line.name == name]
+
+    return lines
+
+
+@contextmanager
+def _pragma_for_all(engine: Engine, pragma: str, normal: str) -> Iterator[None]:
+    """Run a pragma whenever a connection is taken, until the fault is over."""
+
+    def run(statement: str) -> Callable[..., None]:
+        return lambda connection, *_: connection.execute(statement)
+
+    state = [pragma]
+    event.listen(engine, "checkout", lambda *taken: run(state[0])(*taken))
+    yield
+    state[0] = normal
+
+
+def _read_only(engine: Engine) -> AbstractContextManager[None]:
+    return _pragma_for_all(engine, "PRAGMA query_only = 1", "PRAGMA query_only = 0")
+
+
+def _disk_full(engine: Engine) -> AbstractContextManager[None]:
+    return _pragma_for_all(
+        engine, "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000"
+    )
+
+
+def _until_failed_again(recorder: Recorder) -> None:
+    before = recorder.failures
+    until(lambda: recorder.failures > before)
+
+
+def _outlive(fault: Fault, tokens: Tokens, told: Told, *names: str) -> None:
+    recorder = tokens.recorder(flush_seconds=SOON)
+    with fault(tokens.engine):
+        for second in (1, 2):
+            for name in names:
+                recorder.record(name, moment(second), None)
+            _until_failed_again(recorder)
+        assert len(told()) == 1
+        assert "no call fails for it" in told()[0]
+        assert recorder.pending == 2 * len(names)
+    until(lambda: tokens.last_used(names[-1]) == (moment(2), None))
+    until(lambda: told()[1:] == [HEALED])
+    recorder.record(A, moment(3), None)
+    until(lambda: tokens.last_used(A) == (moment(3), None))
+    assert len(told()) == 2
+
+
+@pytest.mark.parametrize("fault", [recording.locked, recording.without_table])
+def test_an_outage_is_told_once_and_ends_by_itself(
+    fault: Fault, tokens: Tokens, told: Told
+) -> None:
+    _outlive(fault, tokens, told, A)
+
+
+@pytest.mark.parametrize("fault", [_read_only, _disk_full])
+def test_a_disk_that_takes_nothing_is_outlived(
+    fault: Fault, on_sqlite: Tokens, told: Told
+) -> None:
+    names = [f"token{number:07}" for number in range(400)]
+    on_sqlite.create(*names)
+    _outlive(fault, on_sqlite, told, *names)
+
+
+def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
+    tries: list[object] = []
+    event.listen(on_sqlite.engine, "checkout", lambda *_: tries.append(1))
+    recorder = on_sqlite.recorder(flush_seconds=NEVER)
+    recorder.record(A, moment(1), None)
+    flusher = threading.Thread(target=recorder.flush)
+    with recording.locked(on_sqlite.engine):
+        of_the_lock = len(tries)
+        flusher.start()
+        until(lambda: len(tries) > of_the_lock + 1)
+    flusher.join(recording.DEADLINE)
+    assert on_sqlite.last_used(A) == (moment(1), None)
+    assert (recorder.failures, told()) == (0, [])
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+@pytest.mark.database
+def test_a_server_that_stops_answering_stops_no_call(
+    kind: str, request: pytest.FixtureRequest, told: Told
+) -> None:
+    url = make_url(request.getfixturevalue(f"{kind}_url"))
+    relay = Relay(url.host or "127.0.0.1", url.port or PORTS[kind])
+    by_relay = url.set(host="127.0.0.1", port=relay.port)
+    tokens = Tokens(by_relay.render_as_string(hide_password=False))
+    tokens.create(A)
+    recorder = tokens.recorder(flush_seconds=SOON, max_rows=100)
+    recorder.record(A, moment(1), None)
+    until(lambda: tokens.last_used(A) == (moment(1), None))
+    relay.freeze()
+    recorder.record(A, moment(2), None)
+    until(lambda: recorder.pending == 0)
+    for number in range(350):
+        recorder.record(A, moment(number + 3), None)
+    assert (recorder.pending, recorder.dropped) == (100, 250)
+    assert not recorder.flush(timeout=0.01)
+    assert not recorder.close(timeout=0.01)
+    assert len(told()) == 1
+    relay.thaw()
+    until(lambda: len(told()) == 2)
+    assert recorder.close()
+    assert tokens.last_used(A) == (moment(352), None)
+    tokens.put_away()
+    relay.close()
+
+
+def test_the_oldest_are_dropped_and_counted_when_the_buffer_is_full(
+    on_sqlite: Tokens, told: Told
+) -> None:
+    recorder = on_sqlite.recorder(flush_seconds=SOON, max_rows=100)
+    recorder.record(B, moment(1), None)
+    with recording.without_table(on_sqlite.engine):
+        for second in range(300):
+            recorder.record(A, moment(second), None)
+        until(lambda: recorder.failures > 1)
+        assert (recorder.pending, recorder.dropped) == (100, 201)
+        assert len(told()) == 1
+    until(lambda: on_sqlite.last_used(A) == (moment(299), None))
+    assert on_sqlite.last_used(B) == (None, None)
+    until(lambda: len(told()) == 2)
+    assert "201 were dropped" in told()[1]
+
+
+def test_sync_calls_do_not_fail_and_wait_once_an_outage(
+    on_sqlite: Tokens, told: Told
+) -> None:
+    recorder = on_sqlite.recorder(mode="sync", flush_seconds=NEVER)
+    with recording.locked(on_sqlite.engine):
+        for second in (1, 2, 3):
+            recorder.record(A, moment(second), None)
+        assert (recorder.failures, recorder.pending) == (1, 3)
+    assert recorder.flush()
+    assert on_sqlite.last_used(A) == (moment(3), None)
+    assert len(told()) == 2
+
+
+@pytest.mark.parametrize("mode", ["buffered", "sync"])
+def test_a_host_without_an_engine_fails_no_call(mode: str, told: Told) -> None:
+    def engine() -> Engine:
+        raise RuntimeError("no database today\nand none tomorrow")
+
+    recorder = Recorder(engine, recording.token_table(), mode=mode)
+    for second in (1, 2):
+        recorder.record(A, moment(second), None)
+    assert not recorder.flush()
+    assert not recorder.close()
+    assert (recorder.pending, len(told())) == (2, 1)
+    assert told()[0].endswith("RuntimeError: no database today")
+
+
+def test_a_process_that_may_start_no_thread_fails_no_call(
+    on_sqlite: Tokens, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    recorder = on_sqlite.recorder(flush_seconds=SOON)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        recorder.record(A, moment(1), None)
+    assert told()[0].endswith("can't start new thread")
+    assert recorder.flush()
+    recorder.record(A, moment(2), None)
+    until(lambda: on_sqlite.last_used(A) == (moment(2), None))
+
+
+def test_a_call_that_no_database_takes_is_dropped_not_tried_for_ever(
+    tokens: Tokens, told: Told
+) -> None:
+    recorder = tokens.recorder(flush_seconds=NEVER)
+    recorder.record(A, datetime(2026, 1, 1), None)  # naive: a mistake of the caller
+    assert not recorder.flush()
+    assert (recorder.pending, recorder.dropped, len(told())) == (0, 1, 1)
+    recorder.record(A, moment(1), None)
+    assert recorder.flush()
+    assert tokens.last_used(A) == (moment(1), None)
