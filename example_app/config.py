@@ -74,4 +74,4 @@ def _choose_templates(app: Flask) -> None:
         overrides = root.parent / "templates" / chosen
         app.jinja_loader = FileSystemLoader([overrides, root / "templates"])
     app.config.setdefault("APITOKENS_BASE_TEMPLATE", LAYOUTS[chosen])
-    app.jinja_env.globals["layout"] = LAYOUTS[chosen]
+    app.jinja_env.globals["host_layout"] = LAYOUTS[chosen]

@@ -19,6 +19,7 @@ from flask import after_this_request
 from flask import request
 from flask.wrappers import Response
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
 from . import errors
 from . import secret
@@ -121,8 +122,10 @@ class CurrentToken:
         """The user it acts for, loaded at the first look; none for a userless one."""
         if self._owner is None and not self._found.userless:
             state = self._state
-            key = self._found.owner_id
-            self._owner = state.db.session.get(state.models.user, key)
+            key, session = self._found.owner_id, state.db.session
+            # What the host has not flushed yet is none of our business.
+            with session.no_autoflush:
+                self._owner = session.get(state.models.user, key)
         return self._owner
 
 
@@ -131,10 +134,10 @@ class CurrentToken:
 
 def bears_token(policy: Policy) -> bool:
     """Whether the request carries something where *policy* looks for a token."""
-    if "HTTP_AUTHORIZATION" in request.environ:
+    try:
+        return _presented(policy) is not None
+    except errors.MalformedRequest:
         return True
-    parameter = policy.query_parameter
-    return parameter is not None and parameter in request.args
 
 
 def _presented(policy: Policy) -> bytes | None:
@@ -221,8 +224,20 @@ def _check_row(state: State, current: CurrentToken, found: Found) -> None:
         return
     if found.owner_key is None or not found.owner_active:
         raise errors.OwnerInactive
-    if state.asks_user and not getattr(current.owner, "is_active", False):
+    if state.asks_user and not _is_active(current):
         raise errors.OwnerInactive
+
+
+def _is_active(current: CurrentToken) -> bool:
+    """Ask the user; one that cannot tell is not active."""
+    try:
+        return bool(current.owner.is_active)
+    except SQLAlchemyError as error:
+        log.error("the owner of token %s could not be loaded: %s", current.id, error)
+        raise errors.TemporarilyUnavailable from None
+    except Exception:
+        log.exception("the owner of token %s cannot say if active", current.id)
+        return False
 
 
 def _check_policy(state: State, policy: Policy, found: Found) -> None:

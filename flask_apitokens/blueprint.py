@@ -72,6 +72,7 @@ def build_blueprint(settings: Settings) -> Blueprint:
     add(f"{_ONE}/delete", view_func=changes.delete, methods=both)
     add("/static/<version>/<path:filename>", "static", _static)
     add("/<path:rest>", "stray", _stray, methods=_METHODS)
+    add("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
     pages.url_value_preprocessor(_check_csrf_ourselves)
     pages.before_request(_admit)
     pages.register_error_handler(HTTPException, views.refuse)
@@ -113,7 +114,7 @@ def _static(version: str, filename: str) -> Response:
     return response
 
 
-def _stray(rest: str) -> ResponseReturnValue:
+def _stray(rest: str = "") -> ResponseReturnValue:
     """Any other address or method: a refusal that looks like our pages.
 
     :raises NotFound: for an address we do not have.

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from flask import Blueprint
 from flask import Flask
-from flask_login import UserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy import event
@@ -290,10 +289,8 @@ def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
 
 def _asks_user(user_model: type[Any]) -> bool:
     """Whether only the user object itself can say that it is active."""
-    if lookup.active_column(user_model) is not None:
-        return False
-    own = getattr(user_model, "is_active", None)
-    return own is not None and own is not UserMixin.is_active
+    column = lookup.active_column(user_model)
+    return column is None and lookup.has_own_is_active(user_model)
 
 
 def _follow_deletions(models: Models) -> None:

@@ -32,6 +32,7 @@ from .catalog import AnyService
 from .state import KEY
 from .state import Protection
 from .state import State
+from .state import state_of
 
 log = logging.getLogger("flask_apitokens")
 
@@ -81,10 +82,11 @@ def _refused(state: State, refusal: errors.Refusal) -> Response:
 
 def check(policy: Policy) -> Response | None:
     """Admit this request or answer why not."""
-    state = cast("State", current_app.extensions[KEY])
+    state: State = current_app.extensions.get(KEY) or state_of(current_app)
     try:
         current = admit(state, policy)
     except errors.Refusal as refusal:
+        neighbours.drop_session()
         return _refused(state, refusal)
     if current is not None:
         _enter(state, current)

@@ -97,10 +97,10 @@ def page_of(domain: Domain, owner: Any, query: ListQuery) -> Page:
     """One page of the tokens of *owner*."""
     found = _narrowed(domain, owned_by(domain, owner), query)
     if query.status:
-        off = [
-            slug for slug, on in subscriptions.states(domain, owner).items() if not on
-        ]
-        paused = domain.models.Token.service.in_(off)
+        states = subscriptions.states(domain, owner)
+        # A service that is no longer declared is off, as for the guard.
+        service, active = domain.models.Token.service, [s for s in states if states[s]]
+        paused = and_(service.is_not(None), service.not_in(active))
         found = found.where(_status_sql(domain, paused) == query.status)
     return _page(domain, found, query)
 
@@ -237,10 +237,10 @@ def _order(domain: Domain, sort: str) -> list[ColumnElement[Any]]:
     return [blanks, column.desc() if down else column.asc(), *newest]
 
 
-def status_of(domain: Domain, token: Token, *, paused: Collection[str] = ()) -> str:
+def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
     """One of :data:`STATUSES`; the first that fits, as in the list of them reversed.
 
-    :param paused: the services its owner may not use now.
+    :param paused: whether its owner may not use its service now.
     """
     now = domain.now()
     if token.revoked_at is not None:
@@ -249,7 +249,7 @@ def status_of(domain: Domain, token: Token, *, paused: Collection[str] = ()) -> 
         return "deactivated"
     if token.expires_at is not None and token.expires_at <= now:
         return "expired"
-    if token.service is not None and token.service in paused:
+    if paused:
         return "paused"
     soon = now + timedelta(days=domain.settings.expiring_days)
     if token.expires_at is not None and token.expires_at <= soon:

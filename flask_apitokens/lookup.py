@@ -19,7 +19,9 @@ from typing import Any
 from typing import NamedTuple
 from typing import cast
 
+from flask_login import UserMixin
 from sqlalchemy import Boolean
+from sqlalchemy import Column
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import Select
@@ -27,8 +29,8 @@ from sqlalchemy import and_
 from sqlalchemy import bindparam
 from sqlalchemy import event
 from sqlalchemy import inspect
-from sqlalchemy import literal
 from sqlalchemy import select
+from sqlalchemy import true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapper
 from sqlalchemy.pool import SingletonThreadPool
@@ -79,11 +81,23 @@ class Found(NamedTuple):
 
 def active_column(user_model: type[Any]) -> Any:
     """The column that says whether a user is active, where it is one."""
+    if not has_own_is_active(user_model):
+        return _column(user_model, "active")
+    return _column(user_model, "is_active")
+
+
+def _column(user_model: type[Any], name: str) -> Any:
     mapper: Mapper[Any] = inspect(user_model)
-    for name in ("is_active", "active"):
-        if name in mapper.column_attrs:
-            return getattr(user_model, name)
-    return None
+    found = mapper.column_attrs.get(name)
+    # An expression would bring parameters of its own: the user can say it as well.
+    is_column = found is not None and isinstance(found.columns[0], Column)
+    return getattr(user_model, name) if is_column else None
+
+
+def has_own_is_active(user_model: type[Any]) -> bool:
+    """Whether the class says more about it than Flask-Login's mixin does."""
+    own = getattr(user_model, "is_active", None)
+    return own is not None and own is not UserMixin.is_active
 
 
 def statement(models: Models, *, with_services: bool) -> Select[Any]:
@@ -96,7 +110,7 @@ def statement(models: Models, *, with_services: bool) -> Select[Any]:
     active = active_column(models.user)
     columns: list[Any] = [getattr(token, name) for name in Found._fields[:12]]
     columns += [models.user_key.label("owner_key")]
-    columns += [(literal(1) if active is None else active).label("owner_active")]
+    columns += [(true() if active is None else active).label("owner_active")]
     if with_services:
         columns += [subscription.active, setting.active.label("service_active")]
     found = select(*columns).select_from(token)
@@ -113,9 +127,7 @@ def statement(models: Models, *, with_services: bool) -> Select[Any]:
     return found.where(token.id == bindparam("token_id"))
 
 
-def find_on(
-    connection: Connection, query: Select[Any], token_id: str
-) -> Found | None:
+def find_on(connection: Connection, query: Select[Any], token_id: str) -> Found | None:
     """Find a token on a Core connection, inside whatever transaction it is in.
 
     :param query: from :func:`statement`.
@@ -155,14 +167,16 @@ class _Connections:
         self._engine = engine
         self._autocommit = autocommit
         self._left_to_parent: list[_Kept] = []
+        self._birth = threading.Lock()
         self._start()
 
     def _start(self) -> None:
-        self._pid = os.getpid()
         self._idle: deque[_Kept] = deque()
         self._open = 0
         self._waiting = 0
         self._changed = threading.Condition()
+        # Last: from here on other threads take what is there.
+        self._pid = os.getpid()
 
     def take(self) -> _Kept:
         """One connection for this thread alone.
@@ -170,9 +184,11 @@ class _Connections:
         :raises Unavailable: if all are in use for too long.
         """
         if self._pid != os.getpid():
-            # They belong to the parent: neither used nor closed here.
-            self._left_to_parent += self._idle
-            self._start()
+            with self._birth:
+                if self._pid != os.getpid():
+                    # They belong to the parent: neither used nor closed here.
+                    self._left_to_parent += self._idle
+                    self._start()
         try:
             kept = self._idle.pop()
         except IndexError:
@@ -188,7 +204,7 @@ class _Connections:
             self._waiting += 1
             try:
                 while self._open >= LIMIT:
-                    if self._idle:
+                    with suppress(IndexError):
                         return self._idle.pop()
                     left = until - time.monotonic()
                     if left <= 0 or not self._changed.wait(left):
@@ -239,6 +255,9 @@ class Lookup:
         self._query = query
         self._engine = engine
         self._blanks = (None,) * (len(Found._fields) - len(query.selected_columns))
+        self._driver_error = engine.dialect.loaded_dbapi.Error
+        # The last two are for values that are not what the schema promises.
+        self._failures = (SQLAlchemyError, self._driver_error, ValueError, TypeError)
         compiled = query.compile(dialect=engine.dialect)
         self._sql = str(compiled)
         self._positional = compiled.positional
@@ -258,54 +277,52 @@ class Lookup:
 
         :raises Unavailable: if the database does not answer.
         """
-        if self._connections is not None:
-            return self._find_fast(self._connections, token_id)
-        if self._shared is not None:
-            return self._find_shared(token_id)
         try:
+            if self._connections is not None:
+                return self._find_fast(self._connections, token_id)
+            if self._shared is not None:
+                return self._find_shared(self._shared, token_id)
             with self._engine.connect() as connection:
                 return find_on(connection, self._query, token_id)
-        except SQLAlchemyError as error:
+        except self._failures as error:
             raise Unavailable(str(error)) from error
 
     def _find_fast(self, connections: _Connections, token_id: str) -> Found | None:
-        arguments = (token_id,) if self._positional else {"token_id": token_id}
-        kept = self._taken(connections)
+        kept = connections.take()
         try:
-            kept.cursor.execute(self._sql, arguments)
-            row = kept.cursor.fetchone()
-        except self._engine.dialect.loaded_dbapi.Error:
-            # It may have been closed behind our back since its last use: a fresh one
-            # tells whether the database is there.
+            return self._find_kept(connections, kept, token_id)
+        except self._driver_error:
+            # It may have been closed behind our back since its last use, and the
+            # others with it: a fresh one tells whether the database is there.
+            connections.close()
+        return self._find_kept(connections, connections.take(), token_id)
+
+    def _find_kept(
+        self, connections: _Connections, kept: _Kept, token_id: str
+    ) -> Found | None:
+        try:
+            cursor = kept.cursor
+            cursor.execute(
+                self._sql, (token_id,) if self._positional else {"token_id": token_id}
+            )
+            row = cursor.fetchone()
+            found = None if row is None else self._converted(row, cursor)
+        except BaseException:
+            # Also where a timeout or a signal breaks in: nobody knows what state the
+            # connection is in then.
             connections.drop(kept)
-            kept = self._taken(connections)
-            try:
-                kept.cursor.execute(self._sql, arguments)
-                row = kept.cursor.fetchone()
-            except self._engine.dialect.loaded_dbapi.Error as error:
-                connections.drop(kept)
-                raise Unavailable(str(error)) from error
-        result = None if row is None else self._converted(row, kept.cursor)
+            raise
         connections.give_back(kept)
-        return result
+        return found
 
-    def _taken(self, connections: _Connections) -> _Kept:
-        try:
-            return connections.take()
-        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-            raise Unavailable(str(error)) from error
-
-    def _find_shared(self, token_id: str) -> Found | None:
+    def _find_shared(self, shared: Any, token_id: str) -> Found | None:
         """In-memory SQLite: one connection for all, and the host may be writing.
 
         Nothing is begun, committed or handed back to the pool, which would roll back
         what the host has not committed yet.
         """
-        try:
-            cursor = self._shared.driver_connection.execute(self._sql, (token_id,))
-            row = cursor.fetchone()
-        except self._engine.dialect.loaded_dbapi.Error as error:
-            raise Unavailable(str(error)) from error
+        cursor = shared.driver_connection.execute(self._sql, (token_id,))
+        row = cursor.fetchone()
         return None if row is None else self._converted(row, cursor)
 
     def _converted(self, row: Any, cursor: Any) -> Found:

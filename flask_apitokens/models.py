@@ -248,16 +248,23 @@ class Models:
     def user_id(self, user: Any) -> Any:
         """The primary key of *user*, without a query for a detached one.
 
+        A new user of a session is flushed: the key may come from the database.
+
         :param user: a row of the host's, or a proxy of one such as ``current_user``.
+        :raises ValueError: for a user who has no key yet and is in no session.
         """
         if isinstance(user, LocalProxy):
             user = user._get_current_object()
-        identity = inspect(user).identity
-        if identity is not None:
-            return identity[0]
-        return getattr(
-            user, inspect(self.user).get_property_by_column(self.user_key).key
-        )
+        state = inspect(user)
+        if state.identity is None and state.session is not None:
+            state.session.flush()
+        if state.identity is not None:
+            return state.identity[0]
+        name = inspect(self.user).get_property_by_column(self.user_key).key
+        key = getattr(user, name)
+        if key is None:
+            raise ValueError(f"{user!r} has no key yet: add it to the session first")
+        return key
 
 
 def bind_models(metadata: MetaData, user_model: type[Any]) -> Models:

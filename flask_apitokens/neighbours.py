@@ -50,7 +50,7 @@ def accepted() -> CurrentToken | None:
 def become(current: CurrentToken) -> None:
     """Make the token the identity of this request, whatever its cookie says."""
     request.environ[_ENVIRON_KEY] = current
-    _drop_session()
+    drop_session()
     manager: LoginManager | None = getattr(current_app, "login_manager", None)
     if manager is not None and not hasattr(manager, _MARK):
         _speak_for(manager)
@@ -58,7 +58,8 @@ def become(current: CurrentToken) -> None:
     g.pop("_login_user", None)
 
 
-def _drop_session() -> None:
+def drop_session() -> None:
+    """Let the cookie's session have no part in this request, nor in its answer."""
     context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
     # Since Flask 3.1.3 it is a property that notes who looks.
     attribute = "_session" if hasattr(type(context), "session") else "session"
@@ -68,8 +69,12 @@ def _drop_session() -> None:
 class _Discarded(NullSession):
     """The session of a bearer request: it knows nobody, and nothing is kept of it."""
 
+    def __setitem__(self, key: str, value: object) -> None:  # type: ignore[override]
+        # Flask-Login would answer this one with a cookie of its own.
+        if key != "_remember":
+            dict.__setitem__(self, key, value)
+
     # What a view writes it can read again until the request ends.
-    __setitem__ = dict.__setitem__  # type: ignore[assignment]
     __delitem__ = dict.__delitem__  # type: ignore[assignment]
     clear = dict.clear  # type: ignore[assignment]
     pop = dict.pop
@@ -100,7 +105,7 @@ def _forget_user(response: Response) -> Response:
     return response
 
 
-# -- which views are guarded --------------------------------------------------
+# -- which views are guarded ---------------------------------------------------
 
 
 def mark(
@@ -133,21 +138,26 @@ def is_open(blueprint: Any, open_views: frozenset[str]) -> bool:
     return any(endpoint.removeprefix(f"{name}.") in open_views for name in names)
 
 
-def _policies(app: Flask) -> Iterator[Policy]:
+def _policies() -> Iterator[Policy]:
     """What the guards in front of this request's view ask for."""
-    view = app.view_functions.get(request.endpoint or "")
-    if view is not None and hasattr(view, _MARK):
-        yield getattr(view, _MARK)
-    protected: dict[Any, Protection] = app.extensions[KEY].protected
+    view = current_app.view_functions.get(request.endpoint or "")
+    # A class may be guarded by its decorators, or one of its methods by its own.
+    of_class = getattr(view, "view_class", None)
+    for guarded in (view, getattr(of_class, request.method.lower(), None)):
+        policy = policy_of(guarded)
+        if policy is not None:
+            yield policy
+    state = current_app.extensions.get(KEY)
+    protected: dict[Any, Protection] = state.protected if state else {}
     for name in request.blueprints:
-        guard = protected.get(app.blueprints.get(name))
+        guard = protected.get(current_app.blueprints.get(name))
         if guard is not None and not is_open(guard.blueprint, guard.open_views):
             yield guard.policy
 
 
-def _cookie_is_enough(app: Flask) -> bool:
+def _cookie_is_enough() -> bool:
     """Whether this request can get by without a token, on the cookie alone."""
-    policies = list(_policies(app))
+    policies = list(_policies())
     if not policies:
         return True
     return all(p.optional for p in policies) and not any(map(bears_token, policies))
@@ -166,9 +176,10 @@ def excuse_from_csrf(app: Flask) -> None:
     ask = csrf.protect
 
     def protect(*arguments: Any, **options: Any) -> None:
-        # First what costs nothing: of most requests nothing is asked anyway.
-        asked = request.method in app.config["WTF_CSRF_METHODS"]
-        if asked and _cookie_is_enough(app):
+        # First what costs nothing: of most requests nothing is asked anyway. The
+        # application is the current one: several may share this object.
+        asked = request.method in current_app.config["WTF_CSRF_METHODS"]
+        if asked and _cookie_is_enough():
             ask(*arguments, **options)
 
     csrf.protect = protect

@@ -148,8 +148,9 @@ class TokenList:
         return query_args(replace(self.query, page=self.page + step))
 
     def sort_args(self, column: str) -> dict[str, Any]:
-        """The arguments of the list in the next order of *column*."""
-        return query_args(replace(self.query, sort=next_sort(self.query.sort, column)))
+        """The arguments of the first page in the next order of *column*."""
+        sort = next_sort(self.query.sort, column)
+        return query_args(replace(self.query, sort=sort, page=1))
 
     def sorted_by(self, column: str) -> str:
         """The value of ``aria-sort`` for *column*."""
@@ -212,7 +213,7 @@ class Overview:
     services: Sequence[tuple[str, str]]
 
 
-# -- tokens ------------------------------------------------------------------
+# -- tokens --------------------------------------------------------------------
 
 
 def kind_label(kind: str) -> str:
@@ -349,7 +350,7 @@ def happening(event: Event) -> Happening:
     return Happening(moment(event.at), text, event.actor_label, event.ip or "")
 
 
-# -- addresses ---------------------------------------------------------------
+# -- addresses -----------------------------------------------------------------
 
 
 def query_args(query: ListQuery) -> dict[str, Any]:

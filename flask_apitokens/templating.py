@@ -126,7 +126,7 @@ def _listed(blocks: set[str]) -> str:
     return ", ".join(sorted(blocks)) or "none"
 
 
-# -- what templates can call -----------------------------------------------------
+# -- what templates can call ---------------------------------------------------
 
 
 @cache

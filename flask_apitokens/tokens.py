@@ -99,11 +99,25 @@ def generate(
     return token, minted.plaintext
 
 
+def check_form_is_new(domain: Domain, owner: Any, form_key: str) -> None:
+    """Tell a form that is sent again from one that asks for what cannot be had.
+
+    :raises AlreadyGenerated: if this form made a token before.
+    """
+    once = _form_digest(domain.models.user_id(owner), form_key)
+    if _event_with(domain, once):
+        raise AlreadyGenerated
+
+
+def _form_digest(owner_id: Any, form_key: str) -> bytes:
+    return _digest("form", str(owner_id), form_key)
+
+
 def _store(
     domain: Domain, token: Token, owner: Any, *, actor: Actor, form_key: str | None
 ) -> None:
     """Insert under the constraints that keep names, forms and numbers right."""
-    once = None if form_key is None else _digest("form", str(token.owner_id), form_key)
+    once = None if form_key is None else _form_digest(token.owner_id, form_key)
     if once and _event_with(domain, once):
         raise AlreadyGenerated
     rules.check_limit(domain, token)
@@ -264,6 +278,8 @@ def revoke_many(
 ) -> list[Token]:
     """Revoke the live tokens of *owner* among *ids*; answers which they were."""
     live = [t for t in find_many(domain, owner, ids) if t.revoked_at is None]
+    # In the order of the ids, as the recorder writes: neither waits for the other.
+    live.sort(key=lambda token: token.id)
     return [revoke(domain, token, actor=actor) for token in live]
 
 

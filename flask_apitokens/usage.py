@@ -31,10 +31,8 @@ from .usage_writer import shares_connection
 
 _log = logging.getLogger(__name__)
 
-#: with so many calls waiting, the thread is woken before its time
-_ENOUGH = 500
 #: calls in one transaction: after an outage too, its row locks are held but shortly
-_AT_ONCE = 2_000
+_AT_ONCE = 5_000
 #: seconds a write is tried again before it counts as failed
 _PATIENCE = 1.0
 #: seconds without a call after which the thread ends and its connection is closed
@@ -70,7 +68,9 @@ class Recorder:
         self._sync = mode == "sync"
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
-        self._enough = min(_ENOUGH, max_rows)
+        # With half the buffer full the thread is woken before its time. Not sooner:
+        # of all the calls with a token in one batch, only the last costs a write.
+        self._enough = max_rows // 2
         self._calls: deque[Call] = deque()
         self._begin_process()
         process.watch(self)

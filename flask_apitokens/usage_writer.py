@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from typing import NamedTuple
@@ -193,6 +194,7 @@ def _latest(calls: Iterable[Call]) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache(maxsize=256)
 def _address(text: str | None) -> str | None:
     # A proxy hands on what a client wrote: text that no column takes would fail the
     # whole batch, again and again.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -11,19 +15,56 @@ from typing import Any
 import bcrypt
 import pytest
 from flask import Flask
+from flask_login import LoginManager
+from flask_sqlalchemy import SQLAlchemy
+from psycopg.pq import Trace
 from sqlalchemy import Engine
 from sqlalchemy import event
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from flask_apitokens import Actor
+from flask_apitokens import APITokens
+from flask_apitokens import current_token
 from flask_apitokens import secret
+from flask_apitokens import token_required
 from flask_apitokens.domain import Domain
 from flask_apitokens.models import Models
 from tests import hosts
 
 ACTOR = Actor("a test")
+#: what libpq writes of a statement that PostgreSQL has executed
+_DONE = re.compile(r'^B\t\d+\tCommandComplete\t "(.*)"$', re.MULTILINE)
 _numbers = count(1)
+
+
+def host_of_models(
+    db: SQLAlchemy, user_model: Any, url: str, *, services: bool = False, **config: Any
+) -> Flask:
+    """A host with a user class of the test's own, its tables made, nobody in them."""
+    app = Flask("tests.own")
+    app.config.update(
+        SECRET_KEY="not-a-secret",
+        SQLALCHEMY_DATABASE_URI=url,
+        APITOKENS_BCRYPT_ROUNDS=4,
+    )
+    app.config.update(config)
+    db.init_app(app)
+    manager = LoginManager(app)
+    manager.user_loader(lambda key: None)
+    apitokens = APITokens(db, user_model)
+    if services:
+        apitokens.service("tmy", "TMY data", scopes={"read": "Download"})
+    apitokens.init_app(app)
+    app.extensions["tests.host"] = hosts.Host(db, user_model, apitokens)
+    app.get("/api/plain")(token_required(_plain))
+    with app.app_context():
+        db.create_all()
+    return app
+
+
+def _plain() -> dict[str, str]:
+    return {"token": current_token.id}
 
 
 def generate(app: Flask, owner: Any, **values: Any) -> tuple[str, str]:
@@ -151,19 +192,72 @@ class Bcrypt:
         return self._check(password, stored)
 
 
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    """What SQLite is told in the block, BEGIN and COMMIT included, by anybody.
+class Wire:
+    """What a database is told, BEGIN and COMMIT included, by anybody in this process.
 
-    Recorded by the driver itself: our look-ups pass by SQLAlchemy's events. Begin
-    before the first guarded call, which opens their connections.
+    Recorded by the drivers themselves: our look-ups pass by SQLAlchemy's events.
     """
-    engine, told = engine_of(app), list[str]()
 
-    def listen(connection: Any, _record: object) -> None:
-        connection.set_trace_callback(told.append)
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        #: files that libpq writes to, and how far they were read
+        self._traces: dict[int, int] = {}
 
-    event.listen(engine, "connect", listen)
+    @property
+    def statements(self) -> list[str]:
+        """All that was said since the last :meth:`forget`."""
+        if self._traces:
+            ctypes.CDLL(None).fflush(None)
+        for trace, place in self._traces.items():
+            size = os.fstat(trace).st_size
+            said = os.pread(trace, size - place, place)
+            self._traces[trace] = size
+            self._told += _DONE.findall(said.decode())
+        return self._told
+
+    @property
+    def verbs(self) -> list[str]:
+        """Their first words."""
+        return [statement.split()[0] for statement in self.statements]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.statements.clear()
+
+    def close(self) -> None:
+        """Put the files away."""
+        for trace in self._traces:
+            os.close(trace)
+
+    def listen(self, connection: Any, _record: object) -> None:
+        """Attend to a new driver connection."""
+        if hasattr(connection, "set_trace_callback"):
+            connection.set_trace_callback(self._told.append)
+        elif hasattr(connection, "pgconn"):
+            trace, path = tempfile.mkstemp()
+            os.unlink(path)
+            self._traces[trace] = 0
+            connection.pgconn.trace(os.dup(trace))
+            connection.pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
+        else:
+            self._listen_to_pymysql(connection)
+
+    def _listen_to_pymysql(self, connection: Any) -> None:
+        really = connection._execute_command
+
+        def execute(command: int, sql: Any) -> Any:
+            self._told.append(sql.decode() if isinstance(sql, bytes) else sql)
+            return really(command, sql)
+
+        connection._execute_command = execute
+
+
+@contextmanager
+def listening(app: Flask) -> Iterator[Wire]:
+    """Listen to all new connections; begin before the first guarded call."""
+    engine, wire = engine_of(app), Wire()
+    event.listen(engine, "connect", wire.listen)
     engine.dispose()
-    yield told
-    event.remove(engine, "connect", listen)
+    yield wire
+    event.remove(engine, "connect", wire.listen)
+    wire.close()

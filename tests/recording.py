@@ -27,7 +27,7 @@ from flask_apitokens.models import bind_models
 from flask_apitokens.usage import Recorder
 
 #: How long a test waits for what should come at once, before it fails.
-DEADLINE = 30.0
+DEADLINE = 60.0
 #: the public ids of the tokens there are
 A, B = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 #: so many seconds later nothing is written for its time
@@ -50,6 +50,12 @@ def until(condition: Callable[[], object]) -> None:
 def moment(number: float) -> datetime:
     """The number-th second of the tests' time, to the microsecond."""
     return START + timedelta(seconds=number)
+
+
+def threads() -> set[threading.Thread]:
+    """The threads of recorders, also of those that other tests have left behind."""
+    named = "apitokens-usage"
+    return {thread for thread in threading.enumerate() if thread.name == named}
 
 
 class _Base(DeclarativeBase):

@@ -296,6 +296,8 @@ def test_the_list_comes_along_with_the_reveal(plain: Visitor) -> None:
     response = plain.generate()
     panels = soup(response).select("[hx-swap-oob]")
     assert [panel["id"] for panel in panels] == ["at-list", "at-tools", "at-actions"]
+    second = soup(plain.generate(name="Second")).select("[hx-swap-oob]")
+    assert [panel["id"] for panel in second] == ["at-list", "at-tools"]
     assert all(panel["hx-swap-oob"] == "innerHTML" for panel in panels)
     assert "at-row--new" in str(panels[0])
     assert plaintext_in(response) not in "".join(map(str, panels))
@@ -524,7 +526,7 @@ def test_the_answer_is_noted_as_shown_when_it_was_sent(plain: Visitor) -> None:
     assert stored(plain.app, plain.user)[0]["shown_at"] is not None
 
 
-# -- the panel -------------------------------------------------------------------
+# -- the panel -----------------------------------------------------------------
 
 
 def test_the_panel_stands_in_the_hosts_own_page(ada: Visitor) -> None:

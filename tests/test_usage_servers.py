@@ -121,7 +121,12 @@ class Client:
     def call_until_seen(self, server: Server, processes: int) -> set[int]:
         """Call with all the tokens until so many processes have answered."""
         seen: set[int] = set()
-        until(lambda: len(seen.update(self.call_each(server)) or seen) >= processes)
+
+        def enough() -> bool:
+            seen.update(self.call_each(server))
+            return len(seen) >= processes
+
+        until(enough)
         return seen
 
     def last_used(self) -> dict[str, datetime | None]:
@@ -207,7 +212,7 @@ def test_a_worker_that_is_too_slow_loses_no_call(
     url: str, client: Client, tmp_path: Path
 ) -> None:
     hangs = tmp_path / "hangs"
-    command = [*GUNICORN, "--workers", "1", "--timeout", "1"]
+    command = [*GUNICORN, "--workers", "1", "--preload", "--timeout", "2"]
     with serving(tmp_path, url, command, TEST_HANGS=str(hangs)) as server:
         client.call_each(server)
         some = next(iter(client.tokens.values()))

@@ -10,15 +10,15 @@ const $ = (selector, at = document) => at.querySelector(selector)
 const all = selector => document.querySelectorAll(selector)
 const find = (name, at) => $(`[data-apitokens-${name}]`, at)
 const get = (el, name) => el.getAttribute('data-apitokens-' + name)
-const top = () => $('#at-dialog > dialog:last-of-type')
+const top = () => $('#at-dialog dialog:last-of-type')
 const boxes = (state = '') => all('[data-apitokens-select]' + state)
 const on = (types, listener) => types.split(' ')
 	.forEach(type => addEventListener(type, listener, true))
 
-function put(template, text) {
-	const copy = find(template).content.cloneNode(true)
+function put(name, text) {
+	const copy = find(name).content.cloneNode(true)
 	if (text) find('text', copy).textContent = text
-	$(template === 'signed-out' ? '#at-dialog' : '#at-toasts').append(copy)
+	$(name === 'signed-out' ? '#at-dialog' : '#at-toasts').append(copy)
 }
 
 function say(el, name = 'said') {
@@ -106,7 +106,7 @@ async function copy(button) {
 		await navigator.clipboard.writeText(source?.textContent.trim() ?? get(button, 'copy'))
 	} catch {
 		select(source || button.previousElementSibling)
-		return put('blocked', get(button, 'blocked'))
+		return put('blocked', get(button, 'refused'))
 	}
 	if (source) {
 		keep()
@@ -161,12 +161,13 @@ function count() {
 on('change', ({target}) => {
 	if (target === find('select-all')) for (const box of boxes()) box.checked = target.checked
 	count()
-	const never = $('#at-expiry [value="never"]')
+	const never = $('#at-expiry [value=never]')
 	if (never && target.name === 'kind') never.disabled = target.value === 'access'
 })
 
 function note(el) {
-	for (const old of all('#at-toasts > :not(:last-child), dialog > [role="alert"]')) old.remove()
+	if (!el) return
+	for (const old of all('#at-toasts > :not(:last-child), dialog > [role=alert]')) old.remove()
 	if (top()) { // it would hide the toast
 		el.role = 'alert'
 		top().prepend(el)
@@ -178,12 +179,12 @@ function note(el) {
 
 new MutationObserver(records => {
 	for (const {target: panel} of records) {
-		if (panel.id === 'at-toasts' && panel.lastElementChild) note(panel.lastElementChild)
+		if (panel.id === 'at-toasts') note(panel.lastElementChild)
 		if (!/^at-(list|dialog)/.test(panel.id)) continue
 		const dialog = $('dialog:not(:modal)', panel), said = find('announce', panel)
 		dialog?.removeAttribute('open')
 		dialog?.showModal()
-		focusIn(dialog || panel)
+		if (top() === dialog) focusIn(dialog || panel)
 		if (said) say(said, 'announce')
 		refocus()
 		count()

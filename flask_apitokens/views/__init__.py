@@ -123,10 +123,12 @@ def actor_of(domain: Domain, user: Any) -> Actor:
 def frame() -> Frame:
     """The frame of the page that is rendered now."""
     here = request.script_root + request.path
-    if request.query_string:
-        here += f"?{request.query_string.decode('latin-1')}"
+    ours = request.blueprint == "apitokens"
     if request.method not in _SAFE_METHODS:
         here = url_for("apitokens.tokens")
+    elif request.query_string and not ours:
+        # Ours is a search at most, and somebody may have searched for a token.
+        here += f"?{request.query_string.decode('latin-1')}"
     return Frame(sign_in_url(here), session.pop(_NOTICE, ""))
 
 

@@ -89,7 +89,7 @@ def _renaming(
     return htmx.fragment(partial("list", list=shown), status=status, out_of_band=spoken)
 
 
-# -- revoke and delete -----------------------------------------------------------
+# -- revoke and delete ---------------------------------------------------------
 
 
 def revoke(token_id: str) -> ResponseReturnValue:

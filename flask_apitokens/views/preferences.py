@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import datetime
 
 from flask import redirect
 from flask import request
@@ -137,30 +138,37 @@ def generate() -> ResponseReturnValue:
         return _form(visit, wish, form_id=form_id)
     refusals, expires_at = weighed(visit.domain, visit.user, wish, visit.services)
     if refusals:
+        # Sent again, a form finds its own token's name taken: say what really is.
+        domain_tokens.check_form_is_new(visit.domain, visit.user, form_id)
         return _form(visit, wish, form_id=form_id, refusals=refusals, status=422)
-    session = visit.domain.session
     try:
-        made, plaintext = domain_tokens.generate(
-            visit.domain,
-            visit.user,
-            name=wish.name,
-            kind=wish.kind,
-            service=wish.service or None,
-            scopes=wish.scopes,
-            expires_at=expires_at,
-            actor=visit.actor,
-            form_key=form_id,
-        )
-        session.commit()
+        made, plaintext = _make(visit, wish, expires_at=expires_at, form_id=form_id)
     except (AlreadyGenerated, Conflict):
         raise
     except DomainError as error:
-        session.rollback()
+        visit.domain.session.rollback()
         refusals.add(error)
-        return _form(
-            visit, wish, form_id=form_id, refusals=refusals, status=error.status
-        )
+        status = error.status
+        return _form(visit, wish, form_id=form_id, refusals=refusals, status=status)
     return _reveal(visit, made, plaintext)
+
+
+def _make(
+    visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
+) -> tuple[Token, str]:
+    made = domain_tokens.generate(
+        visit.domain,
+        visit.user,
+        name=wish.name,
+        kind=wish.kind,
+        service=wish.service or None,
+        scopes=wish.scopes,
+        expires_at=expires_at,
+        actor=visit.actor,
+        form_key=form_id,
+    )
+    visit.domain.session.commit()
+    return made
 
 
 def _generating() -> Visit:
@@ -203,10 +211,14 @@ def _reveal(visit: Visit, made: Token, plaintext: str) -> ResponseReturnValue:
 
 
 def panels(visit: Visit, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
-    """The list and what around it depends on how many tokens there are."""
+    """The list, and what around it depends on how many tokens there are."""
     overview = visit.overview(query, fresh=fresh)
-    return {
+    changed = {
         htmx.LIST: partial("list", list=overview.list),
         htmx.TOOLS: partial("toolbar", overview=overview),
-        htmx.ACTIONS: partial("actions", list=overview.list),
     }
+    # The button beside the title comes with the first token and goes with the last.
+    # Otherwise it stays: focus may be on its way back to it.
+    if overview.list.owned == (1 if fresh else 0):
+        changed[htmx.ACTIONS] = partial("actions", list=overview.list)
+    return changed

@@ -66,7 +66,8 @@ class Visit:
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:
         """A token as it is shown."""
-        paused = [slug for slug, active in self.states.items() if not active]
+        service = token.service
+        paused = service is not None and not self.states.get(service, False)
         status = listing.status_of(self.domain, token, paused=paused)
         now, catalog = self.domain.now(), self.domain.catalog
         return present.row_of(token, status, catalog=catalog, now=now, fresh=fresh)

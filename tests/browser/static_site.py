@@ -12,12 +12,18 @@ from flask import Response
 from flask import redirect
 from flask import request
 from flask import send_file
+from playwright.sync_api import Page
+from playwright.sync_api import expect
 
 import flask_apitokens
 from tests.browser.htmx import HOST_COPIES
 
 STATIC = Path(flask_apitokens.__file__).parent / "static"
 BUNDLED = "2.0.11"
+VERSIONS = ("1.9.12", BUNDLED, "4.0.1")
+DIALOG = "#at-dialog"
+LIST = "#at-list"
+READY = "[data-apitokens-ready]"
 TOKEN = "apt_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef31PE6C"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -75,7 +81,7 @@ CLOSE = '<a href="/" data-apitokens-close>Cancel</a>'
 DONE = '<div id="at-foot"><button type=button data-apitokens-done>Stored</button></div>'
 COPY_ID = (
     "<code>tok_1</code><button type=button data-apitokens-copy=tok_1"
-    ' data-apitokens-said="ID copied" data-apitokens-blocked="ID selected"'
+    ' data-apitokens-said="ID copied" data-apitokens-refused="ID selected"'
     ' aria-label="Copy ID"></button>'
 )
 COPY = (
@@ -137,11 +143,7 @@ def rows(head: str = "", count: int = 2) -> str:
     return f"{head}{every}{lines}<form id=at-bulk method=post>{button}</form>"
 
 
-DIALOG = "#at-dialog"
-LIST = "#at-list"
-
-
-def generate(problem: str = "", kind: str = "api") -> str:
+def generate_dialog(problem: str = "", kind: str = "api") -> str:
     """The generate dialog, with or without an error summary."""
     summary = '<div id="at-errsum" tabindex="-1">Fix 1 thing</div>' if problem else ""
     kinds = "".join(
@@ -193,7 +195,6 @@ def create_site(
     :param mode: what the setting says about htmx.
     """
     site = Flask(__name__, static_folder=None)
-    copies = HOST_COPIES | {"twice": STATIC / "vendor/htmx.org@2.0.11/htmx.min.js"}
 
     @site.after_request
     def protect(response: Response) -> Response:
@@ -206,7 +207,7 @@ def create_site(
 
     @site.get("/htmx/<version>.js")
     def host_copy(version: str) -> Response:
-        return send_file(copies[version])
+        return send_file(HOST_COPIES[version])
 
     @site.get("/")
     def index() -> str:
@@ -217,7 +218,7 @@ def create_site(
         )
         head = (
             f'{META}<script src="/htmx/{htmx}.js" defer></script>'
-            if htmx in copies
+            if htmx in HOST_COPIES
             else ""
         )
         return page(head, script, main)
@@ -240,12 +241,12 @@ def add_fragments(site: Flask) -> None:
 
     @site.get("/new")
     def new() -> Response:
-        return answer(generate())
+        return answer(generate_dialog())
 
     @site.post("/new")
     def create() -> Response:
         if not request.form["name"]:
-            return answer(generate("no name"), 422)
+            return answer(generate_dialog("no name"), 422)
         fresh = rows('<p data-apitokens-announce="3 tokens">new</p>', 3)
         return answer(REVEAL + oob("at-list", fresh), 201)
 
@@ -294,3 +295,32 @@ def add_strangers(site: Flask) -> None:
     site.add_url_rule(
         "/crash", view_func=lambda: ("<h1>Traceback</h1>", 500), endpoint="crash"
     )
+
+
+def visit(page: Page, address: str) -> Page:
+    """Open the site and wait until its links are htmx's."""
+    page.goto(address)
+    expect(page.locator(READY)).to_be_attached()
+    page.wait_for_function("window.htmx && htmx.version")
+    # What the script appends says in its own load event that it is done.
+    page.wait_for_function("document.readyState == 'complete'")
+    return page
+
+
+def submit(page: Page, name: str) -> None:
+    """Fill in the generate dialog and send it."""
+    page.get_by_role("link", name="Generate new token").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Generate token").click()
+
+
+def generate(page: Page) -> None:
+    """Generate a token through the dialog."""
+    submit(page, "x")
+    expect(page.locator("#at-secret")).to_be_visible()
+
+
+def ask_to_revoke(page: Page) -> None:
+    """Open the confirmation for the first token."""
+    page.locator("#t-1").get_by_role("link", name="Revoke").click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()

@@ -1,0 +1,314 @@
+"""views/changes.py: rename, revoke, delete, revoke several."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests import hosts
+from tests.conftest import MakeApp
+from tests.pages import U
+from tests.pages import Visitor
+from tests.pages import add_token
+from tests.pages import add_tokens
+from tests.pages import hidden_fields
+from tests.pages import names
+from tests.pages import one
+from tests.pages import plaintext_in
+from tests.pages import soup
+from tests.pages import stored
+from tests.pages import text_of
+from tests.pages import visitor
+from tests.pages import words
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def ada(make_app: MakeApp) -> Visitor:
+    """A user of a host without services."""
+    app = make_app(services=False)
+    return visitor(app, hosts.create_user(app, "ada@example.com"))
+
+
+def alive(app: Flask, plaintext: str) -> bool:
+    """Whether the token opens a route."""
+    bearer = {"Authorization": f"Bearer {plaintext}"}
+    return app.test_client().get("/api/ping", headers=bearer).status_code == 200
+
+
+# -- rename --------------------------------------------------------------------
+
+
+def test_a_row_becomes_a_form(ada: Visitor) -> None:
+    token_id = add_token(ada.app, ada.user, "Old")
+    add_token(ada.app, ada.user, "Other")
+    response = ada.get(f"{token_id}/rename")
+    assert names(response) == ["Other"]
+    field = one(response, "#rn")
+    assert (field["value"], field.has_attr("autofocus")) == ("Old", True)
+    assert text_of(response, "label[for=rn]") == "New name for Old"
+    cancel = one(response, "[data-apitokens-cancel]")
+    assert cancel["href"] == U
+    assert cancel["hx-get"] == f"{U}?focus={token_id}"
+    focused = ada.get(query_string={"focus": token_id})
+    assert words(one(focused, "[data-apitokens-focus]")) == "Rename token Old"
+
+
+def test_renaming_changes_the_name_alone(ada: Visitor) -> None:
+    """LIF-08"""
+    ada.generate(name="Old", expiry="30").close()
+    before = stored(ada.app, ada.user)[0]
+    response = ada.post(f"{before['id']}/rename", name=" New ")
+    assert response.status_code == 200
+    assert names(response) == ["New"]
+    assert words(one(response, "#at-toasts strong")) == "Renamed to “New”"
+    assert words(one(response, "[data-apitokens-focus]")) == "Rename token New"
+    assert stored(ada.app, ada.user)[0] == {**before, "name": "New"}
+
+
+def test_renaming_without_script_comes_back_to_the_list(ada: Visitor) -> None:
+    token_id = add_token(ada.app, ada.user, "Old")
+    browser = ada.without_script()
+    assert one(browser.get(f"{token_id}/rename"), "h1").get_text() == "API tokens"
+    response = browser.post(f"{token_id}/rename?sort=name", name="New")
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"{U}?sort=name"
+    assert text_of(browser.get(), "#at-toasts") == "Renamed to “New”"
+    assert text_of(browser.get(), "#at-toasts") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "Enter a name."),
+        ("\0", "Use letters, digits, signs and spaces only."),
+        ("x" * 81, "Use 80 characters or fewer."),
+        ("Other", "You already have a token called “Other”. Choose another name."),
+    ],
+)
+def test_a_name_that_cannot_be_is_said_beside_the_field(
+    ada: Visitor, name: str, message: str
+) -> None:
+    token_id = add_token(ada.app, ada.user, "Old")
+    add_token(ada.app, ada.user, "Other")
+    response = ada.post(f"{token_id}/rename", name=name)
+    assert response.status_code == 422
+    assert text_of(response, "#rn-e") == f"Error: {message}"
+    assert one(response, "#rn")["value"] == name
+    assert text_of(response, "#at-alert") == message
+    assert {row["name"] for row in stored(ada.app, ada.user)} == {"Old", "Other"}
+
+
+def test_a_row_on_another_page_is_found_to_be_renamed(ada: Visitor) -> None:
+    oldest = add_tokens(ada.app, ada.user, 12)[0]
+    assert one(ada.get(f"{oldest}/rename"), "#rn")["value"] == "Token 1"
+    onpage = ada.get(f"{oldest}/rename?page=2")
+    assert names(onpage) == ["Token 2"]
+    assert one(onpage, "form.at-rename")["action"] == f"{U}{oldest}/rename?page=2"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_has_ended_is_not_renamed(ada: Visitor, method: str) -> None:
+    token_id = add_token(ada.app, ada.user, "Old", revoked_at=NOW, live_name=None)
+    send = ada.get if method == "GET" else ada.post
+    response = send(f"{token_id}/rename")
+    assert response.status_code == 409
+    assert text_of(response, ".at-toast--bad") == (
+        "Someone else changed this. Reload to see the latest."
+    )
+
+
+# -- revoke --------------------------------------------------------------------
+
+
+def test_revoking_asks_first(ada: Visitor) -> None:
+    """WEB-13"""
+    used: dict[str, Any] = {
+        "last_used_at": NOW - timedelta(hours=3),
+        "last_used_ip": "203.0.113.7",
+    }
+    token_id = add_token(ada.app, ada.user, "Deploy", **used)
+    response = ada.get(f"{token_id}/revoke")
+    assert text_of(response, "h2") == "Revoke “Deploy”?"
+    assert text_of(response, "#at-dlg-d .at-note") == (
+        "Connections using this token stop at once. Make sure no script or service "
+        "still relies on it. This cannot be undone."
+    )
+    assert [words(fact) for fact in soup(response).select(".at-facts > div")] == [
+        f"Token ID {token_id}",
+        "Last used 3 hours ago from 203.0.113.7",
+    ]
+    assert one(response, "dialog")["role"] == "alertdialog"
+    assert words(one(response, "[autofocus]")) == "Keep token"
+    assert stored(ada.app, ada.user)[0]["revoked_at"] is None
+
+
+def test_revoking_stops_the_token_and_keeps_its_row(ada: Visitor) -> None:
+    plaintext = plaintext_in(ada.generate())
+    token_id = stored(ada.app, ada.user)[0]["id"]
+    assert alive(ada.app, plaintext)
+    response = ada.post(f"{token_id}/revoke")
+    assert response.status_code == 200
+    assert soup(response).find("p", hidden=True) is not None
+    panels = {
+        panel["id"]: words(panel) for panel in soup(response).select("[hx-swap-oob]")
+    }
+    assert "Revoked" in panels["at-list"]
+    assert panels["at-toasts"] == "Token “Deploy” revoked"
+    assert not alive(ada.app, plaintext)
+    # A second time changes nothing, and is no fault.
+    again = ada.post(f"{token_id}/revoke")
+    assert again.status_code == 200
+    assert ada.get(f"{token_id}/revoke").status_code == 409
+
+
+def test_revoking_without_script(ada: Visitor) -> None:
+    token_id = add_token(ada.app, ada.user, "Deploy")
+    browser = ada.without_script()
+    page = browser.get(f"{token_id}/revoke")
+    assert text_of(page, "h1") == "Revoke “Deploy”?"
+    assert one(page, "form")["action"] == f"{U}{token_id}/revoke"
+    response = browser.post(f"{token_id}/revoke")
+    assert response.status_code == 303
+    assert text_of(browser.get(), "#at-toasts") == "Token “Deploy” revoked"
+
+
+# -- delete --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "title", "text"),
+    [
+        (
+            {"last_used_at": timedelta(minutes=8)},
+            "Delete “Deploy”?",
+            "In use 8 minutes ago. Make sure no service connects",
+        ),
+        ({}, "Delete “Deploy”?", "Never used. Make sure no service connects"),
+        (
+            {"revoked_at": timedelta(), "live_name": None},
+            "Delete “Deploy” from the list?",
+            "This token is already revoked, so nothing stops working. Its entry "
+            "disappears from your list. The audit log keeps the record.",
+        ),
+        (
+            {"expires_at": timedelta(days=1)},
+            "Delete “Deploy” from the list?",
+            "This token has already expired, so nothing stops working.",
+        ),
+        (
+            {"deactivated_at": timedelta()},
+            "Delete “Deploy” from the list?",
+            "This token is already deactivated, so nothing stops working.",
+        ),
+    ],
+)
+def test_deleting_says_what_breaks(
+    ada: Visitor, columns: dict[str, timedelta | None], title: str, text: str
+) -> None:
+    now = datetime.now(UTC)
+    values: dict[str, Any] = {
+        name: None if ago is None else now - ago for name, ago in columns.items()
+    }
+    token_id = add_token(ada.app, ada.user, **values)
+    response = ada.get(f"{token_id}/delete")
+    assert text_of(response, "h2") == title
+    assert text_of(response, "#at-dlg-d").startswith(text)
+
+
+def test_deleting_removes_the_row_and_a_second_time_finds_none(ada: Visitor) -> None:
+    """LIF-09"""
+    plaintext = plaintext_in(ada.generate())
+    token_id = stored(ada.app, ada.user)[0]["id"]
+    response = ada.post(f"{token_id}/delete")
+    assert response.status_code == 200
+    assert text_of(response, "#at-toasts") == "Token “Deploy” deleted"
+    assert "No tokens yet" in text_of(response, "#at-list")
+    assert words(one(response, "#at-actions")) == ""
+    assert not alive(ada.app, plaintext)
+    assert ada.post(f"{token_id}/delete").status_code == 404
+
+
+def test_the_list_stays_where_it_was(ada: Visitor) -> None:
+    ids = add_tokens(ada.app, ada.user, 12)
+    question = ada.get(f"{ids[0]}/delete?page=2&sort=-created&q=")
+    action = str(one(question, "form")["action"])
+    assert action == f"{U}{ids[0]}/delete?page=2"
+    response = ada.post(action.removeprefix(U))
+    assert names(response) == ["Token 2"]
+
+
+# -- several -------------------------------------------------------------------
+
+
+def test_revoking_several_asks_and_then_does(ada: Visitor) -> None:
+    ids = add_tokens(ada.app, ada.user, 12)
+    question = ada.post("revoke", id=ids[:2])
+    assert question.status_code == 200
+    assert text_of(question, "h2") == "Revoke 2 tokens?"
+    assert "Connections using these tokens stop at once." in question.text
+    assert [words(fact) for fact in soup(question).select(".at-facts dt")] == [
+        "Token 2",
+        "Token 1",
+    ]
+    assert not any(row["revoked_at"] for row in stored(ada.app, ada.user))
+    fields = hidden_fields(question.text)
+    chosen = [str(box["value"]) for box in soup(question).select("[name=id]")]
+    response = ada.post("revoke", **{**fields, "id": chosen})
+    assert text_of(response, "#at-toasts") == "2 tokens revoked"
+    revoked = [row["id"] for row in stored(ada.app, ada.user) if row["revoked_at"]]
+    assert sorted(revoked) == sorted(ids[:2])
+
+
+def test_revoking_several_without_script(ada: Visitor) -> None:
+    ids = add_tokens(ada.app, ada.user, 11)
+    browser = ada.without_script()
+    page = browser.post("revoke", id=ids[:3])
+    assert text_of(page, "h1") == "Revoke 3 tokens?"
+    shown = browser.get("revoke", query_string={"id": ids[:3]})
+    assert text_of(shown, "h1") == "Revoke 3 tokens?"
+    response = browser.post("revoke", id=ids[:3], confirm="1")
+    assert response.status_code == 303
+    assert text_of(browser.get(), "#at-toasts") == "3 tokens revoked"
+
+
+def test_nothing_selected_is_said(ada: Visitor) -> None:
+    response = ada.post("revoke")
+    assert response.status_code == 422
+    assert response.headers["HX-Retarget"] == "#at-toasts"
+    assert "Select at least one token." in response.text
+    assert ada.without_script().get("revoke").status_code == 422
+
+
+def test_only_ones_own_live_tokens_are_revoked(ada: Visitor) -> None:
+    grace = hosts.create_user(ada.app, "grace@example.com")
+    foreign = add_token(ada.app, grace)
+    ended = add_token(ada.app, ada.user, "Old", revoked_at=NOW, live_name=None)
+    mine = add_token(ada.app, ada.user, "Mine")
+    wanted = [foreign, ended, mine, "0" * 12, "nonsense", "\0", "x" * 5000]
+    question = ada.post("revoke", id=wanted)
+    assert text_of(question, "h2") == "Revoke 1 token?"
+    assert ada.post("revoke", id=wanted, confirm="1").status_code == 200
+    assert stored(ada.app, grace)[0]["revoked_at"] is None
+    assert ada.post("revoke", id=[foreign], confirm="1").status_code == 404
+    assert ada.post("revoke", id=[ended], confirm="1").status_code == 409
+
+
+def test_no_address_changes_anything_by_get_or_head(ada: Visitor) -> None:
+    """CSR-02"""
+    token_id = add_token(ada.app, ada.user)
+    before = stored(ada.app, ada.user)
+    paths = ["", "new", "new/scopes", f"revoke?id={token_id}&confirm=1", token_id]
+    paths += [f"{token_id}/{act}?confirm=1" for act in ("rename", "revoke", "delete")]
+    for path in paths:
+        for method in ("GET", "HEAD", "OPTIONS"):
+            for headers in ({}, ada.headers):
+                response = ada.client.open(U + path, method=method, headers=headers)
+                assert response.status_code < 400, (method, path)
+    assert stored(ada.app, ada.user) == before

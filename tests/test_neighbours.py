@@ -1,0 +1,480 @@
+"""The guard beside Flask's session, Flask-Login and CSRFProtect."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from flask import flash
+from flask import session
+from flask.testing import FlaskClient
+from flask.views import MethodView
+from flask_login import current_user
+from flask_login import login_required
+from flask_login import login_user
+from flask_login import logout_user
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import generate_csrf
+
+from flask_apitokens import APITokens
+from flask_apitokens import token_required
+from tests import bearing
+from tests import hosts
+from tests.bearing import bearer
+from tests.bearing import code
+from tests.conftest import MakeApp
+
+
+def add(app: Flask, path: str, view: Callable[..., Any], **options: Any) -> None:
+    """A guarded route."""
+    app.add_url_rule(path, path, token_required(view), **options)
+
+
+def name_of_user() -> str:
+    """Who Flask-Login says it is."""
+    return getattr(current_user, "email", "nobody")
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """A host with routes that say who it is, guarded and not."""
+    app = make_app()
+    _say_who(app)
+    return app
+
+
+def _say_who(app: Flask) -> None:
+    app.add_url_rule("/cookie", "cookie", lambda: name_of_user())
+    guard = token_required(optional=True)
+    app.add_url_rule("/optional", "optional", guard(name_of_user))
+    add(app, "/who", name_of_user)
+    add(app, "/session", lambda: dict(session))
+
+
+@pytest.fixture
+def alice(app: Flask) -> FlaskClient:
+    """A browser in which Alice is signed in."""
+    client = app.test_client()
+    hosts.login(client, hosts.create_user(app, "alice@example.com"))
+    return client
+
+
+@pytest.fixture
+def bob(app: Flask) -> dict[str, str]:
+    """The header of a token of Bob's."""
+    user = hosts.create_user(app, "bob@example.com")
+    return bearer(bearing.generate(app, user)[1])
+
+
+# -- who it is ----------------------------------------------------------------
+
+
+def test_a_cookie_alone_never_passes(alice: FlaskClient) -> None:
+    """AUZ-06."""
+    for path in ("/api/plain", "/api/ping", "/api/tmy"):
+        assert code(alice.get(path)) == "missing_token"
+
+
+def test_two_headers_do_not_pass_with_a_cookie_either(
+    alice: FlaskClient, bob: dict[str, str]
+) -> None:
+    """HTTP-04."""
+    both = {"Authorization": f"Basic dTpw, {bob['Authorization']}"}
+    assert code(alice.get("/api/plain", headers=both)) == "malformed_request"
+
+
+def test_the_token_decides_who_it_is_and_not_the_cookie(
+    alice: FlaskClient, bob: dict[str, str]
+) -> None:
+    """AUZ-07."""
+    assert alice.get("/who", headers=bob).text == "bob@example.com"
+    # The cookie is still Alice's, before and after.
+    assert alice.get("/cookie").text == "alice@example.com"
+    assert alice.get("/cookie", headers=bob).text == "alice@example.com"
+
+
+def test_a_userless_token_is_nobody_even_beside_a_cookie(
+    app: Flask, alice: FlaskClient
+) -> None:
+    """AUZ-07."""
+    userless = bearer(bearing.generate(app, None)[1])
+    assert alice.get("/who", headers=userless).text == "nobody"
+    assert alice.get("/session", headers=userless).json == {}
+
+
+def test_who_looked_before_the_guard_does_not_decide(
+    make_app: MakeApp,
+) -> None:
+    app = make_app()
+    seen: list[str] = []
+
+    @app.before_request
+    def look() -> None:
+        seen.append(name_of_user())
+
+    @app.after_request
+    def look_again(response: Response) -> Response:
+        seen.append(name_of_user())
+        return response
+
+    add(app, "/who", name_of_user)
+    bob, alice = (hosts.create_user(app, f"{n}@example.com") for n in ("bob", "alice"))
+    headers = bearer(bearing.generate(app, bob)[1])
+    client = app.test_client()
+    hosts.login(client, alice)
+    seen.clear()
+    assert client.get("/who", headers=headers).text == "bob@example.com"
+    assert seen == ["alice@example.com", "bob@example.com"]
+
+
+def test_an_application_context_that_lives_on_keeps_nobody(
+    app: Flask, bob: dict[str, str]
+) -> None:
+    """As in a host's tests, which often push one around all of them."""
+    with app.app_context():
+        client = app.test_client()
+        assert client.get("/who", headers=bob, buffered=True).text == "bob@example.com"
+        assert client.get("/cookie", buffered=True).text == "nobody"
+
+
+def test_login_required_below_the_guard_takes_the_token(
+    app: Flask, client: FlaskClient, bob: dict[str, str]
+) -> None:
+    add(app, "/both", login_required(lambda: "in"))
+    assert client.get("/both", headers=bob).text == "in"
+    assert code(client.get("/both")) == "missing_token"
+
+
+def test_a_request_loader_of_the_host_does_not_decide(
+    app: Flask, client: FlaskClient, bob: dict[str, str]
+) -> None:
+    eve = hosts.create_user(app, "eve@example.com")
+    manager: Any = app.login_manager  # type: ignore[attr-defined]
+    manager.request_loader(lambda request: eve)
+    assert client.get("/who", headers=bob).text == "bob@example.com"
+    assert code(client.get("/who")) == "missing_token"
+
+
+def test_switching_log_in_off_does_not_switch_the_guard_off(make_app: MakeApp) -> None:
+    """AUZ-12."""
+    app = make_app(LOGIN_DISABLED=True)
+    client = app.test_client()
+    assert code(client.get("/api/plain")) == "missing_token"
+    hosts.login(client, hosts.create_user(app, "alice@example.com"))
+    assert code(client.get("/api/plain")) == "missing_token"
+
+
+def test_an_optional_guard_leaves_the_cookie_its_user(
+    alice: FlaskClient, bob: dict[str, str]
+) -> None:
+    assert alice.get("/optional").text == "alice@example.com"
+    assert alice.get("/optional", headers=bob).text == "bob@example.com"
+
+
+def test_a_host_without_flask_login_has_current_token_and_its_owner() -> None:
+    from flask_apitokens import current_token
+
+    app = Flask("tests.bare")
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI="sqlite://", APITOKENS_BCRYPT_ROUNDS=4, SECRET_KEY="x"
+    )
+    db, user_model = hosts._schema("int")
+    db.init_app(app)
+    apitokens = APITokens(db, user_model)
+    apitokens.init_app(app)
+    add(app, "/who", lambda: current_token.owner.email)
+    with app.app_context():
+        db.create_all()
+        user = user_model(email="ada@example.com")
+        db.session.add(user)
+        _, plaintext = apitokens.generate(owner=user, name="x")
+        db.session.commit()
+    response = app.test_client().get("/who", headers=bearer(plaintext))
+    assert response.text == "ada@example.com"
+
+
+# -- the session --------------------------------------------------------------
+
+
+def _write(app: Flask) -> Callable[[], str]:
+    """A view that does all that would set a cookie."""
+    eve = hosts.create_user(app, "eve@example.com")
+
+    def view() -> str:
+        session["x"] = 1
+        session.permanent = True
+        session.setdefault("y", []).append(2)
+        session.update(z=3)
+        session.modified = True
+        flash("hello")
+        generate_csrf()
+        login_user(eve, remember=True)
+        assert session["x"] == 1
+        assert session.pop("z") == 3
+        return name_of_user()
+
+    return view
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"SESSION_REFRESH_EACH_REQUEST": True},
+        {"REMEMBER_COOKIE_REFRESH_EACH_REQUEST": True},
+    ],
+    ids=str,
+)
+def test_a_bearer_request_sets_no_cookie_whatever_the_view_does(
+    config: dict[str, Any], make_app: MakeApp
+) -> None:
+    """HTTP-12."""
+    app = make_app(**config)
+    _say_who(app)
+    add(app, "/write", _write(app))
+    add(app, "/out", lambda: str(logout_user()))
+    bob = hosts.create_user(app, "bob@example.com")
+    headers = bearer(bearing.generate(app, bob)[1])
+    client, browser = app.test_client(), app.test_client()
+    hosts.login(browser, hosts.create_user(app, "alice@example.com"))
+    browser.set_cookie("remember_token", "x")
+    for each in (client, browser):
+        for path in ("/write", "/out"):
+            response = each.get(path, headers=headers)
+            assert response.status_code == 200
+            assert response.headers.getlist("Set-Cookie") == []
+    assert client.get("/cookie").text == "nobody"
+
+
+def test_a_bearer_request_sets_no_cookie_where_all_sessions_are_permanent(
+    make_app: MakeApp,
+) -> None:
+    """HTTP-12, accepted and refused."""
+    app = make_app()
+
+    @app.before_request
+    def last() -> None:
+        session.permanent = True
+        session["visits"] = session.get("visits", 0) + 1
+
+    bob, alice = (hosts.create_user(app, f"{n}@example.com") for n in ("bob", "alice"))
+    headers = bearer(bearing.generate(app, bob)[1])
+    client, browser = app.test_client(), app.test_client()
+    hosts.login(browser, alice)
+    for each in (client, browser):
+        for path in ("/api/plain", "/api/tmy"):
+            response = each.get(path, headers=headers)
+            assert response.status_code in {200, 403}
+            assert response.headers.getlist("Set-Cookie") == []
+        refused = each.get("/api/plain", headers=bearer("x"))
+        assert code(refused) == "invalid_token"
+        refused = each.get("/api/plain", headers={"Authorization": "Bearer"})
+        assert code(refused) == "malformed_request"
+
+
+def test_an_accepted_answer_does_not_vary_with_the_cookie(
+    alice: FlaskClient, bob: dict[str, str]
+) -> None:
+    response = alice.get("/session", headers=bob)
+    assert response.json == {}
+    assert "Cookie" not in response.headers.get("Vary", "")
+
+
+# -- CSRFProtect --------------------------------------------------------------
+
+
+def _host_with_csrf(make_app: MakeApp, order: str) -> Flask:
+    app = make_app(csrf_protect=order == "before")
+    if order == "after":
+        CSRFProtect(app)
+    return app
+
+
+class _Method(MethodView):
+    decorators = [token_required]  # noqa: RUF012 - as Flask documents it
+
+    def post(self) -> str:
+        return "in"
+
+    put = delete = post
+
+
+class _OneMethod(MethodView):
+    @token_required
+    def post(self) -> str:
+        return "in"
+
+    def put(self) -> str:
+        return "on the cookie"
+
+
+def _twin(app: Flask, path: str, *, guarded: bool) -> None:
+    def view() -> str:
+        return "in"
+
+    endpoint = path.strip("/")
+    run = token_required(view) if guarded else view
+    app.add_url_rule(path, endpoint, run, methods=["POST", "PUT", "DELETE"])
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_csrf_protection_lets_tokens_pass_and_nothing_else(
+    order: str, make_app: MakeApp
+) -> None:
+    """HTTP-16, CSR-14."""
+    app = _host_with_csrf(make_app, order)
+    # Both views are called "view" and stand in this module.
+    _twin(app, "/guarded", guarded=True)
+    _twin(app, "/unguarded", guarded=False)
+    app.add_url_rule("/method", view_func=_Method.as_view("method"))
+    app.add_url_rule("/one", view_func=_OneMethod.as_view("one"))
+    guard = token_required(optional=True)
+    app.post("/optional", endpoint="optional")(guard(lambda: "in"))
+    by_key = token_required(optional=True, query_parameter="key")
+    app.post("/by-key", endpoint="by-key")(by_key(lambda: "in"))
+    user = hosts.create_user(app, "ada@example.com")
+    plaintext = bearing.generate(app, user)[1]
+    client, headers = app.test_client(), bearer(plaintext)
+
+    for path in ("/guarded", "/method"):
+        for method in ("POST", "PUT", "DELETE"):
+            assert client.open(path, method=method, headers=headers).text == "in"
+            refused = client.open(path, method=method)
+            assert code(refused) == "missing_token"
+            basic = {"Authorization": "Basic dTpw"}
+            refused = client.open(path, method=method, headers=basic)
+            assert code(refused) == "missing_token"
+    assert client.post("/one", headers=headers).text == "in"
+    assert client.post("/optional", headers=headers).text == "in"
+    assert client.post("/by-key", query_string={"key": plaintext}).text == "in"
+    assert code(client.post("/optional", headers=bearer("x"))) == "invalid_token"
+
+    for sent in (
+        {},
+        headers,
+        bearer("x"),
+        {"Authorization": "Basic dTpw"},
+        {"Authorization": "Digest x"},
+        {"Authorization": ""},
+    ):
+        _is_csrf_error(client.post("/unguarded", headers=sent))
+        _is_csrf_error(client.put("/one", headers=sent))
+    for sent in ({}, {"Authorization": "Basic dTpw"}, {"Authorization": "Digest x"}):
+        # Nothing in these is a token: the view would run on the cookie.
+        _is_csrf_error(client.post("/optional", headers=sent))
+        _is_csrf_error(client.post("/by-key", headers=sent))
+
+
+def _is_csrf_error(response: Any) -> None:
+    assert response.status_code == 400
+    assert "CSRF" in response.get_data(as_text=True), response.get_data()
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_csrf_protection_and_protected_blueprints(
+    order: str, make_app: MakeApp
+) -> None:
+    """HTTP-16 with blueprints nested in one another."""
+    app = _host_with_csrf(make_app, order)
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+    hosts.host_of(app).apitokens.protect(outer, exempt=["hook"])
+    for blueprint, path in ((outer, "/outer"), (inner, "/inner"), (outer, "/hook")):
+        blueprint.add_url_rule(path, path[1:], lambda: "in", methods=["POST"])
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    user = hosts.create_user(app, "ada@example.com")
+    client, headers = app.test_client(), bearer(bearing.generate(app, user)[1])
+    for path in ("/outer", "/inner"):
+        assert client.post(path, headers=headers).text == "in"
+        assert code(client.post(path)) == "missing_token"
+    _is_csrf_error(client.post("/hook", headers=headers))
+
+
+def test_one_csrf_object_for_two_applications(make_app: MakeApp, tmp_path: Any) -> None:
+    """The same endpoint is guarded in one application and not in the other."""
+    csrf = CSRFProtect()
+    apps = []
+    for number, guarded in enumerate((True, False)):
+        app = make_app(f"sqlite:///{tmp_path}/{number}.sqlite")
+        csrf.init_app(app)
+        _twin(app, "/twin", guarded=guarded)
+        apps.append(app)
+    shut, open_to_cookies = apps
+    user = hosts.create_user(shut, "ada@example.com")
+    headers = bearer(bearing.generate(shut, user)[1])
+    assert shut.test_client().post("/twin", headers=headers).text == "in"
+    _is_csrf_error(open_to_cookies.test_client().post("/twin", headers=headers))
+    assert shut.test_client().post("/twin", headers=headers).text == "in"
+
+
+def test_a_csrf_object_shared_with_an_application_without_us(
+    make_app: MakeApp,
+) -> None:
+    csrf = CSRFProtect()
+    app, bare = make_app(), Flask("tests.bare")
+    bare.secret_key = "x"
+    csrf.init_app(app)
+    csrf.init_app(bare)
+    bare.post("/plain")(lambda: "in")
+    assert code(app.test_client().post("/api/timeseries/jobs")) == "missing_token"
+    _is_csrf_error(bare.test_client().post("/plain"))
+
+
+def test_our_pages_stay_protected(make_app: MakeApp) -> None:
+    """HTTP-16, CSR-14."""
+    for csrf in (True, False):
+        app = make_app(csrf_protect=csrf)
+        user = hosts.create_user(app, f"ada{csrf}@example.com")
+        client = app.test_client()
+        hosts.login(client, user)
+        public, plaintext = bearing.generate(app, user)
+        revoke = f"/account/api-tokens/{public}/revoke"
+        assert client.post(revoke).status_code in {400, 422}
+        # A token opens none of our pages, whoever brings it: AUZ-05.
+        stranger = app.test_client()
+        assert stranger.post(revoke, headers=bearer(plaintext)).status_code != 200
+        assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
+
+
+# -- a guard in the wrong place -----------------------------------------------
+
+
+def test_a_guard_above_the_route_is_warned_of_at_the_first_request(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """HTTP-19."""
+
+    @token_required
+    @app.get("/blind")
+    def blind() -> str:
+        return "open"
+
+    blueprint = Blueprint("blue", __name__)
+
+    @token_required(service="tmy")
+    @blueprint.get("/blue")
+    async def also() -> str:
+        return "open"
+
+    app.register_blueprint(blueprint)
+    with caplog.at_level(logging.WARNING):
+        client.get("/account")
+        client.get("/account")
+    warnings = [r.getMessage() for r in caplog.records if "is open" in r.getMessage()]
+    assert len(warnings) == 2
+    assert "'blind'" in warnings[0]
+    assert "'blue.also'" in warnings[1]
+
+
+def test_a_guard_in_its_place_is_not_warned_of(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.add_url_rule("/method", view_func=_Method.as_view("method"))
+    with caplog.at_level(logging.WARNING):
+        client.get("/api/plain")
+    assert caplog.text == ""

@@ -1,0 +1,315 @@
+"""templating.py and the templates: each renders with each set and can be replaced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from jinja2 import DictLoader
+from jinja2 import FileSystemLoader
+from jinja2 import StrictUndefined
+from werkzeug.test import TestResponse
+
+from flask_apitokens import templating
+from flask_apitokens.errors import ConfigurationError
+from tests import hosts
+from tests.conftest import MakeApp
+from tests.pages import Visitor
+from tests.pages import add_token
+from tests.pages import add_tokens
+from tests.pages import one
+from tests.pages import soup
+from tests.pages import visitor
+
+SHIPPED = Path(templating.__file__).parent / "templates"
+GALLERY = Path(__file__).parents[1] / "templates"
+#: ready-made override sets, and none
+SETS = [None, *sorted(path for path in GALLERY.glob("*") if path.is_dir())]
+PARTIALS = sorted(SHIPPED.glob("apitokens/partials/*.html"))
+LAYOUT = """<!doctype html><html lang="en"><head>
+<title>{% block name %}{% endblock %}</title>
+{% block css %}<link href="own.css">{% endblock %}
+</head><body><nav>Own</nav>{% block main %}{% endblock %}{% block js %}{% endblock %}
+</body></html>"""
+BLOCKS = {"title": "name", "styles": "css", "content": "main", "scripts": "js"}
+
+
+def host(
+    make_app: MakeApp, templates: dict[str, str] | Path | None = None, **config: Any
+) -> Flask:
+    """A strict host: a template that names what is not there fails."""
+    app = make_app(plugin={"account_of": lambda user: "acc_1"}, **config)
+    app.jinja_env.undefined = StrictUndefined
+    if isinstance(templates, dict):
+        app.jinja_loader = DictLoader(templates)
+    elif templates is not None:
+        app.jinja_loader = FileSystemLoader(templates)
+    return app
+
+
+def member(app: Flask) -> Visitor:
+    """A user of that host."""
+    user = hosts.create_user(app, "ada@example.com")
+    return visitor(app, user, "tmy", "timeseries")
+
+
+def every_answer(ada: Visitor) -> list[TestResponse]:
+    """Each page and each fragment, in each of its states."""
+    app, user = ada.app, ada.user
+    answers = [ada.get(), ada.generate(service="tmy", scope="read", expiry="30")]
+    ended = add_token(app, user, "Old", revoked_at=datetime.now(UTC), live_name=None)
+    used = {"last_used_at": datetime.now(UTC), "last_used_ip": "203.0.113.7"}
+    token_id = add_tokens(app, user, 11)[0]
+    add_token(app, user, "Used", service="timeseries", scopes=["read"], **used)
+    for browser in (ada, ada.without_script()):
+        for path in ("", "?q=none", "?page=2&focus=list", "?status=revoked", "new"):
+            answers.append(browser.get(path))
+        for path in (f"revoke?id={token_id}", f"revoke?id={token_id}&id={ended}"):
+            answers.append(browser.get(path))
+        for known in (token_id, ended, "0" * 12):
+            answers += [browser.get(known), browser.get(f"{known}/delete")]
+        answers += [browser.get(f"{token_id}/{act}") for act in ("rename", "revoke")]
+        answers.append(browser.post(f"{token_id}/rename", name=""))
+        answers.append(browser.post(f"{token_id}/revoke", csrf_token=""))
+        answers.append(browser.generate(name="", service="none", expiry=""))
+        answers.append(
+            browser.generate(name=f"New {browser.htmx}", service="tmy", scope="read")
+        )
+    stranger = Visitor(app, None, app.test_client())
+    answers += [stranger.get(), ada.get("new/scopes?service=tmy")]
+    answers.append(ada.client.get("/account"))
+    return answers
+
+
+@pytest.mark.parametrize(
+    "gallery", SETS, ids=lambda path: path.name if path else "none"
+)
+def test_everything_renders_with_every_set(
+    make_app: MakeApp, gallery: Path | None
+) -> None:
+    ada = member(host(make_app, gallery))
+    for response in every_answer(ada):
+        assert response.status_code in {200, 201, 401, 404, 409, 422}, response.text
+        assert_sound(response.text)
+
+
+def assert_sound(html: str) -> None:
+    """What holds of every answer: no style, no script, no id twice, WEB-02."""
+    document = BeautifulSoup(html, "html.parser")
+    for unwanted in ("style", "[style]", "script:not([src])", "[onclick]", "[hx-on]"):
+        assert document.select(unwanted) == []
+    assert not re.search(
+        r"\son\w+=|javascript:|hx-(?:on|vars|confirm|disable|ext)", html
+    )
+    for template in document.select("template"):
+        template.extract()
+    ids = [str(element["id"]) for element in document.select("[id]")]
+    assert sorted(ids) == sorted(set(ids))
+    for element in document.select("[hx-get], [hx-post]"):
+        assert element["hx-swap"] == "innerHTML"
+        assert str(element["hx-target"]).startswith("#at-")
+        assert element["hx-status:40x"] == element["hx-status:42x"] == "swap:innerHTML"
+        # Each works without script: it is a link, a form, or stands in one.
+        assert element.get("href") or element.get("action") or element.name == "select"
+    for form in document.select("form[method=post]"):
+        assert form.select("[name=csrf_token]")
+        assert form["action"] == form.get("hx-post", form["action"])
+
+
+def test_the_gallery_overrides_only_what_we_ship() -> None:
+    names = {path.relative_to(SHIPPED) for path in SHIPPED.rglob("*.html")}
+    for gallery in filter(None, SETS):
+        own = {path.relative_to(gallery) for path in gallery.rglob("*.html")}
+        unknown = {path for path in own if path.parts[0] == "apitokens"} - names
+        assert unknown == set(), "an override of a template that we do not ship"
+
+
+@pytest.mark.parametrize("path", PARTIALS, ids=lambda path: str(path.stem))
+def test_a_partial_names_its_locals_and_is_short(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+    assert lines[0].startswith("{# "), "the first line names the locals"
+    assert len(lines) < 60
+
+
+# -- overriding ----------------------------------------------------------------
+
+
+def test_a_hosts_file_wins_and_the_mark_reaches_the_shipped_one(
+    make_app: MakeApp,
+) -> None:
+    own = {
+        "apitokens/partials/_empty.html": (
+            '<p id="own">Own</p>{% include "!apitokens/partials/_empty.html" %}'
+        ),
+        "apitokens/tokens.html": (
+            '{% extends "!apitokens/tokens.html" %}'
+            "{% block apitokens_title %}Own title{% endblock %}"
+        ),
+    }
+    ada = member(host(make_app, own))
+    page = ada.without_script().get()
+    assert one(page, "#own").get_text() == "Own"
+    assert "No tokens yet" in page.text
+    assert one(page, "title").get_text(strip=True) == "Own title"
+    assert one(ada.get(), "#own")
+
+
+def test_the_macros_alone_carry_the_look(make_app: MakeApp) -> None:
+    shipped = (SHIPPED / "apitokens/_macros.html").read_text("utf-8")
+    assert "at-chip" in shipped
+    own = {"apitokens/_macros.html": re.sub(r"\bat-chip", "own-chip", shipped)}
+    ada = member(host(make_app, own))
+    ada.generate(service="tmy", scope="read")
+    chips = one(ada.get(), "tbody tr").select(".own-chip")
+    assert [chip.get_text() for chip in chips] == ["API", "Never used", "Active"]
+    assert "at-chip" not in ada.without_script().get().text
+
+
+def test_the_loader_lists_what_it_has(app: Flask) -> None:
+    names = app.jinja_env.list_templates()
+    assert "apitokens/base.html" in names
+    assert "apitokens/partials/_token_row.html" in names
+
+
+# -- the host's layout ---------------------------------------------------------
+
+
+def test_our_blocks_stand_in_the_hosts(make_app: MakeApp) -> None:
+    app = host(
+        make_app,
+        {"own.html": LAYOUT},
+        APITOKENS_BASE_TEMPLATE="own.html",
+        APITOKENS_BLOCKS=BLOCKS,
+    )
+    page = member(app).without_script().get()
+    document = soup(page)
+    assert one(page, "title").get_text(strip=True) == "API tokens"
+    hrefs = [str(link["href"]) for link in document.select("head link")]
+    assert hrefs[0] == "own.css"
+    assert hrefs[1].endswith("/apitokens.css")
+    assert (
+        len(document.select("body > nav, body > [data-apitokens], body > script")) == 3
+    )
+    assert "at-layout" not in page.text
+
+
+def test_blocks_may_be_inherited_and_shared(make_app: MakeApp) -> None:
+    layouts = {
+        "root.html": "<body>{% block body %}{% endblock %}</body>",
+        "own.html": '{% extends "root.html" %}{% block title %}lost{% endblock %}',
+    }
+    blocks = {"content": "body", "scripts": "body"}
+    app = host(
+        make_app, layouts, APITOKENS_BASE_TEMPLATE="own.html", APITOKENS_BLOCKS=blocks
+    )
+    page = member(app).without_script().get()
+    body = [child.name for child in one(page, "body").find_all(recursive=False)]
+    # No place for styles: they stand beside the content, where they work too.
+    assert body == ["link", "div", "script"]
+
+
+def test_a_layout_known_only_later_is_trusted(make_app: MakeApp) -> None:
+    layouts = {
+        "own.html": "{% extends which %}",
+        "root.html": LAYOUT,
+    }
+    app = host(
+        make_app,
+        layouts,
+        APITOKENS_BASE_TEMPLATE="own.html",
+        APITOKENS_BLOCKS=BLOCKS,
+    )
+    app.context_processor(lambda: {"which": "root.html"})
+    assert "No tokens yet" in member(app).without_script().get().text
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"APITOKENS_BASE_TEMPLATE": "missing.html"},
+            "there is no template 'missing.html'.*APITOKENS_BASE_TEMPLATE.*templates f",
+        ),
+        (
+            {"APITOKENS_BASE_TEMPLATE": "orphan.html"},
+            "there is no template 'gone.html'",
+        ),
+        (
+            {"APITOKENS_BASE_TEMPLATE": "own.html"},
+            "'own.html', which has no block 'content'.*it has css, js, main, name"
+            ".*APITOKENS_BLOCKS",
+        ),
+        (
+            {"APITOKENS_BASE_TEMPLATE": "bare.html"},
+            "'bare.html', which has no block 'content'.*it has none",
+        ),
+    ],
+)
+def test_a_layout_that_does_not_fit_says_what_to_do(
+    make_app: MakeApp, config: dict[str, str], message: str
+) -> None:
+    layouts = {
+        "own.html": LAYOUT,
+        "bare.html": "<html></html>",
+        "orphan.html": '{% extends "gone.html" %}',
+    }
+    app = host(make_app, layouts, **config)
+    ada = member(app)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(ConfigurationError, match=message):
+        ada.without_script().get()
+
+
+def test_a_nonce_of_the_host_is_used(make_app: MakeApp) -> None:
+    """WEB-14"""
+    app = host(make_app)
+    nonces: list[Callable[[], str] | str] = ["n1", lambda: "n2"]
+    app.context_processor(lambda: {"csp_nonce": nonces[0]})
+    browser = member(app).without_script()
+    for expected in ("n1", "n2"):
+        page = browser.get()
+        assert one(page, "script")["nonce"] == expected
+        assert one(page, "link[href$='apitokens.css']")["nonce"] == expected
+        nonces.pop(0)
+        nonces.append("")
+
+
+@pytest.mark.parametrize("mode", ["auto", "bundled", "host", "off"])
+def test_the_script_is_told_which_htmx(make_app: MakeApp, mode: str) -> None:
+    page = member(host(make_app, APITOKENS_HTMX=mode)).without_script().get()
+    script = one(page, "script")
+    assert script["data-apitokens-htmx"] == mode
+    assert str(script["data-apitokens-htmx-src"]).endswith(templating.HTMX)
+    assert bool(soup(page).select("[hx-get]")) is (mode != "off")
+
+
+def test_the_root_shuts_out_what_the_host_sets_on_its_body(make_app: MakeApp) -> None:
+    root = one(member(host(make_app)).without_script().get(), "[data-apitokens]")
+    assert root["hx-disinherit"] == "*"
+    assert root["hx-history"] == "false"
+    for name in ("hx-boost", "hx-push-url", "hx-replace-url"):
+        assert root[name] == root[f"{name}:inherited"] == "false"
+    for name in ("hx-select", "hx-select-oob"):
+        assert root[name] == root[f"{name}:inherited"] == ""
+
+
+def test_our_own_layout_names_language_and_direction(make_app: MakeApp) -> None:
+    app = host(make_app)
+    html = one(member(app).without_script().get(), "html")
+    assert (html["lang"], html["dir"]) == ("en", "ltr")
+
+
+def test_with_flask_babel_the_layout_follows_the_locale(make_app: MakeApp) -> None:
+    from flask_babel import Babel
+
+    app = host(make_app)
+    Babel(app, default_locale="ar")
+    html = one(member(app).without_script().get(), "html")
+    assert (html["lang"], html["dir"]) == ("ar", "rtl")
