@@ -47,8 +47,9 @@ def _machine() -> str:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo") as lines:
-            names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+        with open("/proc/cpuinfo") as file:
+            lines = [line for line in file if line.startswith("model name")]
+        names = [line.partition(":")[2].strip() for line in lines]
         return f"{len(names)} × {names[0]}"
     except (OSError, IndexError):
         return platform.processor() or platform.machine()

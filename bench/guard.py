@@ -181,7 +181,10 @@ class Body(list[bytes]):
 
 
 def _time(url: str, plugin: Host, tokens: Tokens, effort: Effort) -> list[Figures]:
-    with _closing(host_by_hand(url)) as by_hand, _closing(host_with_plugin(url)) as cold:
+    with (
+        _closing(host_by_hand(url)) as by_hand,
+        _closing(host_with_plugin(url)) as cold,
+    ):
         routes = [
             *_by_hand(by_hand, tokens),
             *_with_plugin(plugin, tokens),

@@ -126,7 +126,7 @@ def _install_httpauth(host: Host) -> None:
     """Flask-HTTPAuth as its documentation has it, with the host's ORM."""
     auth = HTTPTokenAuth(scheme="Bearer")
 
-    @auth.verify_token
+    @auth.verify_token  # type: ignore[untyped-decorator]
     def verify(token: str) -> Any:
         query = select(host.Key).filter_by(id=token[ID])
         key = host.db.session.scalars(query).one_or_none()
@@ -136,7 +136,7 @@ def _install_httpauth(host: Host) -> None:
         return key.user
 
     @host.app.get("/httpauth")
-    @auth.login_required
+    @auth.login_required  # type: ignore[untyped-decorator]
     def httpauth() -> str:
         return ANSWER
 

@@ -111,7 +111,7 @@ def copy_grown(source: Host, target: Host, *, rows: int) -> None:
 def _content(host: Host, tables: list[Any]) -> dict[str, list[dict[str, Any]]]:
     with host.engine.connect() as connection:
         return {
-            table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
+            table.name: [dict(r) for r in connection.execute(select(table)).mappings()]
             for table in tables
         }
 

@@ -8,7 +8,6 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 from flask.cli import with_appcontext
-from sqlalchemy import delete
 from werkzeug.serving import make_server
 
 from example_app.extensions import apitokens
@@ -138,10 +137,9 @@ def _demo_token() -> str:
     ada = User.with_email("ada@example.com")
     if ada is None:
         raise click.ClickException("ada@example.com is gone; the demo acts for her.")
-    former = db.metadata.tables["apitokens_token"]
-    db.session.execute(
-        delete(former).where(former.c.owner_id == ada.id, former.c.name == DEMO_TOKEN)
-    )
+    for token in apitokens.tokens_of(ada):
+        if token.name == DEMO_TOKEN:
+            apitokens.delete(token)
     _token, plaintext = apitokens.generate(
         owner=ada, name=DEMO_TOKEN, service="timeseries", scopes=["read"]
     )

@@ -15,8 +15,8 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from flask import Request
 from flask import after_this_request
-from flask import request
 from flask.wrappers import Response
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
@@ -132,26 +132,26 @@ class CurrentToken:
 # -- from the request to a plaintext ------------------------------------------
 
 
-def bears_token(policy: Policy) -> bool:
-    """Whether the request carries something where *policy* looks for a token."""
+def bears_token(policy: Policy, request: Request) -> bool:
+    """Whether *request* carries something where *policy* looks for a token."""
     try:
-        return _presented(policy) is not None
+        return _presented(policy, request) is not None
     except errors.MalformedRequest:
         return True
 
 
-def _presented(policy: Policy) -> bytes | None:
-    """The token as it was sent, or none.
+def _presented(policy: Policy, request: Request) -> str | None:
+    """The text in the token's place, or none.
 
     :raises MalformedRequest: for what nobody should have to guess at.
     """
-    header = request.environ.get("HTTP_AUTHORIZATION")
+    header: str | None = request.environ.get("HTTP_AUTHORIZATION")
     if policy.query_parameter is not None:
         values = request.args.getlist(policy.query_parameter)
         if len(values) > 1 or (values and header is not None):
             raise errors.MalformedRequest("The token was sent in two places.")
         if values:
-            return _readable(values[0])
+            return str(values[0])
     if header is None:
         return None
     if "," in header:
@@ -162,32 +162,34 @@ def _presented(policy: Policy) -> bytes | None:
         if not header.strip() or scheme.lower().startswith("bearer"):
             raise errors.MalformedRequest
         return None
-    return _readable(rest.strip(" "))
+    return rest.strip(" ")
 
 
-def _readable(text: str) -> bytes:
+def _check_readable(text: str) -> None:
     if not _B64TOKEN.fullmatch(text):
         raise errors.MalformedRequest(
             "The token has characters that no token has, or too many."
         )
-    return text.encode("ascii")
 
 
 # -- from a plaintext to an identity ------------------------------------------
 
 
-def admit(state: State, policy: Policy) -> CurrentToken | None:
-    """Accept the request for *policy*.
+def admit(state: State, policy: Policy, request: Request) -> CurrentToken | None:
+    """Accept *request* for *policy*.
 
     :raises errors.Refusal: if it cannot be accepted.
     """
-    token = _presented(policy)
-    if token is None:
+    text = _presented(policy, request)
+    if text is None:
         if policy.optional:
             return None
         raise errors.MissingToken
+    # What is not ASCII becomes "?", which no token of ours has in it either.
+    token = text.encode("ascii", "replace")
     token_id = state.parse(token)
     if token_id is None:
+        _check_readable(text)
         raise errors.InvalidToken
     try:
         found = state.find(token_id)

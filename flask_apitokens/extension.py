@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -242,9 +243,25 @@ class APITokens:
             shown=True,
         )
 
+    def tokens_of(self, owner: Any) -> Sequence[Token]:
+        """All tokens of a user, newest first, in the host's session."""
+        return tokens.all_of(current_apitokens.domain(), owner)
+
     def revoke(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
-        """End a token in the host's session; the host commits."""
+        """End a token in the host's session; the host commits.
+
+        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :raises TokenNotFound: if its row is gone.
+        """
         return tokens.revoke(current_apitokens.domain(), token, actor=actor)
+
+    def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
+        """End a token and remove its row, in the host's session; the host commits.
+
+        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :raises TokenNotFound: if its row is gone already.
+        """
+        tokens.delete(current_apitokens.domain(), token, actor=actor)
 
     def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
         """Let *user* use a service, in the host's session; the host commits.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from datetime import datetime
 from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 from typing import cast
@@ -17,7 +18,7 @@ from flask import Blueprint
 from flask import after_this_request
 from flask import current_app
 from flask import make_response
-from flask import request
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from werkzeug.local import LocalProxy
@@ -34,6 +35,9 @@ from .state import Protection
 from .state import State
 from .state import state_of
 
+if TYPE_CHECKING:
+    from flask.ctx import RequestContext
+
 log = logging.getLogger("flask_apitokens")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -42,12 +46,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 current_token = cast("CurrentToken", LocalProxy(neighbours.accepted))
 
 
-def _enter(state: State, current: CurrentToken) -> None:
+def _enter(state: State, context: RequestContext, current: CurrentToken) -> None:
     """Make the token the identity of this request, and the cookie nobody's."""
-    neighbours.become(current)
-    state.recorder.record(
-        current.id, current.accepted_at, request.environ.get("REMOTE_ADDR")
-    )
+    neighbours.become(context, current)
+    address = context.request.environ.get("REMOTE_ADDR")
+    state.recorder.record(current.id, current.accepted_at, address)
     if signals.token_authenticated.receivers:
         signals.token_authenticated.send(state.app, token=current)
     expires_at = current.expires_at
@@ -56,8 +59,9 @@ def _enter(state: State, current: CurrentToken) -> None:
 
 
 def _say_when(expires_at: datetime, response: Response) -> Response:
-    moment = expires_at.replace(microsecond=0, tzinfo=None)
-    response.headers["Apitokens-Expires"] = f"{moment.isoformat()}Z"
+    # It is in UTC, so what follows the 19 characters of the second is the offset.
+    moment = expires_at.isoformat(timespec="seconds")[:19]
+    response.headers["Apitokens-Expires"] = f"{moment}Z"
     return response
 
 
@@ -82,14 +86,16 @@ def _refused(state: State, refusal: errors.Refusal) -> Response:
 
 def check(policy: Policy) -> Response | None:
     """Admit this request or answer why not."""
-    state: State = current_app.extensions.get(KEY) or state_of(current_app)
+    # Once, and the object itself: each look through a proxy costs as much as a check.
+    context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    state: State = context.app.extensions.get(KEY) or state_of(context.app)
     try:
-        current = admit(state, policy)
+        current = admit(state, policy, context.request)
     except errors.Refusal as refusal:
-        neighbours.drop_session()
+        neighbours.drop_session(context)
         return _refused(state, refusal)
     if current is not None:
-        _enter(state, current)
+        _enter(state, context, current)
     if policy.query_parameter is not None:
         # The address itself is a credential: no cache, no Referer.
         after_this_request(_keep_address_private)

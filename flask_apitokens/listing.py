@@ -163,14 +163,15 @@ def _narrowed(domain: Domain, found: Select[Token], query: ListQuery) -> Select[
     model = domain.models.Token
     if query.q.strip():
         part = _searchable(query.q)
-        found = found.where(
-            or_(
-                # SQLite folds the case of ASCII alone, so the text as it came too.
-                func.lower(model.name).contains(part.lower(), autoescape=True),
-                model.name.contains(part, autoescape=True),
-                model.id.contains(part.lower(), autoescape=True),
-            )
-        )
+        matches = [
+            # SQLite folds the case of ASCII alone, so the text as it came too.
+            func.lower(model.name).contains(part.lower(), autoescape=True),
+            model.name.contains(part, autoescape=True),
+        ]
+        if part.isascii():
+            # MariaDB refuses to compare an ASCII column with other text.
+            matches.append(model.id.contains(part.lower(), autoescape=True))
+        found = found.where(or_(*matches))
     if query.service:
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())

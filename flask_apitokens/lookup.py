@@ -145,19 +145,28 @@ class _Kept:
     __slots__ = ("connection", "cursor", "opened_at")
 
     def __init__(self, engine: Engine, autocommit: Callable[[Any], None]) -> None:
-        # Opened by the host's pool, with its arguments and listeners, then taken out
-        # of it: the pool would send a ROLLBACK after each use.
-        borrowed = engine.raw_connection()
+        # Opened with the arguments and listeners of the host's pool, but not taken out
+        # of it: that may be used up, or full of connections that died with the server.
+        # Nor kept in one, which would send a ROLLBACK after each use.
+        borrowed = engine.pool.recreate().connect()
         self.connection = cast("Any", borrowed.driver_connection)
         borrowed.detach()
         autocommit(self.connection)
-        self.cursor: Any = self.connection.cursor()
+        self.cursor = _cursor_of(self.connection, engine.dialect.driver)
         self.opened_at = time.monotonic()
 
     def close(self) -> None:
         """Part with it; it may be broken already."""
         with suppress(Exception):
             self.connection.close()
+
+
+def _cursor_of(connection: Any, driver: str) -> Any:
+    if driver != "psycopg":
+        return connection.cursor()
+    from .prepared import cursor_of  # not everybody has psycopg
+
+    return cursor_of(connection)
 
 
 class _Connections:
@@ -340,12 +349,12 @@ class Lookup:
     ) -> list[tuple[int, Callable[[Any], Any]]]:
         """From what the driver gives to what the columns' types promise.
 
-        Plain booleans are left as the driver has them: the guard asks for truth only.
+        Some values are left as the driver has them: the guard asks for truth only.
         """
         dialect = self._engine.dialect
         converters: list[tuple[int, Callable[[Any], Any]]] = []
         for place, column in enumerate(self._query.selected_columns):
-            if type(column.type) is Boolean:
+            if type(column.type) is Boolean or column.key in _ASKED_FOR_TRUTH:
                 continue
             kind = column.type.dialect_impl(dialect)
             convert = kind.result_processor(dialect, description[place][1])

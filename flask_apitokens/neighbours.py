@@ -17,7 +17,6 @@ from flask import current_app
 from flask import g
 from flask import has_request_context
 from flask import request
-from flask.globals import request_ctx
 from flask.sessions import NullSession
 from flask.wrappers import Response
 
@@ -28,6 +27,7 @@ from .state import KEY
 from .state import Protection
 
 if TYPE_CHECKING:
+    from flask.ctx import RequestContext
     from flask_login import LoginManager
 
 log = logging.getLogger("flask_apitokens")
@@ -47,20 +47,21 @@ def accepted() -> CurrentToken | None:
     return request.environ.get(_ENVIRON_KEY) if has_request_context() else None
 
 
-def become(current: CurrentToken) -> None:
+def become(context: RequestContext, current: CurrentToken) -> None:
     """Make the token the identity of this request, whatever its cookie says."""
-    request.environ[_ENVIRON_KEY] = current
-    drop_session()
-    manager: LoginManager | None = getattr(current_app, "login_manager", None)
-    if manager is not None and not hasattr(manager, _MARK):
+    context.request.environ[_ENVIRON_KEY] = current
+    drop_session(context)
+    manager: LoginManager | None = getattr(context.app, "login_manager", None)
+    if manager is None:
+        return
+    if not hasattr(manager, _MARK):
         _speak_for(manager)
     # Something before us may have looked: that was the cookie's user.
     g.pop("_login_user", None)
 
 
-def drop_session() -> None:
+def drop_session(context: RequestContext) -> None:
     """Let the cookie's session have no part in this request, nor in its answer."""
-    context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
     # Since Flask 3.1.3 it is a property that notes who looks.
     attribute = "_session" if hasattr(type(context), "session") else "session"
     setattr(context, attribute, _Discarded())
@@ -160,7 +161,9 @@ def _cookie_is_enough() -> bool:
     policies = list(_policies())
     if not policies:
         return True
-    return all(p.optional for p in policies) and not any(map(bears_token, policies))
+    if not all(policy.optional for policy in policies):
+        return False
+    return not any(bears_token(policy, request) for policy in policies)
 
 
 def excuse_from_csrf(app: Flask) -> None:

@@ -211,6 +211,13 @@ def find_any(domain: Domain, token_id: str) -> Token:
     return token
 
 
+def all_of(domain: Domain, owner: Any) -> Sequence[Token]:
+    """Every token of *owner*, newest first."""
+    model = domain.models.Token
+    newest = owned_by(domain, owner).order_by(model.created_at.desc(), model.id.desc())
+    return domain.session.scalars(newest).all()
+
+
 def find_many(domain: Domain, owner: Any, ids: Collection[str]) -> Sequence[Token]:
     """The tokens of *owner* among *ids*, newest first; unknown ids are passed over."""
     model = domain.models.Token

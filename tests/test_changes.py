@@ -79,8 +79,8 @@ def test_renaming_without_script_comes_back_to_the_list(ada: Visitor) -> None:
     response = browser.post(f"{token_id}/rename?sort=name", name="New")
     assert response.status_code == 303
     assert response.headers["Location"] == f"{U}?sort=name"
-    assert text_of(browser.get(), "#at-toasts") == "Renamed to “New”"
-    assert text_of(browser.get(), "#at-toasts") == ""
+    assert text_of(browser.get(), ".at-note--ok") == "Renamed to “New”"
+    assert soup(browser.get()).select(".at-note--ok") == []
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_revoking_without_script(ada: Visitor) -> None:
     assert one(page, "form")["action"] == f"{U}{token_id}/revoke"
     response = browser.post(f"{token_id}/revoke")
     assert response.status_code == 303
-    assert text_of(browser.get(), "#at-toasts") == "Token “Deploy” revoked"
+    assert text_of(browser.get(), ".at-note--ok") == "Token “Deploy” revoked"
 
 
 # -- delete --------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_revoking_several_without_script(ada: Visitor) -> None:
     assert text_of(shown, "h1") == "Revoke 3 tokens?"
     response = browser.post("revoke", id=ids[:3], confirm="1")
     assert response.status_code == 303
-    assert text_of(browser.get(), "#at-toasts") == "3 tokens revoked"
+    assert text_of(browser.get(), ".at-note--ok") == "3 tokens revoked"
 
 
 def test_nothing_selected_is_said(ada: Visitor) -> None:

@@ -17,7 +17,7 @@ LAYERS = (
     {"models"},
     {
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
-        *("lookup", "usage_writer", "usage"),
+        *("prepared", "lookup", "usage_writer", "usage"),
     },
     {"state"},
     {

@@ -541,6 +541,12 @@ def test_the_panel_stands_in_the_hosts_own_page(ada: Visitor) -> None:
     assert names(response) == ["Deploy"]
 
 
+def test_signing_in_again_comes_back_to_the_hosts_page(ada: Visitor) -> None:
+    response = ada.client.get("/account?tab=api&x=%C3%A9")
+    link = one(response, "[data-apitokens-signed-out] a")
+    assert link["href"] == "/login?next=%2Faccount%3Ftab%3Dapi%26x%3D%25C3%25A9"
+
+
 def test_the_panel_is_empty_for_strangers(client: FlaskClient) -> None:
     response = client.get("/account")
     assert response.status_code == 200

@@ -1,0 +1,95 @@
+"""The Bootstrap set in the example host: macros of another look, the same behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from jinja2 import nodes
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+
+from example_app import create_app
+from example_app import demo
+from example_app.models import db
+from tests.browser.chromium import ConsoleGuard
+from tests.browser.conftest import LiveServer
+
+ROOT = Path(__file__).parents[2]
+MACROS = "apitokens/_macros.html"
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Iterator[Flask]:
+    """The example host with Bootstrap's layout and the set that goes with it."""
+    config = {"EXAMPLE_TEMPLATES": "bootstrap5", "APITOKENS_BCRYPT_ROUNDS": 4}
+    app = create_app(config, instance_path=tmp_path)
+    with app.app_context():
+        demo.seed()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_the_set_has_every_macro_as_it_is_called(example: Flask) -> None:
+    shipped = macros(example, ROOT / "flask_apitokens/templates")
+    own = macros(example, ROOT / "templates/bootstrap5")
+    taken = {name: own.get(name, [])[: len(args)] for name, args in shipped.items()}
+    assert taken == shipped
+
+
+def macros(app: Flask, folder: Path) -> dict[str, list[str]]:
+    """The names of all macros and of what each is given."""
+    tree = app.jinja_env.parse((folder / MACROS).read_text("utf-8"))
+    return {
+        macro.name: [argument.name for argument in macro.args]
+        for macro in tree.find_all(nodes.Macro)
+    }
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_token_from_the_dialog_to_its_end(
+    page: Page,
+    live_server: LiveServer,
+    console_guard: ConsoleGuard,
+    example: Flask,
+    width: int,
+) -> None:
+    console_guard.expect("status of 422")
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, live_server(example))
+    page.get_by_role("link", name="Generate new token").click()
+    expect(page.locator("dialog:modal")).to_be_visible()
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Expiry date")).to_be_hidden()
+    page.get_by_role("button", name="Generate token").click()
+    expect(page.locator("#at-errsum")).to_be_focused()
+    page.get_by_label("Name").fill("Nightly export")
+    page.get_by_role("button", name="Generate token").click()
+    expect(page.get_by_role("heading", name="Token generated")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("You have not copied")).to_be_visible()
+    page.get_by_role("button", name="Copy token").last.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.get_by_role("button", name="I have stored it").click()
+    toast = page.locator("#at-toasts > *")
+    expect(toast).to_be_in_viewport()
+    expect(toast).to_contain_text("“Nightly export” added")
+    page.get_by_role("row", name="Nightly export").get_by_text("Revoke").click()
+    expect(page.get_by_role("link", name="Keep token")).to_be_focused()
+    page.get_by_role("button", name="Revoke token").click()
+    expect(page.get_by_text("Revoked", exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def sign_in(page: Page, address: str) -> None:
+    """Open ada's tokens."""
+    page.goto(f"{address}/login")
+    page.get_by_label("Email").fill("ada@example.com")
+    page.get_by_label("Password").fill(demo.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(f"{address}/account/api-tokens/")
+    expect(page.locator("[data-apitokens-ready]")).to_be_attached()
+    page.wait_for_function("window.htmx && document.readyState == 'complete'")
