@@ -26,8 +26,8 @@ test: lint types docs  ## run every check, then every test
 lint: setup  ## check style and templates
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(if $(TEMPLATES),$(BIN)/djlint --quiet --check $(TEMPLATES))
-	@$(if $(TEMPLATES),$(BIN)/djlint --quiet --lint $(TEMPLATES))
+	@$(if $(TEMPLATES),$(BIN)/djlint --check $(TEMPLATES))
+	@$(if $(TEMPLATES),$(BIN)/djlint --lint $(TEMPLATES))
 
 format: setup  ## put the code and the templates in order
 	@$(BIN)/ruff check --fix .

@@ -217,10 +217,14 @@ class Refusal(HTTPException):
     @property
     def body(self) -> dict[str, object]:
         """The problem details (RFC 9457 section 3.1), ready for JSON."""
-        return {**json.loads(self._json_head() + "}"), "instance": self.instance}
+        body: dict[str, object] = json.loads(self._json)
+        return body
 
-    def _json_head(self) -> str:
-        return _json_head(self.problem, self.title, self.code, self.description or "")
+    @property
+    def _json(self) -> str:
+        detail = self.description or ""
+        opening = _opening(self.problem, self.title, self.code, detail)
+        return f'{opening}, "instance": "{self.instance}"}}'
 
     def protocol_headers(self) -> dict[str, str]:
         """The headers no replacement body may lose."""
@@ -234,7 +238,7 @@ class Refusal(HTTPException):
     def get_response(self, environ: object = None, scope: object = None) -> Response:
         """The whole answer, whatever ``Accept`` says."""
         return Response(
-            f'{self._json_head()}, "instance": "{self.instance}"}}',
+            self._json,
             status=self.code,
             headers=self.protocol_headers(),
             content_type="application/problem+json",
@@ -246,8 +250,8 @@ class Refusal(HTTPException):
 
 
 @lru_cache(maxsize=256)
-def _json_head(problem: str, title: str, status: int, detail: str) -> str:
-    """The body of a problem up to its instance; all of it comes from our own code."""
+def _opening(problem: str, title: str, status: int, detail: str) -> str:
+    """The body of a problem up to its instance."""
     body = {
         "type": f"urn:flask-apitokens:{problem}",
         "title": title,

@@ -51,6 +51,7 @@ AUTOCOMMIT: dict[str, Callable[[Any], None]] = {
 LIMIT = 8
 MAX_AGE = 600.0
 PATIENCE = 5.0
+_RAW = {"revoked_at", "deactivated_at"}
 
 
 class Unavailable(Exception):
@@ -70,8 +71,9 @@ class Found(NamedTuple):
     userless: bool
     owner_id: Any
     expires_at: datetime | None
-    revoked_at: datetime | None
-    deactivated_at: datetime | None
+    #: these two as the driver has them: the guard asks only whether they are there
+    revoked_at: object
+    deactivated_at: object
     #: the owner's key as the user table has it: none where the user is gone
     owner_key: Any
     owner_active: Any
@@ -349,12 +351,12 @@ class Lookup:
     ) -> list[tuple[int, Callable[[Any], Any]]]:
         """From what the driver gives to what the columns' types promise.
 
-        Some values are left as the driver has them: the guard asks for truth only.
+        Plain booleans are left as the driver has them: the guard asks for truth only.
         """
         dialect = self._engine.dialect
         converters: list[tuple[int, Callable[[Any], Any]]] = []
         for place, column in enumerate(self._query.selected_columns):
-            if type(column.type) is Boolean or column.key in _ASKED_FOR_TRUTH:
+            if type(column.type) is Boolean or column.key in _RAW:
                 continue
             kind = column.type.dialect_impl(dialect)
             convert = kind.result_processor(dialect, description[place][1])

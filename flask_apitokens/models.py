@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
 
+from sqlalchemy import BINARY
 from sqlalchemy import JSON
 from sqlalchemy import BigInteger
 from sqlalchemy import Boolean
@@ -28,8 +29,6 @@ from sqlalchemy import Table
 from sqlalchemy import Text
 from sqlalchemy import UniqueConstraint
 from sqlalchemy import inspect
-from sqlalchemy.dialects import mysql
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import Mapper
@@ -58,9 +57,12 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+            return dialect.type_descriptor(DateTime(timezone=True))
         if dialect.name in {"mysql", "mariadb"}:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+            # Here, as it takes memory that hosts on another database need not give.
+            from sqlalchemy.dialects.mysql import DATETIME
+
+            return dialect.type_descriptor(DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
 
     def process_bind_param(
@@ -100,25 +102,19 @@ class Words(TypeDecorator[tuple[str, ...]]):
 
 def ascii_string(length: int) -> TypeEngine[str]:
     """A string that compares by its bytes, also where the database would fold case."""
-    return String(length).with_variant(
-        mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"),
-        "mysql",
-        "mariadb",
-    )
+    by_bytes = String(length, collation="ascii_bin")
+    return String(length).with_variant(by_bytes, "mysql", "mariadb")
 
 
 def text_string(length: int) -> TypeEngine[str]:
     """A string for people, with every character of Unicode on MariaDB as well."""
-    return String(length).with_variant(
-        mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"),
-        "mysql",
-        "mariadb",
-    )
+    of_four_bytes = String(length, collation="utf8mb4_bin")
+    return String(length).with_variant(of_four_bytes, "mysql", "mariadb")
 
 
 def binary(length: int) -> TypeEngine[bytes]:
     """Bytes of a fixed length, indexable everywhere."""
-    return LargeBinary(length).with_variant(mysql.BINARY(length), "mysql", "mariadb")
+    return LargeBinary(length).with_variant(BINARY(length), "mysql", "mariadb")
 
 
 #: SQLite numbers a primary key by itself only if it is an INTEGER.

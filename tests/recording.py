@@ -200,4 +200,6 @@ class Relay:
             while data := source.recv(65536):
                 self._open.wait()
                 target.sendall(data)
+        # Also after a reset, which the other side would never hear of.
+        with suppress(OSError):
             target.shutdown(socket.SHUT_WR)

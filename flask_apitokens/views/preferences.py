@@ -10,6 +10,7 @@ from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from sqlalchemy.exc import OperationalError
 
 from flask_apitokens import audit
 from flask_apitokens import htmx
@@ -44,6 +45,8 @@ from flask_apitokens.views.visit import begin
 #: the title is the page's first heading, or one below the host's
 _PAGE_LEVEL, _PANEL_LEVEL = 1, 2
 _PANEL_KEY = "flask_apitokens.panel"
+#: how often a transaction that lost to another one is begun
+_ATTEMPTS = 3
 
 
 def tokens() -> ResponseReturnValue:
@@ -156,19 +159,32 @@ def generate() -> ResponseReturnValue:
 def _make(
     visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
 ) -> tuple[Token, str]:
-    made = domain_tokens.generate(
-        visit.domain,
-        visit.user,
-        name=wish.name,
-        kind=wish.kind,
-        service=wish.service or None,
-        scopes=wish.scopes,
-        expires_at=expires_at,
-        actor=visit.actor,
-        form_key=form_id,
-    )
-    visit.domain.session.commit()
-    return made
+    """Generate and commit, again where the database gave way to another request.
+
+    MariaDB ends one of two transactions that wait for each other, PostgreSQL too; both
+    expect it to be begun anew.
+    """
+    session = visit.domain.session
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            made = domain_tokens.generate(
+                visit.domain,
+                visit.user,
+                name=wish.name,
+                kind=wish.kind,
+                service=wish.service or None,
+                scopes=wish.scopes,
+                expires_at=expires_at,
+                actor=visit.actor,
+                form_key=form_id,
+            )
+            session.commit()
+            return made
+        except OperationalError:
+            session.rollback()
+            if not attempts_left:
+                raise
+    raise Conflict
 
 
 def _generating() -> Visit:
