@@ -90,6 +90,8 @@ def check_expiry(domain: Domain, kind: str, expires_at: datetime | None) -> None
         if longest is not None:
             raise InvalidExpiry(_too_far(longest))
         return
+    if expires_at.tzinfo is None:
+        raise ValueError(f"a naive datetime, {expires_at!r}, is not a moment")
     if expires_at <= domain.now():
         raise InvalidExpiry(_("Choose a date after today."))
     # A day of grace: "within 30 days" chosen as a date means the end of that day.

@@ -159,32 +159,35 @@ def generate() -> ResponseReturnValue:
 def _make(
     visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
 ) -> tuple[Token, str]:
-    """Generate and commit, again where the database gave way to another request.
+    """Generate and commit; again, where the database gave way to another request.
 
-    MariaDB ends one of two transactions that wait for each other, PostgreSQL too; both
+    Of two transactions that wait for each other MariaDB and PostgreSQL end one, and
     expect it to be begun anew.
     """
     session = visit.domain.session
-    for attempts_left in reversed(range(_ATTEMPTS)):
+    make = functools.partial(
+        domain_tokens.generate,
+        visit.domain,
+        visit.user,
+        name=wish.name,
+        kind=wish.kind,
+        service=wish.service or None,
+        scopes=wish.scopes,
+        expires_at=expires_at,
+        actor=visit.actor,
+        form_key=form_id,
+    )
+    for _attempt in range(_ATTEMPTS - 1):
         try:
-            made = domain_tokens.generate(
-                visit.domain,
-                visit.user,
-                name=wish.name,
-                kind=wish.kind,
-                service=wish.service or None,
-                scopes=wish.scopes,
-                expires_at=expires_at,
-                actor=visit.actor,
-                form_key=form_id,
-            )
+            made = make()
             session.commit()
-            return made
         except OperationalError:
             session.rollback()
-            if not attempts_left:
-                raise
-    raise Conflict
+        else:
+            return made
+    made = make()
+    session.commit()
+    return made
 
 
 def _generating() -> Visit:
