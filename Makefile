@@ -4,13 +4,14 @@
 
 VENV ?= .venv
 PORT ?= 5000
-PYTEST_ARGS ?= --numprocesses 2 --dist loadgroup
+# worksteal keeps a module's tests on one worker, and so what its fixtures made
+PYTEST_ARGS ?= --numprocesses 2 --dist worksteal
 export VENV PYTHON CHROMIUM
 
 BIN := $(VENV)/bin
 TEMPLATES := $(wildcard flask_apitokens/templates templates example_app/templates)
 
-.PHONY: help demo test lint format types docs bench coverage setup lock clean
+.PHONY: help demo test lint format types docs screenshots bench coverage setup lock clean
 
 help:  ## say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +40,9 @@ types: setup  ## check the types
 
 docs: setup  ## build the documentation, warnings as errors
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+
+screenshots: setup  ## take the pictures of the README anew
+	@$(BIN)/python -m scripts.screenshots
 
 bench: setup  ## measure the guard beside its yardstick
 	@$(BIN)/python -m bench guard

@@ -22,6 +22,7 @@ from .measure import Figures
 from .measure import Route
 from .measure import interleave
 from .measure import warm_up
+from .memory import Resident
 from .rows import Tokens
 from .statements import Watch
 
@@ -53,12 +54,12 @@ class Effort:
     tokens: int = 1_000
     users: int = 200
     batches: int = 7
-    rounds: int = 3_000
-    cold_every: int = 100
+    rounds: int = 300
+    cold_every: int = 60
     counted: int = 100
     grown_rows: int = 1_000_000
-    grown_rounds: int = 1_500
-    memory_requests: int = 5_000
+    grown_rounds: int = 200
+    memory_requests: int = 20_000
     memory_processes: int = 5
 
 
@@ -86,8 +87,7 @@ class Result:
     timed: list[Figures]
     statements: dict[str, Counter[str]]
     grown: list[Figures]
-    #: bytes of a process of the yardstick, and of one of the plugin
-    resident: tuple[float, float]
+    resident: Resident
 
 
 def measure(kind: str, effort: Effort) -> Result:
@@ -104,7 +104,7 @@ def measure(kind: str, effort: Effort) -> Result:
             timed = _time(url, plugin, tokens, effort)
             grown = _time_grown(url, grown_url, plugin, tokens, effort)
         statements = _count(url, tokens, effort)
-        resident = memory.difference(
+        resident = memory.compare(
             url,
             tokens.good,
             requests=effort.memory_requests,

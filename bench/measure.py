@@ -73,12 +73,14 @@ class Caller:
         self._environ = route.environ()
         self._headers = [f"Bearer {token}" for token in route.tokens]
         self._status = ""
+        self._count = 0
 
     def call(self, draw: random.Random, times: Times) -> None:
         """One request; its times are appended.
 
         :raises WrongAnswer: if the status is not the expected one.
         """
+        self._count += 1
         environ = self._environ.copy()
         environ["HTTP_AUTHORIZATION"] = draw.choice(self._headers)
         app = self.route.app
@@ -94,6 +96,11 @@ class Caller:
         if not self._status.startswith(self.route.status):
             raise WrongAnswer(f"{self.route.name}: {self._status}")
 
+    def take_count(self) -> int:
+        """How many calls there were since the last time."""
+        count, self._count = self._count, 0
+        return count
+
     def _start_response(self, status: str, _headers: Any, _info: Any = None) -> Any:
         self._status = status
 
@@ -108,6 +115,8 @@ class Figures:
     wall_p99: dict[str, float]
     #: CPU of all other threads of the process, over the batch
     background: float
+    #: how often each route was called, counted or not
+    calls: dict[str, int]
 
 
 def interleave(routes: Sequence[Route], *, batches: int, rounds: int) -> list[Figures]:
@@ -137,6 +146,7 @@ def _batch(callers: list[Caller], rounds: int, draw: random.Random) -> Figures:
         {name: median(taken.wall) / 1e3 for name, taken in times.items()},
         {name: _p99(taken.wall) / 1e3 for name, taken in times.items()},
         (all_threads - this_thread) / 1e3,
+        {caller.route.name: caller.take_count() for caller in callers},
     )
 
 

@@ -7,19 +7,35 @@ input, serves it and prints how many bytes it then occupies.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from . import hosts
+from .measure import SEED
+from .measure import Caller
 from .measure import Route
-from .measure import interleave
+from .measure import Times
 
-PATHS = {"yardstick": "/yardstick", "plugin": "/guarded"}
+YARDSTICK = "yardstick"
+IMPORTED = "yardstick, with the plugin's modules imported"
+PLUGIN = "plugin"
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Bytes of a process of each kind."""
+
+    yardstick: float
+    imported: float
+    plugin: float
 
 
 def resident_bytes() -> int:
@@ -28,18 +44,19 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def difference(
+def compare(
     url: str, tokens: Sequence[str], *, requests: int, processes: int
-) -> tuple[float, float]:
-    """Bytes of a process of the yardstick and of one of the plugin.
+) -> Resident:
+    """Serve the yardstick and the plugin, each in processes of its own.
 
-    :param processes: how many of each; the medians count.
+    :param requests: how many each of them serves.
+    :param processes: how many there are of each kind; the medians count.
     """
-    taken: dict[str, list[int]] = {what: [] for what in PATHS}
+    taken: dict[str, list[int]] = {YARDSTICK: [], IMPORTED: [], PLUGIN: []}
     for _ in range(processes):
         for what, values in taken.items():
             values.append(_ask(what, url, tokens, requests))
-    return median(taken["yardstick"]), median(taken["plugin"])
+    return Resident(*(median(values) for values in taken.values()))
 
 
 def _ask(what: str, url: str, tokens: Sequence[str], requests: int) -> int:
@@ -55,11 +72,18 @@ def _ask(what: str, url: str, tokens: Sequence[str], requests: int) -> int:
 
 
 def _serve(what: str, url: str, tokens: list[str], requests: int) -> None:
-    make = hosts.host_with_plugin if what == "plugin" else hosts.host_by_hand
-    config = {"APITOKENS_BCRYPT_ROUNDS": 4} if what == "plugin" else {}
-    host = make(url, **config)
-    route = Route(what, host.app.wsgi_app, PATHS[what], tokens)
-    interleave([route], batches=1, rounds=requests)
+    if what == PLUGIN:
+        host = hosts.host_with_plugin(url, APITOKENS_BCRYPT_ROUNDS=4)
+        path = "/guarded"
+    else:
+        host = hosts.host_by_hand(url)
+        path = "/yardstick"
+    if what == IMPORTED:
+        importlib.import_module("flask_apitokens")
+    caller = Caller(Route(what, host.app.wsgi_app, path, tokens))
+    draw = random.Random(SEED)  # noqa: S311
+    for _ in range(requests):
+        caller.call(draw, Times())
 
 
 if __name__ == "__main__":

@@ -49,16 +49,17 @@ def in_units(cost: Reading) -> Reading:
     return lambda batch: cost(batch) / unit(batch)
 
 
-def recording(result: Result) -> Reading:
+def recording() -> Reading:
     """The CPU of the recorder's thread, for one accepted call."""
-    effort = result.effort
-    accepted = 2 * effort.rounds + effort.rounds / effort.cold_every
-    return lambda batch: batch.background / accepted
+    return lambda batch: (
+        batch.background
+        / sum(batch.calls[name] for name in (guard.WARM, guard.EXPIRING, guard.COLD))
+    )
 
 
-def with_recording(result: Result) -> Reading:
+def with_recording() -> Reading:
     """What a warm call costs over an unguarded one, the recorder's thread included."""
-    request, background = over(guard.WARM), recording(result)
+    request, background = over(guard.WARM), recording()
     return lambda batch: request(batch) + background(batch)
 
 
@@ -96,8 +97,8 @@ def _costs(result: Result) -> Iterator[str]:
                 f"| {_middle(timed, p99(name)):.0f} | {_statements(result, name)} |"
             )
     parts = [
-        ("recorder's thread, an accepted call", recording(result)),
-        ("**plugin, warm, with its recording**", with_recording(result)),
+        ("recorder's thread, an accepted call", recording()),
+        ("**plugin, warm, with its recording**", with_recording()),
     ]
     for name, part in parts:
         units = _spread(timed, in_units(part))
@@ -111,13 +112,13 @@ def _costs(result: Result) -> Iterator[str]:
 
 def _goals(result: Result) -> Iterator[str]:
     timed, grown = result.timed, result.grown
-    warm = _middle(timed, in_units(with_recording(result)))
+    warm = _middle(timed, in_units(with_recording()))
     refusal = max(_middle(timed, over(name, guard.WARM)) for name in REFUSALS)
     growth = _middle(grown, lambda b: over(guard.GROWN)(b) / over(guard.WARM)(b))
     beside = _middle(timed, over(guard.OPEN_BESIDE))
     first = _middle(timed, over(guard.COLD, guard.BCRYPT))
-    yardstick, plugin = result.resident
-    more = (plugin - yardstick) / MIB
+    memory = result.resident
+    more = (memory.plugin - memory.yardstick) / MIB
     limit = WARM_LIMIT[result.database.split()[0]]
     yield "| goal | limit | measured | |"
     yield "|---|---|---|---|"
@@ -130,11 +131,13 @@ def _goals(result: Result) -> Iterator[str]:
         "times",
     )
     yield _goal(
-        f"memory over the yardstick's {yardstick / MIB:.1f} MiB",
+        f"memory over the yardstick's {memory.yardstick / MIB:.1f} MiB",
         MEMORY_LIMIT,
         more,
         "MiB",
     )
+    imported = (memory.imported - memory.yardstick) / MIB
+    yield f"| — of that, importing the package | | {imported:.2f} MiB | |"
     yield _goal("an unguarded route", UNGUARDED_LIMIT, beside, "µs more")
     yield (
         f"| first sight over bcrypt alone | a warm call "

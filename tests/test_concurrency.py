@@ -24,7 +24,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from flask_apitokens import ANY_SERVICE
 from flask_apitokens import current_token
 from flask_apitokens import subscriptions
 from flask_apitokens import token_required
@@ -52,6 +51,9 @@ AT_ONCE = 20
 THREADS = 16
 CALLS = 800
 
+#: as many connections as there are threads, each of which has begun a transaction
+ROOMY: dict[str, Any] = {"SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": AT_ONCE + 4}}
+
 Answer = TypeVar("Answer")
 Post = tuple[str, dict[str, str]]
 
@@ -61,7 +63,7 @@ def at_once(work: Sequence[Callable[[Callable[[], object]], Answer]]) -> list[An
     barrier = threading.Barrier(len(work))
 
     def meet() -> None:
-        barrier.wait(60)
+        barrier.wait(20)
 
     with ThreadPoolExecutor(len(work)) as pool:
         return [each.result() for each in [pool.submit(one, meet) for one in work]]
@@ -70,7 +72,7 @@ def at_once(work: Sequence[Callable[[Callable[[], object]], Answer]]) -> list[An
 @pytest.fixture
 def app(make_app: MakeApp, database_url: str) -> Flask:
     """A host without services on each of the databases."""
-    return make_app(database_url, services=False)
+    return make_app(database_url, services=False, **ROOMY)
 
 
 @pytest.fixture
@@ -212,7 +214,7 @@ def test_many_names_at_once_are_all_given(app: Flask, ada: Visitor) -> None:
 @pytest.fixture
 def five(make_app: MakeApp, database_url: str) -> Visitor:
     """A user who may have five tokens."""
-    app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=5)
+    app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=5, **ROOMY)
     return visitor(app, hosts.create_user(app, "ada@example.com"))
 
 
@@ -243,7 +245,7 @@ def test_the_last_place_taken_by_this_very_form_says_so(
     make_app: MakeApp, database_url: str
 ) -> None:
     """LIF-04 where one token is all there may be."""
-    app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=1)
+    app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=1, **ROOMY)
     user = hosts.create_user(app, "ada@example.com")
     work = [generated(app, user, "Deploy", "a form") for _ in range(AT_ONCE)]
     found = outcomes(at_once(work))
@@ -385,7 +387,7 @@ def test_a_subscription_switched_by_many_is_one_row(
     make_app: MakeApp, database_url: str
 ) -> None:
     """CON-05, CON-06"""
-    app = make_app(database_url)
+    app = make_app(database_url, **ROOMY)
     user = hosts.create_user(app, "ada@example.com")
 
     def switch(meet: Callable[[], object]) -> None:

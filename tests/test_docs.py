@@ -1,0 +1,80 @@
+"""The README and the pages of docs/ say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import flask_apitokens
+from flask_apitokens import errors
+from flask_apitokens import signals
+from flask_apitokens.config import PREFIX
+from flask_apitokens.config import Settings
+from flask_apitokens.errors import Refusal
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text("utf-8")
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `(APITOKENS_\w+)` \| `(.+?)` \|", README, re.MULTILINE)
+    stated = {name: ast.literal_eval(default) for name, default in rows}
+
+    defaults = Settings()
+    for item in fields(Settings):
+        value = getattr(defaults, item.name)
+        value = dict(value) if item.name == "blocks" else value
+        assert stated.pop(PREFIX + item.name.upper()) == value
+
+    assert stated == {}
+
+
+def _all_refusals(kind: type[Refusal] = Refusal) -> set[type[Refusal]]:
+    found = {kind}
+    for child in kind.__subclasses__():
+        found |= _all_refusals(child)
+    return found
+
+
+def test_the_guards_page_lists_every_code_a_refusal_can_have() -> None:
+    page = (ROOT / "docs" / "guard.md").read_text("utf-8")
+    bases = {Refusal, errors.Forbidden}
+
+    for kind in _all_refusals() - bases:
+        row = re.search(rf"^\|.*`{kind.problem}`.*\| (\d+) \|", page, re.MULTILINE)
+        assert row is not None, kind.problem
+        assert int(row[1]) == kind.code
+
+
+def test_the_guards_page_names_every_signal() -> None:
+    page = (ROOT / "docs" / "guard.md").read_text("utf-8")
+    names = {name for name in vars(signals) if name.startswith(("token_", "subscr"))}
+
+    assert names
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_in_the_pages_parses(page: Path) -> None:
+    for code in re.findall(
+        r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S
+    ):
+        ast.parse(code)
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    # A proxy has the docstring of what it stands for, and here that is nothing.
+    for name in set(flask_apitokens.__all__) - {"current_token"}:
+        assert getattr(flask_apitokens, name).__doc__, name
