@@ -20,6 +20,7 @@ from .hosts import host_by_hand
 from .hosts import host_with_plugin
 from .measure import Figures
 from .measure import Route
+from .measure import call_often
 from .measure import interleave
 from .measure import warm_up
 from .memory import Resident
@@ -237,7 +238,7 @@ def _counted(
     warm_up(routes)
     for route in routes:
         watch.forget()
-        interleave([route], batches=1, rounds=requests)
+        call_often(route, requests)
         counted[route.name] = watch.counts()
     watch.close()
     return counted

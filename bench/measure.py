@@ -154,6 +154,14 @@ def _p99(values: list[int]) -> float:
     return sorted(values)[len(values) * 99 // 100]
 
 
+def call_often(route: Route, requests: int) -> None:
+    """Call *route* without measuring anything."""
+    draw = random.Random(SEED)  # noqa: S311
+    caller = Caller(route)
+    for _ in range(requests):
+        caller.call(draw, Times())
+
+
 def warm_up(routes: Sequence[Route]) -> None:
     """Call each route once with each of its tokens, unmeasured."""
     draw = random.Random(SEED)  # noqa: S311

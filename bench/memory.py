@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,10 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from . import hosts
-from .measure import SEED
-from .measure import Caller
 from .measure import Route
-from .measure import Times
+from .measure import call_often
 
 YARDSTICK = "yardstick"
 IMPORTED = "yardstick, with the plugin's modules imported"
@@ -80,10 +77,7 @@ def _serve(what: str, url: str, tokens: list[str], requests: int) -> None:
         path = "/yardstick"
     if what == IMPORTED:
         importlib.import_module("flask_apitokens")
-    caller = Caller(Route(what, host.app.wsgi_app, path, tokens))
-    draw = random.Random(SEED)  # noqa: S311
-    for _ in range(requests):
-        caller.call(draw, Times())
+    call_often(Route(what, host.app.wsgi_app, path, tokens), requests)
 
 
 if __name__ == "__main__":

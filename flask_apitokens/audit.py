@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from .domain import Actor
 from .domain import Domain
+from .models import LABEL_LENGTH
 from .models import Event
 from .models import Token
 
@@ -26,7 +27,8 @@ class Subject:
         """The subject for *user*; nobody for ``None``."""
         if user is None:
             return cls()
-        return cls(domain.key_text(user), domain.user_label(user))
+        label = domain.user_label(user)[:LABEL_LENGTH]
+        return cls(domain.key_text(user)[:LABEL_LENGTH], label)
 
 
 def note_token(

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
 from .catalog import Catalog
 from .config import Settings
+from .models import LABEL_LENGTH
 from .models import Models
 
 
@@ -33,6 +37,19 @@ class Actor:
     label: str
     id: str | None = None
     ip: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label[:LABEL_LENGTH])
+        object.__setattr__(self, "id", self.id and self.id[:LABEL_LENGTH])
+        object.__setattr__(self, "ip", _address(self.ip))
+
+
+def _address(text: str | None) -> str | None:
+    # A proxy hands on what a client wrote, and no column takes just anything.
+    try:
+        return str(ip_address((text or "").partition("%")[0]))
+    except ValueError:
+        return None
 
 
 #: the plugin itself, or host code that names nobody
@@ -59,3 +76,25 @@ class Domain:
     def key_text(self, user: Any) -> str:
         """The primary key of *user* as text, for the audit log and for digests."""
         return str(self.models.user_id(user))
+
+    def begin_writing(self) -> None:
+        """Let nobody write in between, where there are no locks on rows: on SQLite.
+
+        An update that changes nothing takes its write lock.
+        """
+        model = self.models.Token
+        if self.session.get_bind(model).dialect.name == "sqlite":
+            change = update(model).where(model.id == "").values(live_name=None)
+            self.session.execute(change.execution_options(synchronize_session=False))
+
+    def hold_user(self, user_id: Any) -> None:
+        """Make others who change what is this user's wait until the transaction ends.
+
+        :param user_id: the primary key; ``None``, for what is nobody's, holds nobody.
+        """
+        self.begin_writing()
+        key = self.models.user_key
+        # Rows that only refer to the user need not wait.
+        row = select(key).where(key == user_id).with_for_update(key_share=True)
+        if user_id is not None:
+            self.session.execute(row)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 NAME_LENGTH = 80
+LABEL_LENGTH = 255
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -145,7 +146,7 @@ class TokenMixin(Row):
     service: Mapped[str | None] = mapped_column(ascii_string(64))
     scopes: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    created_by: Mapped[str] = mapped_column(text_string(255))
+    created_by: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
     #: when the response that carries the plaintext was sent; None: never
     shown_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -165,7 +166,7 @@ class SubscriptionMixin(Row):
     service: Mapped[str] = mapped_column(ascii_string(64))
     active: Mapped[bool] = mapped_column(Boolean)
     changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    changed_by: Mapped[str] = mapped_column(text_string(255))
+    changed_by: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
 
 
 class ServiceSettingMixin(Row):
@@ -176,7 +177,7 @@ class ServiceSettingMixin(Row):
     service: Mapped[str] = mapped_column(ascii_string(64))
     active: Mapped[bool] = mapped_column(Boolean)
     changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    changed_by: Mapped[str] = mapped_column(text_string(255))
+    changed_by: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
 
 
 class EventMixin(Row):
@@ -189,10 +190,10 @@ class EventMixin(Row):
     token_id: Mapped[str | None] = mapped_column(ascii_string(12))
     token_name: Mapped[str | None] = mapped_column(text_string(NAME_LENGTH))
     service: Mapped[str | None] = mapped_column(ascii_string(64))
-    subject_id: Mapped[str | None] = mapped_column(text_string(255))
-    subject_label: Mapped[str | None] = mapped_column(text_string(255))
-    actor_id: Mapped[str | None] = mapped_column(text_string(255))
-    actor_label: Mapped[str] = mapped_column(text_string(255))
+    subject_id: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
+    subject_label: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
+    actor_id: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
+    actor_label: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
     ip: Mapped[str | None] = mapped_column(ascii_string(45))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     #: a digest of the form this came from: a form sent twice meets the constraint

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement
 from sqlalchemy import and_
 from sqlalchemy import or_
 from sqlalchemy import select
-from sqlalchemy import update
 
 from . import subscriptions
 from .domain import Domain
@@ -117,32 +116,20 @@ def is_live(domain: Domain, model: type[Token]) -> ColumnElement[bool]:
 
 
 def check_limit(domain: Domain, token: Token) -> None:
+    """Look whether *token*, which is stored already, is one too many.
+
+    Counted before, the others' tokens would be locked with room for this one between
+    them, on MariaDB, and the owners next to each other wait for each other.
+
+    :raises LimitReached: if its owner has more live tokens than allowed.
+    """
     limit = domain.settings.max_per_owner
     if limit is None or token.userless:
         return
-    _queue_up(domain, token.owner_id)
     model = domain.models.Token
     live = select(model.id).where(
         model.owner_id == token.owner_id, is_live(domain, model)
     )
-    if len(domain.session.scalars(live.with_for_update()).all()) >= limit:
+    # A locking read sees what was committed since this transaction began.
+    if len(domain.session.scalars(live.with_for_update()).all()) > limit:
         raise LimitReached(limit)
-
-
-def _queue_up(domain: Domain, owner_id: Any) -> None:
-    """Make parallel generates of one owner wait for each other.
-
-    A lock on the user's row; SQLite has none and takes its write lock with an update
-    that changes nothing.
-    """
-    models = domain.models
-    if domain.session.get_bind(models.Token).dialect.name != "sqlite":
-        lock = select(models.user_key).where(models.user_key == owner_id)
-        domain.session.execute(lock.with_for_update())
-        return
-    domain.session.execute(
-        update(models.Token)
-        .where(models.Token.id == "")
-        .values(live_name=None)
-        .execution_options(synchronize_session=False)
-    )

@@ -86,8 +86,9 @@ def _switch(
         raise ServiceUnavailable
     model = domain.models.Subscription
     user_id = domain.models.user_id(user)
+    domain.hold_user(user_id)
     query = select(model).where(model.user_id == user_id, model.service == slug)
-    row = domain.session.scalars(query).one_or_none()
+    row = domain.session.scalars(query.with_for_update()).one_or_none()
     if row is not None and row.active == active:
         return row
     if row is None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +19,7 @@ from sqlalchemy import insert
 from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.exc import InvalidRequestError
 
 from . import audit
 from . import rules
@@ -118,12 +116,12 @@ def _store(
 ) -> None:
     """Insert under the constraints that keep names, forms and numbers right."""
     once = None if form_key is None else _form_digest(token.owner_id, form_key)
+    # Parallel requests of one owner come one after the other. On SQLite this also opens
+    # the transaction: a savepoint that came first would commit when it ends.
+    domain.hold_user(token.owner_id)
     if once and _event_with(domain, once):
         raise AlreadyGenerated
-    rules.check_limit(domain, token)
     token.live_name = _live_name(token, token.name)
-    # This update also opens the transaction on SQLite, where a savepoint that came
-    # first would commit when it ends.
     _free_name(domain, token.live_name)
     try:
         with domain.session.begin_nested():
@@ -139,6 +137,8 @@ def _store(
                 kind=token.kind,
                 scopes=list(token.scopes),
             )
+            domain.session.flush()
+            rules.check_limit(domain, token)
     except IntegrityError:
         raise _lost_to(domain, token, once) from None
 
@@ -165,12 +165,17 @@ def _event_with(domain: Domain, once: bytes, *, lock: bool = False) -> bool:
 def _free_name(domain: Domain, live_name: bytes) -> None:
     """Let go of a name that only an expired token still holds."""
     model = domain.models.Token
-    domain.session.execute(
-        update(model)
-        .where(model.live_name == live_name, model.expires_at <= domain.now())
-        .values(live_name=None)
-        .execution_options(synchronize_session=False)
-    )
+    expired = model.live_name == live_name, model.expires_at <= domain.now()
+    # By the id: an update that finds nothing in the index of names would keep others
+    # out of a part of it, on MariaDB, until one of them has to give way.
+    holder = domain.session.scalar(select(model.id).where(*expired))
+    if holder is not None:
+        domain.session.execute(
+            update(model)
+            .where(model.id == holder, *expired)
+            .values(live_name=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _digest(*parts: str) -> bytes:
@@ -228,12 +233,15 @@ def find_many(domain: Domain, owner: Any, ids: Collection[str]) -> Sequence[Toke
     ).all()
 
 
-@contextmanager
-def _still_there() -> Iterator[None]:
-    """A row that another request deleted in the meantime is not found, not a fault."""
+def _hold(domain: Domain, token: Token) -> None:
+    """See the row as it is now, and keep it so until the transaction ends.
+
+    :raises TokenNotFound: if another request deleted it in the meantime.
+    """
     try:
-        yield
-    except StaleDataError:
+        domain.hold_user(token.owner_id)
+        domain.session.refresh(token, with_for_update=True)
+    except InvalidRequestError:
         raise TokenNotFound from None
 
 
@@ -244,7 +252,9 @@ def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
     :raises NameTaken: if another live token of the owner has it.
     :raises TokenNotFound: if the token is revoked or gone: its record stays as it was.
     """
-    new, old = rules.clean_name(name), token.name
+    new = rules.clean_name(name)
+    _hold(domain, token)
+    old = token.name
     if token.revoked_at is not None:
         raise TokenNotFound
     if new == old:
@@ -252,7 +262,7 @@ def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
     live_name = _live_name(token, new)
     _free_name(domain, live_name)
     try:
-        with _still_there(), domain.session.begin_nested():
+        with domain.session.begin_nested():
             token.name = new
             token.live_name = live_name
     except IntegrityError:
@@ -269,13 +279,13 @@ def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
 
     :raises TokenNotFound: if the row is gone.
     """
+    _hold(domain, token)
     if token.revoked_at is not None:
         return token
     token.revoked_at = domain.now()
     token.live_name = None
     audit.note_token(domain, "revoked", token, actor=actor)
-    with _still_there():
-        domain.session.flush()
+    domain.session.flush()
     domain.notify("token_revoked", token=token, actor=actor)
     return token
 
@@ -295,10 +305,10 @@ def delete(domain: Domain, token: Token, *, actor: Actor) -> None:
 
     :raises TokenNotFound: if the row is gone already.
     """
+    _hold(domain, token)
     audit.note_token(domain, "deleted", token, actor=actor)
     domain.session.delete(token)
-    with _still_there():
-        domain.session.flush()
+    domain.session.flush()
     domain.notify("token_deleted", token=token, actor=actor)
 
 

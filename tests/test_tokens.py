@@ -477,17 +477,17 @@ def test_the_plaintext_is_in_no_file_and_no_log(
         client.get("/api/plain", headers=bearer(plaintext))
         client.get("/api/plain?key=" + plaintext)
         app.extensions["apitokens"].recorder.flush()
-    path = Path(str(make_url(sqlite_url).database))
+    file = Path(str(make_url(sqlite_url).database))
     tail = plaintext.split("_")[2]
-    written = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    written = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
     assert b"marker-name" in written
     assert public.encode() in written
-    assert (path.parent / f"{path.name}-wal").stat().st_size > 0
+    assert (file.parent / f"{file.name}-wal").stat().st_size > 0
     assert "INSERT INTO apitokens_token" in caplog.text
     for part in (tail, tail[:32], tail[:20]):
         assert part.encode() not in written
         assert part not in caplog.text
         for record in caplog.records:
             assert part not in repr(record.__dict__)
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         assert tail not in "\n".join(connection.iterdump())
