@@ -55,13 +55,13 @@ class Effort:
     tokens: int = 1_000
     users: int = 200
     batches: int = 7
-    rounds: int = 300
-    cold_every: int = 60
+    rounds: int = 120
+    cold_every: int = 10
     counted: int = 100
     grown_rows: int = 1_000_000
     grown_rounds: int = 200
-    memory_requests: int = 20_000
-    memory_processes: int = 5
+    memory_requests: int = 5_000
+    memory_processes: int = 3
 
 
 FULL = Effort()
@@ -69,11 +69,11 @@ QUICK = Effort(
     tokens=8,
     users=4,
     batches=2,
-    rounds=4,
+    rounds=2,
     cold_every=2,
     counted=3,
     grown_rows=500,
-    grown_rounds=4,
+    grown_rounds=2,
     memory_requests=20,
     memory_processes=1,
 )

@@ -1,9 +1,9 @@
 """Calls into WSGI applications, timed in turns so that a drifting machine cancels out.
 
-A round calls each route a few times in a row, the routes in a new order each time: what
-one costs is the median over all its calls, and what it costs *over* another is the
-difference of the two medians. The first call of a row is not counted: it pays for what
-the route before it has pushed out of the processor's caches.
+A round calls each route a few times in a row, the routes in a new order each time. What
+one costs is the median over all its calls; what it costs *over* another, the difference
+of the two medians. The first call in a row is not counted: it pays for what the route
+before it has pushed out of the processor's caches.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Route:
     :param app: a WSGI application.
     :param tokens: one of them is sent with each call, drawn at random.
     :param status: how the answer must begin.
-    :param every: called in one of so many rounds only.
+    :param every: called in one of so many rounds only, and then once.
     :param before: run ahead of each call, outside the measured time.
     """
 
@@ -96,6 +96,15 @@ class Caller:
         if not self._status.startswith(self.route.status):
             raise WrongAnswer(f"{self.route.name}: {self._status}")
 
+    def call_in_a_row(self, draw: random.Random, times: Times) -> None:
+        """What a route gets in a round; a rare one is dear, so one call is enough."""
+        if self.route.every > 1:
+            self.call(draw, times)
+            return
+        self.call(draw, Times())
+        for _ in range(IN_A_ROW):
+            self.call(draw, times)
+
     def take_count(self) -> int:
         """How many calls there were since the last time."""
         count, self._count = self._count, 0
@@ -136,9 +145,7 @@ def _batch(callers: list[Caller], rounds: int, draw: random.Random) -> Figures:
     for number in range(rounds):
         for caller in draw.sample(callers, len(callers)):
             if number % caller.route.every == 0:
-                caller.call(draw, Times())
-                for _ in range(IN_A_ROW):
-                    caller.call(draw, times[caller.route.name])
+                caller.call_in_a_row(draw, times[caller.route.name])
     this_thread = time.thread_time_ns() - this_thread
     all_threads = time.process_time_ns() - all_threads
     return Figures(

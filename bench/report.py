@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from statistics import median
 
 from . import guard
@@ -45,22 +46,23 @@ def p99(name: str) -> Reading:
 
 def in_units(cost: Reading) -> Reading:
     """*cost* in U: how much of the yardstick's overhead it is."""
-    unit = over(guard.YARDSTICK)
-    return lambda batch: cost(batch) / unit(batch)
+    return ratio(cost, over(guard.YARDSTICK))
 
 
-def recording() -> Reading:
+def ratio(cost: Reading, base: Reading) -> Reading:
+    """How many times *base* it is."""
+    return lambda batch: cost(batch) / base(batch)
+
+
+def recording(batch: Figures) -> float:
     """The CPU of the recorder's thread, for one accepted call."""
-    return lambda batch: (
-        batch.background
-        / sum(batch.calls[name] for name in (guard.WARM, guard.EXPIRING, guard.COLD))
-    )
+    accepted = (guard.WARM, guard.EXPIRING, guard.COLD)
+    return batch.background / sum(batch.calls[name] for name in accepted)
 
 
-def with_recording() -> Reading:
+def with_recording(batch: Figures) -> float:
     """What a warm call costs over an unguarded one, the recorder's thread included."""
-    request, background = over(guard.WARM), recording()
-    return lambda batch: request(batch) + background(batch)
+    return over(guard.WARM)(batch) + recording(batch)
 
 
 def lines(result: Result) -> Iterator[str]:
@@ -69,9 +71,9 @@ def lines(result: Result) -> Iterator[str]:
     yield f"## {result.database}"
     yield ""
     yield (
-        f"{effort.tokens:,} tokens of {effort.users:,} users; "
-        f"{effort.batches} batches of {effort.rounds:,} interleaved rounds: medians, "
-        "and in brackets the lowest and the highest batch."
+        f"{effort.tokens:,} tokens of {effort.users:,} users; medians of "
+        f"{effort.batches} batches of {effort.rounds:,} interleaved rounds, in "
+        "brackets the lowest and the highest batch."
     )
     yield ""
     yield from _costs(result)
@@ -81,12 +83,12 @@ def lines(result: Result) -> Iterator[str]:
 
 
 def _costs(result: Result) -> Iterator[str]:
+    timed = result.timed
     yield (
         "| route | CPU µs | over unguarded | in U | wall over unguarded µs "
         "| wall p99 µs | statements of a request |"
     )
     yield "|---|--:|--:|--:|--:|--:|---|"
-    timed = result.timed
     for name in timed[0].cpu:
         if name not in APART:
             yield (
@@ -96,65 +98,72 @@ def _costs(result: Result) -> Iterator[str]:
                 f"| {_middle(timed, wall_over(name)):.1f} "
                 f"| {_middle(timed, p99(name)):.0f} | {_statements(result, name)} |"
             )
-    parts = [
-        ("recorder's thread, an accepted call", recording()),
-        ("**plugin, warm, with its recording**", with_recording()),
-    ]
-    for name, part in parts:
+    for name, part in (
+        ("the recorder's thread, for an accepted call", recording),
+        ("**plugin, warm, with its recording**", with_recording),
+    ):
         units = _spread(timed, in_units(part))
         yield f"| {name} | | {_middle(timed, part):.1f} | {units} | | | |"
     for name in APART:
-        yield (
-            f"| {name} | {_middle(timed, cpu(name)):.0f} | | | | "
-            f"| {_statements(result, name)} |"
-        )
+        statements = _statements(result, name)
+        yield f"| {name} | {_middle(timed, cpu(name)):.0f} | | | | | {statements} |"
 
 
 def _goals(result: Result) -> Iterator[str]:
-    timed, grown = result.timed, result.grown
-    warm = _middle(timed, in_units(with_recording()))
-    refusal = max(_middle(timed, over(name, guard.WARM)) for name in REFUSALS)
-    growth = _middle(grown, lambda b: over(guard.GROWN)(b) / over(guard.WARM)(b))
-    beside = _middle(timed, over(guard.OPEN_BESIDE))
-    first = _middle(timed, over(guard.COLD, guard.BCRYPT))
-    memory = result.resident
-    more = (memory.plugin - memory.yardstick) / MIB
+    timed, effort = result.timed, result.effort
     limit = WARM_LIMIT[result.database.split()[0]]
     yield "| goal | limit | measured | |"
     yield "|---|---|---|---|"
-    yield _goal("warm, everything on", limit, warm, "U")
-    yield _goal("dearest refusal over a warm acceptance", 0, refusal, "µs")
+    warm = in_units(with_recording)
+    yield _goal("a warm call, everything on", f"{limit:.2f} U", timed, warm, limit)
+    acceptance = _middle(timed, with_recording)
+    for name in REFUSALS:
+        what = name.replace("plugin,", "refusal:")
+        yield _goal(what, f"{acceptance:.1f} µs", timed, over(name), acceptance)
+    growth = ratio(over(guard.GROWN), over(guard.WARM))
     yield _goal(
-        f"{result.effort.grown_rows:,} rows over {result.effort.tokens:,}",
-        GROWTH_LIMIT,
+        f"a warm call among {effort.grown_rows:,} tokens",
+        f"{GROWTH_LIMIT} times",
+        result.grown,
         growth,
-        "times",
+        GROWTH_LIMIT,
     )
-    yield _goal(
-        f"memory over the yardstick's {memory.yardstick / MIB:.1f} MiB",
-        MEMORY_LIMIT,
-        more,
-        "MiB",
-    )
-    imported = (memory.imported - memory.yardstick) / MIB
-    yield f"| — of that, importing the package | | {imported:.2f} MiB | |"
-    yield _goal("an unguarded route", UNGUARDED_LIMIT, beside, "µs more")
+    beside = over(guard.OPEN_BESIDE)
+    what, allowed = "an unguarded route beside the plugin", f"{UNGUARDED_LIMIT:g} µs"
+    yield _goal(what, allowed, timed, beside, UNGUARDED_LIMIT)
+    first = ratio(over(guard.COLD, guard.WARM), cpu(guard.BCRYPT))
+    spread = _spread(timed, first)
+    yield f"| a first sight over a warm call | one bcrypt | {spread} bcrypts | |"
+    yield from _memory(result)
+
+
+def _memory(result: Result) -> Iterator[str]:
+    resident = result.resident
+    more = (resident.plugin - resident.yardstick) / MIB
+    imports = (resident.imported - resident.yardstick) / MIB
     yield (
-        f"| first sight over bcrypt alone | a warm call "
-        f"| {first:.0f} µs | warm is {_middle(timed, cpu(guard.WARM)):.0f} µs |"
+        f"| memory over the yardstick's {resident.yardstick / MIB:.1f} MiB "
+        f"| {MEMORY_LIMIT:g} MiB | {more:.1f} MiB, of which {imports:.1f} MiB for "
+        f"importing the package | {_verdict(more, MEMORY_LIMIT)} |"
     )
 
 
-def _goal(what: str, limit: float, value: float, unit: str) -> str:
-    verdict = "met" if value <= limit else "**missed**"
-    return f"| {what} | ≤ {limit:g} {unit} | {value:.2f} {unit} | {verdict} |"
+def _goal(
+    what: str, allowed: str, batches: Sequence[Figures], value: Reading, limit: float
+) -> str:
+    verdict = _verdict(_middle(batches, value), limit)
+    return f"| {what} | at most {allowed} | {_spread(batches, value)} | {verdict} |"
 
 
-def _middle(batches: list[Figures], reading: Reading) -> float:
+def _verdict(value: float, limit: float) -> str:
+    return "met" if value <= limit else "**missed**"
+
+
+def _middle(batches: Sequence[Figures], reading: Reading) -> float:
     return median(map(reading, batches))
 
 
-def _spread(batches: list[Figures], reading: Reading) -> str:
+def _spread(batches: Sequence[Figures], reading: Reading) -> str:
     values = [reading(batch) for batch in batches]
     return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 

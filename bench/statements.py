@@ -12,7 +12,6 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Engine
@@ -27,16 +26,18 @@ class Watch:
     def __init__(self, engine: Engine) -> None:
         self._lines: list[str] = []
         self._files: list[io.FileIO] = []
-        watch: dict[str, Callable[[Any, Any], None]] = {
-            "pysqlite": self._watch_sqlite,
-            "psycopg": self._watch_psycopg,
-        }
-        event.listen(engine, "connect", watch[engine.dialect.driver])
+        self._closed = False
+        event.listen(engine, "connect", self._attend)
 
-    def _watch_sqlite(self, connection: Any, _record: Any) -> None:
-        connection.set_trace_callback(self._lines.append)
+    def _attend(self, connection: Any, _record: Any) -> None:
+        if self._closed:
+            return  # the recorder's pool is a copy, listeners included
+        if hasattr(connection, "set_trace_callback"):
+            connection.set_trace_callback(self._lines.append)
+        else:
+            self._attend_psycopg(connection)
 
-    def _watch_psycopg(self, connection: Any, _record: Any) -> None:
+    def _attend_psycopg(self, connection: Any) -> None:
         # libpq writes to this descriptor as long as the connection lives, so it is
         # never closed; we read the file through another.
         descriptor, path = tempfile.mkstemp(prefix="apitokens-bench-")
@@ -55,10 +56,10 @@ class Watch:
         words = [line.split(None, 1)[0].upper() for line in self._lines]
         for file in self._files:
             words += [tag.decode() for tag in _COMPLETED.findall(file.read())]
-        self._lines.clear()
         return Counter(words)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Attend to nothing any more."""
+        self._closed = True
         for file in self._files:
             file.close()

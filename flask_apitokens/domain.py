@@ -97,4 +97,6 @@ class Domain:
         # Rows that only refer to the user need not wait.
         row = select(key).where(key == user_id).with_for_update(key_share=True)
         if user_id is not None:
-            self.session.execute(row)
+            # A column alone does not tell the session in which database its table is.
+            where = {"mapper": self.models.user}
+            self.session.execute(row, bind_arguments=where)

@@ -101,7 +101,7 @@ def page_of(domain: Domain, owner: Any, query: ListQuery) -> Page:
         # A service that is no longer declared is off, as for the guard.
         service, active = domain.models.Token.service, [s for s in states if states[s]]
         paused = and_(service.is_not(None), service.not_in(active))
-        found = found.where(_status_sql(domain, paused) == query.status)
+        found = found.where(_has_status(domain, paused, query.status))
     return _page(domain, found, query)
 
 
@@ -126,7 +126,7 @@ def page_of_all(
     found = _narrowed(domain, found, query)
     if query.status:
         paused = _paused_sql(domain)
-        found = found.where(_status_sql(domain, paused) == query.status)
+        found = found.where(_has_status(domain, paused, query.status))
     return _page(domain, found, query, size=size)
 
 
@@ -182,6 +182,13 @@ def _searchable(text: str) -> str:
     """What of a search can stand in a name at all: a database refuses the rest."""
     normal = unicodedata.normalize("NFC", text.strip())
     return "".join(c for c in normal if unicodedata.category(c) not in rules.NOT_TEXT)
+
+
+def _has_status(
+    domain: Domain, paused: ColumnElement[bool], status: str
+) -> ColumnElement[bool]:
+    # What is no status may be text that no database takes.
+    return _status_sql(domain, paused) == status if status in STATUSES else false()
 
 
 def _status_sql(domain: Domain, paused: ColumnElement[bool]) -> ColumnElement[str]:

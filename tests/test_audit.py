@@ -38,12 +38,16 @@ def domain(app: Flask) -> Iterator[Domain]:
         yield bearing.domain_of(app)
 
 
+def _at(domain: Domain, hour: int) -> Domain:
+    return replace(domain, now=lambda: NOW + timedelta(hours=hour))
+
+
 def test_every_change_is_one_line_newest_first(
     app: Flask, domain: Domain, user: Any
 ) -> None:
     """LOG-01."""
     bearing.subscribe(app, user, "tmy")
-    at = [replace(domain, now=lambda n=n: NOW + timedelta(hours=n)) for n in range(4)]
+    at = [_at(domain, hour) for hour in range(4)]
     token, plaintext = tokens.generate(
         at[0], user, name="old", service="tmy", scopes=["read"], actor=BOB, form_key="f"
     )

@@ -414,7 +414,7 @@ def _say_who() -> dict[str, Any]:
     return {
         "token": current_token.id,
         "owner": current_token.owner.email,
-        "user": current_user.email,
+        "user": getattr(current_user, "email", None),
     }
 
 

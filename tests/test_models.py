@@ -262,39 +262,36 @@ def test_the_indexes_and_constraints_are_where_they_are_needed(
 # -- values -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        MOMENT,
-        MOMENT.replace(microsecond=0),
-        MOMENT.replace(microsecond=999_999),
-        MOMENT.astimezone(timezone(timedelta(hours=5, minutes=45))),
-        MOMENT.astimezone(timezone(-timedelta(hours=3, minutes=30))),
-        datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
-        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
-    ],
-)
-def test_a_moment_comes_back_as_it_was(
-    moment: datetime, make_app: MakeApp, database_url: str
-) -> None:
+MOMENTS = [
+    MOMENT,
+    MOMENT.replace(microsecond=0),
+    MOMENT.replace(microsecond=999_999),
+    MOMENT.astimezone(timezone(timedelta(hours=5, minutes=45))),
+    MOMENT.astimezone(timezone(-timedelta(hours=3, minutes=30))),
+    datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+]
+
+
+def test_a_moment_comes_back_as_it_was(make_app: MakeApp, database_url: str) -> None:
     """DBS-07."""
     app = make_app(database_url)
     user = hosts.create_user(app, "ada@example.com")
     public, _ = bearing.generate(app, user)
-    bearing.change(app, public, expires_at=moment)
-    with app.app_context():
-        session = hosts.host_of(app).db.session
-        token = session.get(bearing.models_of(app).Token, public)
-        assert token is not None
-        assert token.expires_at == moment
-        assert token.expires_at.utcoffset() == timedelta(0)
-        found = app.extensions["apitokens"].find(public)
-        assert found.expires_at == moment
-        assert found.expires_at.utcoffset() == timedelta(0)
-        later = session.query(bearing.models_of(app).Token).filter(
-            bearing.models_of(app).Token.expires_at > moment - timedelta(microseconds=1)
-        )
-        assert later.count() == 1
+    model = bearing.models_of(app).Token
+    for moment in MOMENTS:
+        bearing.change(app, public, expires_at=moment)
+        with app.app_context():
+            session = hosts.host_of(app).db.session
+            token = session.get(model, public)
+            found = app.extensions["apitokens"].find(public)
+            for ends in (token.expires_at if token else None, found.expires_at):
+                assert ends == moment
+                assert ends.utcoffset() == timedelta(0)
+            for shift, count in ((-1, 1), (0, 0)):
+                than = moment + timedelta(microseconds=shift)
+                later = session.query(model).filter(model.expires_at > than)
+                assert later.count() == count
 
 
 def test_a_moment_of_no_zone_is_refused(app: Flask, user: Any) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import random
 import re
 import string
+import subprocess
 import sys
 import threading
 import zlib
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import bcrypt
@@ -451,3 +454,41 @@ def test_a_check_that_breaks_down_does_not_block_the_next(
 
 def test_without_gevent_bcrypt_stays_in_its_thread() -> None:
     assert secret.off_the_hub(threading.get_ident) == threading.get_ident()
+
+
+# -- forks and gevent ---------------------------------------------------------
+
+
+def scene(name: str) -> list[Any]:
+    """What a process of :mod:`tests.verifier_process` has to tell."""
+    told = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "tests.verifier_process", name],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def test_a_fork_begins_with_nothing_and_a_key_of_its_own() -> None:
+    """VER-10."""
+    before, child, child_again, parent = scene("forks")
+    assert before[:2] == [True, 1]
+    assert child[:2] == [True, 1]
+    assert child_again == [True, 0, child[2]]
+    assert parent == [True, 0, before[2]]
+    assert len(before[2]) == len(child[2]) == 1
+    assert before[2] != child[2]
+
+
+def test_under_gevent_others_have_their_turn_while_bcrypt_works() -> None:
+    """VER-20."""
+    assert scene("gevent_checks") == [["turn 0", "turn 1", "turn 2", "checked"]]
+    assert scene("gevent_hashes") == [["other", "hashed"]]
+
+
+def test_under_gevent_a_queue_of_greenlets_moves_on() -> None:
+    """VER-11, DEP-06."""
+    assert scene("gevent_queues") == [[True, 200, 20]]

@@ -297,17 +297,15 @@ def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> 
 # -- whose it is --------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "token_id",
-    ["", "x", "\0", "zzzzzzzzzzzz", "ZZZZZZZZZZZZ", "é" * 12, "' or '1'='1", "i" * 12],
-)
-def test_an_id_that_nobody_has_is_not_found(
-    domain: Domain, user: Any, token_id: str
-) -> None:
+ODD_IDS = ["", "x", "\0", "z" * 12, "Z" * 12, "é" * 12, "' or '1'='1", "i" * 12]
+
+
+def test_an_id_that_nobody_has_is_not_found(domain: Domain, user: Any) -> None:
     make(domain, user)
-    with pytest.raises(TokenNotFound):
-        tokens.get(domain, user, token_id)
-    assert tokens.find_many(domain, user, [token_id]) == []
+    for token_id in ODD_IDS:
+        with pytest.raises(TokenNotFound):
+            tokens.get(domain, user, token_id)
+    assert tokens.find_many(domain, user, ODD_IDS) == []
 
 
 def test_somebody_elses_token_is_not_found_either(

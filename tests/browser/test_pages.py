@@ -431,6 +431,61 @@ def test_a_double_click_makes_one_token(visit: Visit) -> None:
     assert len(stored(visit.app, visit.user)) == 1
 
 
+@pytest.mark.parametrize("copy", COPIES)
+def test_leaving_the_search_field_swaps_nothing(
+    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
+) -> None:
+    """Else the box that was ticked on the way out would be gone again."""
+    app = build(make_app, copy=copy)
+    visit = Visit(app, live_server(app), page)
+    add_tokens(app, visit.user, 11)
+    visit.open()
+    page.get_by_role("searchbox").press_sequentially("token 1")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    settled(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    box = page.get_by_role("checkbox", name="Select Token 10", exact=True)
+    box.click()
+    expect(page.get_by_role("button", name="Revoke 1 selected")).to_be_visible()
+    page.wait_for_timeout(400)
+    expect(box).to_be_checked()
+    assert asked == []
+    page.get_by_label("Status").select_option("revoked")
+    expect(page.locator("tbody tr")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_long_name_pushes_nothing_out_of_sight(
+    visit: Visit, console_guard: Any, width: int
+) -> None:
+    console_guard.expect("status of 422")
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 800})
+    visit.open()
+    visit.generate("W" * 80)
+    within(page, "dialog", "[download], #at-copy, .at-secret")
+    page.get_by_role("button", name="I have stored it").click()
+    page.get_by_role("button", name="Close without storing").click()
+    within(page, "body", ".at-toast, .at-toast button")
+    page.locator("#at-generate").click()
+    page.get_by_label("Name", exact=True).fill("W" * 80)
+    settled(page)
+    page.get_by_role("button", name="Generate token", exact=True).click()
+    within(page, "dialog", "#at-errsum li a, #name")
+
+
+def within(page: Page, outer: str, inner: str) -> None:
+    """Fail where something stands past the end of what holds it."""
+    expect(page.locator(inner).first).to_be_visible()
+    edge = page.locator(outer).bounding_box()
+    assert edge
+    for element in page.locator(inner).all():
+        box = element.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+
+
 # -- without script ----------------------------------------------------------
 
 

@@ -1,0 +1,63 @@
+"""The bench runs and says what it is to say; how fast anything is, no test judges."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import URL
+
+from bench import databases
+from bench import guard
+from bench.__main__ import main
+
+ROUTES = {
+    guard.OPEN: "none",
+    guard.YARDSTICK: "1 SELECT",
+    guard.HTTPAUTH: "2 SELECT",
+    guard.OPEN_BESIDE: "none",
+    guard.WARM: "1 SELECT",
+    guard.EXPIRING: "1 SELECT",
+    guard.CHECKSUM: "none",
+    guard.UNKNOWN: "1 SELECT",
+    guard.REVOKED: "1 SELECT",
+    guard.COLD: "1 SELECT",
+}
+GOALS = 8
+NUMBER = re.compile(r"-?[\d.]+ \(-?[\d.]+–-?[\d.]+\)")
+
+
+def _rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def _check(text: str) -> None:
+    rows = {row[0]: row for row in _rows(text)}
+    for route, statements in ROUTES.items():
+        told = {part for part in rows[route][-1].split(", ")}
+        assert told - {"1 BEGIN", "1 ROLLBACK"} == {statements}
+        if guard.OPEN not in route and route != guard.COLD:
+            assert NUMBER.fullmatch(rows[route][3])
+    for route in (guard.WARM, guard.UNKNOWN, guard.REVOKED, guard.COLD):
+        assert rows[route][-1] == "1 SELECT"
+    judged = [row for row in rows.values() if len(row) == 4 and row[0] != "goal"]
+    assert len(judged) == GOALS
+    assert {row[-1] for row in judged} <= {"met", "**missed**", ""}
+
+
+def test_the_bench_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["guard", "--quick", "--database", "sqlite"])
+    _check(capsys.readouterr().out)
+
+
+@pytest.mark.database
+def test_the_bench_on_postgresql(
+    postgresql_database: URL,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = postgresql_database.render_as_string(hide_password=False)
+    monkeypatch.setenv(databases.VARIABLE, server)
+    main(["guard", "--quick", "--database", "postgresql"])
+    _check(capsys.readouterr().out)

@@ -1,0 +1,317 @@
+"""``APITokens``: registered on one host or several, and what host code calls."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Blueprint
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+
+from flask_apitokens import ANY_SERVICE
+from flask_apitokens import Actor
+from flask_apitokens import APITokens
+from flask_apitokens import current_token
+from flask_apitokens import token_required
+from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.extension import default_label
+from flask_apitokens.state import current_apitokens
+from flask_apitokens.state import state_of
+from tests import bearing
+from tests import databases
+from tests import hosts
+from tests.bearing import bearer
+from tests.bearing import code
+from tests.conftest import MakeApp
+
+
+def _user_model(db: Any) -> Any:
+    class User(db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        email: Mapped[str]
+
+    return User
+
+
+def _bare(**config: Any) -> Flask:
+    app = Flask("tests.bare")
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY="x", APITOKENS_BCRYPT_ROUNDS=4
+    )
+    app.config.update(config)
+    return app
+
+
+def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
+    """What the guard answers."""
+    return app.test_client().get(path, headers=bearer(plaintext)).status_code
+
+
+# -- registering --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", ["db", "user_model", "both"])
+def test_without_db_or_user_the_host_is_told(missing: str) -> None:
+    db, app = SQLAlchemy(), _bare()
+    arguments: dict[str, Any] = {"db": db, "user_model": _user_model(db)}
+    for name in list(arguments) if missing == "both" else [missing]:
+        del arguments[name]
+    with pytest.raises(ConfigurationError, match=r"APITokens\(db, User\)"):
+        APITokens(**arguments).init_app(app)
+
+
+def test_a_host_is_registered_once(app: Flask) -> None:
+    host = hosts.host_of(app)
+    with pytest.raises(ConfigurationError, match="is registered on this application"):
+        APITokens(host.db, host.user_model).init_app(app)
+
+
+def test_a_host_without_the_plugin_is_told_what_to_do() -> None:
+    app = _bare()
+    with pytest.raises(ConfigurationError, match=r"init_app\(app\)"):
+        state_of(app)
+    with app.app_context(), pytest.raises(ConfigurationError, match="not registered"):
+        current_apitokens.domain()
+
+
+def test_db_and_user_may_come_with_the_application() -> None:
+    """DEP-03: nothing at import, all of it in the factory."""
+    apitokens, db, app = APITokens(), SQLAlchemy(), _bare()
+    user_model = _user_model(db)
+    db.init_app(app)
+    apitokens.init_app(app, db, user_model)
+    app.get("/api/plain")(token_required(lambda: current_token.id))
+    with app.app_context():
+        db.create_all()
+        user = user_model(email="ada@example.com")
+        db.session.add(user)
+        token, plaintext = apitokens.generate(owner=user, name="x")
+        db.session.commit()
+        public = token.id
+    response = app.test_client().get("/api/plain", headers=bearer(plaintext))
+    assert response.text == public
+
+
+def test_a_service_may_be_declared_after_init_app(app: Flask, user: Any) -> None:
+    hosts.host_of(app).apitokens.service("late", "Late", scopes={"read": "Read"})
+    app.get("/late")(token_required(service="late")(lambda: "in"))
+    bearing.subscribe(app, user, "late")
+    _, plaintext = bearing.generate(app, user, service="late", scopes=["read"])
+    assert status(app, plaintext, "/late") == 200
+
+
+def test_the_secret_key_has_no_part_in_a_token(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    """VER-18."""
+    before = make_app(sqlite_url, SECRET_KEY="one")
+    user = hosts.create_user(before, "ada@example.com")
+    _, plaintext = bearing.generate(before, user)
+    browser = before.test_client()
+    hosts.login(browser, user)
+    cookie = browser.get_cookie("session")
+    assert cookie is not None
+    after = make_app(sqlite_url, SECRET_KEY="two")
+    assert status(after, plaintext) == 200
+    client = after.test_client()
+    client.set_cookie("session", cookie.value)
+    assert client.get("/account/api-tokens/").status_code != 200
+
+
+# -- several applications -----------------------------------------------------
+
+
+def test_two_hosts_in_one_process_know_nothing_of_each_other(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DEP-02: not their tokens, their brands, their caches, their services."""
+    asked = bearing.Bcrypt(monkeypatch)
+    apps, tokens = [], []
+    for brand in ("apt", "solar"):
+        folder = tmp_path / brand
+        folder.mkdir()
+        app = make_app(databases.sqlite_url(folder), APITOKENS_BRAND=brand)
+        user = hosts.create_user(app, "ada@example.com")
+        apps.append(app)
+        tokens.append(bearing.generate(app, user, name="same name"))
+    assert [token[1].split("_")[0] for token in tokens] == ["apt", "solar"]
+    for app, (_, own), (_, foreign) in zip(apps, tokens, reversed(tokens), strict=True):
+        assert status(app, own) == 200
+        assert status(app, foreign) == 401
+    assert asked.checks == 2
+    hosts.host_of(apps[0]).apitokens.service("extra", "Extra")
+    catalogs = [app.extensions["apitokens"].catalog for app in apps]
+    assert ["extra" in catalog.services for catalog in catalogs] == [True, False]
+
+
+def test_the_same_token_on_two_hosts_is_checked_by_each(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row copied to another database is that database's to judge."""
+    asked = bearing.Bcrypt(monkeypatch)
+    url = databases.sqlite_url(tmp_path)
+    first, second = make_app(url), make_app(url)
+    user = hosts.create_user(first, "ada@example.com")
+    public, plaintext = bearing.generate(first, user)
+    assert [status(app, plaintext) for app in (first, second) * 2] == [200] * 4
+    assert asked.checks == 2
+    assert first.extensions["apitokens"] is not second.extensions["apitokens"]
+    bearing.change(first, public, secret_hash="damaged")
+    assert [status(app, plaintext) for app in (first, second)] == [401, 401]
+
+
+def test_one_object_serves_several_applications(tmp_path: Path) -> None:
+    """As in a factory with the extensions at module level: DEP-03."""
+    db = SQLAlchemy()
+    user_model = _user_model(db)
+    apitokens = APITokens(db, user_model)
+    apitokens.service("tmy", "TMY data", scopes={"read": "Download"})
+    shared = Blueprint("shared", __name__)
+    apitokens.protect(shared, service=ANY_SERVICE)
+    shared.add_url_rule("/shared", "view", lambda: current_token.id)
+
+    def create_app(number: int) -> tuple[Flask, str, str]:
+        url = f"sqlite:///{tmp_path}/{number}.sqlite"
+        app = _bare(SQLALCHEMY_DATABASE_URI=url)
+        db.init_app(app)
+        apitokens.init_app(app)
+        app.register_blueprint(shared)
+        with app.app_context():
+            db.create_all()
+            user = user_model(email="ada@example.com")
+            db.session.add(user)
+            token, plaintext = apitokens.generate(owner=user, name="x")
+            db.session.commit()
+            return app, token.id, plaintext
+
+    made = [create_app(number) for number in range(3)]
+    for app, public, plaintext in made:
+        for _, _, each in made:
+            answer = app.test_client().get("/shared", headers=bearer(each))
+            assert answer.text == public if each == plaintext else answer.is_json
+        assert app.extensions["apitokens"].extension is apitokens
+
+
+def test_a_factory_called_again_and_again_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    """DEP-03: each application is gone when its factory's caller lets go of it."""
+    url = databases.sqlite_url(tmp_path)
+
+    def create() -> weakref.ref[Flask]:
+        app = hosts.create_host(url, APITOKENS_USAGE="off")
+        assert code(app.test_client().get("/api/plain")) == "missing_token"
+        hosts.put_away(app)
+        return weakref.ref(app)
+
+    gone = [create() for _ in range(5)]
+    gc.collect()
+    assert [app() for app in gone].count(None) >= 4
+
+
+# -- for host code ------------------------------------------------------------
+
+
+def test_host_code_flushes_and_the_host_commits(app: Flask, user: Any) -> None:
+    host = hosts.host_of(app)
+    with app.app_context():
+        host.apitokens.subscribe(user, "tmy", actor=Actor("boss"))
+        token, plaintext = host.apitokens.generate(
+            owner=user, name="x", service="tmy", scopes=["read"], actor=Actor("boss")
+        )
+        assert token.created_by == "boss"
+        assert token.shown_at is not None
+        host.db.session.rollback()
+    assert status(app, plaintext, "/api/tmy") == 401
+    with app.app_context():
+        assert host.db.session.query(bearing.models_of(app).Token).count() == 0
+        assert host.db.session.query(bearing.models_of(app).Event).count() == 0
+
+
+def test_host_code_switches_subscriptions_and_revokes(app: Flask, user: Any) -> None:
+    host, model = hosts.host_of(app), bearing.models_of(app).Token
+    bearing.subscribe(app, user, "tmy")
+    public, plaintext = bearing.generate(app, user, service="tmy", scopes=["read"])
+    assert status(app, plaintext, "/api/tmy") == 200
+    bearing.unsubscribe(app, user, "tmy")
+    assert status(app, plaintext, "/api/tmy") == 403
+    with app.app_context():
+        with pytest.raises(ServiceUnavailable):
+            host.apitokens.generate(owner=user, name="x", service="tmy")
+        with pytest.raises(ServiceUnavailable):
+            host.apitokens.subscribe(user, "gone")
+        token = host.db.session.get(model, public)
+        assert token is not None
+        revoked = host.apitokens.revoke(token, actor=Actor("boss"))
+        assert revoked is token
+        host.db.session.commit()
+    response = app.test_client().get("/api/tmy", headers=bearer(plaintext))
+    assert code(response) == "token_revoked"
+
+
+def test_accounts_are_what_the_host_says(make_app: MakeApp) -> None:
+    accounts: dict[str, Any] = {"ada@example.com": 7, "grace@example.com": None}
+    app = make_app(plugin={"account_of": lambda user: accounts[user.email]})
+    for email, stored in (("ada@example.com", "7"), ("grace@example.com", "")):
+        user = hosts.create_user(app, email)
+        public, _ = bearing.generate(app, user)
+        with app.app_context():
+            assert bearing.domain_of(app).account_of(user) == stored
+            row = hosts.host_of(app).db.session.get(
+                bearing.models_of(app).Token, public
+            )
+            assert row is not None
+            assert row.account_id == stored
+    assert app.extensions["apitokens"].hooks.has_accounts
+
+
+def test_the_accounts_switch_reaches_the_guard(make_app: MakeApp) -> None:
+    app = make_app(plugin={"account_of": lambda user: user.email.partition("@")[2]})
+    ada = hosts.create_user(app, "ada@acme.example")
+    carol = hosts.create_user(app, "carol@other.example")
+    for user in (ada, carol):
+        bearing.subscribe(app, user, "tmy")
+    tokens = [
+        bearing.generate(app, user, service="tmy", scopes=["read"])[1]
+        for user in (ada, carol)
+    ]
+    bearing.switch_service(app, "tmy", active=False, account="acme.example")
+    assert [status(app, token, "/api/tmy") for token in tokens] == [403, 200]
+
+
+@pytest.mark.parametrize(
+    ("columns", "label"),
+    [
+        (("email", "username", "name"), "email"),
+        (("username", "name"), "username"),
+        (("name",), "name"),
+        ((), "1"),
+    ],
+)
+def test_a_user_is_called_by_what_there_is(
+    columns: tuple[str, ...], label: str
+) -> None:
+    db, app = SQLAlchemy(), _bare()
+    db.init_app(app)
+    fields: dict[str, Any] = {
+        "__annotations__": {"id": Mapped[int]}
+        | {name: Mapped[str] for name in columns},
+        "id": mapped_column(primary_key=True),
+    }
+    model: Any = type("User", (db.Model,), fields)
+    with app.app_context():
+        db.create_all()
+        user = model(id=1, **{name: name for name in columns})
+        db.session.add(user)
+        db.session.commit()
+        assert default_label(user) == label
+        for name in columns:
+            setattr(user, name, "")
+        assert default_label(user) == "1"
