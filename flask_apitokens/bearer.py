@@ -175,12 +175,18 @@ def _check_readable(text: str) -> None:
 # -- from a plaintext to an identity ------------------------------------------
 
 
-def admit(state: State, policy: Policy, request: Request) -> CurrentToken | None:
+def admit(
+    state: State, policy: Policy, request: Request, known: CurrentToken | None = None
+) -> CurrentToken | None:
     """Accept *request* for *policy*.
 
+    :param known: the token that another guard accepted it with, a moment ago.
     :raises errors.Refusal: if it cannot be accepted.
     """
     text = _presented(policy, request)
+    if known is not None:
+        _check_policy(state, policy, known._found)
+        return known
     if text is None:
         if policy.optional:
             return None

@@ -18,6 +18,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy import event
 from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
 
 from . import catalog
 from . import cli
@@ -311,15 +312,28 @@ def _asks_user(user_model: type[Any]) -> bool:
 
 
 def _follow_deletions(models: Models) -> None:
-    """A user deleted through the session takes their tokens along, on SQLite too."""
-    info = models.tables[0].info
+    """A user deleted through the session takes their tokens along, on SQLite too.
+
+    There it does so late if the host went by the session: when the key is used again.
+    """
+    table = models.tables[0]
+    info = table.info
     if info.get(KEY):
         return
     info[KEY] = True
 
     @event.listens_for(models.user, "before_delete", propagate=True)
-    def forget(mapper: Any, connection: Connection, user: Any) -> None:
-        tokens.forget_owner(connection, models, models.user_id(user), at=utcnow())
+    def forget(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
+        # The host may not have made our tables yet.
+        if inspect(connection).has_table(table.name, table.schema):
+            key = mapper.primary_key_from_instance(user)[0]
+            tokens.forget_owner(connection, models, key, at=utcnow())
+
+    @event.listens_for(models.user, "after_insert", propagate=True)
+    def inherit_nothing(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
+        # Elsewhere the foreign key has seen to it.
+        if connection.dialect.name == "sqlite":
+            forget(mapper, connection, user)
 
 
 def _when_requests_come(app: Flask) -> None:

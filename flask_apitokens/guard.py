@@ -89,12 +89,15 @@ def check(policy: Policy) -> Response | None:
     # Once, and the object itself: each look through a proxy costs as much as a check.
     context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
+    known: CurrentToken | None = context.request.environ.get(neighbours.ENVIRON_KEY)
     try:
-        current = admit(state, policy, context.request)
+        current = admit(state, policy, context.request, known)
     except errors.Refusal as refusal:
+        if known is not None:
+            refusal.token_id = known.id
         neighbours.drop_session(context)
         return _refused(state, refusal)
-    if current is not None:
+    if current is not None and current is not known:
         _enter(state, context, current)
     if policy.query_parameter is not None:
         # The address itself is a credential: no cache, no Referer.

@@ -34,7 +34,7 @@ log = logging.getLogger("flask_apitokens")
 
 #: where a request keeps the token it was accepted with: not on ``g``, which outlives
 #: the request where a test pushes an application context of its own
-_ENVIRON_KEY = "flask_apitokens.token"
+ENVIRON_KEY = "flask_apitokens.token"
 #: the policy on every guarded view, also through decorators above it, since
 #: functools.wraps copies it; on what we extended, that we did
 _MARK = "__apitokens__"
@@ -44,12 +44,12 @@ _inside: weakref.WeakSet[Any] = weakref.WeakSet()
 
 def accepted() -> CurrentToken | None:
     """The token this request was accepted with."""
-    return request.environ.get(_ENVIRON_KEY) if has_request_context() else None
+    return request.environ.get(ENVIRON_KEY) if has_request_context() else None
 
 
 def become(context: RequestContext, current: CurrentToken) -> None:
     """Make the token the identity of this request, whatever its cookie says."""
-    context.request.environ[_ENVIRON_KEY] = current
+    context.request.environ[ENVIRON_KEY] = current
     drop_session(context)
     manager: LoginManager | None = getattr(context.app, "login_manager", None)
     if manager is None:

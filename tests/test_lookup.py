@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from flask import Blueprint
 from flask import Flask
 from flask_login import UserMixin
 from flask_login import current_user
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import column_property
 from sqlalchemy.orm import mapped_column
 
+from flask_apitokens import ANY_SERVICE
 from flask_apitokens import lookup
 from flask_apitokens import secret
 from flask_apitokens import token_required
@@ -98,6 +100,27 @@ def test_looking_at_the_user_is_one_read_more(
         assert status(app, plaintext, "/api/who") == 200
         reads = [verb for verb in wire.verbs if verb not in {"BEGIN", "ROLLBACK"}]
         assert reads == ["SELECT", "SELECT"]
+
+
+def test_two_guards_in_a_row_ask_once(make_app: MakeApp) -> None:
+    """A protected blueprint whose views say more exactly what they need."""
+    app = make_app(APITOKENS_USAGE_FLUSH_SECONDS=60.0)
+    blueprint = Blueprint("twice", __name__)
+    hosts.host_of(app).apitokens.protect(blueprint, service=ANY_SERVICE)
+    blueprint.get("/twice")(token_required(service="tmy")(lambda: "in"))
+    app.register_blueprint(blueprint)
+    user = hosts.create_user(app, "ada@example.com")
+    bearing.subscribe(app, user, "tmy")
+    _, plain = bearing.generate(app, user)
+    _, fitting = bearing.generate(app, user, service="tmy", scopes=["read"])
+    recorder = app.extensions["apitokens"].recorder
+    with bearing.listening(app) as wire:
+        for plaintext, answer in ((fitting, 200), (plain, 403)):
+            recorder.flush()
+            wire.forget()
+            assert status(app, plaintext, "/twice") == answer
+            assert wire.verbs.count("SELECT") == 1
+            assert recorder.pending == 1
 
 
 def test_unguarded_routes_ask_nothing(make_app: MakeApp) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy.orm import MappedAsDataclass
 from sqlalchemy.orm import declarative_base
 from sqlalchemy.orm import mapped_column
 
+from flask_apitokens import APITokens
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.models import bind_models
 from flask_apitokens.models import user_key_of
@@ -402,6 +403,44 @@ def test_a_user_deleted_behind_everybodys_back(
     response = client.get("/api/plain", headers=bearer(plaintext))
     orphaned = bearing.engine_of(app).dialect.name == "sqlite"
     assert code(response) == ("owner_inactive" if orphaned else "invalid_token")
+
+
+def test_a_key_used_again_inherits_nothing(gone: tuple[Flask, Any, str, str]) -> None:
+    """SQLite gives the key of a deleted row to the next one."""
+    app, user, public, plaintext = gone
+    host, models = hosts.host_of(app), bearing.models_of(app)
+    with bearing.engine_of(app).begin() as connection:
+        connection.execute(
+            host.user_model.__table__.delete().where(host.user_model.id == user.id)
+        )
+    with app.app_context():
+        session = host.db.session
+        session.add(host.user_model(id=user.id, email="eve@example.com"))
+        session.commit()
+        assert session.query(models.Token).count() == 0
+        assert session.query(models.Subscription).count() == 0
+        assert session.query(models.Event).filter_by(token_id=public).count() > 0
+    response = app.test_client().get("/api/plain", headers=bearer(plaintext))
+    assert code(response) == "invalid_token"
+
+
+def test_users_can_be_made_before_our_tables_are(sqlite_url: str) -> None:
+    """The host has taken the plugin in, but not migrated yet."""
+    db, app = SQLAlchemy(), Flask("tests.early")
+    user_model = _user_model(db)
+    app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url
+    db.init_app(app)
+    APITokens(db, user_model).init_app(app)
+    with app.app_context():
+        user_model.__table__.create(db.engine)
+        user = user_model(email="ada@example.com")
+        db.session.add(user)
+        db.session.commit()
+        assert user.id == 1
+        db.session.delete(user)
+        db.session.commit()
+        assert db.session.query(user_model).count() == 0
+        db.engine.dispose()
 
 
 def test_a_token_of_nobody_is_refused_by_the_database(app: Flask, user: Any) -> None:

@@ -472,6 +472,7 @@ def test_a_long_name_pushes_nothing_out_of_sight(
     page.get_by_label("Name", exact=True).fill("W" * 80)
     settled(page)
     page.get_by_role("button", name="Generate token", exact=True).click()
+    expect(page.locator("#at-errsum")).to_be_focused()
     within(page, "dialog", "#at-errsum li a, #name")
 
 
