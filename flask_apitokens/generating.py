@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from datetime import UTC
 from datetime import date
 from datetime import datetime
@@ -157,6 +158,10 @@ def presented(
     today = domain.now().astimezone(UTC).date()
     longest = domain.settings.expiry_max
     refusals = refusals or Refusals()
+    offered = {service.slug for service in services}
+    if services and wish.service not in offered:
+        # It was switched off meanwhile: what is offered instead, with its own scopes.
+        wish = replace(wish, service=services[0].slug, scopes=())
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
         wish=wish,

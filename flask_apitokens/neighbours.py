@@ -70,6 +70,10 @@ def drop_session(context: RequestContext) -> None:
 class _Discarded(NullSession):
     """The session of a bearer request: it knows nobody, and nothing is kept of it."""
 
+    # No change is noted, so there is nothing to set up that would note it.
+    on_update = None
+    __init__ = dict.__init__
+
     def __setitem__(self, key: str, value: object) -> None:  # type: ignore[override]
         # Flask-Login would answer this one with a cookie of its own.
         if key != "_remember":

@@ -17,6 +17,7 @@ from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import create_engine
+from sqlalchemy import make_url
 from sqlalchemy import text
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped
@@ -192,6 +193,29 @@ def test_every_way_finds_the_same(
         assert state.find("zzzzzzzzzzzz") is None
         for hostile in ("", "'", "%", "\\", "ABCDEFGHJKMN"):
             assert state.find(hostile) is None
+
+
+@pytest.mark.database
+def test_another_driver_of_the_same_server_serves(
+    postgresql_url: str, make_app: MakeApp
+) -> None:
+    url = make_url(postgresql_url).set(drivername="postgresql+psycopg2")
+    app = make_app(url.render_as_string(hide_password=False), user_key="uuid")
+    app.get("/api/who")(token_required(_email))
+    user = hosts.create_user(app, "ada@example.com")
+    bearing.subscribe(app, user, "timeseries")
+    public, plaintext = bearing.generate(
+        app, user, service="timeseries", scopes=["read", "write"], expires_at=MOMENT
+    )
+    with app.app_context():
+        found = app.extensions["apitokens"].find(public)
+    assert (found.scopes, found.expires_at) == (("read", "write"), MOMENT)
+    assert (found.owner_id, found.owner_key) == (user.id, user.id)
+    client = app.test_client()
+    answer = client.post("/api/timeseries/jobs", headers=bearer(plaintext))
+    assert answer.status_code == 202
+    _, other = bearing.generate(app, user)
+    assert client.get("/api/who", headers=bearer(other)).text == "ada@example.com"
 
 
 @pytest.mark.parametrize("user_key", ["int", "uuid", "str"])

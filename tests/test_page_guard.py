@@ -92,9 +92,18 @@ def test_a_page_leads_to_the_log_in_and_back(client: FlaskClient) -> None:
     assert next_of(response.headers["Location"]) == f"{U}new"
 
 
+def test_a_search_does_not_travel_through_the_log_in(client: FlaskClient) -> None:
+    """Somebody may have searched for a whole token."""
+    response = client.get(f"{U}?q=apt_secret")
+    assert response.status_code == 302
+    assert next_of(response.headers["Location"]) == U
+    assert "apt_secret" not in response.headers["Location"]
+
+
 @pytest.mark.parametrize(
     ("headers", "back"),
     [
+        ({"HX-Current-URL": f"http://localhost{U}?q=apt_secret"}, U),
         ({"HX-Current-URL": "http://localhost/account?tab=api"}, "/account?tab=api"),
         ({"Referer": "http://localhost/account"}, "/account"),
         ({"HX-Current-URL": "http://evil.example/x"}, U),

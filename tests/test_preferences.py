@@ -471,6 +471,9 @@ def test_a_service_the_user_may_not_use(app: Flask, user: object, service: str) 
     assert text_of(response, "#service-e") == (
         "Error: You no longer have access to this service. Choose another."
     )
+    # What is offered instead comes with its own access, so that the next try can work.
+    assert one(response, "#service option")["value"] == "tmy"
+    assert one(response, "#at-scopes input")["value"] == "read"
     assert stored(app, user) == []
 
 

@@ -11,6 +11,7 @@ from flask import Response
 from flask import after_this_request
 from flask import current_app
 from flask import make_response
+from flask import redirect
 from flask import render_template
 from flask import request
 from flask import session
@@ -94,10 +95,18 @@ def admit() -> ResponseReturnValue | None:
 
 def _turn_away() -> ResponseReturnValue:
     if not htmx.wants_fragment():
-        return cast("ResponseReturnValue", _login_manager().unauthorized())
+        return _to_log_in()
     back = htmx.page_asked_from() or url_for("apitokens.tokens")
     dialog = partial("signed_out", sign_in=sign_in_url(back))
     return htmx.fragment(dialog, status=401, target=htmx.DIALOG)
+
+
+def _to_log_in() -> ResponseReturnValue:
+    """The host's own answer, but with no query in what it comes back to."""
+    manager = _login_manager()
+    if request.query_string and manager.login_view:
+        return redirect(sign_in_url(request.script_root + request.path))
+    return cast("ResponseReturnValue", manager.unauthorized())
 
 
 def sign_in_url(back: str) -> str:
