@@ -1,4 +1,4 @@
-"""Tokens: generated, found, renamed, revoked, deleted; and what is stored of them."""
+"""Tokens: generated, found, and what is stored of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from flask_login import current_user
 from sqlalchemy import make_url
 
 from flask_apitokens import secret
-from flask_apitokens import signals
 from flask_apitokens import tokens
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
@@ -35,7 +34,6 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import ACTOR
 from tests.bearing import bearer
-from tests.bearing import code
 from tests.conftest import MakeApp
 
 NOW = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
@@ -336,120 +334,6 @@ def test_several_are_revoked_at_once(
     assert all(token.revoked_at for token in mine)
     assert foreign.revoked_at is None
     assert tokens.revoke_many(domain, user, [], actor=ACTOR) == []
-
-
-# -- rename, revoke, delete ---------------------------------------------------
-
-
-def test_a_rename_changes_the_name_alone(app: Flask, domain: Domain, user: Any) -> None:
-    """LIF-08."""
-    token, plaintext = tokens.generate(domain, user, name="old", actor=ACTOR)
-    domain.session.commit()
-    columns = set(token.__table__.columns.keys()) - {"name", "live_name"}  # type: ignore[attr-defined]
-    before = {column: getattr(token, column) for column in columns}
-    assert tokens.rename(domain, token, " new ", actor=ACTOR) is token
-    domain.session.commit()
-    assert token.name == "new"
-    assert {column: getattr(token, column) for column in columns} == before
-    make(domain, user, "old")
-    client = app.test_client()
-    assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
-    tokens.rename(domain, token, "new", actor=ACTOR)
-    domain.session.commit()
-    assert actions(domain, token.id) == ["generated", "renamed"]
-
-
-def test_a_past_token_keeps_its_name(domain: Domain, user: Any) -> None:
-    token = make(domain, user, "old")
-    tokens.revoke(domain, token, actor=ACTOR)
-    domain.session.commit()
-    with pytest.raises(TokenNotFound):
-        tokens.rename(domain, token, "new", actor=ACTOR)
-    assert token.name == "old"
-
-
-def test_a_token_revoked_twice_is_revoked_once(domain: Domain, user: Any) -> None:
-    token = make(domain, user)
-    first = tokens.revoke(domain, token, actor=ACTOR).revoked_at
-    assert tokens.revoke(domain, token, actor=ACTOR).revoked_at == first
-    domain.session.commit()
-    assert actions(domain, token.id) == ["generated", "revoked"]
-
-
-def test_a_deleted_token_is_gone_and_its_story_stays(
-    app: Flask, domain: Domain, user: Any
-) -> None:
-    """LIF-09."""
-    token, plaintext = tokens.generate(domain, user, name="gone", actor=ACTOR)
-    domain.session.commit()
-    public, client = token.id, app.test_client()
-    assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
-    tokens.delete(domain, token, actor=ACTOR)
-    domain.session.commit()
-    response = client.get("/api/plain", headers=bearer(plaintext))
-    assert code(response) == "invalid_token"
-    with pytest.raises(TokenNotFound):
-        tokens.get(domain, user, public)
-    assert actions(domain, public) == ["generated", "deleted"]
-
-
-@pytest.mark.parametrize("change", ["rename", "revoke", "delete"])
-def test_what_another_request_deleted_is_not_found(
-    change: str, app: Flask, domain: Domain, user: Any
-) -> None:
-    """LIF-09: never a server error."""
-    token = make(domain, user)
-    public = token.id
-    with bearing.engine_of(app).begin() as connection:
-        model = domain.models.Token
-        connection.execute(
-            model.__table__.delete().where(model.id == public)  # type: ignore[attr-defined]
-        )
-    changes: dict[str, Any] = {
-        "rename": lambda: tokens.rename(domain, token, "new", actor=ACTOR),
-        "revoke": lambda: tokens.revoke(domain, token, actor=ACTOR),
-        "delete": lambda: tokens.delete(domain, token, actor=ACTOR),
-    }
-    with pytest.raises(TokenNotFound):
-        changes[change]()
-    domain.session.rollback()
-    assert actions(domain, public) == ["generated"]
-
-
-def test_a_plaintext_that_was_shown_stays_shown(domain: Domain, user: Any) -> None:
-    token = make(domain, user)
-    assert token.shown_at is None
-    tokens.mark_shown(replace(domain, now=lambda: NOW), token.id)
-    tokens.mark_shown(domain, token.id)
-    tokens.mark_shown(domain, "zzzzzzzzzzzz")
-    domain.session.commit()
-    assert token.shown_at == NOW
-
-
-def test_signals_tell_of_every_change_and_carry_no_plaintext(
-    app: Flask, domain: Domain, user: Any
-) -> None:
-    told: list[tuple[str, dict[str, Any]]] = []
-    names = ("generated", "renamed", "revoked", "deleted")
-    receivers = []
-    for name in names:
-
-        def hear(sender: Flask, name: str = name, **values: Any) -> None:
-            assert sender is app
-            told.append((name, values))
-
-        getattr(signals, f"token_{name}").connect(hear, app)
-        receivers.append(hear)
-    token, plaintext = tokens.generate(domain, user, name="old", actor=ACTOR)
-    tokens.rename(domain, token, "new", actor=ACTOR)
-    tokens.revoke(domain, token, actor=ACTOR)
-    tokens.delete(domain, token, actor=ACTOR)
-    assert [name for name, _ in told] == list(names)
-    for _, values in told:
-        assert values["actor"] is ACTOR
-        assert plaintext not in repr(values)
-        assert plaintext not in repr(vars(values["token"]))
-    assert told[1][1]["old_name"] == "old"
 
 
 # -- the plaintext is nowhere -------------------------------------------------

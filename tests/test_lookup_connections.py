@@ -1,0 +1,125 @@
+"""The connections of the look-up: few, shared, and none is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_login import current_user
+from sqlalchemy import text
+
+from flask_apitokens import lookup
+from flask_apitokens import token_required
+from tests import bearing
+from tests import hosts
+from tests.bearing import bearer
+from tests.bearing import code
+from tests.conftest import MakeApp
+
+MOMENT = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
+#: the statements of a call go through no SQLAlchemy event, and none is the recorder's
+QUIET = {"APITOKENS_USAGE": "off"}
+
+
+def _email() -> str:
+    user: Any = current_user
+    return str(user.email)
+
+
+def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
+    """What the guard answers."""
+    return app.test_client().get(path, headers=bearer(plaintext)).status_code
+
+
+@pytest.fixture
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process keeps a single connection and waits for it but shortly."""
+    monkeypatch.setattr(lookup, "LIMIT", 1)
+    monkeypatch.setattr(lookup, "PATIENCE", 0.01)
+
+
+@pytest.fixture
+def held(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The next look-up that converts its row waits in the middle until this is set."""
+    release, inside = threading.Event(), threading.Event()
+    really = lookup.Lookup._converted
+
+    def wait(self: lookup.Lookup, *args: Any) -> Any:
+        if not inside.is_set():
+            inside.set()
+            assert release.wait(30)
+        return really(self, *args)
+
+    monkeypatch.setattr(lookup.Lookup, "_converted", wait)
+    release.inside = inside  # type: ignore[attr-defined]
+    yield release
+    release.set()
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_who_finds_no_connection_free_is_told_to_come_again(
+    app: Flask, user: Any, held: Any
+) -> None:
+    _, plaintext = bearing.generate(app, user)
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(status, app, plaintext)
+        assert held.inside.wait(30)
+        response = app.test_client().get("/api/plain", headers=bearer(plaintext))
+        assert code(response) == "temporarily_unavailable"
+        held.set()
+        assert first.result() == 200
+    assert status(app, plaintext) == 200
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_a_call_that_breaks_off_loses_no_connection(
+    app: Flask, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, plaintext = bearing.generate(app, user)
+    assert status(app, plaintext) == 200
+
+    def break_off(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(lookup.Lookup, "_converted", break_off)
+            with pytest.raises(KeyboardInterrupt):
+                status(app, plaintext)
+    assert status(app, plaintext) == 200
+
+
+def test_a_row_that_cannot_be_read_is_not_a_server_error(app: Flask, user: Any) -> None:
+    public, plaintext = bearing.generate(app, user)
+    with bearing.engine_of(app).begin() as connection:
+        connection.execute(
+            text("update apitokens_token set expires_at = 'soon' where id = :id"),
+            {"id": public},
+        )
+    for _ in range(lookup.LIMIT + 1):
+        assert status(app, plaintext) == 503
+
+
+def test_many_threads_share_a_few_connections(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """CON-09: nobody gets another's identity."""
+    app = make_app(database_url, **QUIET)
+    app.get("/api/who")(token_required(_email))
+    tokens: dict[str, str] = {}
+    for number in range(8):
+        user = hosts.create_user(app, f"user{number}@example.com")
+        tokens[bearing.generate(app, user)[1]] = user.email
+
+    def call(plaintext: str) -> bool:
+        answer = app.test_client().get("/api/who", headers=bearer(plaintext))
+        return answer.text == tokens[plaintext]
+
+    with ThreadPoolExecutor(12) as threads:
+        assert all(threads.map(call, list(tokens) * 15))
