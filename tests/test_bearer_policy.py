@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from flask_apitokens import ANY_SERVICE
 from flask_apitokens import current_token
@@ -24,7 +22,6 @@ from tests.bearing import code
 from tests.conftest import MakeApp
 
 NOW = datetime.now(UTC)
-PAST = NOW - timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -43,21 +40,6 @@ def token(app: Flask, user: Any) -> tuple[str, str]:
 def plaintext(token: tuple[str, str]) -> str:
     """What its owner holds of it."""
     return token[1]
-
-
-Send = Callable[[str], TestResponse]
-
-
-@pytest.fixture
-def send(client: FlaskClient) -> Send:
-    """Sends a header as it stands, with no client in between that would mend it."""
-
-    def raw(header: str) -> TestResponse:
-        return client.get(
-            "/api/plain", environ_overrides={"HTTP_AUTHORIZATION": header}
-        )
-
-    return raw
 
 
 # -- the owner ----------------------------------------------------------------

@@ -23,7 +23,8 @@ ROUTES = {
     guard.REVOKED: "1 SELECT",
     guard.COLD: "1 SELECT",
 }
-GOALS = 8
+#: two readings of what a refusal may cost are judged, for three kinds of refusal
+GOALS = 11
 NUMBER = re.compile(r"-?[\d.]+ \(-?[\d.]+–-?[\d.]+\)")
 
 
@@ -41,7 +42,7 @@ def _check(text: str) -> None:
             assert NUMBER.fullmatch(rows[route][3])
     for route in (guard.WARM, guard.UNKNOWN, guard.REVOKED, guard.COLD):
         assert rows[route][-1] == "1 SELECT"
-    judged = [row for row in rows.values() if len(row) == 4 and row[0] != "goal"]
+    judged = [row for row in _rows(text) if len(row) == 4 and row[0] != "goal"]
     assert len(judged) == GOALS
     assert {row[-1] for row in judged} <= {"met", "**missed**", ""}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,7 +20,6 @@ from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
 
-MOMENT = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
 #: the statements of a call go through no SQLAlchemy event, and none is the recorder's
 QUIET = {"APITOKENS_USAGE": "off"}
 

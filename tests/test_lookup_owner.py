@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask_login import UserMixin
-from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped
@@ -20,15 +17,6 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
-
-MOMENT = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
-#: the statements of a call go through no SQLAlchemy event, and none is the recorder's
-QUIET = {"APITOKENS_USAGE": "off"}
-
-
-def _email() -> str:
-    user: Any = current_user
-    return str(user.email)
 
 
 def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +31,6 @@ from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
-
-MOMENT = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
-
 
 # -- beside every user model --------------------------------------------------
 

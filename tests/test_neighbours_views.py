@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Blueprint
 from flask import Flask
-from flask import session
 from flask.testing import FlaskClient
 from flask.views import MethodView
-from flask_login import current_user
 from flask_wtf import CSRFProtect
 
 from flask_apitokens import token_required
@@ -21,48 +18,6 @@ from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
-
-
-def add(app: Flask, path: str, view: Callable[..., Any], **options: Any) -> None:
-    """A guarded route."""
-    app.add_url_rule(path, path, token_required(view), **options)
-
-
-def name_of_user() -> str:
-    """Who Flask-Login says it is."""
-    return getattr(current_user, "email", "nobody")
-
-
-@pytest.fixture
-def app(make_app: MakeApp) -> Flask:
-    """A host with routes that say who it is, guarded and not."""
-    app = make_app()
-    _say_who(app)
-    return app
-
-
-def _say_who(app: Flask) -> None:
-    app.add_url_rule("/cookie", "cookie", lambda: name_of_user())
-    guard = token_required(optional=True)
-    app.add_url_rule("/optional", "optional", guard(name_of_user))
-    add(app, "/who", name_of_user)
-    add(app, "/session", lambda: dict(session))
-
-
-@pytest.fixture
-def alice(app: Flask) -> FlaskClient:
-    """A browser in which Alice is signed in."""
-    client = app.test_client()
-    hosts.login(client, hosts.create_user(app, "alice@example.com"))
-    return client
-
-
-@pytest.fixture
-def bob(app: Flask) -> dict[str, str]:
-    """The header of a token of Bob's."""
-    user = hosts.create_user(app, "bob@example.com")
-    return bearer(bearing.generate(app, user)[1])
-
 
 # -- CSRFProtect --------------------------------------------------------------
 
