@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from flask import Response
 from flask import make_response
 from flask import request
-from flask import url_for
 from markupsafe import Markup
 
 #: marks what may stand in a panel; the script keeps everything else out
@@ -71,8 +70,7 @@ def _panel(panel_id: str, content: Markup | str) -> Markup:
 def page_asked_from() -> str | None:
     """Path and query of the page a fragment was asked from, if it is one of ours.
 
-    Of this origin, that is: the value ends up in the ``next`` of a log-in link. The
-    query of a page of the plugin is left out: somebody may have searched for a token.
+    Of this origin, that is: the value ends up in the ``next`` of a log-in link.
     """
     for name in ("HX-Current-URL", "Referer"):
         try:
@@ -83,6 +81,5 @@ def page_asked_from() -> str | None:
             continue
         # Two slashes in front would name a host.
         path = "/" + url.path.lstrip("/\\")
-        plugins = path.startswith(url_for("apitokens.tokens"))
-        return f"{path}?{url.query}" if url.query and not plugins else path
+        return f"{path}?{url.query}" if url.query else path
     return None

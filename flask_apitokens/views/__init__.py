@@ -96,7 +96,11 @@ def admit() -> ResponseReturnValue | None:
 def _turn_away() -> ResponseReturnValue:
     if not htmx.wants_fragment():
         return _to_log_in()
-    back = htmx.page_asked_from() or url_for("apitokens.tokens")
+    ours = url_for("apitokens.tokens")
+    back = htmx.page_asked_from() or ours
+    if back.startswith(ours):
+        # A search at most, and somebody may have searched for a token.
+        back = back.partition("?")[0]
     dialog = partial("signed_out", sign_in=sign_in_url(back))
     return htmx.fragment(dialog, status=401, target=htmx.DIALOG)
 
