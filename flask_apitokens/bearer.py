@@ -33,6 +33,8 @@ log = logging.getLogger("flask_apitokens")
 
 #: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+#: the kinds of token a route can take
+KINDS = frozenset({"api", "access", "session"})
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from .domain import Actor
 from .domain import utcnow
 from .errors import ConfigurationError
 from .errors import Refusal
+from .models import ACCOUNT_LENGTH
 from .models import Models
 from .models import Subscription
 from .models import Token
@@ -300,7 +301,13 @@ def _no_account(user: Any) -> str:
 def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
     def account(user: Any) -> str:
         name = account_of(user)
-        return "" if name is None else str(name)
+        text = "" if name is None else str(name)
+        if len(text) > ACCOUNT_LENGTH:
+            raise ConfigurationError(
+                f"account_of named an account of {len(text)} characters; "
+                f"allowed are {ACCOUNT_LENGTH}"
+            )
+        return text
 
     return account
 
@@ -345,5 +352,6 @@ def _when_requests_come(app: Flask) -> None:
         functions[None] = [f for f in functions[None] if f is not look_around]
         neighbours.excuse_from_csrf(app)
         neighbours.warn_of_open_routes(app)
+        neighbours.warn_of_closed_routes(app)
 
     neighbours.excuse_from_csrf(app)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 80
 LABEL_LENGTH = 255
+ACCOUNT_LENGTH = 64
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -141,7 +142,7 @@ class TokenMixin(Row):
     scheme: Mapped[str] = mapped_column(ascii_string(16))
     check_digest: Mapped[bytes] = mapped_column(binary(16))
     secret_hash: Mapped[str] = mapped_column(ascii_string(100))
-    account_id: Mapped[str] = mapped_column(text_string(64), default="")
+    account_id: Mapped[str] = mapped_column(text_string(ACCOUNT_LENGTH), default="")
     userless: Mapped[bool] = mapped_column(Boolean, default=False)
     service: Mapped[str | None] = mapped_column(ascii_string(64))
     scopes: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
@@ -173,7 +174,7 @@ class ServiceSettingMixin(Row):
     """A service's switch for a whole account; no row means on."""
 
     id: Mapped[int] = mapped_column(_big_key, primary_key=True)
-    account_id: Mapped[str] = mapped_column(text_string(64))
+    account_id: Mapped[str] = mapped_column(text_string(ACCOUNT_LENGTH))
     service: Mapped[str] = mapped_column(ascii_string(64))
     active: Mapped[bool] = mapped_column(Boolean)
     changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -186,7 +187,7 @@ class EventMixin(Row):
     id: Mapped[int] = mapped_column(_big_key, primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime)
     action: Mapped[str] = mapped_column(ascii_string(32))
-    account_id: Mapped[str] = mapped_column(text_string(64))
+    account_id: Mapped[str] = mapped_column(text_string(ACCOUNT_LENGTH))
     token_id: Mapped[str | None] = mapped_column(ascii_string(12))
     token_name: Mapped[str | None] = mapped_column(text_string(NAME_LENGTH))
     service: Mapped[str | None] = mapped_column(ascii_string(64))

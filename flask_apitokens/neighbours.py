@@ -20,9 +20,12 @@ from flask import request
 from flask.sessions import NullSession
 from flask.wrappers import Response
 
+from .bearer import KINDS
 from .bearer import CurrentToken
 from .bearer import Policy
 from .bearer import bears_token
+from .catalog import AnyService
+from .catalog import Catalog
 from .state import KEY
 from .state import Protection
 
@@ -191,6 +194,36 @@ def excuse_from_csrf(app: Flask) -> None:
 
     csrf.protect = protect
     setattr(csrf, _MARK, True)
+
+
+def warn_of_closed_routes(app: Flask) -> list[str]:
+    """Name the endpoints whose guard asks for what nothing here can have."""
+    catalog = app.extensions[KEY].catalog
+    closed = []
+    for endpoint, view in app.view_functions.items():
+        policy = policy_of(view)
+        unknown = policy and _undeclared(catalog, policy)
+        if unknown:
+            log.warning("no token can pass the guard of %r: %s", endpoint, unknown)
+            closed.append(endpoint)
+    return closed
+
+
+def _undeclared(catalog: Catalog, policy: Policy) -> str:
+    """What *policy* asks for that is not declared, in words; or nothing."""
+    if not policy.kinds & KINDS:
+        return f"the kinds are {', '.join(sorted(KINDS))}"
+    if policy.service is None:
+        return "it asks for scopes, but for no service" if policy.scopes else ""
+    if isinstance(policy.service, AnyService):
+        services = list(catalog.services.values())
+    elif policy.service in catalog.services:
+        services = [catalog.services[policy.service]]
+    else:
+        return f"the service {policy.service!r} is not declared"
+    known = {scope for service in services for scope in service.scopes}
+    lacking = sorted(policy.scopes - known)
+    return f"no such scope is declared: {', '.join(lacking)}" if lacking else ""
 
 
 def warn_of_open_routes(app: Flask) -> list[str]:

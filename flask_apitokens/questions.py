@@ -43,8 +43,11 @@ def revoke_question(row: Row, action: str) -> Confirm:
 
 
 def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
-    """Ask before several tokens are revoked."""
+    """Ask before the tokens selected are revoked."""
+    if len(rows) == 1:
+        return replace(revoke_question(rows[0], action), many=True)
     return Confirm(
+        # The singular is for languages that count another way.
         title=_n("Revoke %(n)s token?", "Revoke %(n)s tokens?", len(rows)),
         action=action,
         strong=_("Connections using these tokens stop at once."),

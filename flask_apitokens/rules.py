@@ -28,6 +28,12 @@ from .models import Token
 
 #: categories of characters no name has: controls, lone surrogates, line ends
 NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+#: categories of characters that show nothing by themselves
+_UNSEEN = frozenset({"Cf", "Zs"})
+#: what stands for bytes that could not be decoded
+_LOST = "\N{REPLACEMENT CHARACTER}"
+#: letters and signs that show as nothing: Hangul fillers and the empty Braille cell
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def clean_name(name: str) -> str:
@@ -37,9 +43,9 @@ def clean_name(name: str) -> str:
         characters that are not text.
     """
     text = unicodedata.normalize("NFC", name).strip()
-    if not text or all(unicodedata.category(char) in {"Cf", "Zs"} for char in text):
+    if all(char in _BLANK or unicodedata.category(char) in _UNSEEN for char in text):
         raise InvalidName(_("Enter a name."))
-    if any(unicodedata.category(char) in NOT_TEXT for char in text):
+    if _LOST in text or any(unicodedata.category(char) in NOT_TEXT for char in text):
         raise InvalidName(_("Use letters, digits, signs and spaces only."))
     if len(text) > NAME_LENGTH:
         raise InvalidName(_("Use %(n)s characters or fewer.", n=NAME_LENGTH))

@@ -71,17 +71,11 @@ def generate(
     scopes = rules.checked_scopes(domain, service, scopes)
     rules.check_expiry(domain, kind, expires_at)
     minted = secret.mint(domain.settings.brand)
-    plaintext = minted.plaintext.encode()
     now = domain.now()
     token = domain.models.Token(
-        id=minted.id,
+        **_digests(domain, minted),
         kind=kind,
         name=rules.clean_name(name),
-        scheme=secret.NATIVE,
-        check_digest=secret.check_digest(plaintext),
-        secret_hash=secret.off_the_hub(
-            secret.hash_token, plaintext, domain.settings.bcrypt_rounds
-        ),
         owner_id=None if owner is None else domain.models.user_id(owner),
         account_id=(account_id or "") if owner is None else domain.account_of(owner),
         userless=owner is None,
@@ -95,6 +89,18 @@ def generate(
     _store(domain, token, owner, actor=actor, form_key=form_key)
     domain.notify("token_generated", token=token, actor=actor)
     return token, minted.plaintext
+
+
+def _digests(domain: Domain, minted: secret.Minted) -> dict[str, Any]:
+    """What of a new plaintext is stored, and how to recognise it by that."""
+    plaintext = minted.plaintext.encode()
+    rounds = domain.settings.bcrypt_rounds
+    return {
+        "id": minted.id,
+        "scheme": secret.NATIVE,
+        "check_digest": secret.check_digest(plaintext),
+        "secret_hash": secret.off_the_hub(secret.hash_token, plaintext, rounds),
+    }
 
 
 def check_form_is_new(domain: Domain, owner: Any, form_key: str) -> None:

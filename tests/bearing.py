@@ -28,8 +28,10 @@ from flask_apitokens import APITokens
 from flask_apitokens import current_token
 from flask_apitokens import secret
 from flask_apitokens import token_required
+from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from flask_apitokens.models import Models
+from flask_apitokens.models import Token
 from tests import hosts
 
 ACTOR = Actor("a test")
@@ -75,6 +77,21 @@ def generate(app: Flask, owner: Any, **values: Any) -> tuple[str, str]:
         token, plaintext = host.apitokens.generate(owner=owner, **values)
         host.db.session.commit()
         return token.id, plaintext
+
+
+def make(domain: Domain, owner: Any, name: str = "x", **values: Any) -> Token:
+    """A token, committed, in the session of *domain*."""
+    values.setdefault("actor", ACTOR)
+    token, _ = tokens.generate(domain, owner, name=name, **values)
+    domain.session.commit()
+    return token
+
+
+def actions(domain: Domain, token_id: str) -> list[str]:
+    """What the audit log has of a token, oldest first."""
+    event = domain.models.Event
+    found = domain.session.query(event).filter_by(token_id=token_id)
+    return [row.action for row in found.order_by(event.id)]
 
 
 def subscribe(app: Flask, user: Any, *slugs: str) -> None:

@@ -293,7 +293,8 @@ def test_only_ones_own_live_tokens_are_revoked(ada: Visitor) -> None:
     mine = add_token(ada.app, ada.user, "Mine")
     wanted = [foreign, ended, mine, "0" * 12, "nonsense", "\0", "x" * 5000]
     question = ada.post("revoke", id=wanted)
-    assert text_of(question, "h2") == "Revoke 1 token?"
+    # WEB-13: the question names the one token it is about.
+    assert text_of(question, "h2") == "Revoke “Mine”?"
     assert ada.post("revoke", id=wanted, confirm="1").status_code == 200
     assert stored(ada.app, grace)[0]["revoked_at"] is None
     assert ada.post("revoke", id=[foreign], confirm="1").status_code == 404

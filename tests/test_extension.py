@@ -272,6 +272,13 @@ def test_accounts_are_what_the_host_says(make_app: MakeApp) -> None:
     assert app.extensions["apitokens"].hooks.has_accounts
 
 
+def test_an_account_that_no_column_holds_is_refused(make_app: MakeApp) -> None:
+    app = make_app(plugin={"account_of": lambda user: "x" * 65})
+    user = hosts.create_user(app, "ada@example.com")
+    with pytest.raises(ConfigurationError, match="65 characters; allowed are 64"):
+        bearing.generate(app, user)
+
+
 def test_the_accounts_switch_reaches_the_guard(make_app: MakeApp) -> None:
     app = make_app(plugin={"account_of": lambda user: user.email.partition("@")[2]})
     ada = hosts.create_user(app, "ada@acme.example")

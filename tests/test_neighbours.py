@@ -192,6 +192,8 @@ def test_a_host_without_flask_login_has_current_token_and_its_owner() -> None:
         db.session.commit()
     response = app.test_client().get("/who", headers=bearer(plaintext))
     assert response.text == "ada@example.com"
+    with app.app_context():
+        db.engine.dispose()
 
 
 # -- the session --------------------------------------------------------------

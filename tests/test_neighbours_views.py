@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from flask.views import MethodView
 from flask_wtf import CSRFProtect
 
+from flask_apitokens import ANY_SERVICE
 from flask_apitokens import token_required
 from tests import bearing
 from tests import hosts
@@ -212,3 +213,35 @@ def test_a_guard_in_its_place_is_not_warned_of(
     with caplog.at_level(logging.WARNING):
         client.get("/api/plain")
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"service": "nope"}, "the service 'nope' is not declared"),
+        (
+            {"service": "tmy", "scopes": "wrte"},
+            "no such scope is declared: wrte",
+        ),
+        (
+            {"service": ANY_SERVICE, "scopes": ["read", "fly"]},
+            "no such scope is declared: fly",
+        ),
+        ({"scopes": "read"}, "it asks for scopes, but for no service"),
+        ({"kinds": "apo"}, "the kinds are access, api, session"),
+    ],
+)
+def test_a_guard_that_nothing_can_pass_is_warned_of(
+    app: Flask,
+    client: FlaskClient,
+    caplog: pytest.LogCaptureFixture,
+    asked: dict[str, Any],
+    why: str,
+) -> None:
+    app.add_url_rule("/x", "closed", token_required(**asked)(lambda: "in"))
+    with caplog.at_level(logging.WARNING):
+        client.get("/account")
+        client.get("/account")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"no token can pass the guard of 'closed': {why}"
+    ]

@@ -29,7 +29,6 @@ from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import TokenNotFound
-from flask_apitokens.models import Token
 from tests import bearing
 from tests import hosts
 from tests.bearing import ACTOR
@@ -50,21 +49,6 @@ def domain(app: Flask) -> Iterator[Domain]:
     """The domain on the host's session."""
     with app.app_context():
         yield bearing.domain_of(app)
-
-
-def make(domain: Domain, owner: Any, name: str = "x", **values: Any) -> Token:
-    """A token, committed."""
-    values.setdefault("actor", ACTOR)
-    token, _ = tokens.generate(domain, owner, name=name, **values)
-    domain.session.commit()
-    return token
-
-
-def actions(domain: Domain, token_id: str) -> list[str]:
-    """What the audit log has of a token, oldest first."""
-    event = domain.models.Event
-    found = domain.session.query(event).filter_by(token_id=token_id)
-    return [row.action for row in found.order_by(event.id)]
 
 
 # -- generate -----------------------------------------------------------------
@@ -127,7 +111,7 @@ def test_the_cost_is_the_hosts(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_BCRYPT_ROUNDS=6)
     user = hosts.create_user(app, "ada@example.com")
     with app.app_context():
-        token = make(bearing.domain_of(app), user)
+        token = bearing.make(bearing.domain_of(app), user)
         assert token.secret_hash.startswith("$2b$06$")
 
 
@@ -135,17 +119,17 @@ def test_the_owner_may_be_new_current_or_detached(app: Flask, domain: Domain) ->
     host = hosts.host_of(app)
     new = host.user_model(email="new@example.com")
     domain.session.add(new)
-    token = make(domain, new)
+    token = bearing.make(domain, new)
     assert token.owner_id == new.id
     detached = hosts.create_user(app, "detached@example.com")
-    assert make(domain, detached).owner_id == detached.id
+    assert bearing.make(domain, detached).owner_id == detached.id
     client = app.test_client()
     with client:
         hosts.login(client, detached)
         client.get("/account")
-        assert make(domain, current_user, "current").owner_id == detached.id
+        assert bearing.make(domain, current_user, "current").owner_id == detached.id
     with pytest.raises(ValueError, match="no key yet"):
-        make(domain, host.user_model(email="lost@example.com"))
+        bearing.make(domain, host.user_model(email="lost@example.com"))
 
 
 def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
@@ -154,11 +138,11 @@ def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
     with app.app_context():
         for kind in ("api", "session", "", "\0"):
             with pytest.raises(InvalidKind):
-                make(bearing.domain_of(app), user, kind=kind)
+                bearing.make(bearing.domain_of(app), user, kind=kind)
 
 
 def test_a_refused_token_leaves_nothing_behind(domain: Domain, user: Any) -> None:
-    make(domain, user, "taken")
+    bearing.make(domain, user, "taken")
     for wrong in (
         {"name": "taken"},
         {"name": ""},
@@ -179,7 +163,7 @@ def test_a_refused_token_leaves_nothing_behind(domain: Domain, user: Any) -> Non
 def test_the_hosts_work_survives_a_refusal(
     app: Flask, domain: Domain, user: Any
 ) -> None:
-    make(domain, user, "taken")
+    bearing.make(domain, user, "taken")
     host = hosts.host_of(app)
     domain.session.add(host.user_model(email="pending@example.com"))
     with pytest.raises(NameTaken):
@@ -194,9 +178,11 @@ def test_long_labels_and_odd_addresses_are_cut_to_fit(
 ) -> None:
     long = replace(domain, user_label=lambda user: "ü" * 1_000)
     for number, ip in enumerate(("x" * 100, "é", "1.2.3.4, 5.6.7.8", "::1%eth0", "")):
-        token = make(long, user, f"t{number}", actor=Actor("é" * 1_000, "7" * 999, ip))
+        token = bearing.make(
+            long, user, f"t{number}", actor=Actor("é" * 1_000, "7" * 999, ip)
+        )
         assert len(token.created_by) == 255
-        assert actions(domain, token.id) == ["generated"]
+        assert bearing.actions(domain, token.id) == ["generated"]
 
 
 # -- names --------------------------------------------------------------------
@@ -205,46 +191,46 @@ def test_long_labels_and_odd_addresses_are_cut_to_fit(
 def test_a_live_name_is_taken_and_a_past_one_is_free(
     domain: Domain, user: Any, other_user: Any
 ) -> None:
-    first = make(domain, user, "name")
+    first = bearing.make(domain, user, "name")
     with pytest.raises(NameTaken, match="“name”"):
-        make(domain, user, "name")
+        bearing.make(domain, user, "name")
     with pytest.raises(NameTaken):
-        make(domain, user, "  name ")
+        bearing.make(domain, user, "  name ")
     for other in ("Name", "name.", "näme"):
-        make(domain, user, other)
-    make(domain, other_user, "name")
-    make(domain, None, "name")
+        bearing.make(domain, user, other)
+    bearing.make(domain, other_user, "name")
+    bearing.make(domain, None, "name")
     tokens.revoke(domain, first, actor=ACTOR)
-    second = make(domain, user, "name")
+    second = bearing.make(domain, user, "name")
     tokens.delete(domain, second, actor=ACTOR)
     soon = datetime.now(UTC) + timedelta(seconds=60)
-    make(domain, user, "name", expires_at=soon)
+    bearing.make(domain, user, "name", expires_at=soon)
     with pytest.raises(NameTaken):
-        make(domain, user, "name")
+        bearing.make(domain, user, "name")
     later = replace(domain, now=lambda: soon)
-    assert make(later, user, "name").name == "name"
+    assert bearing.make(later, user, "name").name == "name"
 
 
 def test_every_form_of_a_name_is_the_same_name(domain: Domain, user: Any) -> None:
-    make(domain, user, "Caf\u00e9")
+    bearing.make(domain, user, "Caf\u00e9")
     with pytest.raises(NameTaken):
-        make(domain, user, "Cafe\u0301")
+        bearing.make(domain, user, "Cafe\u0301")
 
 
 def test_userless_tokens_have_names_of_their_own_an_account(domain: Domain) -> None:
-    make(domain, None, "name", account_id="acme")
+    bearing.make(domain, None, "name", account_id="acme")
     with pytest.raises(NameTaken):
-        make(domain, None, "name", account_id="acme")
-    make(domain, None, "name", account_id="other")
-    make(domain, None, "name")
+        bearing.make(domain, None, "name", account_id="acme")
+    bearing.make(domain, None, "name", account_id="other")
+    bearing.make(domain, None, "name")
 
 
 def test_an_expired_name_can_be_taken_by_a_rename_too(
     domain: Domain, user: Any
 ) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=60)
-    make(domain, user, "name", expires_at=soon)
-    other = make(domain, user, "other")
+    bearing.make(domain, user, "name", expires_at=soon)
+    other = bearing.make(domain, user, "other")
     with pytest.raises(NameTaken):
         tokens.rename(domain, other, "name", actor=ACTOR)
     domain.session.commit()
@@ -259,16 +245,16 @@ def test_an_expired_name_can_be_taken_by_a_rename_too(
 
 def test_a_form_makes_one_token(domain: Domain, user: Any, other_user: Any) -> None:
     """LIF-02."""
-    make(domain, user, "one", form_key="form")
+    bearing.make(domain, user, "one", form_key="form")
     with pytest.raises(AlreadyGenerated):
-        make(domain, user, "two", form_key="form")
-    make(domain, other_user, "one", form_key="form")
-    make(domain, user, "two", form_key="another")
-    make(domain, user, "three", form_key="\0\ud800")
+        bearing.make(domain, user, "two", form_key="form")
+    bearing.make(domain, other_user, "one", form_key="form")
+    bearing.make(domain, user, "two", form_key="another")
+    bearing.make(domain, user, "three", form_key="\0\ud800")
     token = tokens.all_of(domain, user)[-1]
     tokens.delete(domain, token, actor=ACTOR)
     with pytest.raises(AlreadyGenerated):
-        make(domain, user, "one", form_key="form")
+        bearing.make(domain, user, "one", form_key="form")
 
 
 def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> None:
@@ -278,18 +264,18 @@ def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> 
     with app.app_context():
         domain = bearing.domain_of(app)
         soon = datetime.now(UTC) + timedelta(seconds=60)
-        first = make(domain, user, "one")
-        make(domain, user, "two", expires_at=soon)
+        first = bearing.make(domain, user, "one")
+        bearing.make(domain, user, "two", expires_at=soon)
         with pytest.raises(LimitReached, match="You already have 2 tokens"):
-            make(domain, user, "three")
-        make(domain, other, "one")
-        make(domain, None, "a")
+            bearing.make(domain, user, "three")
+        bearing.make(domain, other, "one")
+        bearing.make(domain, None, "a")
         tokens.revoke(domain, first, actor=ACTOR)
-        make(domain, user, "three")
+        bearing.make(domain, user, "three")
         with pytest.raises(LimitReached):
-            make(domain, user, "four")
+            bearing.make(domain, user, "four")
         later = replace(domain, now=lambda: soon)
-        make(later, user, "four")
+        bearing.make(later, user, "four")
 
 
 # -- whose it is --------------------------------------------------------------
@@ -299,7 +285,7 @@ ODD_IDS = ["", "x", "\0", "z" * 12, "Z" * 12, "é" * 12, "' or '1'='1", "i" * 12
 
 
 def test_an_id_that_nobody_has_is_not_found(domain: Domain, user: Any) -> None:
-    make(domain, user)
+    bearing.make(domain, user)
     for token_id in ODD_IDS:
         with pytest.raises(TokenNotFound):
             tokens.get(domain, user, token_id)
@@ -310,7 +296,7 @@ def test_somebody_elses_token_is_not_found_either(
     domain: Domain, user: Any, other_user: Any
 ) -> None:
     """AUZ-01."""
-    token, userless = make(domain, other_user), make(domain, None)
+    token, userless = bearing.make(domain, other_user), bearing.make(domain, None)
     for foreign in (token.id, userless.id):
         with pytest.raises(TokenNotFound):
             tokens.get(domain, user, foreign)
@@ -324,8 +310,8 @@ def test_somebody_elses_token_is_not_found_either(
 def test_several_are_revoked_at_once(
     domain: Domain, user: Any, other_user: Any
 ) -> None:
-    mine = [make(domain, user, name) for name in "abc"]
-    foreign = make(domain, other_user, "a")
+    mine = [bearing.make(domain, user, name) for name in "abc"]
+    foreign = bearing.make(domain, other_user, "a")
     tokens.revoke(domain, mine[0], actor=ACTOR)
     ids = [*(token.id for token in mine), foreign.id, "zzzzzzzzzzzz", "\0", mine[1].id]
     done = tokens.revoke_many(domain, user, ids, actor=ACTOR)

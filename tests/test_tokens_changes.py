@@ -15,7 +15,6 @@ from flask_apitokens import signals
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import TokenNotFound
-from flask_apitokens.models import Token
 from tests import bearing
 from tests.bearing import ACTOR
 from tests.bearing import bearer
@@ -38,21 +37,6 @@ def domain(app: Flask) -> Iterator[Domain]:
         yield bearing.domain_of(app)
 
 
-def make(domain: Domain, owner: Any, name: str = "x", **values: Any) -> Token:
-    """A token, committed."""
-    values.setdefault("actor", ACTOR)
-    token, _ = tokens.generate(domain, owner, name=name, **values)
-    domain.session.commit()
-    return token
-
-
-def actions(domain: Domain, token_id: str) -> list[str]:
-    """What the audit log has of a token, oldest first."""
-    event = domain.models.Event
-    found = domain.session.query(event).filter_by(token_id=token_id)
-    return [row.action for row in found.order_by(event.id)]
-
-
 def test_a_rename_changes_the_name_alone(app: Flask, domain: Domain, user: Any) -> None:
     """LIF-08."""
     token, plaintext = tokens.generate(domain, user, name="old", actor=ACTOR)
@@ -63,16 +47,16 @@ def test_a_rename_changes_the_name_alone(app: Flask, domain: Domain, user: Any) 
     domain.session.commit()
     assert token.name == "new"
     assert {column: getattr(token, column) for column in columns} == before
-    make(domain, user, "old")
+    bearing.make(domain, user, "old")
     client = app.test_client()
     assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
     tokens.rename(domain, token, "new", actor=ACTOR)
     domain.session.commit()
-    assert actions(domain, token.id) == ["generated", "renamed"]
+    assert bearing.actions(domain, token.id) == ["generated", "renamed"]
 
 
 def test_a_past_token_keeps_its_name(domain: Domain, user: Any) -> None:
-    token = make(domain, user, "old")
+    token = bearing.make(domain, user, "old")
     tokens.revoke(domain, token, actor=ACTOR)
     domain.session.commit()
     with pytest.raises(TokenNotFound):
@@ -81,11 +65,11 @@ def test_a_past_token_keeps_its_name(domain: Domain, user: Any) -> None:
 
 
 def test_a_token_revoked_twice_is_revoked_once(domain: Domain, user: Any) -> None:
-    token = make(domain, user)
+    token = bearing.make(domain, user)
     first = tokens.revoke(domain, token, actor=ACTOR).revoked_at
     assert tokens.revoke(domain, token, actor=ACTOR).revoked_at == first
     domain.session.commit()
-    assert actions(domain, token.id) == ["generated", "revoked"]
+    assert bearing.actions(domain, token.id) == ["generated", "revoked"]
 
 
 def test_a_deleted_token_is_gone_and_its_story_stays(
@@ -102,7 +86,7 @@ def test_a_deleted_token_is_gone_and_its_story_stays(
     assert code(response) == "invalid_token"
     with pytest.raises(TokenNotFound):
         tokens.get(domain, user, public)
-    assert actions(domain, public) == ["generated", "deleted"]
+    assert bearing.actions(domain, public) == ["generated", "deleted"]
 
 
 @pytest.mark.parametrize("change", ["rename", "revoke", "delete"])
@@ -110,7 +94,7 @@ def test_what_another_request_deleted_is_not_found(
     change: str, app: Flask, domain: Domain, user: Any
 ) -> None:
     """LIF-09: never a server error."""
-    token = make(domain, user)
+    token = bearing.make(domain, user)
     public = token.id
     with bearing.engine_of(app).begin() as connection:
         model = domain.models.Token
@@ -125,11 +109,11 @@ def test_what_another_request_deleted_is_not_found(
     with pytest.raises(TokenNotFound):
         changes[change]()
     domain.session.rollback()
-    assert actions(domain, public) == ["generated"]
+    assert bearing.actions(domain, public) == ["generated"]
 
 
 def test_a_plaintext_that_was_shown_stays_shown(domain: Domain, user: Any) -> None:
-    token = make(domain, user)
+    token = bearing.make(domain, user)
     assert token.shown_at is None
     tokens.mark_shown(replace(domain, now=lambda: NOW), token.id)
     tokens.mark_shown(domain, token.id)
