@@ -87,6 +87,7 @@ class APITokens:
             has_accounts=account_of is not None,
         )
         self.protected: dict[Any, Protection] = {}
+        self.sealed = False
 
     def service(
         self,
@@ -106,9 +107,14 @@ class APITokens:
         :param scopes: scope names and one line on each.
         :param docs_url: where its documentation stands.
         :param default_active: whether users may use it without a subscription.
-        :raises ConfigurationError: for a slug or scope that cannot be one, or a slug
-            declared already.
+        :raises ConfigurationError: for a slug or scope that cannot be one, a slug
+            declared already, or the first one after a token was looked up.
         """
+        if self.sealed:
+            raise ConfigurationError(
+                f"the service {slug!r} is declared too late: declare services before "
+                "the first request"
+            )
         declared = catalog.declare(
             slug,
             name,

@@ -23,6 +23,8 @@ class Confirm:
     rows: Sequence[Row]
     strong: str = ""
     many: bool = False
+    #: the list as it was, for who keeps what there is
+    back: str = ""
     #: what was wrong with the form that asked
     problem: str = ""
 

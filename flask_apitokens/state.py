@@ -63,6 +63,8 @@ class Extension(Protocol):
     catalog: Catalog
     hooks: Hooks
     protected: dict[Any, Protection]
+    #: whether a look-up was made while no service was declared: it asks for none
+    sealed: bool
 
 
 @dataclass
@@ -134,6 +136,7 @@ class State:
     def _make_lookup(self) -> lookup.Lookup:
         with self._lock:
             if self._lookup is None:
+                self.extension.sealed |= not self.catalog
                 self._lookup = lookup.Lookup(self._query(), self.engine)
             return self._lookup
 

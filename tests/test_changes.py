@@ -72,6 +72,15 @@ def test_renaming_changes_the_name_alone(ada: Visitor) -> None:
     assert stored(ada.app, ada.user)[0] == {**before, "name": "New"}
 
 
+@pytest.mark.parametrize("act", ["revoke", "delete"])
+def test_who_keeps_a_token_keeps_the_list_too(ada: Visitor, act: str) -> None:
+    token_id = add_tokens(ada.app, ada.user, 12)[0]
+    browser = ada.without_script()
+    response = browser.get(f"{token_id}/{act}?sort=name&page=2")
+    keep = one(response, "form a[autofocus]")
+    assert keep["href"] == f"{U}?sort=name&page=2"
+
+
 def test_renaming_without_script_comes_back_to_the_list(ada: Visitor) -> None:
     token_id = add_token(ada.app, ada.user, "Old")
     browser = ada.without_script()

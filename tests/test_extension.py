@@ -272,6 +272,18 @@ def test_accounts_are_what_the_host_says(make_app: MakeApp) -> None:
     assert app.extensions["apitokens"].hooks.has_accounts
 
 
+def test_a_service_declared_after_the_first_look_up_is_refused(
+    make_app: MakeApp,
+) -> None:
+    """The statement behind the guard would not ask for its subscriptions."""
+    app = make_app(services=False)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    answer = app.test_client().get("/api/plain", headers=bearer(plaintext))
+    assert answer.status_code == 200
+    with pytest.raises(ConfigurationError, match="before the first request"):
+        hosts.host_of(app).apitokens.service("late", "Late")
+
+
 def test_an_account_that_no_column_holds_is_refused(make_app: MakeApp) -> None:
     app = make_app(plugin={"account_of": lambda user: "x" * 65})
     user = hosts.create_user(app, "ada@example.com")

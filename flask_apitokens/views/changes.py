@@ -162,6 +162,7 @@ def _asked(question: Confirm, *, sure: bool = True) -> ResponseReturnValue | Non
 
 
 def _ask(question: Confirm, status: int) -> ResponseReturnValue:
+    question = replace(question, back=_list_again())
     if not htmx.wants_fragment():
         return page("apitokens/confirm.html", confirm=question, status=status)
     return htmx.fragment(partial("confirm_dialog", confirm=question), status=status)
@@ -179,5 +180,9 @@ def _done(visit: Visit, message: str) -> ResponseReturnValue:
 def _back(message: str) -> ResponseReturnValue:
     """To the list, which says what was done."""
     leave_notice(message)
-    known = present.query_args(asked_query())
-    return redirect(url_for("apitokens.tokens", **known), 303)
+    return redirect(_list_again(), 303)
+
+
+def _list_again() -> str:
+    """The address of the list as it was searched, sorted and paged."""
+    return url_for("apitokens.tokens", **present.query_args(asked_query()))
