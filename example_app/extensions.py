@@ -15,6 +15,8 @@ login_manager.login_view = "pages.login"
 apitokens = APITokens(
     db,
     User,
+    is_admin=lambda user: user.is_admin,
+    can_use_api=lambda user: user.may_use_api,
     account_of=lambda user: user.account_id,
 )
 apitokens.service(

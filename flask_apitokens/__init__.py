@@ -10,6 +10,7 @@ from .domain import Actor
 from .extension import APITokens
 from .guard import current_token
 from .guard import token_required
+from .hooks import Notice
 
 __version__ = "0.1.0"
 
@@ -17,6 +18,7 @@ __all__ = [
     "ANY_SERVICE",
     "APITokens",
     "Actor",
+    "Notice",
     "Scope",
     "Service",
     "Settings",

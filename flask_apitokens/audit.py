@@ -43,51 +43,72 @@ def note_token(
 ) -> None:
     """Append what happened to a token.
 
-    :param action: "generated", "renamed", "revoked", "deleted".
+    :param action: "generated", "renamed", "revoked", "deleted", "deactivated",
+        "activated".
     :param subject: the owner, where it is at hand; else its key alone is kept.
     :param form_key: the digest of the form that asked, unique over all events.
     :param detail: plain values worth reading later; never a plaintext.
     """
     subject = subject or Subject(None if token.userless else str(token.owner_id))
+    _append(
+        domain,
+        action,
+        token.account_id,
+        actor=actor,
+        token_id=token.id,
+        token_name=token.name,
+        service=token.service,
+        subject_id=subject.id,
+        subject_label=subject.label,
+        detail=detail,
+        form_key=form_key,
+    )
+
+
+def note_user(
+    domain: Domain, action: str, service: str, *, user: Any, actor: Actor, **detail: Any
+) -> None:
+    """Append what was done about a user's access to a service.
+
+    :param action: "subscription-activated", "subscription-deactivated",
+        "access-requested", "access-withdrawn", "access-approved", "access-declined".
+    :param service: a slug; empty for the API as a whole.
+    """
+    subject = Subject.of(domain, user)
+    _append(
+        domain,
+        action,
+        domain.account_of(user),
+        actor=actor,
+        service=service or None,
+        subject_id=subject.id,
+        subject_label=subject.label,
+        detail=detail,
+    )
+
+
+def note_service(
+    domain: Domain, action: str, service: str, *, account_id: str, actor: Actor
+) -> None:
+    """Append that a service was switched for a whole account.
+
+    :param action: "service-enabled" or "service-disabled".
+    """
+    _append(domain, action, account_id, actor=actor, service=service, detail={})
+
+
+def _append(
+    domain: Domain, action: str, account_id: str, *, actor: Actor, **values: Any
+) -> None:
     domain.session.add(
         domain.models.Event(
             at=domain.now(),
             action=action,
-            account_id=token.account_id,
-            token_id=token.id,
-            token_name=token.name,
-            service=token.service,
-            subject_id=subject.id,
-            subject_label=subject.label,
+            account_id=account_id,
             actor_id=actor.id,
             actor_label=actor.label,
             ip=actor.ip,
-            detail=detail,
-            form_key=form_key,
-        )
-    )
-
-
-def note_subscription(
-    domain: Domain, action: str, service: str, *, user: Any, actor: Actor
-) -> None:
-    """Append that a user's subscription was switched.
-
-    :param action: "activated" or "deactivated".
-    """
-    subject = Subject.of(domain, user)
-    domain.session.add(
-        domain.models.Event(
-            at=domain.now(),
-            action=f"subscription-{action}",
-            account_id=domain.account_of(user),
-            service=service,
-            subject_id=subject.id,
-            subject_label=subject.label,
-            actor_id=actor.id,
-            actor_label=actor.label,
-            ip=actor.ip,
-            detail={},
+            **values,
         )
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
@@ -25,6 +26,7 @@ from . import errors
 from . import secret
 from .catalog import ANY_SERVICE
 from .catalog import AnyService
+from .hooks import account_text
 from .lookup import Found
 from .lookup import Unavailable
 from .state import State
@@ -230,24 +232,41 @@ def _check_row(state: State, current: CurrentToken, found: Found) -> None:
         raise errors.TokenDeactivated
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
         raise errors.TokenExpired
-    if found.userless:
-        return
+    if not found.userless:
+        _check_owner(state, current, found)
+
+
+def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
     if found.owner_key is None or not found.owner_active:
         raise errors.OwnerInactive
-    if state.asks_user and not _is_active(current):
+    if state.asks_user and not _ask(current, lambda user: user.is_active):
         raise errors.OwnerInactive
+    hooks = state.hooks
+    if hooks.has_accounts:
+        if hooks.account_column is None:
+            account = _ask(current, hooks.account_of)
+        else:
+            account = account_text(found.owner_account)
+        if account != found.account_id:
+            raise errors.OwnerInactive("The owner of the token has left its account.")
+    if hooks.can_use_api is not None:
+        allowed = found.owner_permitted
+        if hooks.permission_column is None:
+            allowed = _ask(current, hooks.can_use_api)
+        if not allowed:
+            raise errors.ApiAccessDenied
 
 
-def _is_active(current: CurrentToken) -> bool:
-    """Ask the user; one that cannot tell is not active."""
+def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
+    """Ask something about the owner; where there is no answer, it is no."""
     try:
-        return bool(current.owner.is_active)
+        return question(current.owner)
     except SQLAlchemyError as error:
         log.error("the owner of token %s could not be loaded: %s", current.id, error)
         raise errors.TemporarilyUnavailable from None
     except Exception:
-        log.exception("the owner of token %s cannot say if active", current.id)
-        return False
+        log.exception("the owner of token %s cannot be asked", current.id)
+        return None
 
 
 def _check_policy(state: State, policy: Policy, found: Found) -> None:
@@ -265,6 +284,9 @@ def _check_policy(state: State, policy: Policy, found: Found) -> None:
         active = found.userless or service.default_active
     switched_off = found.service_active is not None and not found.service_active
     if service is None or not active or switched_off:
+        raise errors.ServiceInactive
+    services_for = state.hooks.services_for
+    if services_for is not None and found.service not in services_for(found.account_id):
         raise errors.ServiceInactive
 
 

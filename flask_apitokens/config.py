@@ -127,6 +127,8 @@ class Settings:
     )
     #: where the users' pages stand
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)
+    #: where the administrators' pages stand
+    admin_url_prefix: str = _setting("/admin/api", _url_prefix)
     #: the host's layout; None takes the built-in one
     base_template: str | None = _setting(None, _template)
     #: our blocks and what the host's layout calls them
@@ -147,6 +149,10 @@ class Settings:
     expiry_max: int | None = _setting(None, _whole(1, 3660, or_none=True))
     #: how many days before its end a token is marked "Expires soon"
     expiring_days: int = _setting(7, _whole(1, 90))
+    #: days without a call after which administrators see a token as unused
+    unused_days: int = _setting(90, _whole(1, 3660))
+    #: days the audit log keeps an event; None keeps all for ever
+    audit_retention_days: int | None = _setting(None, _whole(1, 36_600, or_none=True))
     #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
     bcrypt_rounds: int = _setting(10, _whole(4, 16))
     #: where the guard looks tokens up: on a connection of its own, or the session's

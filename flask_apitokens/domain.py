@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import UTC
 from datetime import datetime
 from ipaddress import ip_address
@@ -15,7 +16,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
 from .catalog import Catalog
+from .catalog import Service
 from .config import Settings
+from .hooks import Hooks
+from .hooks import Notice
 from .models import LABEL_LENGTH
 from .models import Models
 
@@ -68,10 +72,43 @@ class Domain:
     models: Models
     settings: Settings
     catalog: Catalog
-    user_label: Callable[[Any], str]
-    account_of: Callable[[Any], str]
+    hooks: Hooks
     notify: Callable[..., None]
     now: Callable[[], datetime] = utcnow
+    #: what is to be told once the transaction is committed
+    notices: list[Notice] = field(default_factory=list)
+
+    def user_label(self, user: Any) -> str:
+        """What people call *user*."""
+        return self.hooks.user_label(user)
+
+    def account_of(self, user: Any) -> str:
+        """The account of *user*; empty where there is only one."""
+        return self.hooks.account_of(user)
+
+    def may_use_api(self, user: Any) -> bool:
+        """Whether *user* may hold tokens and call the API with them."""
+        allowed = self.hooks.can_use_api
+        return allowed is None or allowed(user)
+
+    def services_of(self, account_id: str) -> dict[str, Service]:
+        """The declared services that an account has, by slug."""
+        declared, has = self.catalog.services, self.hooks.services_for
+        if has is None:
+            return dict(declared)
+        slugs = has(account_id)
+        return {slug: service for slug, service in declared.items() if slug in slugs}
+
+    def tell_later(self, notice: Notice) -> None:
+        """Keep *notice* until what it tells of is committed."""
+        self.notices.append(notice)
+
+    def tell(self) -> None:
+        """Hand the notices to the host."""
+        told = list(self.notices)
+        self.notices.clear()
+        for notice in told:
+            self.hooks.tell(notice)
 
     def key_text(self, user: Any) -> str:
         """The primary key of *user* as text, for the audit log and for digests."""

@@ -83,6 +83,13 @@ class NameTaken(DomainError):
         )
 
 
+class InvalidReason(DomainError):
+    """A reason is missing, too long, or has characters that cannot be stored."""
+
+    reason = "invalid_reason"
+    field = "reason"
+
+
 class InvalidKind(DomainError):
     """This kind of token is not offered here."""
 
@@ -160,6 +167,25 @@ class AccessDenied(DomainError):
 
     def __init__(self) -> None:
         super().__init__(_("You are not allowed to do that."))
+
+
+class ApiNotAllowed(AccessDenied):
+    """The owner may not use the API at all (``can_use_api``)."""
+
+    reason = "api_not_allowed"
+
+    def __init__(self) -> None:
+        DomainError.__init__(self, _("API access is not turned on for this user."))
+
+
+class NotFound(DomainError):
+    """No such user, service or request in this account."""
+
+    code = 404
+    reason = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__(_("This page does not exist."))
 
 
 class Conflict(DomainError):
@@ -361,6 +387,13 @@ class ServiceInactive(Forbidden):
 
     problem = "service_inactive"
     detail = "Access to this service is switched off."
+
+
+class ApiAccessDenied(Forbidden):
+    """The genuine token's owner may not use the API (``can_use_api``)."""
+
+    problem = "api_access_denied"
+    detail = "The owner of the token may not use the API."
 
 
 class TemporarilyUnavailable(Refusal):

@@ -16,6 +16,7 @@ from flask import Blueprint
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
+from sqlalchemy import Select
 from sqlalchemy import event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
@@ -40,14 +41,15 @@ from .domain import Actor
 from .domain import utcnow
 from .errors import ConfigurationError
 from .errors import Refusal
-from .models import ACCOUNT_LENGTH
+from .hooks import Notice
+from .hooks import bound
+from .hooks import hooks_of
 from .models import Models
 from .models import Subscription
 from .models import Token
 from .models import bind_models
 from .models import user_key_of
 from .state import KEY
-from .state import Hooks
 from .state import Protection
 from .state import State
 from .state import current_apitokens
@@ -64,10 +66,22 @@ class APITokens:
 
     :param db: the host's Flask-SQLAlchemy object.
     :param user_model: the host's user class; its primary key is one column.
+    Callables about rights are asked at each request; one that raises means no. Where
+    `account_of` and `can_use_api` merely read a column (``lambda user: user.account``)
+    the guard's one SELECT tells; else each call loads its user as well.
+
+    :param is_admin: whether a user administers their account; default, nobody does.
+    :param can_use_api: whether a user may hold tokens and call the API with them;
+        default, everybody may.
     :param account_of: names the account (tenant) of a user: the Account ID shown
         beside a token. Without it there is one account and none is shown.
+    :param users_of: the users of an account, as ``select(User)…``; to be given beside
+        an `account_of` that does more than read a column, if there are administrators.
+    :param services_for: the slugs of the services that an account has; default, all.
     :param user_label: how a user is called in lists and in the audit log; default,
         the email, username or name, whichever exists.
+    :param on_notice: hands a :class:`~flask_apitokens.Notice` to the person it is for,
+        after the commit; default, a line in the log.
     """
 
     def __init__(
@@ -75,16 +89,25 @@ class APITokens:
         db: SQLAlchemy | None = None,
         user_model: type[Any] | None = None,
         *,
+        is_admin: Callable[[Any], object] | None = None,
+        can_use_api: Callable[[Any], object] | None = None,
         account_of: Callable[[Any], object] | None = None,
+        users_of: Callable[[str], Select[Any]] | None = None,
+        services_for: Callable[[str], Iterable[str]] | None = None,
         user_label: Callable[[Any], str] | None = None,
+        on_notice: Callable[[Notice], object] | None = None,
     ) -> None:
         self._db = db
         self._user_model = user_model
         self.catalog = Catalog()
-        self.hooks = Hooks(
-            user_label=user_label or default_label,
-            account_of=_no_account if account_of is None else _as_text(account_of),
-            has_accounts=account_of is not None,
+        self.hooks = hooks_of(
+            is_admin=is_admin,
+            can_use_api=can_use_api,
+            account_of=account_of,
+            users_of=users_of,
+            services_for=services_for,
+            user_label=user_label,
+            on_notice=on_notice,
         )
         self.protected: dict[Any, Protection] = {}
         self.sealed = False
@@ -183,6 +206,7 @@ class APITokens:
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
+        bound(self.hooks, user_model)
         state = self._state(app, db, settings, models)
         app.extensions[KEY] = state
         app.register_blueprint(build_blueprint(settings))
@@ -288,34 +312,6 @@ class APITokens:
         """
         domain = current_apitokens.domain()
         return subscriptions.deactivate(domain, user, slug, actor=actor)
-
-
-def default_label(user: Any) -> str:
-    """The email, username or name of a user, whichever exists, else the key."""
-    for attribute in ("email", "username", "name"):
-        label = getattr(user, attribute, None)
-        if label:
-            return str(label)
-    identity = inspect(user).identity
-    return str(identity[0]) if identity else ""
-
-
-def _no_account(user: Any) -> str:
-    return ""
-
-
-def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
-    def account(user: Any) -> str:
-        name = account_of(user)
-        text = "" if name is None else str(name)
-        if len(text) > ACCOUNT_LENGTH:
-            raise ConfigurationError(
-                f"account_of named an account of {len(text)} characters; "
-                f"allowed are {ACCOUNT_LENGTH}"
-            )
-        return text
-
-    return account
 
 
 def _asks_user(user_model: type[Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +18,21 @@ from sqlalchemy import func
 from sqlalchemy import not_
 from sqlalchemy import or_
 from sqlalchemy import select
+from sqlalchemy import true
 
+from . import people
 from . import rules
 from . import subscriptions
 from .domain import Domain
+from .lookup import active_column
 from .models import Token
+from .textsearch import contains
+from .textsearch import searchable
 
 PAGE_SIZE = 10
 SORTS = ("created", "name", "last_used", "expires")
+#: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
+USES = ("never", "unused")
 STATUSES = ("active", "expiring", "paused", "expired", "revoked", "deactivated")
 
 
@@ -37,6 +43,8 @@ class ListQuery:
     :param q: part of a name or of an id.
     :param status: one of :data:`STATUSES`, or empty for all.
     :param service: a slug, or empty for all.
+    :param kind: "api" or "access", or empty for both.
+    :param use: one of :data:`USES`, or empty for any.
     :param sort: one of :data:`SORTS`, with ``-`` in front for the largest first.
     :param page: from 1; a page past the end shows the last.
     """
@@ -44,13 +52,15 @@ class ListQuery:
     q: str = ""
     status: str = ""
     service: str = ""
+    kind: str = ""
+    use: str = ""
     sort: str = "-created"
     page: int = 1
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves anything out."""
-        return bool(self.q or self.status or self.service)
+        return bool(self.q or self.status or self.service or self.kind or self.use)
 
 
 @dataclass(frozen=True)
@@ -93,16 +103,61 @@ def owned_by(domain: Domain, owner: Any) -> Select[Token]:
     return select(model).where(model.owner_id == domain.models.user_id(owner))
 
 
+def userless_in(domain: Domain, account_id: str, slug: str) -> Select[Token]:
+    """The tokens of an account's service that are nobody's."""
+    model = domain.models.Token
+    return of_account(domain, account_id).where(
+        model.service == slug, model.userless.is_(True)
+    )
+
+
+def of_account(domain: Domain, account_id: str) -> Select[Token]:
+    """Where every query for an administrator starts: at their account's tokens."""
+    model = domain.models.Token
+    return select(model).where(model.account_id == account_id)
+
+
 def page_of(domain: Domain, owner: Any, query: ListQuery) -> Page:
     """One page of the tokens of *owner*."""
     found = _narrowed(domain, owned_by(domain, owner), query)
     if query.status:
-        states = subscriptions.states(domain, owner)
-        # A service that is no longer declared is off, as for the guard.
-        service, active = domain.models.Token.service, [s for s in states if states[s]]
-        paused = and_(service.is_not(None), service.not_in(active))
+        paused = _paused_for(domain, owner)
         found = found.where(_has_status(domain, paused, query.status))
     return _page(domain, found, query)
+
+
+def _paused_for(domain: Domain, owner: Any) -> ColumnElement[bool]:
+    """What of an owner's tokens is off for them now."""
+    model = domain.models.Token
+    if not domain.may_use_api(owner):
+        return true()
+    states = subscriptions.states(domain, owner)
+    # A service that is no longer declared is off, as for the guard.
+    active = [slug for slug in states if states[slug]]
+    elsewhere = model.account_id != domain.account_of(owner)
+    return or_(
+        elsewhere, and_(model.service.is_not(None), model.service.not_in(active))
+    )
+
+
+def page_in(
+    domain: Domain,
+    found: Select[Token],
+    query: ListQuery,
+    *,
+    account_id: str,
+    size: int = PAGE_SIZE,
+) -> Page:
+    """One page of an account's tokens, or of some of them.
+
+    :param found: from :func:`of_account`, :func:`userless_in` and the like.
+    :param size: how many tokens make a page.
+    """
+    found = _narrowed(domain, found, query, account_id=account_id)
+    if query.status:
+        paused = _paused_sql(domain, account_id)
+        found = found.where(_has_status(domain, paused, query.status))
+    return _page(domain, found, query, size=size)
 
 
 def page_of_all(
@@ -113,7 +168,7 @@ def page_of_all(
     userless: bool = False,
     size: int = PAGE_SIZE,
 ) -> Page:
-    """One page of everybody's tokens, for administrators.
+    """One page of the tokens of every account, for the command line.
 
     :param owner: only the tokens of this user.
     :param userless: only the tokens without an owner.
@@ -130,10 +185,15 @@ def page_of_all(
     return _page(domain, found, query, size=size)
 
 
-def statuses_of(domain: Domain, tokens: Collection[Token]) -> dict[str, str]:
-    """The status of each of *tokens* by its id, whoever owns it, in one statement."""
+def statuses_of(
+    domain: Domain, tokens: Collection[Token], *, account_id: str | None = None
+) -> dict[str, str]:
+    """The status of each of *tokens* by its id, whoever owns it, in one statement.
+
+    :param account_id: the account they are all of, where they are of one.
+    """
     model = domain.models.Token
-    status = _status_sql(domain, _paused_sql(domain))
+    status = _status_sql(domain, _paused_sql(domain, account_id))
     ids = [token.id for token in tokens]
     rows = domain.session.execute(select(model.id, status).where(model.id.in_(ids)))
     return {row[0]: row[1] for row in rows}
@@ -159,29 +219,50 @@ def _page(
     return Page(domain.session.scalars(items).all(), total or 0, page, size)
 
 
-def _narrowed(domain: Domain, found: Select[Token], query: ListQuery) -> Select[Token]:
+def _narrowed(
+    domain: Domain,
+    found: Select[Token],
+    query: ListQuery,
+    *,
+    account_id: str | None = None,
+) -> Select[Token]:
     model = domain.models.Token
     if query.q.strip():
-        part = _searchable(query.q)
-        matches = [
-            # SQLite folds the case of ASCII alone, so the text as it came too.
-            func.lower(model.name).contains(part.lower(), autoescape=True),
-            model.name.contains(part, autoescape=True),
-        ]
+        part = searchable(query.q)
+        matches = [contains(model.name, query.q)]
         if part.isascii():
             # MariaDB refuses to compare an ASCII column with other text.
             matches.append(model.id.contains(part.lower(), autoescape=True))
+        if account_id is not None:
+            matches += _owned_or_used_by(domain, account_id, part)
         found = found.where(or_(*matches))
+    if query.kind:
+        found = found.where(model.kind == query.kind)
+    if query.use == "never":
+        found = found.where(model.last_used_at.is_(None))
+    elif query.use:
+        found = found.where(_unused(domain))
     if query.service:
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())
     return found
 
 
-def _searchable(text: str) -> str:
-    """What of a search can stand in a name at all: a database refuses the rest."""
-    normal = unicodedata.normalize("NFC", text.strip())
-    return "".join(c for c in normal if unicodedata.category(c) not in rules.NOT_TEXT)
+def _owned_or_used_by(
+    domain: Domain, account_id: str, part: str
+) -> list[ColumnElement[bool]]:
+    """What more an administrator looks for: owners, and the address of the last use."""
+    model = domain.models.Token
+    owners = people.keys_matching(domain, account_id, part)
+    by_address = model.last_used_ip == part if part.isascii() else false()
+    return [model.owner_id.in_(owners), by_address]
+
+
+def _unused(domain: Domain) -> ColumnElement[bool]:
+    """Whether a token was not used for long; a new one has not had the time yet."""
+    model = domain.models.Token
+    since = domain.now() - timedelta(days=domain.settings.unused_days)
+    return func.coalesce(model.last_used_at, model.created_at) < since
 
 
 def _has_status(
@@ -204,8 +285,13 @@ def _status_sql(domain: Domain, paused: ColumnElement[bool]) -> ColumnElement[st
     )
 
 
-def _paused_sql(domain: Domain) -> ColumnElement[bool]:
-    """Whether a token's service is off for it, decided as the guard decides."""
+def _paused_sql(domain: Domain, account_id: str | None = None) -> ColumnElement[bool]:
+    """Whether a token is off through no act on itself, decided as the guard decides.
+
+    What only the host's callables know is left to the guard.
+
+    :param account_id: the account it is of: then its owner must be of it too.
+    """
     model, subscription = domain.models.Token, domain.models.Subscription
     setting, services = domain.models.ServiceSetting, domain.catalog.services
     by_default = [slug for slug, service in services.items() if service.default_active]
@@ -218,14 +304,32 @@ def _paused_sql(domain: Domain) -> ColumnElement[bool]:
         setting.active.is_(False),
     )
     open_to_all = or_(model.userless.is_(True), model.service.in_(by_default))
-    return and_(
+    had = services if account_id is None else domain.services_of(account_id)
+    service_off = and_(
         model.service.is_not(None),
         or_(
-            model.service.not_in(list(services)),
+            model.service.not_in(list(had)),
             switched_off,
             not_(func.coalesce(own.scalar_subquery(), open_to_all)),
         ),
     )
+    if account_id is None:
+        return service_off
+    entitled = _entitled(domain, account_id)
+    owner_off = and_(model.userless.is_(False), model.owner_id.not_in(entitled))
+    return or_(service_off, owner_off)
+
+
+def _entitled(domain: Domain, account_id: str) -> Select[Any]:
+    """The keys of an account's users whose tokens the guard accepts."""
+    keys = people.keys_of(domain, account_id)
+    for column in (
+        active_column(domain.models.user),
+        domain.hooks.permission_column,
+    ):
+        if column is not None:
+            keys = keys.where(column)
+    return keys
 
 
 def _order(domain: Domain, sort: str) -> list[ColumnElement[Any]]:

@@ -21,21 +21,21 @@ from typing import cast
 
 from flask_login import UserMixin
 from sqlalchemy import Boolean
-from sqlalchemy import Column
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import Select
 from sqlalchemy import and_
 from sqlalchemy import bindparam
 from sqlalchemy import event
-from sqlalchemy import inspect
+from sqlalchemy import null
 from sqlalchemy import select
 from sqlalchemy import true
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
+from .hooks import column_named
 from .models import Models
 
 #: how a driver connection is put into autocommit, by the name of its driver
@@ -77,6 +77,9 @@ class Found(NamedTuple):
     #: the owner's key as the user table has it: none where the user is gone
     owner_key: Any
     owner_active: Any
+    #: what columns of the user's say of their account and permission, where they do
+    owner_account: Any
+    owner_permitted: Any
     subscription_active: bool | None
     service_active: bool | None
 
@@ -84,16 +87,8 @@ class Found(NamedTuple):
 def active_column(user_model: type[Any]) -> Any:
     """The column that says whether a user is active, where it is one."""
     if not has_own_is_active(user_model):
-        return _column(user_model, "active")
-    return _column(user_model, "is_active")
-
-
-def _column(user_model: type[Any], name: str) -> Any:
-    mapper: Mapper[Any] = inspect(user_model)
-    found = mapper.column_attrs.get(name)
-    # An expression would bring parameters of its own: the user can say it as well.
-    is_column = found is not None and isinstance(found.columns[0], Column)
-    return getattr(user_model, name) if is_column else None
+        return column_named(user_model, "active")
+    return column_named(user_model, "is_active")
 
 
 def has_own_is_active(user_model: type[Any]) -> bool:
@@ -102,10 +97,18 @@ def has_own_is_active(user_model: type[Any]) -> bool:
     return own is not None and own is not UserMixin.is_active
 
 
-def statement(models: Models, *, with_services: bool) -> Select[Any]:
+def statement(
+    models: Models,
+    *,
+    with_services: bool,
+    account: InstrumentedAttribute[Any] | None = None,
+    permission: InstrumentedAttribute[Any] | None = None,
+) -> Select[Any]:
     """The token with its owner, subscription and service setting, by public id.
 
     :param with_services: whether the host declares services at all.
+    :param account: the column of the user table that names their account.
+    :param permission: the column that says whether they may use the API.
     """
     token, subscription = models.Token, models.Subscription
     setting = models.ServiceSetting
@@ -113,6 +116,8 @@ def statement(models: Models, *, with_services: bool) -> Select[Any]:
     columns: list[Any] = [getattr(token, name) for name in Found._fields[:12]]
     columns += [models.user_key.label("owner_key")]
     columns += [(true() if active is None else active).label("owner_active")]
+    columns += [(null() if account is None else account).label("owner_account")]
+    columns += [(null() if permission is None else permission).label("owner_permitted")]
     if with_services:
         columns += [subscription.active, setting.active.label("service_active")]
     found = select(*columns).select_from(token)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 NAME_LENGTH = 80
 LABEL_LENGTH = 255
 ACCOUNT_LENGTH = 64
+#: of what people write to each other: why access is wanted, why it is taken away
+REASON_LENGTH = 500
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -153,6 +155,8 @@ class TokenMixin(Row):
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     deactivated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    #: why, as the administrator who did it told the owner
+    deactivated_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_ip: Mapped[str | None] = mapped_column(ascii_string(45))
     #: a digest of owner and name while the token is live, None after: a plain unique
@@ -161,13 +165,25 @@ class TokenMixin(Row):
 
 
 class SubscriptionMixin(Row):
-    """Whether a user may use a service."""
+    """Whether a user may use a service, and whether they asked to.
+
+    A request for the API as a whole has an empty service.
+    """
 
     id: Mapped[int] = mapped_column(_big_key, primary_key=True)
     service: Mapped[str] = mapped_column(ascii_string(64))
-    active: Mapped[bool] = mapped_column(Boolean)
-    changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    changed_by: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
+    #: none where nobody switched it yet: the service's default holds
+    active: Mapped[bool | None] = mapped_column(Boolean)
+    changed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    changed_by: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
+    requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    request_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
+    #: when the last request was decided; a later request waits with none again
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    decided_by: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
+    #: "approved" or "declined"
+    decision: Mapped[str | None] = mapped_column(ascii_string(16))
+    decision_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
 
 
 class ServiceSettingMixin(Row):
@@ -326,6 +342,11 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
         owner_id: Mapped[Any] = _owner(user_key, nullable=True)
         __table_args__ = (
             Index("ix_apitokens_token_owner", "owner_id", "created_at", "id"),
+            Index("ix_apitokens_token_account", "account_id", "created_at", "id"),
+            Index(
+                "ix_apitokens_token_service",
+                *("account_id", "service", "userless", "created_at", "id"),
+            ),
             options,
         )
 
@@ -334,6 +355,8 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
         user_id: Mapped[Any] = _owner(user_key, nullable=False)
         __table_args__ = (
             UniqueConstraint("user_id", "service", name="uq_apitokens_subscription"),
+            Index("ix_apitokens_subscription", "service", "active", "user_id"),
+            Index("ix_apitokens_subscription_request", "requested_at", "decided_at"),
             options,
         )
 
@@ -348,6 +371,7 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
         __tablename__ = "apitokens_event"
         __table_args__ = (
             Index("ix_apitokens_event_token", "token_id", "id"),
+            Index("ix_apitokens_event_account", "account_id", "id"),
             options,
         )
 

@@ -10,13 +10,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy import and_
+from sqlalchemy import case
 from sqlalchemy import or_
 from sqlalchemy import select
 
 from . import subscriptions
 from .domain import Domain
+from .errors import ApiNotAllowed
 from .errors import InvalidExpiry
 from .errors import InvalidName
+from .errors import InvalidReason
 from .errors import InvalidScopes
 from .errors import LimitReached
 from .errors import NameTaken
@@ -24,6 +27,7 @@ from .errors import ServiceUnavailable
 from .i18n import gettext as _
 from .i18n import ngettext as _n
 from .models import NAME_LENGTH
+from .models import REASON_LENGTH
 from .models import Token
 
 #: categories of characters no name has: controls, lone surrogates, line ends
@@ -52,6 +56,24 @@ def clean_name(name: str) -> str:
     return text
 
 
+def clean_reason(text: str, *, required: bool = False) -> str:
+    """What a person wrote to another, as it is stored: NFC, line ends as ``\\n``.
+
+    :raises InvalidReason: for nothing where something is *required*, too many
+        characters, or some that are not text.
+    """
+    lines = unicodedata.normalize("NFC", text).strip().splitlines()
+    clean = "\n".join(line.rstrip() for line in lines)
+    visible = clean.replace("\n", "").replace("\t", " ")
+    if required and not visible:
+        raise InvalidReason(_("Enter a reason."))
+    if any(unicodedata.category(char) in NOT_TEXT for char in visible):
+        raise InvalidReason(_("Use letters, digits, signs and spaces only."))
+    if len(clean) > REASON_LENGTH:
+        raise InvalidReason(_("Use %(n)s characters or fewer.", n=REASON_LENGTH))
+    return clean
+
+
 def check_name_free(domain: Domain, owner: Any, name: str) -> None:
     """Look before a form is accepted; the constraint decides in the end.
 
@@ -67,12 +89,18 @@ def check_name_free(domain: Domain, owner: Any, name: str) -> None:
         raise NameTaken(name)
 
 
-def checked_service(domain: Domain, owner: Any, service: str | None) -> str | None:
+def checked_service(
+    domain: Domain, owner: Any, service: str | None, account_id: str
+) -> str | None:
+    if owner is not None and not domain.may_use_api(owner):
+        raise ApiNotAllowed
     if not service:
         return None
-    if service not in domain.catalog.services:
-        raise ServiceUnavailable
-    if owner is not None and not subscriptions.is_active(domain, owner, service):
+    if owner is None:
+        usable = subscriptions.is_on(domain, account_id, service)
+    else:
+        usable = subscriptions.is_active(domain, owner, service)
+    if not usable:
         raise ServiceUnavailable
     return service
 
@@ -116,9 +144,24 @@ def _too_far(days: int) -> str:
     )
 
 
+def is_text(text: str) -> bool:
+    """Whether every database can take *text*."""
+    return not any(unicodedata.category(char) in NOT_TEXT for char in text)
+
+
+def as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """1 where *condition* holds, to be summed up."""
+    return case((condition, 1), else_=0)
+
+
 def is_live(domain: Domain, model: type[Token]) -> ColumnElement[bool]:
     unexpired = or_(model.expires_at.is_(None), model.expires_at > domain.now())
     return and_(model.revoked_at.is_(None), unexpired)
+
+
+def is_usable(domain: Domain, model: type[Token]) -> ColumnElement[bool]:
+    """Whether a token works, or would but for its owner's rights."""
+    return and_(is_live(domain, model), model.deactivated_at.is_(None))
 
 
 def check_limit(domain: Domain, token: Token) -> None:

@@ -18,6 +18,10 @@ token_renamed = _signals.signal("token-renamed")
 token_revoked = _signals.signal("token-revoked")
 #: A token was deleted, its row is going: ``token``, ``actor``.
 token_deleted = _signals.signal("token-deleted")
+#: An administrator deactivated a token: ``token``, ``actor``, ``reason``.
+token_deactivated = _signals.signal("token-deactivated")
+#: An administrator activated a token again: ``token``, ``actor``.
+token_activated = _signals.signal("token-activated")
 #: A guarded route accepted a token: ``token`` (the ``CurrentToken``).
 token_authenticated = _signals.signal("token-authenticated")
 #: A guarded route refused a call: ``refusal``
@@ -25,3 +29,11 @@ token_authenticated = _signals.signal("token-authenticated")
 token_rejected = _signals.signal("token-rejected")
 #: A subscription was switched: ``subscription``, ``actor``.
 subscription_changed = _signals.signal("subscription-changed")
+#: A service was switched for a whole account: ``setting``, ``actor``.
+service_changed = _signals.signal("service-changed")
+#: A user asked for access to a service, or to the API: ``subscription``, ``actor``.
+access_requested = _signals.signal("access-requested")
+#: A user took a request back: ``subscription``, ``actor``.
+access_withdrawn = _signals.signal("access-withdrawn")
+#: A request was approved or declined: ``subscription``, ``actor``, ``approved``.
+access_decided = _signals.signal("access-decided")

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 from typing import cast
@@ -27,25 +26,12 @@ from .catalog import Catalog
 from .config import Settings
 from .domain import Domain
 from .errors import ConfigurationError
+from .hooks import Hooks
+from .hooks import bound
 from .models import Models
 from .usage import Recorder
 
-if TYPE_CHECKING:
-    from .errors import Refusal
-
 KEY = "apitokens"
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the host decides."""
-
-    user_label: Callable[[Any], str]
-    account_of: Callable[[Any], str]
-    #: whether there are accounts at all, to show
-    has_accounts: bool = False
-    #: makes another body of a refusal; its challenge stays
-    error_handler: Callable[[Refusal], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +68,8 @@ class State:
     #: finds the public id in a token of our brand
     parse: Callable[[bytes], str | None]
     verifier: secret.Verifier = field(default_factory=secret.Verifier)
+    _given: Hooks | None = None
+    _hooks: Hooks | None = None
     _lookup: lookup.Lookup | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,8 +80,11 @@ class State:
 
     @property
     def hooks(self) -> Hooks:
-        """What the host decides."""
-        return self.extension.hooks
+        """What the host decides, for its own user model."""
+        given = self.extension.hooks
+        if self._given is not given or self._hooks is None:
+            self._given, self._hooks = given, bound(given, self.models.user)
+        return self._hooks
 
     @property
     def protected(self) -> dict[Any, Protection]:
@@ -102,14 +93,12 @@ class State:
 
     def domain(self) -> Domain:
         """The surroundings of domain functions, on the host's session."""
-        hooks = self.hooks
         return Domain(
             session=self.db.session,
             models=self.models,
             settings=self.settings,
             catalog=self.catalog,
-            user_label=hooks.user_label,
-            account_of=hooks.account_of,
+            hooks=self.hooks,
             notify=self.notify,
         )
 
@@ -141,7 +130,12 @@ class State:
             return self._lookup
 
     def _query(self) -> Select[Any]:
-        return lookup.statement(self.models, with_services=bool(self.catalog))
+        return lookup.statement(
+            self.models,
+            with_services=bool(self.catalog),
+            account=self.hooks.account_column,
+            permission=self.hooks.permission_column,
+        )
 
     def _find_in_session(self, token_id: str) -> lookup.Found | None:
         where = {"mapper": self.models.Token}
@@ -150,6 +144,12 @@ class State:
             return lookup.find_on(connection, self._query(), token_id)
         except SQLAlchemyError as error:
             raise lookup.Unavailable(str(error)) from error
+
+
+def commit(domain: Domain) -> None:
+    """Commit what an edge was asked for, then tell people what there is to tell."""
+    domain.session.commit()
+    domain.tell()
 
 
 def state_of(app: Flask) -> State:

@@ -12,25 +12,43 @@ from .catalog import Service
 from .domain import Actor
 from .domain import Domain
 from .errors import ServiceUnavailable
+from .models import ServiceSetting
 from .models import Subscription
 
 
 def states(domain: Domain, user: Any) -> dict[str, bool]:
-    """Every declared service and whether *user* may use it now.
+    """Every service of the user's account and whether *user* may use it now.
 
     A subscription of the user decides, else the service's ``default_active``; a
-    service switched off for the account is off for all.
+    service switched off for the account is off for all, and so is every one for a user
+    who may not use the API.
     """
     subscription = domain.models.Subscription
     query = select(subscription.service, subscription.active).where(
-        subscription.user_id == domain.models.user_id(user)
+        subscription.user_id == domain.models.user_id(user),
+        subscription.active.is_not(None),
     )
     own = {row.service: row.active for row in domain.session.execute(query)}
-    switched_off = _switched_off(domain, domain.account_of(user))
+    account_id = domain.account_of(user)
+    switched_off = _switched_off(domain, account_id)
+    allowed = domain.may_use_api(user)
     return {
-        slug: slug not in switched_off and own.get(slug, service.default_active)
-        for slug, service in domain.catalog.services.items()
+        slug: allowed
+        and slug not in switched_off
+        and own.get(slug, service.default_active)
+        for slug, service in domain.services_of(account_id).items()
     }
+
+
+def services_on(domain: Domain, account_id: str) -> dict[str, bool]:
+    """Every service of an account and whether it is switched on there."""
+    switched_off = _switched_off(domain, account_id)
+    return {slug: slug not in switched_off for slug in domain.services_of(account_id)}
+
+
+def is_on(domain: Domain, account_id: str, slug: str) -> bool:
+    """Whether an account has the service *slug* and it is switched on there."""
+    return services_on(domain, account_id).get(slug, False)
 
 
 def _switched_off(domain: Domain, account_id: str) -> set[str]:
@@ -57,7 +75,7 @@ def subscriptions_of(domain: Domain, user: Any) -> Sequence[Subscription]:
     model = domain.models.Subscription
     query = (
         select(model)
-        .where(model.user_id == domain.models.user_id(user))
+        .where(model.user_id == domain.models.user_id(user), model.active.is_not(None))
         .order_by(model.service)
     )
     return domain.session.scalars(query).all()
@@ -84,21 +102,68 @@ def _switch(
 ) -> Subscription:
     if slug not in domain.catalog.services:
         raise ServiceUnavailable
+    row = held(domain, user, slug)
+    if row.active == active:
+        return row
+    if active and row.requested_at is not None and row.decided_at is None:
+        # It is what they asked for: nobody needs to decide that any more.
+        row.decided_at, row.decided_by = domain.now(), actor.label
+        row.decision, row.decision_reason = "approved", None
+    switch(domain, row, active=active, actor=actor)
+    action = "activated" if active else "deactivated"
+    audit.note_user(domain, f"subscription-{action}", slug, user=user, actor=actor)
+    domain.session.flush()
+    domain.notify("subscription_changed", subscription=row, actor=actor)
+    return row
+
+
+def held(domain: Domain, user: Any, slug: str) -> Subscription:
+    """The subscription of *user*, theirs alone until the transaction ends.
+
+    :param slug: of a service; empty for the API as a whole.
+    """
     model = domain.models.Subscription
     user_id = domain.models.user_id(user)
     domain.hold_user(user_id)
     query = select(model).where(model.user_id == user_id, model.service == slug)
-    row = domain.session.scalars(query.with_for_update()).one_or_none()
-    if row is not None and row.active == active:
-        return row
+    # As it is now, not as this transaction may have read it before.
+    query = query.with_for_update().execution_options(populate_existing=True)
+    row = domain.session.scalars(query).one_or_none()
     if row is None:
         row = model(user_id=user_id, service=slug)
         domain.session.add(row)
+    return row
+
+
+def switch(domain: Domain, row: Subscription, *, active: bool, actor: Actor) -> None:
+    """Set what a subscription says from now on, and who said so."""
     row.active = active
-    row.changed_at = domain.now()
-    row.changed_by = actor.label
-    action = "activated" if active else "deactivated"
-    audit.note_subscription(domain, action, slug, user=user, actor=actor)
+    row.changed_at, row.changed_by = domain.now(), actor.label
+
+
+def switch_service(
+    domain: Domain, account_id: str, slug: str, *, active: bool, actor: Actor
+) -> ServiceSetting:
+    """Switch a service for a whole account: off, its tokens are paused.
+
+    :raises ServiceUnavailable: if the account has no such service.
+    """
+    if slug not in domain.services_of(account_id):
+        raise ServiceUnavailable
+    model = domain.models.ServiceSetting
+    domain.begin_writing()
+    query = select(model).where(model.account_id == account_id, model.service == slug)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    row = domain.session.scalars(query).one_or_none()
+    if row is not None and row.active == active:
+        return row
+    if row is None:
+        row = model(account_id=account_id, service=slug)
+        domain.session.add(row)
+    row.active = active
+    row.changed_at, row.changed_by = domain.now(), actor.label
+    action = "service-enabled" if active else "service-disabled"
+    audit.note_service(domain, action, slug, account_id=account_id, actor=actor)
     domain.session.flush()
-    domain.notify("subscription_changed", subscription=row, actor=actor)
+    domain.notify("service_changed", setting=row, actor=actor)
     return row

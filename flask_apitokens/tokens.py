@@ -32,6 +32,8 @@ from .errors import Conflict
 from .errors import InvalidKind
 from .errors import NameTaken
 from .errors import TokenNotFound
+from .hooks import Notice
+from .i18n import gettext as _
 from .listing import owned_by
 from .models import Models
 from .models import Token
@@ -67,7 +69,8 @@ def generate(
     """
     if kind not in domain.settings.kinds:
         raise InvalidKind
-    service = rules.checked_service(domain, owner, service)
+    account = (account_id or "") if owner is None else domain.account_of(owner)
+    service = rules.checked_service(domain, owner, service, account)
     scopes = rules.checked_scopes(domain, service, scopes)
     rules.check_expiry(domain, kind, expires_at)
     minted = secret.mint(domain.settings.brand)
@@ -77,7 +80,7 @@ def generate(
         kind=kind,
         name=rules.clean_name(name),
         owner_id=None if owner is None else domain.models.user_id(owner),
-        account_id=(account_id or "") if owner is None else domain.account_of(owner),
+        account_id=account,
         userless=owner is None,
         service=service,
         scopes=scopes,
@@ -88,7 +91,31 @@ def generate(
     )
     _store(domain, token, owner, actor=actor, form_key=form_key)
     domain.notify("token_generated", token=token, actor=actor)
+    text = _("%(who)s generated the token “%(name)s” for you.", **_told(token, actor))
+    _tell_owner(domain, "token_generated", token, text, actor=actor)
     return token, minted.plaintext
+
+
+def _told(token: Token, actor: Actor) -> dict[str, str]:
+    return {"who": actor.label, "name": token.name}
+
+
+def _tell_owner(
+    domain: Domain,
+    kind: str,
+    token: Token,
+    text: str,
+    *,
+    actor: Actor,
+    reason: str = "",
+) -> None:
+    """Let the owner hear of what somebody else did to their token."""
+    if token.userless or actor is SYSTEM or actor.id == str(token.owner_id):
+        return
+    owner = domain.session.get(domain.models.user, token.owner_id)
+    domain.tell_later(
+        Notice(kind, text, token.account_id, owner, token, reason, actor.label)
+    )
 
 
 def _digests(domain: Domain, minted: secret.Minted) -> dict[str, Any]:
@@ -293,6 +320,52 @@ def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
     audit.note_token(domain, "revoked", token, actor=actor)
     domain.session.flush()
     domain.notify("token_revoked", token=token, actor=actor)
+    text = _("%(who)s revoked your token “%(name)s”.", **_told(token, actor))
+    _tell_owner(domain, "token_revoked", token, text, actor=actor)
+    return token
+
+
+def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> Token:
+    """Stop a token until it is activated again; its owner hears the reason.
+
+    A second time changes nothing: the first reason stands.
+
+    :raises InvalidReason: if the reason is missing or cannot be stored.
+    :raises Conflict: if the token is revoked: there is nothing left to stop.
+    :raises TokenNotFound: if the row is gone.
+    """
+    text = rules.clean_reason(reason, required=True)
+    _hold(domain, token)
+    if token.revoked_at is not None:
+        raise Conflict
+    if token.deactivated_at is not None:
+        return token
+    token.deactivated_at, token.deactivated_reason = domain.now(), text
+    audit.note_token(domain, "deactivated", token, actor=actor, reason=text)
+    domain.session.flush()
+    domain.notify("token_deactivated", token=token, actor=actor, reason=text)
+    said = _("%(who)s deactivated your token “%(name)s”.", **_told(token, actor))
+    _tell_owner(domain, "token_deactivated", token, said, actor=actor, reason=text)
+    return token
+
+
+def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
+    """Let a deactivated token work again; one that is active stays as it is.
+
+    :raises Conflict: if the token was revoked in the meantime.
+    :raises TokenNotFound: if the row is gone.
+    """
+    _hold(domain, token)
+    if token.revoked_at is not None:
+        raise Conflict
+    if token.deactivated_at is None:
+        return token
+    token.deactivated_at = token.deactivated_reason = None
+    audit.note_token(domain, "activated", token, actor=actor)
+    domain.session.flush()
+    domain.notify("token_activated", token=token, actor=actor)
+    said = _("%(who)s activated your token “%(name)s” again.", **_told(token, actor))
+    _tell_owner(domain, "token_activated", token, said, actor=actor)
     return token
 
 
@@ -316,6 +389,8 @@ def delete(domain: Domain, token: Token, *, actor: Actor) -> None:
     domain.session.delete(token)
     domain.session.flush()
     domain.notify("token_deleted", token=token, actor=actor)
+    text = _("%(who)s deleted your token “%(name)s”.", **_told(token, actor))
+    _tell_owner(domain, "token_deleted", token, text, actor=actor)
 
 
 def mark_shown(domain: Domain, token_id: str) -> None:

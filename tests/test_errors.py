@@ -29,6 +29,7 @@ CONTRACT = {
     "wrong_service": (403, "insufficient_scope"),
     "insufficient_scope": (403, "insufficient_scope"),
     "service_inactive": (403, "insufficient_scope"),
+    "api_access_denied": (403, "insufficient_scope"),
     "temporarily_unavailable": (503, None),
 }
 #: one auth-param: RFC 9110 section 11.2 with the characters of RFC 6750 section 3

@@ -16,6 +16,7 @@ LAYERS = (
     {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
     {"models"},
     {
+        *("hooks", "people", "access", "textsearch"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },

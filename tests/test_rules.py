@@ -116,14 +116,14 @@ def test_a_service_must_be_declared_and_the_owners_to_use(
     domain: Domain, user: Any
 ) -> None:
     """AUZ-08."""
-    assert rules.checked_service(domain, user, None) is None
-    assert rules.checked_service(domain, user, "") is None
+    assert rules.checked_service(domain, user, None, "") is None
+    assert rules.checked_service(domain, user, "", "") is None
     for slug in ("tmy", "gone", "TMY", "\0", "' or 1"):
         with pytest.raises(ServiceUnavailable):
-            rules.checked_service(domain, user, slug)
-    assert rules.checked_service(domain, None, "tmy") == "tmy"
+            rules.checked_service(domain, user, slug, "")
+    assert rules.checked_service(domain, None, "tmy", "") == "tmy"
     with pytest.raises(ServiceUnavailable):
-        rules.checked_service(domain, None, "gone")
+        rules.checked_service(domain, None, "gone", "")
 
 
 def test_scopes_are_those_of_the_service_in_its_order(domain: Domain) -> None:

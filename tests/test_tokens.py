@@ -176,7 +176,8 @@ def test_the_hosts_work_survives_a_refusal(
 def test_long_labels_and_odd_addresses_are_cut_to_fit(
     app: Flask, domain: Domain, user: Any
 ) -> None:
-    long = replace(domain, user_label=lambda user: "ü" * 1_000)
+    hooks = replace(domain.hooks, user_label=lambda user: "ü" * 1_000)
+    long = replace(domain, hooks=hooks)
     for number, ip in enumerate(("x" * 100, "é", "1.2.3.4, 5.6.7.8", "::1%eth0", "")):
         token = bearing.make(
             long, user, f"t{number}", actor=Actor("é" * 1_000, "7" * 999, ip)

@@ -21,6 +21,7 @@ from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import DomainError
 from flask_apitokens.state import State
+from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
 from .output import printable
@@ -56,7 +57,7 @@ def changing() -> Iterator[Domain]:
     """As :func:`reading`, and commits at the end."""
     with reading() as domain:
         yield domain
-        domain.session.commit()
+        commit(domain)
 
 
 def actor() -> Actor:

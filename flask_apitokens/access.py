@@ -1,0 +1,236 @@
+"""Asking for access to a service, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import and_
+from sqlalchemy import func
+from sqlalchemy import select
+
+from . import audit
+from . import people
+from . import rules
+from . import subscriptions
+from .domain import Actor
+from .domain import Domain
+from .errors import Conflict
+from .errors import NotFound
+from .hooks import Notice
+from .i18n import gettext as _
+from .models import Subscription
+
+#: what a request for the API as a whole has in place of a service
+WHOLE_API = ""
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class Requests:
+    """One page of requests and how many there are in all."""
+
+    items: Sequence[Subscription]
+    total: int
+    page: int
+    size: int = PAGE_SIZE
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))
+
+
+def _waits(domain: Domain) -> ColumnElement[bool]:
+    model = domain.models.Subscription
+    return and_(model.requested_at.is_not(None), model.decided_at.is_(None))
+
+
+def requestable(domain: Domain, user: Any) -> list[str]:
+    """What *user* can ask for: services they lack, or the API as a whole.
+
+    A service switched off for the whole account is nobody's to ask for.
+    """
+    if not domain.may_use_api(user):
+        return [WHOLE_API]
+    states = subscriptions.states(domain, user)
+    on = subscriptions.services_on(domain, domain.account_of(user))
+    return [slug for slug, active in states.items() if not active and on[slug]]
+
+
+def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
+    """What *user* asked for and was not granted, by service: waiting or declined."""
+    model = domain.models.Subscription
+    query = select(model).where(
+        model.user_id == domain.models.user_id(user), model.requested_at.is_not(None)
+    )
+    found = domain.session.scalars(query.order_by(model.requested_at))
+    return {row.service: row for row in found if row.decision != "approved"}
+
+
+def request(
+    domain: Domain, user: Any, slug: str, reason: str, *, actor: Actor
+) -> Subscription:
+    """Ask for access; the reason is for the administrators.
+
+    :param slug: one of :func:`requestable`.
+    :raises Conflict: if it cannot be asked for, or was asked for already.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    text = rules.clean_reason(reason)
+    if slug not in requestable(domain, user):
+        raise Conflict
+    row = subscriptions.held(domain, user, slug)
+    if row.requested_at is not None and row.decided_at is None:
+        raise Conflict
+    row.requested_at, row.request_reason = domain.now(), text or None
+    row.decided_at = row.decided_by = row.decision = row.decision_reason = None
+    audit.note_user(
+        domain, "access-requested", slug, user=user, actor=actor, reason=text
+    )
+    domain.session.flush()
+    domain.notify("access_requested", subscription=row, actor=actor)
+    asked = _(
+        "%(who)s asks for access to %(service)s.",
+        who=actor.label,
+        service=_name(domain, slug),
+    )
+    domain.tell_later(
+        Notice(
+            "access_requested",
+            asked,
+            domain.account_of(user),
+            reason=text,
+            actor=actor.label,
+        )
+    )
+    return row
+
+
+def withdraw(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscription:
+    """Take a request back.
+
+    :raises Conflict: if none is waiting: it may have been decided in the meantime.
+    """
+    row = subscriptions.held(domain, user, slug)
+    if row.requested_at is None or row.decided_at is not None:
+        raise Conflict
+    row.requested_at = row.request_reason = None
+    audit.note_user(domain, "access-withdrawn", slug, user=user, actor=actor)
+    domain.session.flush()
+    domain.notify("access_withdrawn", subscription=row, actor=actor)
+    return row
+
+
+def decide(
+    domain: Domain,
+    account_id: str,
+    request_id: int,
+    *,
+    approve: bool,
+    reason: str = "",
+    actor: Actor,
+) -> Subscription:
+    """Grant a request or decline it; granted, the service is on for the user.
+
+    The API as a whole is the host's to grant (``can_use_api``): it hears of the
+    decision by the signal ``access_decided``.
+
+    :raises NotFound: if the account has no such request.
+    :raises Conflict: if it was decided or withdrawn in the meantime.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    text = rules.clean_reason(reason)
+    row, user = find(domain, account_id, request_id)
+    slug = row.service
+    row = subscriptions.held(domain, user, slug)
+    if row.requested_at is None or row.decided_at is not None:
+        raise Conflict
+    row.decided_at, row.decided_by = domain.now(), actor.label
+    row.decision = "approved" if approve else "declined"
+    row.decision_reason = text or None
+    if approve and slug != WHOLE_API:
+        subscriptions.switch(domain, row, active=True, actor=actor)
+    audit.note_user(
+        domain, f"access-{row.decision}", slug, user=user, actor=actor, reason=text
+    )
+    domain.session.flush()
+    if approve and slug != WHOLE_API:
+        domain.notify("subscription_changed", subscription=row, actor=actor)
+    domain.notify("access_decided", subscription=row, actor=actor, approved=approve)
+    domain.tell_later(_answer(domain, row, user, account_id, actor))
+    return row
+
+
+def _answer(
+    domain: Domain, row: Subscription, user: Any, account_id: str, actor: Actor
+) -> Notice:
+    service = _name(domain, row.service)
+    if row.decision == "approved":
+        text = _(
+            "Your request for access to %(service)s was approved.", service=service
+        )
+    else:
+        text = _(
+            "Your request for access to %(service)s was declined.", service=service
+        )
+    return Notice(
+        f"access_{row.decision}",
+        text,
+        account_id,
+        user=user,
+        reason=row.decision_reason or "",
+        actor=actor.label,
+    )
+
+
+def _name(domain: Domain, slug: str) -> str:
+    return domain.catalog.label(slug) if slug else _("the API")
+
+
+def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription, Any]:
+    """A request of the account and the user who asked.
+
+    :raises NotFound: if there is none, or it is another account's.
+    """
+    row = domain.session.get(domain.models.Subscription, request_id)
+    if row is None or (row.requested_at is None and row.decided_at is None):
+        raise NotFound
+    return row, people.user_in(domain, account_id, str(row.user_id))
+
+
+def waiting(domain: Domain, account_id: str, page: int = 1) -> Requests:
+    """The requests nobody decided yet, the oldest first."""
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(_waits(domain))
+    return _page(domain, found, page, model.requested_at.asc(), model.id.asc())
+
+
+def decided(domain: Domain, account_id: str, page: int = 1) -> Requests:
+    """The requests that were decided, the newest decision first."""
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(model.decided_at.is_not(None))
+    return _page(domain, found, page, model.decided_at.desc(), model.id.desc())
+
+
+def count_waiting(domain: Domain, account_id: str) -> int:
+    """How many requests wait in an account."""
+    found = _of_account(domain, account_id).where(_waits(domain))
+    counted = select(func.count()).select_from(found.subquery())
+    return domain.session.scalar(counted) or 0
+
+
+def _of_account(domain: Domain, account_id: str) -> Select[Any]:
+    model = domain.models.Subscription
+    return select(model).where(model.user_id.in_(people.keys_of(domain, account_id)))
+
+
+def _page(domain: Domain, found: Select[Any], page: int, *order: Any) -> Requests:
+    counted = select(func.count()).select_from(found.subquery())
+    total = domain.session.scalar(counted) or 0
+    page = min(max(page, 1), max(1, -(-total // PAGE_SIZE)))
+    shown = found.order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+    return Requests(domain.session.scalars(shown).all(), total, page)

@@ -1,0 +1,236 @@
+"""The users of an account: found, paged, counted, each beside what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import String
+from sqlalchemy import Text
+from sqlalchemy import false
+from sqlalchemy import func
+from sqlalchemy import not_
+from sqlalchemy import or_
+from sqlalchemy import select
+
+from . import rules
+from .domain import Domain
+from .errors import ConfigurationError
+from .errors import NotFound
+from .hooks import as_key
+from .hooks import column_named
+from .textsearch import contains
+
+#: what a user may be called by besides the primary key, where the model has it
+LABELS = ("email", "username", "name")
+PAGE_SIZE = 25
+STATES = ("active", "inactive")
+
+
+@dataclass(frozen=True)
+class PeopleQuery:
+    """Which users of an account a list shows.
+
+    :param q: part of a name or email.
+    :param state: one of :data:`STATES`, or empty for all.
+    :param page: from 1; a page past the end shows the last.
+    """
+
+    q: str = ""
+    state: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """A user beside what they hold of one service."""
+
+    user: Any
+    active: bool
+    #: tokens that work, or will again once they are no longer paused
+    tokens: int
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Members:
+    """One page of the users of an account."""
+
+    items: Sequence[Member]
+    total: int
+    page: int
+    size: int = PAGE_SIZE
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))
+
+
+def users_of(domain: Domain, account_id: str) -> Select[Any]:
+    """Where every query about an account's users starts.
+
+    :raises ConfigurationError: if the host does not say who they are.
+    """
+    if domain.hooks.users_of is None:
+        raise ConfigurationError(
+            "APITokens(…, users_of=…) is missing: the users of an account"
+        )
+    return domain.hooks.users_of(account_id)
+
+
+def keys_of(domain: Domain, account_id: str) -> Select[Any]:
+    """The primary keys of an account's users, for use inside another statement."""
+    key = domain.models.user_key
+    return users_of(domain, account_id).with_only_columns(key).order_by(None)
+
+
+def user_in(domain: Domain, account_id: str, key: str) -> Any:
+    """The user with the primary key *key*, if it is one of the account's.
+
+    :raises NotFound: if there is none, or in another account.
+    """
+    column = domain.models.user_key
+    value = as_key(column.type, key) if rules.is_text(key) else None
+    found = None
+    if value is not None:
+        query = users_of(domain, account_id).where(column == value)
+        found = domain.session.scalars(query).unique().one_or_none()
+    if found is None or domain.account_of(found) != account_id:
+        raise NotFound
+    return found
+
+
+def page_of(domain: Domain, account_id: str, slug: str, query: PeopleQuery) -> Members:
+    """One page of the users of an account beside what they hold of a service."""
+    found = users_of(domain, account_id)
+    if query.q.strip():
+        found = found.where(_matches(domain, query.q))
+    if query.state:
+        on = _is_on(domain, slug)
+        found = found.where(on if query.state == "active" else not_(on))
+    key = domain.models.user_key
+    counted = found.with_only_columns(key).order_by(None).subquery()
+    total = domain.session.scalar(select(func.count()).select_from(counted)) or 0
+    page = min(max(query.page, 1), max(1, -(-total // PAGE_SIZE)))
+    shown = found.order_by(None).order_by(*_order(domain))
+    shown = shown.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+    users = domain.session.scalars(shown).unique().all()
+    return Members(_members(domain, account_id, slug, users), total, page)
+
+
+def members(
+    domain: Domain, account_id: str, slug: str, keys: Collection[str]
+) -> list[Member]:
+    """The users of an account with these keys beside what they hold of a service."""
+    column = domain.models.user_key
+    values = [as_key(column.type, key) for key in keys if rules.is_text(key)]
+    query = users_of(domain, account_id).where(
+        column.in_([value for value in values if value is not None])
+    )
+    users = domain.session.scalars(query.order_by(None).order_by(*_order(domain)))
+    return _members(domain, account_id, slug, users.unique().all())
+
+
+def _members(
+    domain: Domain, account_id: str, slug: str, users: Sequence[Any]
+) -> list[Member]:
+    keys = [domain.models.user_id(user) for user in users]
+    default = domain.catalog.services[slug].default_active
+    subscription, token = domain.models.Subscription, domain.models.Token
+    switched = select(subscription.user_id, subscription.active).where(
+        subscription.service == slug,
+        subscription.user_id.in_(keys),
+        subscription.active.is_not(None),
+    )
+    active = {row[0]: bool(row[1]) for row in domain.session.execute(switched)}
+    holding = (
+        select(
+            token.owner_id,
+            func.sum(rules.as_number(rules.is_usable(domain, token))),
+            func.max(token.last_used_at),
+        )
+        .where(
+            token.owner_id.in_(keys),
+            token.service == slug,
+            token.account_id == account_id,
+        )
+        .group_by(token.owner_id)
+    )
+    held = {
+        row[0]: (int(row[1] or 0), row[2]) for row in domain.session.execute(holding)
+    }
+    return [
+        Member(user, active.get(key, default), *held.get(key, (0, None)))
+        for user, key in zip(users, keys, strict=True)
+    ]
+
+
+def count(domain: Domain, account_id: str) -> int:
+    """How many users an account has."""
+    keys = keys_of(domain, account_id).subquery()
+    return domain.session.scalar(select(func.count()).select_from(keys)) or 0
+
+
+def count_subscribed(domain: Domain, account_id: str) -> dict[str, int]:
+    """How many users of an account are subscribed to each of its services."""
+    model = domain.models.Subscription
+    query = (
+        select(model.service, model.active, func.count())
+        .where(
+            model.active.is_not(None), model.user_id.in_(keys_of(domain, account_id))
+        )
+        .group_by(model.service, model.active)
+    )
+    switched = {(row[0], bool(row[1])): row[2] for row in domain.session.execute(query)}
+    services = domain.services_of(account_id)
+    everybody = 0
+    if any(service.default_active for service in services.values()):
+        everybody = count(domain, account_id)
+    return {
+        slug: everybody - switched.get((slug, False), 0)
+        if service.default_active
+        else switched.get((slug, True), 0)
+        for slug, service in services.items()
+    }
+
+
+def _is_on(domain: Domain, slug: str) -> ColumnElement[bool]:
+    """Whether a user is subscribed; by one look at all subscriptions, not one each."""
+    model, key = domain.models.Subscription, domain.models.user_key
+    default = domain.catalog.services[slug].default_active
+    differ = select(model.user_id).where(
+        model.service == slug, model.active.is_(not default)
+    )
+    return key.not_in(differ) if default else key.in_(differ)
+
+
+def keys_matching(domain: Domain, account_id: str, text: str) -> Select[Any]:
+    """The keys of an account's users whose name or email contains *text*."""
+    return keys_of(domain, account_id).where(_matches(domain, text))
+
+
+def label_columns(domain: Domain) -> list[Any]:
+    """The columns that people call a user by, where the model has them."""
+    columns = [column_named(domain.models.user, name) for name in LABELS]
+    return [
+        column
+        for column in columns
+        if column is not None and isinstance(column.type, String | Text)
+    ]
+
+
+def _matches(domain: Domain, text: str) -> ColumnElement[bool]:
+    matches = [contains(column, text) for column in label_columns(domain)]
+    value = as_key(domain.models.user_key.type, text.strip())
+    by_key = [] if value is None else [domain.models.user_key == value]
+    return or_(false(), *by_key, *matches)
+
+
+def _order(domain: Domain) -> list[Any]:
+    return [*label_columns(domain)[:1], domain.models.user_key]

@@ -1,0 +1,28 @@
+"""Looking for a piece of text in a column, alike on every database."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import func
+from sqlalchemy import or_
+
+from .rules import NOT_TEXT
+
+
+def contains(column: Any, text: str) -> ColumnElement[bool]:
+    """Whether *column* contains *text*, whatever the case of its letters."""
+    part = searchable(text)
+    # SQLite folds the case of ASCII alone, so the text as it came too.
+    return or_(
+        func.lower(column).contains(part.lower(), autoescape=True),
+        column.contains(part, autoescape=True),
+    )
+
+
+def searchable(text: str) -> str:
+    """What of a search can stand in a column at all: a database refuses the rest."""
+    normal = unicodedata.normalize("NFC", text.strip())
+    return "".join(c for c in normal if unicodedata.category(c) not in NOT_TEXT)
