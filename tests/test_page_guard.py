@@ -482,6 +482,36 @@ def test_a_database_away_for_the_layout_as_well(
     assert response.text == "Something went wrong. Nothing was changed. Try again."
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("path", ["", "{id}/rename", "{id}/revoke", "{id}/delete"])
+def test_a_commit_without_an_answer_may_have_been_carried_out(
+    plain_app: Flask,
+    ada: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    before: bool,
+) -> None:
+    """DBS-02: the connection broke before the commit, or while it was under way."""
+    host, token_id = hosts.host_of(plain_app), add_token(plain_app, ada.user)
+    fields = {**hidden_fields(ada.get("new").text), "name": "New"}
+    wish = {**fields, "kind": "api", "expiry": "never"}
+
+    def fail(*args: object) -> None:
+        raise OperationalError("COMMIT", {}, Exception("gone away"))
+
+    monkeypatch.setattr(host.db.session, "flush" if before else "commit", fail)
+    answers = [
+        ada.client.post(U + path.format(id=token_id), data=wish, headers=headers)
+        for headers in (HTMX, {})
+    ]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    for answer in answers:
+        said = text_of(answer, ".at-toast--bad, .at-note--bad")
+        assert said.startswith("Something went wrong.")
+        assert ("Nothing was changed." in said) is before
+        assert ("It may have been saved all the same." in said) is not before
+
+
 def test_missing_tables_say_what_to_do(plain_app: Flask, ada: Visitor) -> None:
     host = hosts.host_of(plain_app)
     with plain_app.app_context():

@@ -39,6 +39,8 @@ log = logging.getLogger("flask_apitokens")
 
 #: what is to be said on the next page, after a form that was sent without htmx
 _NOTICE = "_apitokens_notice"
+#: set in a request's environment before its change is committed
+_STORING = "flask_apitokens.storing"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -183,6 +185,19 @@ def _halves(message: str) -> tuple[str, str]:
     return (f"{strong}.", text) if dot else (message, "")
 
 
+# -- changes -------------------------------------------------------------------
+
+
+def store() -> None:
+    """Commit what this request changed.
+
+    From here on an answer that fails must not say that nothing was changed: a commit
+    whose own answer is lost may have been carried out.
+    """
+    request.environ[_STORING] = True
+    current_apitokens.db.session.commit()
+
+
 # -- refusals ------------------------------------------------------------------
 
 
@@ -192,7 +207,17 @@ def _sentence(status: int) -> str:
         return _("This page does not exist.")
     if status in {401, 403, 405}:
         return _("You are not allowed to do that.")
-    return _("Something went wrong. Nothing was changed. Try again.")
+    if _STORING not in request.environ:
+        return _("Something went wrong. Nothing was changed. Try again.")
+    if htmx.wants_fragment():
+        return _(
+            "Something went wrong. It may have been saved all the same. Reload to see."
+        )
+    # To load this page again would send the form again.
+    return _(
+        "Something went wrong. It may have been saved all the same. "
+        "Look at your tokens before you try again."
+    )
 
 
 def refuse(error: HTTPException) -> ResponseReturnValue:
@@ -218,7 +243,7 @@ def _message(message: str, status: int) -> Response:
 
 
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
-    """Answer while the database is away or busy; nothing was changed.
+    """Answer while the database is away or busy.
 
     :raises ConfigurationError: if it is there and merely has not got our tables.
     """

@@ -30,6 +30,7 @@ from flask_apitokens.questions import Confirm
 from flask_apitokens.views import leave_notice
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
+from flask_apitokens.views import store
 from flask_apitokens.views import toast
 from flask_apitokens.views.preferences import panels
 from flask_apitokens.views.preferences import section_page
@@ -52,7 +53,7 @@ def rename(token_id: str) -> ResponseReturnValue:
         return _renaming(visit, token, name, error=stale())
     try:
         tokens.rename(visit.domain, token, name, actor=visit.actor)
-        visit.domain.session.commit()
+        store()
     except DomainError as error:
         visit.domain.session.rollback()
         if error.field != "name":
@@ -104,7 +105,7 @@ def revoke(token_id: str) -> ResponseReturnValue:
         return refused
     tokens.revoke(visit.domain, token, actor=visit.actor)
     message = _("Token “%(name)s” revoked", name=token.name)
-    visit.domain.session.commit()
+    store()
     return _done(visit, message)
 
 
@@ -117,7 +118,7 @@ def delete(token_id: str) -> ResponseReturnValue:
         return refused
     message = _("Token “%(name)s” deleted", name=token.name)
     tokens.delete(visit.domain, token, actor=visit.actor)
-    visit.domain.session.commit()
+    store()
     return _done(visit, message)
 
 
@@ -131,7 +132,7 @@ def revoke_many() -> ResponseReturnValue:
         return refused
     ids = [token.id for token in chosen]
     revoked = tokens.revoke_many(visit.domain, visit.user, ids, actor=visit.actor)
-    visit.domain.session.commit()
+    store()
     return _done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
 
 

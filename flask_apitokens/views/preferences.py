@@ -36,6 +36,7 @@ from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import signed_in
+from flask_apitokens.views import store
 from flask_apitokens.views.handover import note_shown
 from flask_apitokens.views.handover import reveal_of
 from flask_apitokens.views.visit import Visit
@@ -180,13 +181,13 @@ def _make(
     for _attempt in range(_ATTEMPTS - 1):
         try:
             made = make()
-            session.commit()
+            store()
         except OperationalError:
             session.rollback()
         else:
             return made
     made = make()
-    session.commit()
+    store()
     return made
 
 
