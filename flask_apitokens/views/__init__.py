@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import cast
@@ -220,24 +221,33 @@ def _sentence(status: int) -> str:
     )
 
 
-def refuse(error: HTTPException) -> ResponseReturnValue:
-    """Answer an error as a notification, or as a page in the host's layout."""
+def refuse(
+    error: HTTPException, *, out_of_band: Mapping[str, Markup] | None = None
+) -> ResponseReturnValue:
+    """Answer an error as a notification, or as a page in the host's layout.
+
+    :param out_of_band: the panels that come with a notification.
+    """
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()
     message = error.message if isinstance(error, DomainError) else _sentence(status)
     if isinstance(error, DomainError):
         current_apitokens.db.session.rollback()
-    response = _message(message, status)
+    response = _message(message, status, out_of_band)
     for name, value in error.get_headers(request.environ):
         response.headers.setdefault(name, value)
     return response
 
 
-def _message(message: str, status: int) -> Response:
+def _message(
+    message: str, status: int, out_of_band: Mapping[str, Markup] | None = None
+) -> Response:
     if htmx.wants_fragment():
         note = toast(message, bad=True)
-        return htmx.fragment(note, status=status, target=htmx.TOASTS)
+        return htmx.fragment(
+            note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
+        )
     strong, text = _halves(message)
     return page("apitokens/problem.html", status=status, strong=strong, text=text)
 
