@@ -66,14 +66,19 @@ class SchemeAwareSessions(SecureCookieSessionInterface):
 
 
 class HideKeys(logging.Filter):
-    """Keep tokens out of the access log: one route takes them in its URL."""
+    """Keep tokens out of the access log: one route takes them in its URL.
 
-    _key = re.compile(r"([?&]key=)[^&\s\"]*")
+    And somebody may search for one: `q` is blanked where it holds what looks like it.
+    """
+
+    _key = re.compile(
+        r"([?&](?:key=|q=(?=[^&\s\"]*_[0-9a-z]{12}_[0-9A-Za-z]{38})))[^&\s\"]*"
+    )
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Blank the value of every `key` parameter; let each record pass."""
+        """Blank what may be a token; let each record pass."""
         message = record.getMessage()
-        if "key=" in message:
+        if "key=" in message or "q=" in message:
             record.msg = self._key.sub(r"\1…", message)
             record.args = ()
         return True

@@ -26,7 +26,11 @@ from werkzeug.utils import cached_property
 from . import templating
 from . import views
 from .config import Settings
+from .errors import AlreadyGenerated
+from .errors import Conflict
+from .errors import TokenNotFound
 from .views import changes
+from .views import outdated
 from .views import preferences
 
 if TYPE_CHECKING:
@@ -76,6 +80,8 @@ def build_blueprint(settings: Settings) -> Blueprint:
     pages.url_value_preprocessor(_check_csrf_ourselves)
     pages.before_request(_admit)
     pages.register_error_handler(HTTPException, views.refuse)
+    for gone in (TokenNotFound, AlreadyGenerated, Conflict):
+        pages.register_error_handler(gone, outdated.refuse_and_refresh)
     for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
         pages.register_error_handler(error, views.database_failed)
     pages.record_once(_have_the_last_word)

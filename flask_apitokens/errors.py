@@ -188,6 +188,21 @@ class NotFound(DomainError):
         super().__init__(_("This page does not exist."))
 
 
+class AccessSwitchedOff(DomainError):
+    """There is no service the person may use, so nothing to generate for."""
+
+    code = 403
+    reason = "access_switched_off"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "API access is switched off for you at the moment. "
+                "An administrator can turn it on."
+            )
+        )
+
+
 class Conflict(DomainError):
     """Somebody else changed the same thing in the meantime."""
 

@@ -29,6 +29,8 @@ from .models import NAME_LENGTH
 from .times import day
 from .times import span
 
+#: what comes back into a field of what was sent in it: nobody typed megabytes
+ECHOED = 500
 #: the fields that have a place for an error, and where the summary's link leads
 TARGETS = {
     "name": "name",
@@ -162,6 +164,7 @@ def presented(
     if services and wish.service not in offered:
         # It was switched off meanwhile: what is offered instead, with its own scopes.
         wish = replace(wish, service=services[0].slug, scopes=())
+    wish = replace(wish, name=wish.name[:ECHOED], expiry_date=wish.expiry_date[:ECHOED])
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
         wish=wish,

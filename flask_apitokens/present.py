@@ -34,6 +34,8 @@ TAGS_SHOWN = 2
 TOOLBAR_ABOVE = 10
 #: a secret that no browser got by then is marked "Never shown"
 SHOWN_WITHIN = timedelta(seconds=15)
+#: the ``focus`` of an address that empties the search field and goes there
+SEARCH = "search"
 
 
 @dataclass(frozen=True)
@@ -312,11 +314,11 @@ def focused(shown: TokenList, focus: str) -> TokenList:
     """The list with its focus and what is spoken of it.
 
     :param focus: "list" after paging and sorting, a token's id after its name was
-        changed; empty while somebody types.
+        changed; :data:`SEARCH` or empty while somebody searches.
     """
     if focus == "list":
         return replace(shown, focus="caption", announce=place(shown))
-    if focus:
+    if focus and focus != SEARCH:
         return replace(shown, focus=focus)
     return replace(shown, announce=found(shown))
 

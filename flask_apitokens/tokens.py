@@ -29,6 +29,7 @@ from .domain import Actor
 from .domain import Domain
 from .errors import AlreadyGenerated
 from .errors import Conflict
+from .errors import DomainError
 from .errors import InvalidKind
 from .errors import NameTaken
 from .errors import TokenNotFound
@@ -38,6 +39,8 @@ from .listing import owned_by
 from .models import Models
 from .models import Token
 
+#: how many tokens are looked for, and ended, in one go
+MOST_AT_ONCE = 500
 _ID = re.compile(f"[{secret.ID_ALPHABET}]{{{secret.ID_LENGTH}}}")
 
 
@@ -257,9 +260,14 @@ def all_of(domain: Domain, owner: Any) -> Sequence[Token]:
 
 
 def find_many(domain: Domain, owner: Any, ids: Collection[str]) -> Sequence[Token]:
-    """The tokens of *owner* among *ids*, newest first; unknown ids are passed over."""
+    """The tokens of *owner* among *ids*, newest first; unknown ids are passed over.
+
+    :raises DomainError: if there are more than :data:`MOST_AT_ONCE` different ids.
+    """
     model = domain.models.Token
-    known = [token_id for token_id in ids if _ID.fullmatch(token_id)][:500]
+    known = {token_id for token_id in ids if _ID.fullmatch(token_id)}
+    if len(known) > MOST_AT_ONCE:
+        raise DomainError(_("Select at most %(n)s tokens at a time.", n=MOST_AT_ONCE))
     query = owned_by(domain, owner).where(model.id.in_(known))
     return domain.session.scalars(
         query.order_by(model.created_at.desc(), model.id.desc())
@@ -312,9 +320,18 @@ def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
 
     :raises TokenNotFound: if the row is gone.
     """
+    end(domain, token, actor=actor)
+    return token
+
+
+def end(domain: Domain, token: Token, *, actor: Actor) -> bool:
+    """As :func:`revoke`; answers whether it was this call that ended the token.
+
+    :raises TokenNotFound: if the row is gone.
+    """
     _hold(domain, token)
     if token.revoked_at is not None:
-        return token
+        return False
     token.revoked_at = domain.now()
     token.live_name = None
     audit.note_token(domain, "revoked", token, actor=actor)
@@ -322,7 +339,7 @@ def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
     domain.notify("token_revoked", token=token, actor=actor)
     text = _("%(who)s revoked your token “%(name)s”.", **_told(token, actor))
     _tell_owner(domain, "token_revoked", token, text, actor=actor)
-    return token
+    return True
 
 
 def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> Token:
@@ -376,7 +393,7 @@ def revoke_many(
     live = [t for t in find_many(domain, owner, ids) if t.revoked_at is None]
     # In the order of the ids, as the recorder writes: neither waits for the other.
     live.sort(key=lambda token: token.id)
-    return [revoke(domain, token, actor=actor) for token in live]
+    return [token for token in live if end(domain, token, actor=actor)]
 
 
 def delete(domain: Domain, token: Token, *, actor: Actor) -> None:

@@ -131,6 +131,23 @@ def test_what_has_ended_is_not_renamed(ada: Visitor, method: str) -> None:
     assert text_of(response, ".at-toast--bad") == (
         "Someone else changed this. Reload to see the latest."
     )
+    assert response.headers["HX-Retarget"] == "#at-toasts"
+    assert "Revoked" in text_of(response, "#at-list[hx-swap-oob]")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_gone_leaves_the_list_at_once(ada: Visitor, method: str) -> None:
+    add_tokens(ada.app, ada.user, 12)
+    send = ada.get if method == "GET" else ada.post
+    response = send("0" * 12 + "/delete?page=2")
+    assert response.status_code == 404
+    assert response.headers["HX-Retarget"] == "#at-toasts"
+    assert soup(response).select(".at-toast")[0].find_parent(id=True) is None
+    panels = [panel["id"] for panel in soup(response).select("[hx-swap-oob]")]
+    assert panels == ["at-list", "at-tools", "at-actions"]
+    assert names(response) == ["Token 2", "Token 1"]
+    browser = ada.without_script()
+    assert soup(browser.get("0" * 12)).select("#at-list, [hx-swap-oob]") == []
 
 
 # -- revoke --------------------------------------------------------------------
@@ -174,6 +191,9 @@ def test_revoking_stops_the_token_and_keeps_its_row(ada: Visitor) -> None:
     # A second time changes nothing, and is no fault.
     again = ada.post(f"{token_id}/revoke")
     assert again.status_code == 200
+    assert text_of(again, "#at-toasts") == "Token “Deploy” was already revoked"
+    events = text_of(ada.without_script().get(token_id), "tbody")
+    assert events.count("Revoked") == 1
     assert ada.get(f"{token_id}/revoke").status_code == 409
 
 
@@ -293,6 +313,22 @@ def test_nothing_selected_is_said(ada: Visitor) -> None:
     assert response.headers["HX-Retarget"] == "#at-toasts"
     assert "Select at least one token." in response.text
     assert ada.without_script().get("revoke").status_code == 422
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_too_many_at_a_time_are_refused(ada: Visitor, method: str) -> None:
+    mine = add_token(ada.app, ada.user)
+    others = [f"{n:012}" for n in range(500)]
+    for browser in (ada, ada.without_script()):
+        for ids, status in (([mine] * 501, 200), ([*others, mine], 422)):
+            if method == "GET":
+                answer = browser.get("revoke", query_string={"id": ids})
+            else:
+                answer = browser.post("revoke", id=ids)
+            assert answer.status_code == status
+    assert text_of(answer, ".at-note--bad") == ("Select at most 500 tokens at a time.")
+    assert ada.post("revoke", id=[*others, mine], confirm="1").status_code == 422
+    assert stored(ada.app, ada.user)[0]["revoked_at"] is None
 
 
 def test_only_ones_own_live_tokens_are_revoked(ada: Visitor) -> None:

@@ -204,7 +204,7 @@ def test_without_the_sessions_own_csrf_token_nothing_changes(
         response = ada.client.post(
             U + path.format(id=token_id), data=fields, headers=headers
         )
-        assert response.status_code == 422
+        assert response.status_code == 400
         assert "This form was open too long. Try again." in response.text
         fresh = hidden_fields(response.text)["csrf_token"]
         assert fresh not in {"", token, foreign}
@@ -218,7 +218,7 @@ def test_a_form_open_too_long(make_app: MakeApp) -> None:
     app = make_app(services=False, WTF_CSRF_TIME_LIMIT=-1)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     response = ada.generate(name="Kept")
-    assert response.status_code == 422
+    assert response.status_code == 400
     assert "This form was open too long. Try again." in text_of(response, "#at-errsum")
     assert one(response, "#name")["value"] == "Kept"
 
@@ -244,6 +244,7 @@ def _unchecked(app: Flask) -> None:
 
 
 def _disabled(app: Flask) -> None:
+    app.config["TESTING"] = False
     app.config["WTF_CSRF_ENABLED"] = False
 
 
@@ -255,7 +256,7 @@ def test_the_pages_protect_themselves_in_every_host(
     arrange(plain_app)
     ada = visitor_past_csrf(plain_app)
     refused = ada.client.post(U, data={"name": "x", "form_id": "a" * 22}, headers=HTMX)
-    assert refused.status_code == 422
+    assert refused.status_code == 400
     assert refused.headers["Apitokens-Fragment"] == "1"
     assert ada.generate().status_code == 201
 
@@ -276,7 +277,7 @@ def test_with_csrf_protect_in_the_host_from_the_start(make_app: MakeApp) -> None
     app.add_url_rule("/own", "own", lambda: "done", methods=["POST"])
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     stale = ada.client.post(U, data={"name": "x"}, headers=HTMX)
-    assert (stale.status_code, stale.headers["Apitokens-Fragment"]) == (422, "1")
+    assert (stale.status_code, stale.headers["Apitokens-Fragment"]) == (400, "1")
     assert ada.generate().status_code == 201
     # What is the host's own stays guarded by it.
     assert ada.client.post("/own").status_code == 400
@@ -323,9 +324,9 @@ def test_another_site_changes_nothing_even_with_a_token(
     [
         ("https://localhost/account/api-tokens/", 200),
         ("https://localhost/", 200),
-        ("http://localhost/", 422),
-        ("https://evil.example/", 422),
-        ("", 422),
+        ("http://localhost/", 400),
+        ("https://evil.example/", 400),
+        ("", 400),
     ],
 )
 def test_over_https_the_referer_counts(
@@ -480,6 +481,37 @@ def test_a_database_away_for_the_layout_as_well(
     response = ada.without_script().get()
     assert response.status_code == 503
     assert response.text == "Something went wrong. Nothing was changed. Try again."
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("path", ["", "{id}/rename", "{id}/revoke", "{id}/delete"])
+def test_a_commit_without_an_answer_may_have_been_carried_out(
+    plain_app: Flask,
+    ada: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    before: bool,
+) -> None:
+    """DBS-02: the connection broke before the commit, or while it was under way."""
+    host, token_id = hosts.host_of(plain_app), add_token(plain_app, ada.user)
+    fields = {**hidden_fields(ada.get("new").text), "name": "New"}
+    wish = {**fields, "kind": "api", "expiry": "never"}
+
+    def fail(*args: object) -> None:
+        raise OperationalError("COMMIT", {}, Exception("gone away"))
+
+    monkeypatch.setattr(host.db.session, "flush" if before else "commit", fail)
+    answers = [
+        ada.client.post(U + path.format(id=token_id), data=wish, headers=headers)
+        for headers in (HTMX, {})
+    ]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    for answer in answers:
+        whole = not answer.headers.get("Apitokens-Fragment")
+        said = text_of(answer, ".at-note--bad" if whole else ".at-toast--bad")
+        assert said.startswith("Something went wrong.")
+        assert ("Nothing was changed." in said) is before
+        assert ("It may have been saved all the same." in said) is not before
 
 
 def test_missing_tables_say_what_to_do(plain_app: Flask, ada: Visitor) -> None:

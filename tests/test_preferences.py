@@ -76,8 +76,12 @@ def test_tokens_of_a_service_switched_off_are_paused_and_stay(ada: Visitor) -> N
     assert names(response) == ["Deploy"]
     assert text_of(response, "td[data-label=Status]").startswith("Paused")
     assert soup(response).select("#at-generate") == []
-    assert ada.get("new").status_code == 403
-    assert ada.generate(service="tmy", scope="read").status_code == 403
+    for refused in (ada.get("new"), ada.generate(service="tmy", scope="read")):
+        assert refused.status_code == 403
+        assert text_of(refused, ".at-toast--bad") == (
+            "API access is switched off for you at the moment. "
+            "An administrator can turn it on."
+        )
 
 
 def test_a_search_answers_the_list_alone_and_says_what_it_found(plain: Visitor) -> None:
@@ -99,9 +103,34 @@ def test_a_search_that_finds_nothing_says_for_what(plain: Visitor) -> None:
     assert one(response, "#at-q")["value"] == "deplyo <b>"
 
 
+def test_the_search_can_be_cleared_where_it_stands(plain: Visitor) -> None:
+    add_tokens(plain.app, plain.user, 12)
+    response = plain.get(query_string={"q": "nothing"})
+    clear = one(response, ".at-empty a.at-btn")
+    assert (clear["href"], clear["hx-target"]) == (U, "#at-list")
+    cleared = plain.get(str(clear["hx-get"]).removeprefix(U))
+    assert len(names(cleared)) == 10
+    field = one(cleared, "#at-tools[hx-swap-oob] #at-q")
+    assert (field["value"], field.has_attr("data-apitokens-focus")) == ("", True)
+    assert one(cleared, "[data-apitokens-announce]")["data-apitokens-announce"] == (
+        "12 tokens found"
+    )
+    again = soup(plain.without_script().get()).select("[data-apitokens-focus]")
+    assert again == []
+
+
 def test_a_whole_token_in_the_search_is_cut_to_its_id(plain: Visitor) -> None:
     plaintext = plaintext_in(plain.generate())
-    response = plain.without_script().get(query_string={"q": f" {plaintext} "})
+    query = {"q": f" {plaintext} ", "sort": "name", "focus": "x"}
+    found = plain.get(query_string=query)
+    assert (found.status_code, names(found)) == (200, ["Deploy"])
+    assert plaintext not in found.text
+    browser = plain.without_script()
+    away = browser.get(query_string=query)
+    assert away.status_code == 302
+    # Neither the address bar nor the history keeps it.
+    assert away.headers["Location"] == f"{U}?q={plaintext.split('_')[1]}&sort=name"
+    response = browser.get(query_string=query, follow_redirects=True)
     assert names(response) == ["Deploy"]
     assert plaintext not in response.text
     assert one(response, "#at-q")["value"] == plaintext.split("_")[1]
@@ -298,7 +327,9 @@ def test_the_list_comes_along_with_the_reveal(plain: Visitor) -> None:
     panels = soup(response).select("[hx-swap-oob]")
     assert [panel["id"] for panel in panels] == ["at-list", "at-tools", "at-actions"]
     second = soup(plain.generate(name="Second")).select("[hx-swap-oob]")
-    assert [panel["id"] for panel in second] == ["at-list", "at-tools"]
+    # Whether this page had the button already, the server cannot know.
+    assert [panel["id"] for panel in second] == ["at-list", "at-tools", "at-actions"]
+    assert one(plain.generate(name="Third"), "#at-actions #at-generate")
     assert all(panel["hx-swap-oob"] == "innerHTML" for panel in panels)
     assert "at-row--new" in str(panels[0])
     assert plaintext_in(response) not in "".join(map(str, panels))
@@ -360,7 +391,7 @@ def test_a_form_sent_twice_makes_one_token(plain: Visitor) -> None:
 @pytest.mark.parametrize("form_id", ["", "x", "a" * 23, "é" * 22])
 def test_a_forged_form_id_gets_a_new_form(plain: Visitor, form_id: str) -> None:
     response = plain.generate(form_id=form_id, name="Kept")
-    assert response.status_code == 422
+    assert response.status_code == 400
     assert "This form was open too long. Try again." in response.text
     assert one(response, "#name")["value"] == "Kept"
     assert len(hidden_fields(response.text)["form_id"]) == 22
@@ -407,6 +438,23 @@ def test_names_that_cannot_be_stored(plain: Visitor, name: str, message: str) ->
     assert stored(plain.app, plain.user) == []
 
 
+def test_a_name_of_megabytes_does_not_come_back(plain: Visitor) -> None:
+    token_id = add_token(plain.app, plain.user)
+    name, date = "x" * 400_000, "9" * 50_000
+    wish = {"name": name, "expiry": "custom", "expiry_date": date}
+    for browser in (plain, plain.without_script()):
+        for refused in (
+            browser.generate(**wish),
+            browser.post(f"{token_id}/rename", name=name),
+        ):
+            assert refused.status_code == 422
+            assert "Use 80 characters or fewer." in refused.text
+            assert one(refused, "#name, #rn")["value"] == "x" * 500
+            assert len(refused.text) < 50_000
+    # What counts is what was sent.
+    assert browser.generate(name=" " * 600 + "Far").status_code == 201
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -435,9 +483,9 @@ def test_bytes_that_are_no_text_are_no_fault(plain: Visitor) -> None:
     body = b"csrf_token=" + form["csrf_token"].encode() + b"&form_id=\xff&name=\xff\xfe"
     kind = "application/x-www-form-urlencoded"
     response = plain.client.post(U, data=body, content_type=kind, headers=HTMX)
-    assert response.status_code == 422
+    assert response.status_code == 400
     response = plain.client.post(U, data=b"[1]", content_type="application/json")
-    assert response.status_code == 422
+    assert response.status_code == 400
 
 
 def test_forged_fields_change_nothing(plain: Visitor, plain_app: Flask) -> None:
@@ -505,8 +553,13 @@ def test_the_access_follows_the_service(ada: Visitor) -> None:
         ("write", False),
     ]
     assert "csrf_token" not in one(ada.get("new"), "#service")["hx-get"]
-    other = ada.get("new/scopes", query_string={"service": "nonsense"})
-    assert soup(other).select("[name=scope]") == []
+    subscribe(ada.app, ada.user, "timeseries", active=False)
+    for service in ("nonsense", "timeseries"):
+        other = ada.get("new/scopes", query_string={"service": service})
+        assert soup(other).select("[name=scope]") == []
+        assert text_of(other, "[role=alert]") == (
+            "You no longer have access to this service. Choose another."
+        )
 
 
 def test_without_script_the_access_is_asked_for_with_the_form(ada: Visitor) -> None:

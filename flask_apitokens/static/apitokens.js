@@ -1,24 +1,25 @@
-/* All text and markup is the server's. */
 'use strict'
 if (!window.apitokens) {
 window.apitokens = true
 
-const {nonce, dataset: {apitokensHtmx: mode, apitokensHtmxSrc: src}} = document.currentScript
-let opener
+const doc = document
+const {nonce, dataset: {apitokensHtmx: mode, apitokensHtmxSrc: src}} = doc.currentScript
+let opener, before
 
-const $ = (selector, at = document) => at.querySelector(selector)
-const all = selector => document.querySelectorAll(selector)
+const $ = (css, at = doc) => at.querySelector(css)
+const all = css => doc.querySelectorAll(css)
 const find = (name, at) => $(`[data-apitokens-${name}]`, at)
 const get = (el, name) => el.getAttribute('data-apitokens-' + name)
 const top = () => $('#at-dialog dialog:last-of-type')
 const boxes = (state = '') => all('[data-apitokens-select]' + state)
-const on = (types, listener) => types.split(' ')
-	.forEach(type => addEventListener(type, listener, true))
+const stop = event => event.preventDefault()
+const on = (types, act) => types.split(' ')
+	.forEach(type => addEventListener(type, act, true))
 
 function put(name, text) {
-	const copy = find(name).content.cloneNode(true)
-	if (text) find('text', copy).textContent = text
-	$(name === 'signed-out' ? '#at-dialog' : '#at-toasts').append(copy)
+	const el = find(name).content.cloneNode(true)
+	if (text) find('text', el).append(text)
+	$('#at-' + (name === 'signed-out' ? 'dialog' : 'toasts')).append(el)
 }
 
 function say(el, name = 'said') {
@@ -30,31 +31,31 @@ function relabel(el, text) {
 	el.textContent = text || el.plain
 }
 
-// brings htmx only where the page has none
 function start(event) {
 	const root = $('[data-apitokens]:not([data-apitokens-ready])')
-	if (!root || !event && document.readyState !== 'complete') return
+	if (!root || !event && doc.readyState !== 'complete') return
 	root.dataset.apitokensReady = ''
 	if (window.htmx) return htmx.process(root)
-	if (!/auto|bundled/.test(mode)) return
+	if (!/^[ab]/.test(mode)) return
 	const onload = () => {
 		Object.assign(htmx.config, {allowEval: false, allowScriptTags: false, historyCacheSize: 0})
 		htmx.process(root)
 	}
-	document.head.append(Object.assign(document.createElement('script'), {nonce, src, onload}))
+	doc.head.append(Object.assign(doc.createElement('script'), {nonce, src, onload}))
 }
 
 on('htmx:beforeSwap htmx:before:swap htmx:sendError htmx:timeout htmx:error', event => {
-	const {target, detail} = event, {ctx, xhr} = detail
+	const {detail} = event, {ctx, xhr} = detail
 	const answer = ctx ? ctx.response : xhr, mark = 'Apitokens-Fragment'
-	if (!(ctx ? ctx.target : target)?.closest?.('[data-apitokens]')) return
-	if (!answer?.status) return put('offline')
+	if (!(ctx || event).target?.closest?.('[data-apitokens]')) return
+	const sent = /post/i.test(ctx?.request.method ?? detail.requestConfig?.verb) ? '-sent' : ''
+	if (!answer?.status) return put('offline' + sent)
 	if (ctx ? answer.headers.get(mark) : xhr.getResponseHeader(mark)) {
 		detail.shouldSwap = true
 		detail.isError = false
-	} else { // a page here is some log-in page
-		event.preventDefault()
-		put(answer.status < 400 || answer.status === 401 ? 'signed-out' : 'failed')
+	} else {
+		stop(event)
+		put(answer.status < 400 || answer.status === 401 ? 'signed-out' : 'failed' + sent)
 	}
 })
 
@@ -65,8 +66,8 @@ function focusIn(node) {
 }
 
 function refocus() {
-	if (document.activeElement !== document.body) return
-	(opener?.isConnected ? opener : $('#at-title'))?.focus()
+	if (doc.activeElement !== doc.body) return
+	(opener?.isConnected ? opener : doc.getElementById(opener?.id) || $('#at-title'))?.focus()
 }
 
 function finish() {
@@ -77,17 +78,16 @@ function finish() {
 	refocus()
 }
 
-// trades elements of the same id, or back
-function guard(wanted) {
+function guard(want) {
 	const spare = find('guard')
-	if (!spare || spare.used === wanted) return
-	spare.used = wanted
+	if (!spare || spare.used === want) return
+	spare.used = want
 	for (const el of [...spare.content.children]) {
 		const old = $('#' + el.id)
 		old.replaceWith(el)
 		spare.content.append(old)
 	}
-	if (wanted) focusIn(top())
+	if (want) focusIn(top())
 }
 
 function keep() {
@@ -100,24 +100,24 @@ function select(el) {
 	getSelection().selectAllChildren(el)
 }
 
-async function copy(button) {
-	const source = $('#' + get(button, 'copy-from'))
+async function copy(el) {
+	const source = $('#' + get(el, 'copy-from'))
 	try {
-		await navigator.clipboard.writeText(source?.textContent.trim() ?? get(button, 'copy'))
+		await navigator.clipboard.writeText(source?.textContent.trim() ?? get(el, 'copy'))
 	} catch {
-		select(source || button.previousElementSibling)
-		return put('blocked', get(button, 'refused'))
+		select(source || el.previousElementSibling)
+		return put('blocked', get(el, 'refused'))
 	}
 	if (source) {
 		keep()
-		button = find('copy-from')
-		button.focus()
+		el = find('copy-from')
+		el.focus()
 	}
-	say(button)
-	const label = $('span', button) || {}
+	say(el)
+	const label = $('span', el) || {}
 	const flash = text => {
 		relabel(label, text)
-		button.classList.toggle('at-copied', !!text)
+		el.classList.toggle('at-copied', !!text)
 	}
 	flash(get(find('copied'), 'copied'))
 	setTimeout(flash, 3e3)
@@ -128,8 +128,8 @@ const actions = {
 	'copy-from': copy,
 	stored(el) { keep(); say(el) },
 	done() { find('guard') ? guard(true) : finish() },
-	close(el, event) { event.preventDefault(); finish() },
-	dismiss(el) { el.parentNode.remove(); refocus() },
+	close(el, event) { stop(event); finish() },
+	dismiss(el) { el.parentNode.remove(); before?.focus(); refocus() },
 }
 
 on('click', event => {
@@ -139,15 +139,18 @@ on('click', event => {
 	for (const name in actions) if (get(el, name) !== null) actions[name](el, event)
 })
 
+on('focusin', ({target}) => get(target, 'dismiss') ?? (before = target))
+
 on('keydown cancel', event => {
 	const {key, target, type} = event
 	if (key === 'a' && target.id === 'at-secret') select(target)
 	else if (key !== 'Escape' && type !== 'cancel') return
 	else if ($('dialog #at-secret')) guard(true)
 	else return $('form:focus-within [data-apitokens-cancel]')?.click()
-	event.preventDefault()
+	stop(event)
 })
 
+on('beforeunload', event => find('guard') && stop(event))
 on('close', ({target}) => target === top() && finish())
 on('copy', () => `${getSelection()}`.includes($('#at-secret')?.textContent.trim()) && keep())
 
@@ -168,7 +171,7 @@ on('change', ({target}) => {
 function note(el) {
 	if (!el) return
 	for (const old of all('#at-toasts > :not(:last-child), dialog > [role=alert]')) old.remove()
-	if (top()) { // it would hide the toast
+	if (top()) {
 		el.role = 'alert'
 		top().prepend(el)
 	}
@@ -177,10 +180,10 @@ function note(el) {
 	}, 1e4)
 }
 
-new MutationObserver(records => {
-	for (const {target: panel} of records) {
+new MutationObserver(list => {
+	for (const panel of new Set(list.map(r => r.target))) {
 		if (panel.id === 'at-toasts') note(panel.lastElementChild)
-		if (!/^at-(list|dialog)/.test(panel.id)) continue
+		if (!/^at-(list|dialog|tools)/.test(panel.id)) continue
 		const dialog = $('dialog:not(:modal)', panel), said = find('announce', panel)
 		dialog?.removeAttribute('open')
 		dialog?.showModal()
@@ -190,7 +193,7 @@ new MutationObserver(records => {
 		count()
 	}
 	start()
-}).observe(document, {childList: true, subtree: true})
+}).observe(doc, {childList: true, subtree: true})
 
 start()
 on('DOMContentLoaded load', start)

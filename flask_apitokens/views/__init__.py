@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import cast
@@ -39,6 +40,8 @@ log = logging.getLogger("flask_apitokens")
 
 #: what is to be said on the next page, after a form that was sent without htmx
 _NOTICE = "_apitokens_notice"
+#: set in a request's environment before its change is committed
+_STORING = "flask_apitokens.storing"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -183,6 +186,19 @@ def _halves(message: str) -> tuple[str, str]:
     return (f"{strong}.", text) if dot else (message, "")
 
 
+# -- changes -------------------------------------------------------------------
+
+
+def store() -> None:
+    """Commit what this request changed.
+
+    From here on an answer that fails must not say that nothing was changed: a commit
+    whose own answer is lost may have been carried out.
+    """
+    request.environ[_STORING] = True
+    current_apitokens.db.session.commit()
+
+
 # -- refusals ------------------------------------------------------------------
 
 
@@ -192,33 +208,52 @@ def _sentence(status: int) -> str:
         return _("This page does not exist.")
     if status in {401, 403, 405}:
         return _("You are not allowed to do that.")
-    return _("Something went wrong. Nothing was changed. Try again.")
+    if _STORING not in request.environ:
+        return _("Something went wrong. Nothing was changed. Try again.")
+    if htmx.wants_fragment():
+        return _(
+            "Something went wrong. It may have been saved all the same. Reload to see."
+        )
+    # To load this page again would send the form again.
+    return _(
+        "Something went wrong. It may have been saved all the same. "
+        "Look at your tokens before you try again."
+    )
 
 
-def refuse(error: HTTPException) -> ResponseReturnValue:
-    """Answer an error as a notification, or as a page in the host's layout."""
+def refuse(
+    error: HTTPException, *, out_of_band: Mapping[str, Markup] | None = None
+) -> ResponseReturnValue:
+    """Answer an error as a notification, or as a page in the host's layout.
+
+    :param out_of_band: the panels that come with a notification.
+    """
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()
     message = error.message if isinstance(error, DomainError) else _sentence(status)
     if isinstance(error, DomainError):
         current_apitokens.db.session.rollback()
-    response = _message(message, status)
+    response = _message(message, status, out_of_band)
     for name, value in error.get_headers(request.environ):
         response.headers.setdefault(name, value)
     return response
 
 
-def _message(message: str, status: int) -> Response:
+def _message(
+    message: str, status: int, out_of_band: Mapping[str, Markup] | None = None
+) -> Response:
     if htmx.wants_fragment():
         note = toast(message, bad=True)
-        return htmx.fragment(note, status=status, target=htmx.TOASTS)
+        return htmx.fragment(
+            note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
+        )
     strong, text = _halves(message)
     return page("apitokens/problem.html", status=status, strong=strong, text=text)
 
 
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
-    """Answer while the database is away or busy; nothing was changed.
+    """Answer while the database is away or busy.
 
     :raises ConfigurationError: if it is there and merely has not got our tables.
     """

@@ -21,6 +21,7 @@ from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.forms import ConfirmForm
 from flask_apitokens.forms import RenameForm
 from flask_apitokens.forms import stale
+from flask_apitokens.generating import ECHOED
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.listing import ListQuery
@@ -30,6 +31,7 @@ from flask_apitokens.questions import Confirm
 from flask_apitokens.views import leave_notice
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
+from flask_apitokens.views import store
 from flask_apitokens.views import toast
 from flask_apitokens.views.preferences import panels
 from flask_apitokens.views.preferences import section_page
@@ -49,21 +51,23 @@ def rename(token_id: str) -> ResponseReturnValue:
     form = RenameForm()
     name = form.name.data or ""
     if not form.is_genuine():
-        return _renaming(visit, token, name, error=stale())
+        return _renaming(visit, token, name, error=stale(), status=400)
     try:
         tokens.rename(visit.domain, token, name, actor=visit.actor)
-        visit.domain.session.commit()
+        store()
     except DomainError as error:
         visit.domain.session.rollback()
         if error.field != "name":
             raise
-        return _renaming(visit, token, name, error=error.message)
+        return _renaming(visit, token, name, error=error.message, status=error.status)
     message = _("Renamed to “%(name)s”", name=token.name)
     if not htmx.wants_fragment():
         return _back(message)
     shown = present.focused(visit.list(asked_query()), token_id)
+    actions = partial("actions", list=shown)
     return htmx.fragment(
-        partial("list", list=shown), out_of_band={htmx.TOASTS: toast(message)}
+        partial("list", list=shown),
+        out_of_band={htmx.ACTIONS: actions, htmx.TOASTS: toast(message)},
     )
 
 
@@ -76,13 +80,12 @@ def _live(visit: Visit, token_id: str) -> Token:
 
 
 def _renaming(
-    visit: Visit, token: Token, name: str, *, error: str = ""
+    visit: Visit, token: Token, name: str, *, error: str = "", status: int = 200
 ) -> ResponseReturnValue:
-    status = 422 if error else 200
     overview = visit.overview(asked_query())
     if token.id not in {row.id for row in overview.list.rows}:
         overview = visit.overview(ListQuery(q=token.id))
-    shown = replace(overview.list, rename=Rename(token.id, name, error))
+    shown = replace(overview.list, rename=Rename(token.id, name[:ECHOED], error))
     if not htmx.wants_fragment():
         return section_page(visit, replace(overview, list=shown), status=status)
     spoken: dict[str, Markup | str] = {htmx.ALERT: error} if error else {}
@@ -102,9 +105,11 @@ def revoke(token_id: str) -> ResponseReturnValue:
     refused = _asked(question)
     if refused is not None:
         return refused
-    tokens.revoke(visit.domain, token, actor=visit.actor)
-    message = _("Token “%(name)s” revoked", name=token.name)
-    visit.domain.session.commit()
+    if tokens.end(visit.domain, token, actor=visit.actor):
+        message = _("Token “%(name)s” revoked", name=token.name)
+    else:
+        message = _("Token “%(name)s” was already revoked", name=token.name)
+    store()
     return _done(visit, message)
 
 
@@ -117,7 +122,7 @@ def delete(token_id: str) -> ResponseReturnValue:
         return refused
     message = _("Token “%(name)s” deleted", name=token.name)
     tokens.delete(visit.domain, token, actor=visit.actor)
-    visit.domain.session.commit()
+    store()
     return _done(visit, message)
 
 
@@ -131,7 +136,7 @@ def revoke_many() -> ResponseReturnValue:
         return refused
     ids = [token.id for token in chosen]
     revoked = tokens.revoke_many(visit.domain, visit.user, ids, actor=visit.actor)
-    visit.domain.session.commit()
+    store()
     return _done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
 
 
@@ -158,7 +163,7 @@ def _asked(question: Confirm, *, sure: bool = True) -> ResponseReturnValue | Non
         return _ask(question, 200)
     if ConfirmForm().is_genuine():
         return None
-    return _ask(replace(question, problem=stale()), 422)
+    return _ask(replace(question, problem=stale()), 400)
 
 
 def _ask(question: Confirm, status: int) -> ResponseReturnValue:

@@ -16,10 +16,11 @@ from flask_apitokens import audit
 from flask_apitokens import htmx
 from flask_apitokens import present
 from flask_apitokens import tokens as domain_tokens
-from flask_apitokens.errors import AccessDenied
+from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.forms import GenerateForm
 from flask_apitokens.forms import stale
 from flask_apitokens.generating import Refusals
@@ -36,11 +37,13 @@ from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import signed_in
+from flask_apitokens.views import store
 from flask_apitokens.views.handover import note_shown
 from flask_apitokens.views.handover import reveal_of
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
 from flask_apitokens.views.visit import begin
+from flask_apitokens.views.visit import token_searched_for
 
 #: the title is the page's first heading, or one below the host's
 _PAGE_LEVEL, _PANEL_LEVEL = 1, 2
@@ -53,10 +56,16 @@ def tokens() -> ResponseReturnValue:
     """The list: a page, or what a search, a filter or a page link swaps in."""
     visit, query = begin(), asked_query()
     if not htmx.wants_fragment():
+        if token_searched_for():
+            # Out of the address bar, the history and what is copied from them.
+            return redirect(url_for("apitokens.tokens", **present.query_args(query)))
         return section_page(visit, visit.overview(query))
-    focus = request.args.get("focus", "")
-    shown = present.focused(visit.list(query), focus)
-    return htmx.fragment(partial("list", list=shown))
+    focus, overview = request.args.get("focus", ""), visit.overview(query)
+    shown = partial("list", list=present.focused(overview.list, focus))
+    if focus != present.SEARCH:
+        return htmx.fragment(shown)
+    tools = partial("toolbar", overview=overview, focus=True)
+    return htmx.fragment(shown, out_of_band={htmx.TOOLS: tools})
 
 
 def section_page(
@@ -126,7 +135,11 @@ def new_scopes() -> ResponseReturnValue:
         return redirect(url_for("apitokens.new"))
     slug = request.args.get("service", "")
     services = [service for service in visit.services if service.slug == slug]
-    view = presented(visit.domain, first_wish(visit.domain, services), services)
+    refusals = Refusals()
+    if not services:
+        refusals.add(ServiceUnavailable())
+    wish = first_wish(visit.domain, services)
+    view = presented(visit.domain, wish, services, refusals=refusals)
     return htmx.fragment(partial("scopes", form=view))
 
 
@@ -135,7 +148,7 @@ def generate() -> ResponseReturnValue:
     visit, form = _generating(), GenerateForm()
     wish, form_id = Wish.of(form), form.form_id.data or ""
     if not form.is_genuine():
-        return _form(visit, wish, refusals=Refusals(general=stale()), status=422)
+        return _form(visit, wish, refusals=Refusals(general=stale()), status=400)
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
         return _form(visit, wish, form_id=form_id)
@@ -180,20 +193,20 @@ def _make(
     for _attempt in range(_ATTEMPTS - 1):
         try:
             made = make()
-            session.commit()
+            store()
         except OperationalError:
             session.rollback()
         else:
             return made
     made = make()
-    session.commit()
+    store()
     return made
 
 
 def _generating() -> Visit:
     visit = begin()
     if not visit.may_generate:
-        raise AccessDenied
+        raise AccessSwitchedOff
     return visit
 
 
@@ -232,12 +245,10 @@ def _reveal(visit: Visit, made: Token, plaintext: str) -> ResponseReturnValue:
 def panels(visit: Visit, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
     """The list, and what around it depends on how many tokens there are."""
     overview = visit.overview(query, fresh=fresh)
-    changed = {
+    return {
         htmx.LIST: partial("list", list=overview.list),
-        htmx.TOOLS: partial("toolbar", overview=overview),
+        htmx.TOOLS: partial("toolbar", overview=overview, focus=False),
+        # Whatever the page had when it was loaded: another tab may have been busy. The
+        # script finds its way back to the button by its id.
+        htmx.ACTIONS: partial("actions", list=overview.list),
     }
-    # The button beside the title comes with the first token and goes with the last.
-    # Otherwise it stays: focus may be on its way back to it.
-    if overview.list.owned == (1 if fresh else 0):
-        changed[htmx.ACTIONS] = partial("actions", list=overview.list)
-    return changed

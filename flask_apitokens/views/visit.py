@@ -137,5 +137,13 @@ def _searched(text: str) -> str:
     must not come back on a page.
     """
     text = text.strip()
-    public_id = current_apitokens.parse(text.encode("utf-8", "replace"))
-    return public_id or text[:_LONGEST_SEARCH]
+    return _id_of_whole(text) or text[:_LONGEST_SEARCH]
+
+
+def token_searched_for() -> bool:
+    """Whether what this address searches for is a whole token."""
+    return _id_of_whole(request.args.get("q", "").strip()) is not None
+
+
+def _id_of_whole(text: str) -> str | None:
+    return current_apitokens.parse(text.encode("utf-8", "replace"))

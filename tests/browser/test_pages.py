@@ -11,6 +11,7 @@ from flask import Flask
 from flask import Response
 from flask import send_file
 from jinja2 import DictLoader
+from playwright.sync_api import Dialog
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
@@ -78,6 +79,21 @@ def build(make_app: MakeApp, *, copy: str = "ours", **config: Any) -> Flask:
         return render_template("account.html")
 
     return app
+
+
+#: notes what the live regions of the page say, as a screen reader would
+LISTEN = """() => {
+    window.heard = [];
+    new MutationObserver(records => {
+        for (const {target, addedNodes} of records) {
+            const text = [...addedNodes].map(node => node.textContent).join('');
+            const live = (target.parentElement ? target : target.parentNode)
+                .closest('[role=status], [role=alert], [aria-live]');
+            const said = text.trim().replace(/\\s+/g, ' ');
+            if (live && said) window.heard.push(said);
+        }
+    }).observe(document.body, {childList: true, subtree: true});
+}"""
 
 
 class Visit:
@@ -418,6 +434,129 @@ def test_without_a_clipboard_the_token_is_selected(
     assert page.evaluate("String(getSelection())").strip() == secret
     page.get_by_role("button", name="I have stored it").click()
     expect(page.locator("#at-once")).to_contain_text("You have not copied")
+
+
+def test_the_page_with_the_secret_asks_before_it_is_left(
+    make_app: MakeApp, live_server: LiveServer, page: Page
+) -> None:
+    """As the dialog does: a host without htmx has scripts all the same."""
+    app = build(make_app, APITOKENS_HTMX="off")
+    visit = Visit(app, live_server(app), page)
+    page.goto(f"{visit.base}{U}new")
+    page.get_by_label("Name", exact=True).fill("Deploy")
+    page.get_by_role("button", name="Generate token", exact=True).click()
+    expect(page.locator("#at-secret")).to_be_visible()
+    stored_it = page.get_by_role("link", name="I have stored it")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    stored_it.click(no_wait_after=True)
+    expect(page.locator("#at-secret")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="Copy token", exact=True).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    stored_it.click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert asked == ["beforeunload"]
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_each_change_is_announced_once(
+    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
+) -> None:
+    app = build(make_app, copy=copy)
+    visit = Visit(app, live_server(app), page)
+    add_tokens(app, visit.user, 12)
+    visit.open()
+    page.evaluate(LISTEN)
+    page.get_by_role("searchbox").fill("token 1")
+    expect(page.locator("tbody tr")).to_have_count(4)
+    settled(page)
+    assert page.evaluate("window.heard") == ["4 tokens found"]
+    page.get_by_role("link", name="Revoke token Token 12").click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog.get_by_role("link", name="Keep token")).to_be_focused()
+    settled(page)
+    dialog.get_by_role("button", name="Revoke token").click()
+    expect(page.locator("#at-toasts")).to_contain_text("revoked")
+    expect(page.locator("dialog")).to_have_count(0)
+    settled(page)
+    assert page.evaluate("window.heard") == [
+        "4 tokens found",
+        "Token “Token 12” revoked",
+    ]
+    # Dismissed, the notification gives the focus back to where it was.
+    row = page.get_by_role("link", name="Revoke token Token 11")
+    row.focus()
+    page.get_by_role("button", name="Dismiss notification").click()
+    expect(row).to_be_focused()
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_clearing_a_search_stays_on_the_hosts_page(
+    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
+) -> None:
+    app = build(make_app, copy=copy)
+    visit = Visit(app, live_server(app), page)
+    add_tokens(app, visit.user, 12)
+    page.goto(f"{visit.base}/panel")
+    has_htmx(page)
+    page.get_by_role("searchbox").fill("nothing")
+    clear = page.get_by_role("link", name="Clear search")
+    expect(clear).to_be_visible()
+    settled(page)
+    clear.click()
+    expect(page.locator("tbody tr")).to_have_count(10)
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    assert page.url == f"{visit.base}/panel"
+    settled(page)
+    page.get_by_role("searchbox").press_sequentially("token 12")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_page_that_is_out_of_date_catches_up(
+    make_app: MakeApp,
+    live_server: LiveServer,
+    page: Page,
+    console_guard: Any,
+    copy: str,
+) -> None:
+    """CSR-01, CSR-05: and a form of an old session comes back, at 400."""
+    console_guard.expect("status of (400|404)")
+    app = build(make_app, copy=copy)
+    visit = Visit(app, live_server(app), page)
+    visit.open()
+    add_token(app, visit.user, "Of another tab")
+    page.locator("#at-generate").click()
+    expect(page.locator("#name")).to_be_focused()
+    settled(page)
+    page.locator("#name").fill("Mine")
+    page.locator("dialog [name=csrf_token]").evaluate("it => { it.value = 'old' }")
+    page.get_by_role("button", name="Generate token", exact=True).click()
+    expect(page.locator("#at-errsum")).to_contain_text("open too long")
+    settled(page)
+    page.get_by_role("button", name="Generate token", exact=True).click()
+    expect(page.locator("#at-secret")).to_be_visible()
+    page.get_by_role("button", name="Copy token", exact=True).click()
+    page.get_by_role("button", name="I have stored it").click()
+    expect(page.locator("#at-actions #at-generate")).to_be_focused()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    with app.app_context():
+        host = hosts.host_of(app)
+        model = app.extensions["apitokens"].models.Token
+        host.db.session.query(model).filter_by(name="Of another tab").delete()
+        host.db.session.commit()
+    page.get_by_role("link", name="Rename token Of another tab").click()
+    expect(page.locator("#at-toasts")).to_contain_text("This token no longer exists.")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("#at-title")).to_be_focused()
 
 
 def test_a_double_click_makes_one_token(visit: Visit) -> None:

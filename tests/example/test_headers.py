@@ -44,6 +44,26 @@ def test_the_cookie_is_closed_to_scripts_and_secure_under_https(
     assert ("Secure" in cookie) == (scheme == "https")
 
 
+KEY = "apt_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef31PE6C"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (f"sort=name&q={KEY}&page=2", "sort=name&q=…&page=2"),
+        (f"q=+{KEY}%20", "q=…"),
+        ("q=nightly_export&x=100%25", "q=nightly_export&x=100%25"),
+    ],
+)
+def test_a_token_that_is_searched_for_stays_out_of_the_log(
+    query: str, shown: str
+) -> None:
+    line = f'"GET /account/api-tokens/?{query} HTTP/1.1" 200'
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "%s", (line,), None)
+    assert HideKeys().filter(record)
+    assert record.getMessage() == line.replace(query, shown)
+
+
 def test_a_token_in_the_address_stays_out_of_the_log() -> None:
     record = logging.LogRecord(
         "werkzeug",
