@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import cast
 
 from flask import Blueprint
@@ -32,6 +33,9 @@ from .errors import TokenNotFound
 from .views import changes
 from .views import outdated
 from .views import preferences
+from .views.visit import Begin
+from .views.visit import begin
+from .views.visit import visiting
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -64,16 +68,8 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    both = ["GET", "POST"]
-    add("/", view_func=preferences.tokens)
-    add("/", view_func=preferences.generate, methods=["POST"])
-    add("/new", view_func=preferences.new)
-    add("/new/scopes", view_func=preferences.new_scopes)
-    add("/revoke", view_func=changes.revoke_many, methods=both)
-    add(_ONE, view_func=preferences.token)
-    add(f"{_ONE}/rename", view_func=changes.rename, methods=both)
-    add(f"{_ONE}/revoke", view_func=changes.revoke, methods=both)
-    add(f"{_ONE}/delete", view_func=changes.delete, methods=both)
+    _add_list(pages, "/", "", begin)
+    add(_ONE, "token", visiting(begin, preferences.token))
     add("/static/<version>/<path:filename>", "static", _static)
     add("/<path:rest>", "stray", _stray, methods=_METHODS)
     add("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
@@ -86,6 +82,28 @@ def build_blueprint(settings: Settings) -> Blueprint:
         pages.register_error_handler(error, views.database_failed)
     pages.record_once(_have_the_last_word)
     return pages
+
+
+def _add_list(pages: Blueprint, path: str, prefix: str, begin: Begin) -> None:
+    """The addresses of a list of tokens and of what can be done in it.
+
+    :param path: of the list, with a slash at its end.
+    :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
+    """
+
+    def add(rule: str, name: str, view: Any, *methods: str) -> None:
+        view = visiting(begin, view)
+        pages.add_url_rule(f"{path}{rule}", prefix + name, view, methods=methods)
+
+    one = _ONE.removeprefix("/")
+    add("", "tokens", preferences.tokens, "GET")
+    add("", "generate", preferences.generate, "POST")
+    add("new", "new", preferences.new, "GET")
+    add("new/scopes", "new_scopes", preferences.new_scopes, "GET")
+    add("revoke", "revoke_many", changes.revoke_many, "GET", "POST")
+    add(f"{one}/rename", "rename", changes.rename, "GET", "POST")
+    add(f"{one}/revoke", "revoke", changes.revoke, "GET", "POST")
+    add(f"{one}/delete", "delete", changes.delete, "GET", "POST")
 
 
 def install_globals(app: Flask) -> None:

@@ -26,6 +26,8 @@ from .forms import GenerateForm
 from .i18n import gettext as _
 from .i18n import ngettext as _n
 from .models import NAME_LENGTH
+from .places import OWN
+from .places import Place
 from .times import day
 from .times import span
 
@@ -107,6 +109,15 @@ class GenerateView:
     errors: Mapping[str, str]
     summary: Summary | None = None
     name_length: int = NAME_LENGTH
+    at: Place = OWN
+    #: of the dialog
+    title: str = ""
+    #: what an administrator should know who generates for somebody else
+    warning: str = ""
+    #: what it is called if nobody names it; empty where a name is needed
+    suggested: str = ""
+    #: whether the service goes without saying
+    service_known: bool = False
 
 
 @dataclass
@@ -151,11 +162,18 @@ def presented(
     *,
     form_id: str = "",
     refusals: Refusals | None = None,
+    at: Place = OWN,
+    title: str = "",
+    warning: str = "",
+    suggested: str = "",
 ) -> GenerateView:
     """The form filled in with *wish*.
 
     :param services: those the user may generate for.
     :param form_id: of the form that was refused; a new form gets a new one.
+    :param at: the list the token will stand in.
+    :param warning: what an administrator should know.
+    :param suggested: the name of a token that is not given one.
     """
     today = domain.now().astimezone(UTC).date()
     longest = domain.settings.expiry_max
@@ -176,6 +194,11 @@ def presented(
         last_day=(today + timedelta(days=longest)).isoformat() if longest else "",
         errors={name: refusals.fields.get(name, "") for name in TARGETS},
         summary=_summary(refusals) if refusals else None,
+        at=at,
+        title=title or _("Generate new token"),
+        warning=warning,
+        suggested=suggested,
+        service_known="slug" in at.values,
     )
 
 
@@ -255,15 +278,24 @@ def _summary(refusals: Refusals) -> Summary:
 
 
 def weighed(
-    domain: Domain, owner: Any, wish: Wish, services: Sequence[Service]
+    domain: Domain,
+    owner: Any,
+    wish: Wish,
+    services: Sequence[Service],
+    *,
+    account_id: str = "",
 ) -> tuple[Refusals, datetime | None]:
-    """Everything that speaks against *wish*, and the moment its token would expire."""
+    """Everything that speaks against *wish*, and the moment its token would expire.
+
+    :param account_id: of a userless token.
+    """
     refusals = Refusals()
     expires_at = None
     if wish.kind not in domain.settings.kinds:
         refusals.add(InvalidKind())
     try:
-        rules.check_name_free(domain, owner, rules.clean_name(wish.name))
+        name = rules.clean_name(wish.name)
+        rules.check_name_free(domain, owner, name, account_id=account_id)
     except DomainError as error:
         refusals.add(error)
     try:

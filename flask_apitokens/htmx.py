@@ -22,6 +22,7 @@ TOASTS = "at-toasts"
 ALERT = "at-alert"
 TOOLS = "at-tools"
 ACTIONS = "at-actions"
+TABS = "at-tabs"
 
 
 def wants_fragment() -> bool:

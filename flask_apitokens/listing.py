@@ -103,6 +103,14 @@ def owned_by(domain: Domain, owner: Any) -> Select[Token]:
     return select(model).where(model.owner_id == domain.models.user_id(owner))
 
 
+def owned_in(domain: Domain, account_id: str, slug: str, owner: Any) -> Select[Token]:
+    """The tokens of *owner* in an account's service."""
+    model = domain.models.Token
+    return owned_by(domain, owner).where(
+        model.account_id == account_id, model.service == slug
+    )
+
+
 def userless_in(domain: Domain, account_id: str, slug: str) -> Select[Token]:
     """The tokens of an account's service that are nobody's."""
     model = domain.models.Token
@@ -369,17 +377,32 @@ def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
     return "active"
 
 
-def counts(domain: Domain, owner: Any) -> Counts:
-    """The tokens of *owner* in numbers, in one statement."""
+def counts_by_service(domain: Domain, account_id: str) -> dict[str, tuple[int, int]]:
+    """The user tokens and the userless ones of each service that work in an account."""
+    model = domain.models.Token
+    query = (
+        select(model.service, model.userless, func.count())
+        .where(model.account_id == account_id, rules.is_usable(domain, model))
+        .group_by(model.service, model.userless)
+    )
+    number = {(row[0], bool(row[1])): row[2] for row in domain.session.execute(query)}
+    return {
+        slug: (number.get((slug, False), 0), number.get((slug, True), 0))
+        for slug in domain.services_of(account_id)
+    }
+
+
+def counts(domain: Domain, among: Select[Token]) -> Counts:
+    """The tokens of a list in numbers, in one statement.
+
+    :param among: where the list starts: :func:`owned_by` and the like.
+    """
     model, now = domain.models.Token, domain.now()
     live = case((rules.is_live(domain, model), 1), else_=0)
     soon = now + timedelta(days=domain.settings.expiring_days)
     expiring = case(
         (and_(rules.is_live(domain, model), model.expires_at <= soon), 1), else_=0
     )
-    row = domain.session.execute(
-        select(func.count(), func.sum(live), func.sum(expiring)).where(
-            model.owner_id == domain.models.user_id(owner)
-        )
-    ).one()
+    query = among.with_only_columns(func.count(), func.sum(live), func.sum(expiring))
+    row = domain.session.execute(query).one()
     return Counts(row[0], int(row[1] or 0), int(row[2] or 0))

@@ -177,8 +177,11 @@ def count(domain: Domain, account_id: str) -> int:
     return domain.session.scalar(select(func.count()).select_from(keys)) or 0
 
 
-def count_subscribed(domain: Domain, account_id: str) -> dict[str, int]:
-    """How many users of an account are subscribed to each of its services."""
+def count_subscribed(domain: Domain, account_id: str, users: int) -> dict[str, int]:
+    """How many users of an account are subscribed to each of its services.
+
+    :param users: how many there are, from :func:`count`.
+    """
     model = domain.models.Subscription
     query = (
         select(model.service, model.active, func.count())
@@ -188,15 +191,11 @@ def count_subscribed(domain: Domain, account_id: str) -> dict[str, int]:
         .group_by(model.service, model.active)
     )
     switched = {(row[0], bool(row[1])): row[2] for row in domain.session.execute(query)}
-    services = domain.services_of(account_id)
-    everybody = 0
-    if any(service.default_active for service in services.values()):
-        everybody = count(domain, account_id)
     return {
-        slug: everybody - switched.get((slug, False), 0)
+        slug: users - switched.get((slug, False), 0)
         if service.default_active
         else switched.get((slug, True), 0)
-        for slug, service in services.items()
+        for slug, service in domain.services_of(account_id).items()
     }
 
 

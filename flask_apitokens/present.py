@@ -21,6 +21,11 @@ from .listing import ListQuery
 from .listing import Page
 from .models import Event
 from .models import Token
+from .people import Member
+from .people import Members
+from .people import PeopleQuery
+from .places import OWN
+from .places import Place
 from .times import Moment
 from .times import ago
 from .times import day
@@ -32,6 +37,8 @@ from .times import moment
 TAGS_SHOWN = 2
 #: up to so many tokens a list needs neither search nor filters
 TOOLBAR_ABOVE = 10
+#: the statuses of tokens that work, or will again when nothing is off for them
+LIVE = frozenset({"active", "expiring", "paused"})
 #: a secret that no browser got by then is marked "Never shown"
 SHOWN_WITHIN = timedelta(seconds=15)
 #: the ``focus`` of an address that empties the search field and goes there
@@ -80,6 +87,12 @@ class Row:
     #: whether it can still open a door: then it can be renamed and revoked
     live: bool
     fresh: bool = False
+    #: what an administrator is told of whose it is
+    owner: str = ""
+    #: why an administrator stopped it
+    reason: str = ""
+    #: the names of what can be done with it here
+    actions: tuple[str, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -111,6 +124,29 @@ class Rename:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """What a list says of itself."""
+
+    caption: str
+    none_title: str
+    none_text: str
+    generate: str
+
+
+def own_wording() -> Wording:
+    """What the list of one's own tokens says."""
+    return Wording(
+        _("Your API tokens"),
+        _("No tokens yet"),
+        _(
+            "Generate a token to call the API from a script, a notebook or another "
+            "app. You will see it once, so have a password manager ready."
+        ),
+        _("Generate new token"),
+    )
+
+
+@dataclass(frozen=True)
 class TokenList:
     """What stands in ``#at-list``."""
 
@@ -129,11 +165,17 @@ class TokenList:
     announce: str = ""
     #: the id of the row, or "caption", that takes the focus
     focus: str = ""
+    at: Place = OWN
+    wording: Wording = field(default_factory=own_wording)
+    #: whether it says who generated each token, and whose each is
+    makers_shown: bool = False
+    owners_shown: bool = False
 
     @property
     def selectable(self) -> bool:
-        """Whether several can be revoked at once, and the list be searched."""
-        return self.owned > TOOLBAR_ABOVE or self.query.narrows
+        """Whether several can be stopped at once, and the list be searched."""
+        long = self.owned > TOOLBAR_ABOVE or self.owners_shown
+        return long or self.query.narrows
 
     @property
     def sortable(self) -> bool:
@@ -180,16 +222,14 @@ class Reveal:
     examples: Sequence[Example]
     docs_url: str = ""
     dialog: bool = True
+    #: the list it stands in now, and what is said once its dialog is closed
+    back: str = ""
+    toast: str = ""
 
     @property
     def file_name(self) -> str:
         """What the download is called."""
         return f"api-token-{self.row.id}.txt"
-
-    @property
-    def toast(self) -> str:
-        """What is said once its dialog is closed."""
-        return _("Token “%(name)s” added", name=self.row.name)
 
 
 @dataclass(frozen=True)
@@ -213,6 +253,144 @@ class Overview:
     #: the choices of the filters
     statuses: Sequence[tuple[str, str]]
     services: Sequence[tuple[str, str]]
+    kinds: Sequence[tuple[str, str]] = ()
+    uses: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class MemberRow:
+    """A user of an account with the switch of one service."""
+
+    key: str
+    name: str
+    #: what tells them from another of the same name
+    sub: str
+    active: bool
+    tokens: int
+    last_used: Moment | None
+    #: whether a token can be generated for them now
+    usable: bool
+    #: what stands in their way besides the switch
+    chip: Chip | None
+    #: what saving would do, once the switch is moved
+    change: str
+
+    @classmethod
+    def of(
+        cls,
+        member: Member,
+        *,
+        key: str,
+        label: str,
+        usable: bool,
+        allowed: bool,
+        enabled: bool,
+        now: datetime,
+    ) -> MemberRow:
+        """The user as the list shows them.
+
+        :param usable: whether a token of theirs would work now.
+        :param allowed: whether they may use the API at all.
+        :param enabled: whether the host lets them in.
+        """
+        name = str(getattr(member.user, "name", None) or label)
+        used = member.last_used_at
+        return cls(
+            key=key,
+            name=name,
+            sub="" if name == label else label,
+            active=member.active,
+            tokens=member.tokens,
+            last_used=ago(used, now) if used else None,
+            usable=usable and enabled,
+            chip=_hindrance(allowed=allowed, enabled=enabled),
+            change=_change(member),
+        )
+
+
+def _hindrance(*, allowed: bool, enabled: bool) -> Chip | None:
+    if not enabled:
+        return Chip(_("Disabled"), "off")
+    return None if allowed else Chip(_("No API permission"), "off")
+
+
+def _change(member: Member) -> str:
+    if not member.active:
+        return _("Will be turned on")
+    if not member.tokens:
+        return _("Will be turned off")
+    return _n(
+        "Will be turned off, %(n)s token stops",
+        "Will be turned off, %(n)s tokens stop",
+        member.tokens,
+    )
+
+
+@dataclass(frozen=True)
+class MemberList:
+    """What stands in ``#at-list`` of a service's users."""
+
+    slug: str
+    rows: Sequence[MemberRow]
+    query: PeopleQuery
+    total: int
+    page: int
+    pages: int
+    size: int
+    announce: str = ""
+    focus: str = ""
+    #: whether the form was saved just now
+    saved: bool = False
+
+    @property
+    def first(self) -> int:
+        """The number of the first user shown, 0 on an empty page."""
+        return (self.page - 1) * self.size + 1 if self.rows else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last user shown."""
+        return self.first + len(self.rows) - 1 if self.rows else 0
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The query as arguments of an address, without what goes without saying."""
+        return self.page_args(0)
+
+    def page_args(self, step: int) -> dict[str, Any]:
+        """The arguments of the page *step* pages on."""
+        every = {"q": self.query.q, "state": self.query.state, "page": self.page + step}
+        return {name: value for name, value in every.items() if value not in ("", 1)}
+
+
+def member_list(
+    found: Members,
+    rows: Sequence[MemberRow],
+    query: PeopleQuery,
+    *,
+    slug: str,
+    focus: bool,
+) -> MemberList:
+    """The list of one page of users and what is spoken of it.
+
+    :param focus: whether it was paged, rather than searched.
+    """
+    shown = MemberList(
+        slug, rows, query, found.total, found.page, found.pages, found.size
+    )
+    if focus:
+        spoken = _(
+            "Users %(first)s to %(last)s of %(total)s",
+            first=shown.first,
+            last=shown.last,
+            total=shown.total,
+        )
+        return replace(shown, focus="caption", announce=spoken)
+    if not found.total and query.q:
+        spoken = _("No users match “%(query)s”", query=query.q)
+    else:
+        spoken = _n("%(n)s user found", "%(n)s users found", found.total)
+    return replace(shown, announce=spoken)
 
 
 # -- tokens --------------------------------------------------------------------
@@ -235,14 +413,19 @@ def status_chips() -> dict[str, Chip]:
     }
 
 
-def _note(token: Token, status: str, now: datetime) -> Note:
+def own_actions(status: str) -> tuple[str, ...]:
+    """What an owner can do with a token of this status."""
+    return ("rename", "revoke", "delete") if status in LIVE else ("delete",)
+
+
+def _note(token: Token, status: str, now: datetime, paused_by: str) -> Note:
     if status == "revoked" and token.revoked_at:
         return Note(_("On"), moment(token.revoked_at, day(token.revoked_at)))
     if status == "deactivated" and token.deactivated_at:
         at = token.deactivated_at
         return Note(_("On"), moment(at, day(at)))
     if status == "paused":
-        return Note(_("Access to the service is off"))
+        return Note(paused_by or _("Access to the service is off"))
     if token.expires_at is None:
         return Note(_("No expiry"))
     expires = moment(token.expires_at, day(token.expires_at))
@@ -254,10 +437,21 @@ def _note(token: Token, status: str, now: datetime) -> Note:
 
 
 def row_of(
-    token: Token, status: str, *, catalog: Catalog, now: datetime, fresh: bool = False
+    token: Token,
+    status: str,
+    *,
+    catalog: Catalog,
+    now: datetime,
+    fresh: bool = False,
+    owner: str = "",
+    paused_by: str = "",
+    actions: tuple[str, ...] = (),
 ) -> Row:
     """The token as it is shown.
 
+    :param owner: what people call its owner, for others than the owner.
+    :param paused_by: what a paused token waits for.
+    :param actions: what can be done with it; by default what its owner can.
     :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
     :param fresh: whether it was generated a moment ago, by this very request.
     """
@@ -279,10 +473,13 @@ def row_of(
         in_use=in_use(token.last_used_at, now) if token.last_used_at else "",
         status=status,
         chip=status_chips()[status],
-        note=_note(token, status, now),
+        note=_note(token, status, now, paused_by),
         never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
-        live=status in {"active", "expiring", "paused"},
+        live=status in LIVE,
         fresh=fresh,
+        owner=owner,
+        reason=token.deactivated_reason or "",
+        actions=actions or own_actions(status),
     )
 
 
@@ -294,6 +491,10 @@ def list_of(
     owned: int,
     services_shown: bool,
     may_generate: bool,
+    at: Place = OWN,
+    wording: Wording | None = None,
+    makers_shown: bool = False,
+    owners_shown: bool = False,
 ) -> TokenList:
     """The list of one page, with the page's real number in its query."""
     return TokenList(
@@ -307,6 +508,10 @@ def list_of(
         owned=owned,
         services_shown=services_shown,
         may_generate=may_generate,
+        at=at,
+        wording=wording or own_wording(),
+        makers_shown=makers_shown,
+        owners_shown=owners_shown,
     )
 
 
@@ -361,10 +566,12 @@ def query_args(query: ListQuery) -> dict[str, Any]:
         "q": query.q,
         "status": query.status,
         "service": query.service,
+        "kind": query.kind,
+        "use": query.use,
         "sort": query.sort,
         "page": query.page,
     }
-    unsaid = {"q": "", "status": "", "service": "", "sort": "-created", "page": 1}
+    unsaid = vars(ListQuery())
     return {name: value for name, value in every.items() if value != unsaid[name]}
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from datetime import datetime
 
 from .i18n import gettext as _
 from .i18n import ngettext as _n
+from .people import Member
 from .present import Row
+from .times import ago
+
+#: how many users a question names
+_FACTS = 20
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,10 @@ class Confirm:
     back: str = ""
     #: what was wrong with the form that asked
     problem: str = ""
+    #: what is at stake, besides tokens, each with a word on it
+    facts: Sequence[tuple[str, str]] = ()
+    #: what the form carries besides its protection
+    hidden: Sequence[tuple[str, str]] = ()
 
 
 def revoke_question(row: Row, action: str) -> Confirm:
@@ -62,6 +72,78 @@ def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
         rows=rows,
         many=True,
     )
+
+
+def service_off_question(name: str, tokens: int, action: str, back: str) -> Confirm:
+    """Ask before a service is switched off for a whole account."""
+    return Confirm(
+        title=_("Turn off %(service)s for everybody?", service=name),
+        action=action,
+        strong=_stopping(tokens, _("at once")),
+        text=_(
+            "They are paused, not deleted, and work again when the service is turned "
+            "back on."
+        ),
+        keep=_("Keep it on"),
+        go=_("Turn off"),
+        rows=(),
+        back=back,
+        hidden=[("active", "0")],
+    )
+
+
+def users_off_question(
+    losing: Sequence[tuple[str, Member]],
+    *,
+    action: str,
+    back: str,
+    hidden: Sequence[tuple[str, str]],
+    now: datetime,
+) -> Confirm:
+    """Ask before users lose a service: how many of their tokens pause."""
+    users, tokens = len(losing), sum(member.tokens for _label, member in losing)
+    return Confirm(
+        title=_n(
+            "Turn off API access for %(n)s user?",
+            "Turn off API access for %(n)s users?",
+            users,
+        ),
+        action=action,
+        strong=_stopping(tokens, _("when you save")),
+        text=_(
+            "They are paused, not deleted, and work again if you turn the subscription "
+            "back on."
+        )
+        if tokens
+        else "",
+        keep=_("Back to editing"),
+        go=_("Save and turn off"),
+        rows=(),
+        back=back,
+        facts=[(label, _holding(member, now)) for label, member in losing[:_FACTS]],
+        hidden=hidden,
+    )
+
+
+def _stopping(tokens: int, when: str) -> str:
+    if not tokens:
+        return _("No token stops working.")
+    return _n(
+        "%(n)s token stops working %(when)s.",
+        "%(n)s tokens stop working %(when)s.",
+        tokens,
+        when=when,
+    )
+
+
+def _holding(member: Member, now: datetime) -> str:
+    if not member.tokens:
+        return _("No tokens")
+    tokens = _n("%(n)s token", "%(n)s tokens", member.tokens)
+    if member.last_used_at is None:
+        return _("%(tokens)s, never used", tokens=tokens)
+    used = ago(member.last_used_at, now).text
+    return _("%(tokens)s, last used %(when)s", tokens=tokens, when=used)
 
 
 def delete_question(row: Row, action: str) -> Confirm:

@@ -74,17 +74,20 @@ def clean_reason(text: str, *, required: bool = False) -> str:
     return clean
 
 
-def check_name_free(domain: Domain, owner: Any, name: str) -> None:
+def check_name_free(
+    domain: Domain, owner: Any, name: str, *, account_id: str = ""
+) -> None:
     """Look before a form is accepted; the constraint decides in the end.
 
+    :param owner: none for a userless token of the account *account_id*.
     :raises NameTaken: if a live token of *owner* has this name.
     """
     model = domain.models.Token
-    holder = select(model.id).where(
-        model.owner_id == domain.models.user_id(owner),
-        model.name == name,
-        is_live(domain, model),
-    )
+    if owner is None:
+        theirs = and_(model.account_id == account_id, model.userless.is_(True))
+    else:
+        theirs = model.owner_id == domain.models.user_id(owner)
+    holder = select(model.id).where(theirs, model.name == name, is_live(domain, model))
     if domain.session.scalar(holder.limit(1)) is not None:
         raise NameTaken(name)
 

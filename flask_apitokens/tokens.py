@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy import Select
 from sqlalchemy import delete as delete_from
 from sqlalchemy import insert
 from sqlalchemy import select
@@ -138,7 +139,8 @@ def check_form_is_new(domain: Domain, owner: Any, form_key: str) -> None:
 
     :raises AlreadyGenerated: if this form made a token before.
     """
-    once = _form_digest(domain.models.user_id(owner), form_key)
+    owner_id = None if owner is None else domain.models.user_id(owner)
+    once = _form_digest(owner_id, form_key)
     if _event_with(domain, once):
         raise AlreadyGenerated
 
@@ -225,14 +227,15 @@ def _live_name(token: Token, name: str) -> bytes:
     return _digest(whose, name)
 
 
-def get(domain: Domain, owner: Any, token_id: str) -> Token:
-    """One token of *owner*.
+def get(domain: Domain, among: Select[Token], token_id: str) -> Token:
+    """One token of a list.
 
+    :param among: where the list starts: :func:`listing.owned_by` and the like.
     :raises TokenNotFound: if there is none, or it is somebody else's.
     """
     if not _ID.fullmatch(token_id):
         raise TokenNotFound
-    query = owned_by(domain, owner).where(domain.models.Token.id == token_id)
+    query = among.where(domain.models.Token.id == token_id)
     token = domain.session.scalars(query).one_or_none()
     if token is None:
         raise TokenNotFound
@@ -259,16 +262,19 @@ def all_of(domain: Domain, owner: Any) -> Sequence[Token]:
     return domain.session.scalars(newest).all()
 
 
-def find_many(domain: Domain, owner: Any, ids: Collection[str]) -> Sequence[Token]:
-    """The tokens of *owner* among *ids*, newest first; unknown ids are passed over.
+def find_many(
+    domain: Domain, among: Select[Token], ids: Collection[str]
+) -> Sequence[Token]:
+    """The tokens of a list with these *ids*, newest first; others are passed over.
 
+    :param among: where the list starts: :func:`listing.owned_by` and the like.
     :raises DomainError: if there are more than :data:`MOST_AT_ONCE` different ids.
     """
     model = domain.models.Token
     known = {token_id for token_id in ids if _ID.fullmatch(token_id)}
     if len(known) > MOST_AT_ONCE:
         raise DomainError(_("Select at most %(n)s tokens at a time.", n=MOST_AT_ONCE))
-    query = owned_by(domain, owner).where(model.id.in_(known))
+    query = among.where(model.id.in_(known))
     return domain.session.scalars(
         query.order_by(model.created_at.desc(), model.id.desc())
     ).all()
@@ -387,10 +393,10 @@ def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
 
 
 def revoke_many(
-    domain: Domain, owner: Any, ids: Collection[str], *, actor: Actor
+    domain: Domain, among: Select[Token], ids: Collection[str], *, actor: Actor
 ) -> list[Token]:
-    """Revoke the live tokens of *owner* among *ids*; answers which they were."""
-    live = [t for t in find_many(domain, owner, ids) if t.revoked_at is None]
+    """Revoke the live tokens of a list with these *ids*; answers which they were."""
+    live = [t for t in find_many(domain, among, ids) if t.revoked_at is None]
     # In the order of the ids, as the recorder writes: neither waits for the other.
     live.sort(key=lambda token: token.id)
     return [token for token in live if end(domain, token, actor=actor)]

@@ -34,6 +34,7 @@ from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
 from flask_apitokens.forms import CsrfField
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
 log = logging.getLogger("flask_apitokens")
@@ -42,6 +43,8 @@ log = logging.getLogger("flask_apitokens")
 _NOTICE = "_apitokens_notice"
 #: set in a request's environment before its change is committed
 _STORING = "flask_apitokens.storing"
+#: our blueprints
+OURS = frozenset({"apitokens", "apitokens_admin"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -139,7 +142,7 @@ def actor_of(domain: Domain, user: Any) -> Actor:
 def frame() -> Frame:
     """The frame of the page that is rendered now."""
     here = request.script_root + request.path
-    ours = request.blueprint == "apitokens"
+    ours = request.blueprint in OURS
     if request.method not in _SAFE_METHODS:
         here = url_for("apitokens.tokens")
     elif request.query_string and not ours:
@@ -154,9 +157,12 @@ def page(template: str, *, status: int = 200, **context: Any) -> Response:
     return make_response(body, status)
 
 
-def partial(name: str, **context: Any) -> Markup:
-    """Render a fragment; *name* is its file without underscore and ending."""
-    template = f"apitokens/partials/_{name}.html"
+def partial(name: str, *, folder: str = "", **context: Any) -> Markup:
+    """Render a fragment; *name* is its file without underscore and ending.
+
+    :param folder: "admin" for what only administrators see.
+    """
+    template = f"apitokens/{folder and folder + '/'}partials/_{name}.html"
     body = render_template(template, csrf=CsrfField.fresh(), **context)
     return Markup(body)  # noqa: S704  # Jinja has escaped it
 
@@ -189,14 +195,14 @@ def _halves(message: str) -> tuple[str, str]:
 # -- changes -------------------------------------------------------------------
 
 
-def store() -> None:
-    """Commit what this request changed.
+def store(domain: Domain) -> None:
+    """Commit what this request changed, and tell whom it concerns.
 
     From here on an answer that fails must not say that nothing was changed: a commit
     whose own answer is lost may have been carried out.
     """
     request.environ[_STORING] = True
-    current_apitokens.db.session.commit()
+    commit(domain)
 
 
 # -- refusals ------------------------------------------------------------------

@@ -34,17 +34,14 @@ from flask_apitokens.views import partial
 from flask_apitokens.views import store
 from flask_apitokens.views import toast
 from flask_apitokens.views.preferences import panels
-from flask_apitokens.views.preferences import section_page
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
-from flask_apitokens.views.visit import begin
 
 # -- rename --------------------------------------------------------------------
 
 
-def rename(token_id: str) -> ResponseReturnValue:
+def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
     """The row as a form, or its new name."""
-    visit = begin()
     token = _live(visit, token_id)
     if request.method != "POST":
         return _renaming(visit, token, token.name)
@@ -54,7 +51,7 @@ def rename(token_id: str) -> ResponseReturnValue:
         return _renaming(visit, token, name, error=stale(), status=400)
     try:
         tokens.rename(visit.domain, token, name, actor=visit.actor)
-        store()
+        store(visit.domain)
     except DomainError as error:
         visit.domain.session.rollback()
         if error.field != "name":
@@ -62,7 +59,7 @@ def rename(token_id: str) -> ResponseReturnValue:
         return _renaming(visit, token, name, error=error.message, status=error.status)
     message = _("Renamed to “%(name)s”", name=token.name)
     if not htmx.wants_fragment():
-        return _back(message)
+        return _back(visit, message)
     shown = present.focused(visit.list(asked_query()), token_id)
     actions = partial("actions", list=shown)
     return htmx.fragment(
@@ -87,7 +84,7 @@ def _renaming(
         overview = visit.overview(ListQuery(q=token.id))
     shown = replace(overview.list, rename=Rename(token.id, name[:ECHOED], error))
     if not htmx.wants_fragment():
-        return section_page(visit, replace(overview, list=shown), status=status)
+        return visit.page(replace(overview, list=shown), status=status)
     spoken: dict[str, Markup | str] = {htmx.ALERT: error} if error else {}
     return htmx.fragment(partial("list", list=shown), status=status, out_of_band=spoken)
 
@@ -95,99 +92,105 @@ def _renaming(
 # -- revoke and delete ---------------------------------------------------------
 
 
-def revoke(token_id: str) -> ResponseReturnValue:
+def revoke(visit: Visit, token_id: str) -> ResponseReturnValue:
     """The question, or the end of a token whose row stays."""
-    visit = begin()
     token = visit.token(token_id)
     if request.method != "POST" and token.revoked_at is not None:
         raise Conflict
-    question = questions.revoke_question(visit.row(token), _here())
-    refused = _asked(question)
+    question = questions.revoke_question(visit.row(token), here())
+    refused = asked(visit, question)
     if refused is not None:
         return refused
     if tokens.end(visit.domain, token, actor=visit.actor):
         message = _("Token “%(name)s” revoked", name=token.name)
     else:
         message = _("Token “%(name)s” was already revoked", name=token.name)
-    store()
-    return _done(visit, message)
+    store(visit.domain)
+    return done(visit, message)
 
 
-def delete(token_id: str) -> ResponseReturnValue:
+def delete(visit: Visit, token_id: str) -> ResponseReturnValue:
     """The question, or the end of a token and its row."""
-    visit = begin()
     token = visit.token(token_id)
-    refused = _asked(questions.delete_question(visit.row(token), _here()))
+    refused = asked(visit, questions.delete_question(visit.row(token), here()))
     if refused is not None:
         return refused
     message = _("Token “%(name)s” deleted", name=token.name)
     tokens.delete(visit.domain, token, actor=visit.actor)
-    store()
-    return _done(visit, message)
+    store(visit.domain)
+    return done(visit, message)
 
 
-def revoke_many() -> ResponseReturnValue:
+def revoke_many(visit: Visit) -> ResponseReturnValue:
     """The question for the tokens selected, or their end."""
-    visit = begin()
-    chosen = _chosen(visit)
-    question = questions.revoke_many_question(visit.rows(chosen), _here())
-    refused = _asked(question, sure=request.form.get("confirm") == "1")
+    chosen = chosen_live(visit)
+    question = questions.revoke_many_question(visit.rows(chosen), here())
+    refused = asked(visit, question, sure=request.form.get("confirm") == "1")
     if refused is not None:
         return refused
     ids = [token.id for token in chosen]
-    revoked = tokens.revoke_many(visit.domain, visit.user, ids, actor=visit.actor)
-    store()
-    return _done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
+    revoked = tokens.revoke_many(visit.domain, visit.tokens(), ids, actor=visit.actor)
+    store(visit.domain)
+    return done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
 
 
-def _chosen(visit: Visit) -> Sequence[Token]:
+def chosen_live(visit: Visit) -> Sequence[Token]:
+    """The tokens that were selected and still work.
+
+    :raises DomainError: if none was, or too many; as 404 or 409 if none is left.
+    """
     ids = request.values.getlist("id")
     if not ids:
         raise DomainError(_("Select at least one token."))
-    found = tokens.find_many(visit.domain, visit.user, ids)
-    live = [token for token in found if visit.row(token).live]
+    found = tokens.find_many(visit.domain, visit.tokens(), ids)
+    live = [t for t, row in zip(found, visit.rows(found), strict=True) if row.live]
     if not live:
         raise TokenNotFound if not found else Conflict
     return live
 
 
-def _here() -> str:
+def here() -> str:
     """Where the question is answered: this address, with its list in the query."""
     known = present.query_args(asked_query())
     return url_for(request.endpoint or "", **(request.view_args or {}), **known)
 
 
-def _asked(question: Confirm, *, sure: bool = True) -> ResponseReturnValue | None:
+def asked(
+    visit: Visit, question: Confirm, *, sure: bool = True
+) -> ResponseReturnValue | None:
     """Ask, unless the form that came is the genuine answer to the question."""
+    question = replace(question, back=_list_again(visit))
     if request.method != "POST" or not sure:
-        return _ask(question, 200)
+        return ask(question, 200)
     if ConfirmForm().is_genuine():
         return None
-    return _ask(replace(question, problem=stale()), 400)
+    return ask(replace(question, problem=stale()), 400)
 
 
-def _ask(question: Confirm, status: int) -> ResponseReturnValue:
-    question = replace(question, back=_list_again())
+def ask(question: Confirm, status: int) -> ResponseReturnValue:
+    """Put a question: as a dialog, whatever panel was asked for, or as a page."""
     if not htmx.wants_fragment():
         return page("apitokens/confirm.html", confirm=question, status=status)
-    return htmx.fragment(partial("confirm_dialog", confirm=question), status=status)
+    dialog = partial("confirm_dialog", confirm=question)
+    return htmx.fragment(dialog, status=status, target=htmx.DIALOG)
 
 
-def _done(visit: Visit, message: str) -> ResponseReturnValue:
+def done(visit: Visit, message: str) -> ResponseReturnValue:
+    """Answer that it was done: the dialog closes, the list is as it is now."""
     if not htmx.wants_fragment():
-        return _back(message)
+        return _back(visit, message)
     changed = panels(visit, asked_query())
     return htmx.fragment(
         partial("closed"), out_of_band={**changed, htmx.TOASTS: toast(message)}
     )
 
 
-def _back(message: str) -> ResponseReturnValue:
+def _back(visit: Visit, message: str) -> ResponseReturnValue:
     """To the list, which says what was done."""
     leave_notice(message)
-    return redirect(_list_again(), 303)
+    return redirect(_list_again(visit), 303)
 
 
-def _list_again() -> str:
+def _list_again(visit: Visit) -> str:
     """The address of the list as it was searched, sorted and paged."""
-    return url_for("apitokens.tokens", **present.query_args(asked_query()))
+    return visit.at.url("tokens", **present.query_args(asked_query()))

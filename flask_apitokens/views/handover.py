@@ -49,7 +49,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 
 def reveal_of(visit: Visit, token: Token, plaintext: str, *, dialog: bool) -> Reveal:
     """The one answer that shows *plaintext*."""
-    account_id = visit.domain.account_of(visit.user)
+    account_id = visit.account_id
     service = visit.domain.catalog.services.get(token.service or "")
     return Reveal(
         row=visit.row(token, fresh=True),
@@ -59,6 +59,8 @@ def reveal_of(visit: Visit, token: Token, plaintext: str, *, dialog: bool) -> Re
         examples=_examples(token),
         docs_url=(service.docs_url or "") if service else "",
         dialog=dialog,
+        back=visit.at.url("tokens"),
+        toast=_("Token “%(name)s” added", name=token.name),
     )
 
 

@@ -12,7 +12,7 @@ from flask_apitokens.views import database_failed
 from flask_apitokens.views import refuse
 from flask_apitokens.views.preferences import panels
 from flask_apitokens.views.visit import asked_query
-from flask_apitokens.views.visit import begin
+from flask_apitokens.views.visit import begun_again
 
 
 def refuse_and_refresh(error: DomainError) -> ResponseReturnValue:
@@ -22,7 +22,11 @@ def refuse_and_refresh(error: DomainError) -> ResponseReturnValue:
     try:
         # The transaction of this request may see what was there when it began.
         current_apitokens.db.session.rollback()
-        now = panels(begin(), asked_query())
+        visit = begun_again()
+        now = {} if visit is None else panels(visit, asked_query())
+    except DomainError:
+        # What the list belonged to is gone as well.
+        return refuse(error)
     except SQLAlchemyError as failure:
         return database_failed(failure)
     return refuse(error, out_of_band=now)

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from flask import redirect
 from flask import request
-from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import OperationalError
@@ -30,7 +29,6 @@ from flask_apitokens.generating import presented
 from flask_apitokens.generating import weighed
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
-from flask_apitokens.present import Overview
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import frame
 from flask_apitokens.views import no_store
@@ -45,40 +43,27 @@ from flask_apitokens.views.visit import asked_query
 from flask_apitokens.views.visit import begin
 from flask_apitokens.views.visit import token_searched_for
 
-#: the title is the page's first heading, or one below the host's
-_PAGE_LEVEL, _PANEL_LEVEL = 1, 2
+#: the title stands one below the host's
+_PANEL_LEVEL = 2
 _PANEL_KEY = "flask_apitokens.panel"
 #: how often a transaction that lost to another one is begun
 _ATTEMPTS = 3
 
 
-def tokens() -> ResponseReturnValue:
+def tokens(visit: Visit) -> ResponseReturnValue:
     """The list: a page, or what a search, a filter or a page link swaps in."""
-    visit, query = begin(), asked_query()
+    query = asked_query()
     if not htmx.wants_fragment():
         if token_searched_for():
             # Out of the address bar, the history and what is copied from them.
-            return redirect(url_for("apitokens.tokens", **present.query_args(query)))
-        return section_page(visit, visit.overview(query))
+            return redirect(visit.at.url("tokens", **present.query_args(query)))
+        return visit.page(visit.overview(query))
     focus, overview = request.args.get("focus", ""), visit.overview(query)
     shown = partial("list", list=present.focused(overview.list, focus))
     if focus != present.SEARCH:
         return htmx.fragment(shown)
     tools = partial("toolbar", overview=overview, focus=True)
     return htmx.fragment(shown, out_of_band={htmx.TOOLS: tools})
-
-
-def section_page(
-    visit: Visit, overview: Overview, *, status: int = 200
-) -> ResponseReturnValue:
-    """The whole section as a page, or what it takes to have one."""
-    none = not overview.list.owned and not visit.may_generate
-    return page(
-        "apitokens/tokens.html",
-        status=status,
-        overview=None if none else overview,
-        level=_PAGE_LEVEL,
-    )
 
 
 def panel() -> Markup:
@@ -91,8 +76,7 @@ def panel() -> Markup:
     if signed_in() is None:
         return Markup("")
     visit = begin()
-    overview = visit.overview(ListQuery())
-    none = not overview.list.owned and not visit.may_generate
+    overview = visit.shown(visit.overview(ListQuery()))
     # Not on g, which outlives the request where a test pushes a context of its own.
     first = _PANEL_KEY not in request.environ
     request.environ[_PANEL_KEY] = True
@@ -100,21 +84,21 @@ def panel() -> Markup:
     return partial(
         "panel",
         frame=frame(),
-        overview=None if none else overview,
+        overview=overview,
         level=_PANEL_LEVEL,
         assets=first,
     )
 
 
-def token(token_id: str) -> ResponseReturnValue:
+def token(visit: Visit, token_id: str) -> ResponseReturnValue:
     """One token: its facts and its events."""
-    visit = begin()
     row = visit.row(visit.token(token_id))
     events = audit.events_of(visit.domain, token_id)
     return page(
         "apitokens/token.html",
         row=row,
-        account_id=visit.domain.account_of(visit.user),
+        at=visit.at,
+        account_id=visit.account_id,
         events=[present.happening(event) for event in events],
     )
 
@@ -122,17 +106,17 @@ def token(token_id: str) -> ResponseReturnValue:
 # -- generate ------------------------------------------------------------------
 
 
-def new() -> ResponseReturnValue:
+def new(visit: Visit) -> ResponseReturnValue:
     """The generate form."""
-    visit = _generating()
+    _check_generating(visit)
     return _form(visit, first_wish(visit.domain, visit.services))
 
 
-def new_scopes() -> ResponseReturnValue:
+def new_scopes(visit: Visit) -> ResponseReturnValue:
     """The access that the service chosen in the form offers."""
-    visit = _generating()
+    _check_generating(visit)
     if not htmx.wants_fragment():
-        return redirect(url_for("apitokens.new"))
+        return redirect(visit.at.url("new"))
     slug = request.args.get("service", "")
     services = [service for service in visit.services if service.slug == slug]
     refusals = Refusals()
@@ -143,22 +127,30 @@ def new_scopes() -> ResponseReturnValue:
     return htmx.fragment(partial("scopes", form=view))
 
 
-def generate() -> ResponseReturnValue:
+def generate(visit: Visit) -> ResponseReturnValue:
     """Make a token and show its plaintext, in this one answer."""
-    visit, form = _generating(), GenerateForm()
+    _check_generating(visit)
+    form = GenerateForm()
     wish, form_id = Wish.of(form), form.form_id.data or ""
     if not form.is_genuine():
         return _form(visit, wish, refusals=Refusals(general=stale()), status=400)
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
         return _form(visit, wish, form_id=form_id)
-    refusals, expires_at = weighed(visit.domain, visit.user, wish, visit.services)
+    wanted = visit.named(wish)
+    refusals, expires_at = weighed(
+        visit.domain,
+        visit.owner,
+        wanted,
+        visit.services,
+        account_id=visit.account_id,
+    )
     if refusals:
         # Sent again, a form finds its own token's name taken: say what really is.
-        domain_tokens.check_form_is_new(visit.domain, visit.user, form_id)
+        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
         return _form(visit, wish, form_id=form_id, refusals=refusals, status=422)
     try:
-        made, plaintext = _make(visit, wish, expires_at=expires_at, form_id=form_id)
+        made, plaintext = _make(visit, wanted, expires_at=expires_at, form_id=form_id)
     except (AlreadyGenerated, Conflict):
         raise
     except DomainError as error:
@@ -169,6 +161,11 @@ def generate() -> ResponseReturnValue:
     return _reveal(visit, made, plaintext)
 
 
+def _check_generating(visit: Visit) -> None:
+    if not visit.may_generate:
+        raise AccessSwitchedOff
+
+
 def _make(
     visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
 ) -> tuple[Token, str]:
@@ -177,37 +174,31 @@ def _make(
     Of two transactions that wait for each other MariaDB and PostgreSQL end one, and
     expect it to be begun anew.
     """
-    session = visit.domain.session
     make = functools.partial(
         domain_tokens.generate,
         visit.domain,
-        visit.user,
+        visit.owner,
         name=wish.name,
         kind=wish.kind,
         service=wish.service or None,
         scopes=wish.scopes,
         expires_at=expires_at,
+        account_id=visit.account_id,
         actor=visit.actor,
         form_key=form_id,
     )
     for _attempt in range(_ATTEMPTS - 1):
         try:
             made = make()
-            store()
+            store(visit.domain)
         except OperationalError:
-            session.rollback()
+            visit.domain.session.rollback()
+            visit.domain.notices.clear()
         else:
             return made
     made = make()
-    store()
+    store(visit.domain)
     return made
-
-
-def _generating() -> Visit:
-    visit = begin()
-    if not visit.may_generate:
-        raise AccessSwitchedOff
-    return visit
 
 
 def _form(
@@ -218,9 +209,7 @@ def _form(
     refusals: Refusals | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
-    view = presented(
-        visit.domain, wish, visit.services, form_id=form_id, refusals=refusals
-    )
+    view = visit.form(wish, form_id=form_id, refusals=refusals)
     if not htmx.wants_fragment():
         return page("apitokens/generate.html", form=view, status=status)
     return htmx.fragment(partial("generate_dialog", form=view), status=status)

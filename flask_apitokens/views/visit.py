@@ -1,13 +1,19 @@
-"""One user's visit: what they own, may use and asked for, ready to be shown."""
+"""A visit: who is signed in, in front of which tokens, ready to be shown."""
 
 from __future__ import annotations
 
+import functools
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Select
 
 from flask_apitokens import listing
 from flask_apitokens import present
@@ -17,72 +23,183 @@ from flask_apitokens.catalog import Service
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import AccessDenied
+from flask_apitokens.generating import GenerateView
+from flask_apitokens.generating import Refusals
+from flask_apitokens.generating import Wish
+from flask_apitokens.generating import presented
+from flask_apitokens.i18n import gettext as _
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
+from flask_apitokens.places import OWN
+from flask_apitokens.places import Place
 from flask_apitokens.present import Overview
 from flask_apitokens.present import Row
 from flask_apitokens.present import TokenList
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import actor_of
+from flask_apitokens.views import page
 from flask_apitokens.views import signed_in
 
 _LONGEST_SEARCH = 100
+_KINDS = ("api", "access")
+#: the title is the page's first heading
+_PAGE_LEVEL = 1
 _LAST_PAGE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Visit:
-    """The signed-in user among the tokens they own.
+class Visit(ABC):
+    """Somebody signed in, in front of a list of tokens.
 
-    :param states: every declared service and whether the user may use it now.
+    :param user: who is signed in.
     """
 
     domain: Domain
     user: Any
-    states: Mapping[str, bool]
 
     @property
     def actor(self) -> Actor:
-        """The user as the audit log names them."""
+        """Who is signed in, as the audit log names them."""
         return actor_of(self.domain, self.user)
 
     @property
-    def services(self) -> list[Service]:
-        """The services the user may generate for."""
-        declared = self.domain.catalog.services.items()
-        return [service for slug, service in declared if self.states[slug]]
+    @abstractmethod
+    def at(self) -> Place:
+        """Where the list stands."""
 
     @property
+    @abstractmethod
+    def owner(self) -> Any:
+        """Whom a new token acts for; none for a userless one."""
+
+    @property
+    @abstractmethod
+    def account_id(self) -> str:
+        """The account a new token belongs to."""
+
+    @property
+    @abstractmethod
+    def services(self) -> list[Service]:
+        """The services a token can be generated for."""
+
+    @property
+    @abstractmethod
     def may_generate(self) -> bool:
         """Whether there is anything a token could be for."""
-        return not self.domain.catalog or bool(self.services)
+
+    @abstractmethod
+    def tokens(self) -> Select[Token]:
+        """Where every query starts: at the tokens that are here at all."""
+
+    @abstractmethod
+    def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
+        """Tokens as they are shown; *fresh* is the id of the one just generated."""
+
+    @abstractmethod
+    def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
+        """The list that *query* asks for and what stands around it."""
+
+    @abstractmethod
+    def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
+        """The whole page."""
+
+    def form(
+        self, wish: Wish, *, form_id: str = "", refusals: Refusals | None = None
+    ) -> GenerateView:
+        """The generate form filled in with *wish*."""
+        return presented(
+            self.domain, wish, self.services, form_id=form_id, refusals=refusals
+        )
+
+    def named(self, wish: Wish) -> Wish:
+        """*wish* with a name, where one goes without saying."""
+        return wish
 
     def token(self, token_id: str) -> Token:
-        """One of the user's tokens.
+        """One of the tokens that are here.
 
         :raises TokenNotFound: if there is none, or it is somebody else's.
         """
-        return tokens.get(self.domain, self.user, token_id)
+        return tokens.get(self.domain, self.tokens(), token_id)
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:
         """A token as it is shown."""
-        service = token.service
-        paused = service is not None and not self.states.get(service, False)
-        status = listing.status_of(self.domain, token, paused=paused)
-        now, catalog = self.domain.now(), self.domain.catalog
-        return present.row_of(token, status, catalog=catalog, now=now, fresh=fresh)
-
-    def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
-        """Tokens as they are shown; *fresh* is the id of the one just generated."""
-        return [self.row(token, fresh=token.id == fresh) for token in found]
+        return self.rows([token], fresh=token.id if fresh else "")[0]
 
     def list(self, query: ListQuery, *, fresh: str = "") -> TokenList:
         """The page of the list that *query* asks for."""
         return self.overview(query, fresh=fresh).list
 
+
+@dataclass(frozen=True)
+class OwnTokens(Visit):
+    """The signed-in user among the tokens they own.
+
+    :param states: every service of theirs and whether they may use it now.
+    """
+
+    states: Mapping[str, bool]
+    #: whether they may use the API at all
+    allowed: bool
+
+    @property
+    def at(self) -> Place:
+        """The user's own page."""
+        return OWN
+
+    @property
+    def owner(self) -> Any:
+        """The user."""
+        return self.user
+
+    @property
+    def account_id(self) -> str:
+        """The user's account."""
+        return self.domain.account_of(self.user)
+
+    @property
+    def services(self) -> list[Service]:
+        """The services the user may generate for."""
+        declared = self.domain.catalog.services
+        return [declared[slug] for slug, active in self.states.items() if active]
+
+    @property
+    def may_generate(self) -> bool:
+        """Whether there is anything a token could be for."""
+        return self.allowed and (not self.domain.catalog or bool(self.services))
+
+    def tokens(self) -> Select[Token]:
+        """The tokens the user owns."""
+        return listing.owned_by(self.domain, self.user)
+
+    def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
+        """Tokens as their owner sees them."""
+        domain = self.domain
+        return [
+            present.row_of(
+                token,
+                listing.status_of(domain, token, paused=bool(self._paused_by(token))),
+                catalog=domain.catalog,
+                now=domain.now(),
+                fresh=token.id == fresh,
+                paused_by=self._paused_by(token),
+            )
+            for token in found
+        ]
+
+    def _paused_by(self, token: Token) -> str:
+        """What a token waits for before it works; empty for one that works."""
+        if not self.allowed:
+            return _("API access is off")
+        if token.account_id != self.account_id:
+            return _("Of an account you have left")
+        if token.service is not None and not self.states.get(token.service, False):
+            return _("Access to the service is off")
+        return ""
+
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The whole section around the list."""
-        counts = listing.counts(self.domain, self.user)
+        counts = listing.counts(self.domain, self.tokens())
         found = listing.page_of(self.domain, self.user, query)
         return Overview(
             list=present.list_of(
@@ -93,16 +210,29 @@ class Visit:
                 services_shown=bool(self.domain.catalog),
                 may_generate=self.may_generate,
             ),
-            account_id=self.domain.account_of(self.user),
+            account_id=self.account_id,
             expiring=counts.expiring,
             expiring_days=self.domain.settings.expiring_days,
             statuses=present.statuses_offered(),
             services=present.services_offered(self.domain.catalog),
         )
 
+    def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
+        """The whole section as a page, or what it takes to have one."""
+        return page(
+            "apitokens/tokens.html",
+            status=status,
+            overview=self.shown(overview),
+            level=_PAGE_LEVEL,
+        )
 
-def begin() -> Visit:
-    """The visit of this request.
+    def shown(self, overview: Overview) -> Overview | None:
+        """*overview*, or none where there is nothing and can be nothing."""
+        return overview if overview.list.owned or self.may_generate else None
+
+
+def begin() -> OwnTokens:
+    """The signed-in user in front of their own tokens.
 
     :raises AccessDenied: if nobody is signed in, which the pages' guard rules out.
     """
@@ -111,7 +241,35 @@ def begin() -> Visit:
         raise AccessDenied
     domain = current_apitokens.domain()
     states = subscriptions.states(domain, user) if domain.catalog else {}
-    return Visit(domain, user, states)
+    return OwnTokens(domain, user, states, domain.may_use_api(user))
+
+
+Begin = Callable[..., Visit]
+#: how the visit of a request begins, for who has to begin it again
+_BEGIN = "flask_apitokens.begin"
+
+
+def visiting(begin: Begin, view: Callable[..., ResponseReturnValue]) -> Any:
+    """A view function that begins a visit and hands it to *view*.
+
+    :param begin: is given what the address carries besides the id of a token.
+    :param view: is given the visit, and the id of a token where there is one.
+    """
+
+    @functools.wraps(view)
+    def answer(**values: Any) -> ResponseReturnValue:
+        token_id = values.pop("token_id", None)
+        again = functools.partial(begin, **values)
+        request.environ[_BEGIN] = again
+        return view(again(), token_id) if token_id else view(again())
+
+    return answer
+
+
+def begun_again() -> Visit | None:
+    """The visit of this request, with everything read anew; none where it had none."""
+    again: Begin | None = request.environ.get(_BEGIN)
+    return None if again is None else again()
 
 
 def asked_query() -> ListQuery:
@@ -120,11 +278,14 @@ def asked_query() -> ListQuery:
     sort = args.get("sort", "")
     status = args.get("status", "")
     service = args.get("service", "")
+    kind, use = args.get("kind", ""), args.get("use", "")
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
         q=_searched(args.get("q", "")),
         status=status if status in listing.STATUSES else "",
         service=service if service in current_apitokens.catalog.services else "",
+        kind=kind if kind in _KINDS else "",
+        use=use if use in listing.USES else "",
         sort=sort if sort.removeprefix("-") in listing.SORTS else "-created",
         page=min(max(asked_page, 1), _LAST_PAGE),
     )

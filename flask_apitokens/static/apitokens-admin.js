@@ -1,0 +1,97 @@
+/* Unsaved switches: marked, counted, kept while the list is searched and paged. */
+'use strict'
+if (!window.apitokensAdmin) {
+window.apitokensAdmin = true
+
+const unsaved = new Map() // the key of a user and what their switch says now
+let leaving = false
+
+const form = () => document.querySelector('form[data-apitokens-dirty]')
+const part = (at, name) => at.querySelector(`[data-apitokens-${name}]`)
+const switches = () => form()?.querySelectorAll('[role=switch]') ?? []
+
+function note(box) {
+	if (box.checked === box.defaultChecked) unsaved.delete(box.value)
+	else unsaved.set(box.value, box.checked)
+}
+
+// what is unsaved on other pages of the list goes along with the form
+function carry() {
+	const here = new Set([...switches()].map(box => box.value))
+	form().querySelectorAll('[data-apitokens-carried]').forEach(el => el.remove())
+	for (const [value, wanted] of unsaved) {
+		if (here.has(value)) continue
+		for (const name of ['row', wanted ? 'active' : 'was']) {
+			const field = Object.assign(document.createElement('input'), {type: 'hidden', name, value})
+			field.dataset.apitokensCarried = ''
+			form().append(field)
+		}
+	}
+}
+
+function show() {
+	if (!form()) return
+	for (const box of switches()) {
+		const row = box.closest('tr'), dirty = unsaved.has(box.value)
+		row.classList.toggle('at-row--dirty', dirty)
+		part(row, 'change').hidden = !dirty
+		const link = part(row, 'generate')
+		if (link) link.hidden = dirty
+		part(row, 'idle').hidden = !dirty && !!link
+	}
+	const n = unsaved.size, bar = part(form(), 'savebar'), told = part(bar, 'unsaved')
+	bar.classList.toggle('at-savebar--dirty', n > 0)
+	part(bar, 'clean').hidden = n > 0
+	told.hidden = !n
+	const {apitokensUnsaved: many, apitokensUnsavedOne: one} = told.dataset
+	const text = n === 1 ? one : many.replace('{n}', n)
+	const status = told.firstElementChild
+	if (status.textContent !== text) status.textContent = n ? text : ''
+	part(bar, 'discard').hidden = !n
+	part(bar, 'save').disabled = !n
+	carry()
+}
+
+function restore() {
+	if (!form()) return
+	leaving = false
+	if (form().closest('[data-apitokens-saved]')) unsaved.clear()
+	for (const box of switches()) {
+		if (unsaved.has(box.value)) box.checked = unsaved.get(box.value)
+		note(box)
+	}
+	show()
+}
+
+addEventListener('change', ({target}) => {
+	if (!target.matches('form[data-apitokens-dirty] [role=switch]')) return
+	note(target)
+	show()
+})
+
+addEventListener('click', ({target}) => {
+	if (!target.closest('[data-apitokens-discard]')) return
+	unsaved.clear()
+	form().reset()
+	show()
+	document.querySelector('#at-save-hint').focus()
+})
+
+addEventListener('keydown', event => {
+	if (event.key === 'Enter' && event.target.matches('[role=switch]')) event.preventDefault()
+})
+
+addEventListener('submit', () => { leaving = true })
+addEventListener('beforeunload', event => {
+	if (unsaved.size && !leaving) event.preventDefault()
+})
+
+new MutationObserver(records => {
+	for (const {target} of records) {
+		if (target.id === 'at-list') restore()
+		if (target.id === 'at-dialog' && !target.firstElementChild) leaving = false
+	}
+}).observe(document, {childList: true, subtree: true})
+
+restore()
+}

@@ -1,0 +1,340 @@
+"""The services of an account, and one of them: what it is, who may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens import access
+from flask_apitokens import htmx
+from flask_apitokens import listing
+from flask_apitokens import people
+from flask_apitokens import subscriptions
+from flask_apitokens.catalog import Service
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.forms import ConfirmForm
+from flask_apitokens.forms import stale
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.people import Member
+from flask_apitokens.people import PeopleQuery
+from flask_apitokens.present import Chip
+from flask_apitokens.present import MemberList
+from flask_apitokens.present import MemberRow
+from flask_apitokens.present import member_list
+from flask_apitokens.questions import Confirm
+from flask_apitokens.questions import service_off_question
+from flask_apitokens.questions import users_off_question
+from flask_apitokens.state import commit
+from flask_apitokens.views import leave_notice
+from flask_apitokens.views import page
+from flask_apitokens.views import partial
+from flask_apitokens.views import toast
+from flask_apitokens.views.admin import NAME
+from flask_apitokens.views.admin import Admin
+from flask_apitokens.views.admin import Link
+from flask_apitokens.views.admin import begin
+
+#: changes that one form may carry
+MOST_CHANGES = 500
+_LONGEST_SEARCH = 100
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A service in numbers, as an account's administrators see it."""
+
+    service: Service
+    on: bool
+    users: int
+    users_on: int
+    user_tokens: int
+    userless_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of the service that work."""
+        return self.user_tokens + self.userless_tokens
+
+    @property
+    def chip(self) -> Chip:
+        """Whether the service is on, in a word."""
+        return Chip(_("Active"), "ok") if self.on else Chip(_("Off"), "off")
+
+
+def services() -> ResponseReturnValue:
+    """Every service of the account in a line."""
+    admin = begin()
+    waiting = access.count_waiting(admin.domain, admin.account_id)
+    return page(
+        "apitokens/admin/services.html", figures=_figures(admin), waiting=waiting
+    )
+
+
+def _figures(admin: Admin) -> list[Figures]:
+    domain, account_id = admin.domain, admin.account_id
+    on = subscriptions.services_on(domain, account_id)
+    users = people.count(domain, account_id)
+    users_on = people.count_subscribed(domain, account_id, users)
+    tokens = listing.counts_by_service(domain, account_id)
+    return [
+        Figures(service, on[slug], users, users_on[slug], *tokens[slug])
+        for slug, service in domain.services_of(account_id).items()
+    ]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What stands above each section of one service."""
+
+    service: Service
+    figures: Figures
+    tabs: Sequence[Link]
+
+
+def section_of(admin: Admin, slug: str, here: str) -> Section:
+    """The head of a service's page.
+
+    :param here: the endpoint of the section, without the blueprint's name.
+    :raises NotFound: if the account has no such service.
+    """
+    service = admin.service(slug)
+    [figures] = [f for f in _figures(admin) if f.service.slug == slug]
+    sections: list[tuple[str, str, int | None]] = [
+        ("service", _("General"), None),
+        ("users", _("Users and user tokens"), figures.users_on),
+        ("userless_tokens", _("Userless tokens"), figures.userless_tokens),
+    ]
+    return Section(
+        service,
+        figures,
+        [
+            Link(label, url_for(f"{NAME}.{name}", slug=slug), name == here, count)
+            for name, label, count in sections
+        ],
+    )
+
+
+def service(slug: str) -> ResponseReturnValue:
+    """What a service is, and its switch for the whole account."""
+    admin = begin()
+    return page(
+        "apitokens/admin/service.html",
+        section=section_of(admin, slug, "service"),
+        settings=admin.domain.settings,
+    )
+
+
+def switch(slug: str) -> ResponseReturnValue:
+    """Switch a service for the whole account; off, after a question."""
+    admin = begin()
+    section = section_of(admin, slug, "service")
+    wanted = request.values.get("active") == "1"
+    if not wanted:
+        question = service_off_question(
+            section.service.name,
+            section.figures.tokens,
+            url_for(f"{NAME}.switch", slug=slug),
+            url_for(f"{NAME}.service", slug=slug),
+        )
+        refused = asked(question)
+        if refused is not None:
+            return refused
+    elif not ConfirmForm().is_genuine():
+        raise DomainError(stale())
+    subscriptions.switch_service(
+        admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+    )
+    commit(admin.domain)
+    name = section.service.name
+    if wanted:
+        leave_notice(_("%(service)s is on again.", service=name))
+    else:
+        leave_notice(_("%(service)s is off for everybody.", service=name))
+    return _go(url_for(f"{NAME}.service", slug=slug))
+
+
+def _go(address: str) -> ResponseReturnValue:
+    """To another page, from a form in a dialog too."""
+    if not htmx.wants_fragment():
+        return redirect(address, 303)
+    response = htmx.fragment(partial("closed"))
+    response.headers["HX-Redirect"] = address
+    return response
+
+
+def asked(question: Confirm, *, sure: bool = True) -> ResponseReturnValue | None:
+    """Ask, unless the form that came is the genuine answer to the question."""
+    if request.method != "POST" or not sure:
+        return ask(question, 200)
+    if request.form.get("confirm") != "1":
+        return ask(question, 200)
+    if ConfirmForm().is_genuine():
+        return None
+    return ask(replace(question, problem=stale()), 400)
+
+
+def ask(question: Confirm, status: int) -> ResponseReturnValue:
+    """Put a question: as a dialog, or as a page."""
+    if not htmx.wants_fragment():
+        return page("apitokens/confirm.html", confirm=question, status=status)
+    dialog = partial("confirm_dialog", confirm=question)
+    return htmx.fragment(dialog, status=status, target=htmx.DIALOG)
+
+
+# -- users ---------------------------------------------------------------------
+
+
+def users(slug: str) -> ResponseReturnValue:
+    """Every user of the account, each with a switch."""
+    admin = begin()
+    admin.service(slug)
+    shown = _list(admin, slug, asked_people())
+    if htmx.wants_fragment():
+        return htmx.fragment(_partial(shown))
+    return page(
+        "apitokens/admin/service_users.html",
+        section=section_of(admin, slug, "users"),
+        list=shown,
+    )
+
+
+def asked_people() -> PeopleQuery:
+    """The users this address asks for; what makes no sense is passed over."""
+    args = request.args
+    state = args.get("state", "")
+    return PeopleQuery(
+        q=args.get("q", "").strip()[:_LONGEST_SEARCH],
+        state=state if state in people.STATES else "",
+        page=max(args.get("page", 1, type=int), 1),
+    )
+
+
+def _list(admin: Admin, slug: str, query: PeopleQuery) -> MemberList:
+    domain = admin.domain
+    found = people.page_of(domain, admin.account_id, slug, query)
+    on = subscriptions.is_on(domain, admin.account_id, slug)
+    rows = [_row(admin, slug, member, on=on) for member in found.items]
+    focus = request.args.get("focus", "") == "list"
+    return member_list(found, rows, query, slug=slug, focus=focus)
+
+
+def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
+    domain, user = admin.domain, member.user
+    return MemberRow.of(
+        member,
+        key=domain.key_text(user),
+        label=domain.user_label(user),
+        usable=on and member.active and domain.may_use_api(user),
+        allowed=domain.may_use_api(user),
+        enabled=bool(getattr(user, "is_active", True)),
+        now=domain.now(),
+    )
+
+
+def _partial(shown: MemberList) -> Any:
+    return partial("users", folder="admin", list=shown)
+
+
+def save_users(slug: str) -> ResponseReturnValue:
+    """Switch the subscriptions that the form changes, all or none.
+
+    A change is what a row says now against what it said when it was rendered, so that
+    two administrators who save at once undo nothing of each other's.
+    """
+    admin = begin()
+    admin.service(slug)
+    turned_on, turned_off = _changes()
+    changed = _changed(admin, slug, [*turned_on, *turned_off])
+    losing = [m for m in changed if admin.domain.key_text(m.user) in turned_off]
+    if losing:
+        refused = asked(_off_question(admin, slug, losing, turned_on, turned_off))
+        if refused is not None:
+            return refused
+    elif not ConfirmForm().is_genuine():
+        raise DomainError(stale())
+    for member in changed:
+        wanted = admin.domain.key_text(member.user) in turned_on
+        change = subscriptions.activate if wanted else subscriptions.deactivate
+        change(admin.domain, member.user, slug, actor=admin.actor)
+    commit(admin.domain)
+    return _saved(admin, slug, len(turned_on), len(turned_off))
+
+
+def _changes() -> tuple[set[str], set[str]]:
+    form = request.form
+    rows, was, active = (set(form.getlist(name)) for name in ("row", "was", "active"))
+    turned_on, turned_off = (active - was) & rows, (was - active) & rows
+    if len(turned_on) + len(turned_off) > MOST_CHANGES:
+        raise DomainError(
+            _("Save at most %(n)s changes at a time.", n=MOST_CHANGES),
+        )
+    return turned_on, turned_off
+
+
+def _changed(admin: Admin, slug: str, keys: Collection[str]) -> list[Member]:
+    found = people.members(admin.domain, admin.account_id, slug, keys) if keys else []
+    if len(found) != len(keys):
+        # Somebody was deleted or moved meanwhile, or never was of this account.
+        raise Conflict
+    # In one order everywhere: two who save at once do not wait for each other.
+    return sorted(found, key=lambda member: admin.domain.key_text(member.user))
+
+
+def _off_question(
+    admin: Admin,
+    slug: str,
+    losing: Sequence[Member],
+    turned_on: Collection[str],
+    turned_off: Collection[str],
+) -> Confirm:
+    carried = [("row", key) for key in sorted({*turned_on, *turned_off})]
+    carried += [("was", key) for key in sorted(turned_off)]
+    carried += [("active", key) for key in sorted(turned_on)]
+    return users_off_question(
+        [(admin.domain.user_label(m.user), m) for m in losing],
+        action=url_for(f"{NAME}.save_users", slug=slug, **_args()),
+        back=url_for(f"{NAME}.users", slug=slug, **_args()),
+        hidden=carried,
+        now=admin.domain.now(),
+    )
+
+
+def _args() -> dict[str, Any]:
+    query = asked_people()
+    every = {"q": query.q, "state": query.state, "page": query.page}
+    return {name: value for name, value in every.items() if value not in ("", 1)}
+
+
+def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
+    parts = [
+        _n("%(n)s turned on", "%(n)s turned on", on) if on else "",
+        _n("%(n)s turned off", "%(n)s turned off", off) if off else "",
+    ]
+    message = _("Saved") + ". " + ", ".join(filter(None, parts))
+    if not (on or off):
+        message = _("Nothing to save")
+    if not htmx.wants_fragment():
+        leave_notice(message)
+        return redirect(url_for(f"{NAME}.users", slug=slug, **_args()), 303)
+    shown = _partial(replace(_list(admin, slug, asked_people()), saved=True))
+    changed = {htmx.TOASTS: toast(message), htmx.TABS: _tabs(admin, slug)}
+    if request.form.get("confirm") == "1":
+        # The form stands in the dialog, which closes.
+        return htmx.fragment(
+            partial("closed"), out_of_band={htmx.LIST: shown, **changed}
+        )
+    return htmx.fragment(shown, out_of_band=changed)
+
+
+def _tabs(admin: Admin, slug: str) -> Any:
+    return partial("tabs", folder="admin", section=section_of(admin, slug, "users"))
