@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import cast
 
 from flask import Blueprint
@@ -24,10 +27,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.utils import cached_property
 
 from . import templating
-from . import views
 from .config import Settings
-from .views import changes
-from .views import preferences
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -61,30 +61,44 @@ def build_blueprint(settings: Settings) -> Blueprint:
     pages = _Pages(settings)
     add = pages.add_url_rule
     both = ["GET", "POST"]
-    add("/", view_func=preferences.tokens)
-    add("/", view_func=preferences.generate, methods=["POST"])
-    add("/new", view_func=preferences.new)
-    add("/new/scopes", view_func=preferences.new_scopes)
-    add("/revoke", view_func=changes.revoke_many, methods=both)
-    add(_ONE, view_func=preferences.token)
-    add(f"{_ONE}/rename", view_func=changes.rename, methods=both)
-    add(f"{_ONE}/revoke", view_func=changes.revoke, methods=both)
-    add(f"{_ONE}/delete", view_func=changes.delete, methods=both)
+    add("/", "tokens", _late("preferences.tokens"))
+    add("/", "generate", _late("preferences.generate"), methods=["POST"])
+    add("/new", "new", _late("preferences.new"))
+    add("/new/scopes", "new_scopes", _late("preferences.new_scopes"))
+    add("/revoke", "revoke_many", _late("changes.revoke_many"), methods=both)
+    add(_ONE, "token", _late("preferences.token"))
+    add(f"{_ONE}/rename", "rename", _late("changes.rename"), methods=both)
+    add(f"{_ONE}/revoke", "revoke", _late("changes.revoke"), methods=both)
+    add(f"{_ONE}/delete", "delete", _late("changes.delete"), methods=both)
     add("/static/<version>/<path:filename>", "static", _static)
     add("/<path:rest>", "stray", _stray, methods=_METHODS)
     add("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
     pages.url_value_preprocessor(_check_csrf_ourselves)
     pages.before_request(_admit)
-    pages.register_error_handler(HTTPException, views.refuse)
+    pages.register_error_handler(HTTPException, _late("refuse"))
     for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
-        pages.register_error_handler(error, views.database_failed)
+        pages.register_error_handler(error, _late("database_failed"))
     pages.record_once(_have_the_last_word)
     return pages
 
 
+def _late(where: str) -> Callable[..., Any]:
+    """A function below :mod:`.views` whose module is loaded at its first call.
+
+    Where a process only guards, or does not even that, the pages take no memory.
+    """
+    module, _, name = where.rpartition(".")
+
+    def call(*args: Any, **values: Any) -> Any:
+        views = import_module(f".views.{module}".rstrip("."), __package__)
+        return getattr(views, name)(*args, **values)
+
+    return call
+
+
 def install_globals(app: Flask) -> None:
     """Let the templates of *app* call what ours need, and show the panel."""
-    templating.install_globals(app, apitokens_panel=preferences.panel)
+    templating.install_globals(app, apitokens_panel=_late("preferences.panel"))
 
 
 def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
@@ -98,8 +112,11 @@ def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
         csrf.exempt(current_app.blueprints[NAME])
 
 
+_admit_to_pages = _late("admit")
+
+
 def _admit() -> ResponseReturnValue | None:
-    return None if request.endpoint in _OPEN else views.admit()
+    return None if request.endpoint in _OPEN else _admit_to_pages()
 
 
 def _static(version: str, filename: str) -> Response:
