@@ -78,6 +78,8 @@ class Row:
     #: whether it can still open a door: then it can be renamed and revoked
     live: bool
     fresh: bool = False
+    #: whether the host has uses recorded at all
+    recorded: bool = True
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -90,10 +92,15 @@ class Row:
         return max(0, len(self.scopes) - TAGS_SHOWN)
 
     @property
+    def unused(self) -> str:
+        """What is said in place of a last use, where none is known."""
+        return _("Never used") if self.recorded else _("Not recorded")
+
+    @property
     def use(self) -> str:
         """Its last use in a sentence: what breaks when it goes."""
         if self.last_used is None:
-            return _("Never used")
+            return self.unused
         if not self.last_used_ip:
             return self.last_used.text
         return _("%(when)s from %(ip)s", when=self.last_used.text, ip=self.last_used_ip)
@@ -252,12 +259,19 @@ def _note(token: Token, status: str, now: datetime) -> Note:
 
 
 def row_of(
-    token: Token, status: str, *, catalog: Catalog, now: datetime, fresh: bool = False
+    token: Token,
+    status: str,
+    *,
+    catalog: Catalog,
+    now: datetime,
+    fresh: bool = False,
+    recorded: bool = True,
 ) -> Row:
     """The token as it is shown.
 
     :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
     :param fresh: whether it was generated a moment ago, by this very request.
+    :param recorded: whether uses are recorded, so that none means never.
     """
     at = token.expires_at
     unseen = token.shown_at is None and not fresh
@@ -281,6 +295,7 @@ def row_of(
         never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
         live=status in {"active", "expiring", "paused"},
         fresh=fresh,
+        recorded=recorded,
     )
 
 

@@ -69,8 +69,14 @@ class Visit:
         service = token.service
         paused = service is not None and not self.states.get(service, False)
         status = listing.status_of(self.domain, token, paused=paused)
-        now, catalog = self.domain.now(), self.domain.catalog
-        return present.row_of(token, status, catalog=catalog, now=now, fresh=fresh)
+        return present.row_of(
+            token,
+            status,
+            catalog=self.domain.catalog,
+            now=self.domain.now(),
+            fresh=fresh,
+            recorded=self.domain.settings.usage != "off",
+        )
 
     def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
         """Tokens as they are shown; *fresh* is the id of the one just generated."""
