@@ -8,7 +8,8 @@ author = "flask_apitokens contributors"
 release = version_of("flask-apitokens")
 version = ".".join(release.split(".")[:2])
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+autodoc_member_order = "bysource"
 exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

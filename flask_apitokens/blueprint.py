@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
@@ -25,17 +27,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.utils import cached_property
 
 from . import templating
-from . import views
 from .config import Settings
 from .errors import AlreadyGenerated
 from .errors import Conflict
 from .errors import TokenNotFound
-from .views import changes
-from .views import outdated
-from .views import preferences
-from .views.visit import Begin
-from .views.visit import begin
-from .views.visit import visiting
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -68,47 +63,72 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    _add_list(pages, "/", "", begin)
-    add(_ONE, "token", visiting(begin, preferences.token))
+    _add_list(pages, "/", "", "visit.begin")
+    add(_ONE, "token", _visiting("visit.begin", "preferences.token"))
     add("/static/<version>/<path:filename>", "static", _static)
     add("/<path:rest>", "stray", _stray, methods=_METHODS)
     add("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
     pages.url_value_preprocessor(_check_csrf_ourselves)
     pages.before_request(_admit)
-    pages.register_error_handler(HTTPException, views.refuse)
+    pages.register_error_handler(HTTPException, _late("refuse"))
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
-        pages.register_error_handler(gone, outdated.refuse_and_refresh)
+        pages.register_error_handler(gone, _late("outdated.refuse_and_refresh"))
     for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
-        pages.register_error_handler(error, views.database_failed)
+        pages.register_error_handler(error, _late("database_failed"))
     pages.record_once(_have_the_last_word)
     return pages
 
 
-def _add_list(pages: Blueprint, path: str, prefix: str, begin: Begin) -> None:
+def _add_list(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
     """The addresses of a list of tokens and of what can be done in it.
 
     :param path: of the list, with a slash at its end.
     :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
+    :param begin: the function below :mod:`.views` that begins a visit of it.
     """
 
-    def add(rule: str, name: str, view: Any, *methods: str) -> None:
-        view = visiting(begin, view)
-        pages.add_url_rule(f"{path}{rule}", prefix + name, view, methods=methods)
+    def add(rule: str, name: str, view: str, *methods: str) -> None:
+        answer = _visiting(begin, view)
+        pages.add_url_rule(f"{path}{rule}", prefix + name, answer, methods=methods)
 
     one = _ONE.removeprefix("/")
-    add("", "tokens", preferences.tokens, "GET")
-    add("", "generate", preferences.generate, "POST")
-    add("new", "new", preferences.new, "GET")
-    add("new/scopes", "new_scopes", preferences.new_scopes, "GET")
-    add("revoke", "revoke_many", changes.revoke_many, "GET", "POST")
-    add(f"{one}/rename", "rename", changes.rename, "GET", "POST")
-    add(f"{one}/revoke", "revoke", changes.revoke, "GET", "POST")
-    add(f"{one}/delete", "delete", changes.delete, "GET", "POST")
+    add("", "tokens", "preferences.tokens", "GET")
+    add("", "generate", "preferences.generate", "POST")
+    add("new", "new", "preferences.new", "GET")
+    add("new/scopes", "new_scopes", "preferences.new_scopes", "GET")
+    add("revoke", "revoke_many", "changes.revoke_many", "GET", "POST")
+    add(f"{one}/rename", "rename", "changes.rename", "GET", "POST")
+    add(f"{one}/revoke", "revoke", "changes.revoke", "GET", "POST")
+    add(f"{one}/delete", "delete", "changes.delete", "GET", "POST")
+
+
+def _visiting(begin: str, view: str) -> Callable[..., Any]:
+    """A view in front of a list of tokens; both are named as for :func:`_late`."""
+    enter, begins, views = _late("visit.enter"), _late(begin), _late(view)
+
+    def call(**values: Any) -> Any:
+        return enter(begins, views, values)
+
+    return call
+
+
+def _late(where: str) -> Callable[..., Any]:
+    """A function below :mod:`.views` whose module is loaded at its first call.
+
+    Where a process only guards, or does not even that, the pages take no memory.
+    """
+    module, _, name = where.rpartition(".")
+
+    def call(*args: Any, **values: Any) -> Any:
+        views = import_module(f".views.{module}".rstrip("."), __package__)
+        return getattr(views, name)(*args, **values)
+
+    return call
 
 
 def install_globals(app: Flask) -> None:
     """Let the templates of *app* call what ours need, and show the panel."""
-    templating.install_globals(app, apitokens_panel=preferences.panel)
+    templating.install_globals(app, apitokens_panel=_late("preferences.panel"))
 
 
 def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
@@ -122,8 +142,11 @@ def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
         csrf.exempt(current_app.blueprints[NAME])
 
 
+_admit_to_pages = _late("admit")
+
+
 def _admit() -> ResponseReturnValue | None:
-    return None if request.endpoint in _OPEN else views.admit()
+    return None if request.endpoint in _OPEN else _admit_to_pages()
 
 
 def _static(version: str, filename: str) -> Response:

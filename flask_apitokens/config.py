@@ -123,7 +123,11 @@ class Settings:
     )
     #: the protection space named in ``WWW-Authenticate`` (RFC 9110 section 11.5)
     realm: str = _setting(
-        "api", _matching(r"[\x20-\x7e]{1,64}", "1 to 64 printable ASCII characters")
+        "api",
+        _matching(
+            r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}",
+            '1 to 64 printable ASCII characters other than " and \\',
+        ),
     )
     #: where the users' pages stand
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)

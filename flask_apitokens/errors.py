@@ -75,6 +75,7 @@ class NameTaken(DomainError):
     field = "name"
 
     def __init__(self, name: str) -> None:
+        self.name_taken = name
         super().__init__(
             _(
                 "You already have a token called “%(name)s”. Choose another name.",
@@ -133,6 +134,7 @@ class LimitReached(DomainError):
     reason = "limit_reached"
 
     def __init__(self, limit: int) -> None:
+        self.limit = limit
         super().__init__(
             _n(
                 "You already have %(n)s token, the most allowed. "
@@ -278,8 +280,9 @@ class Refusal(HTTPException):
 
     def get_response(self, environ: object = None, scope: object = None) -> Response:
         """The whole answer, whatever ``Accept`` says."""
+        # The last line of a file, and a prompt below it, want a line's end.
         return Response(
-            self._json,
+            f"{self._json}\n",
             status=self.code,
             headers=self.protocol_headers(),
             content_type="application/problem+json",

@@ -28,6 +28,7 @@ from . import lookup
 from . import neighbours
 from . import secret
 from . import subscriptions
+from . import templating
 from . import tokens
 from .bearer import Policy
 from .blueprint import build_blueprint
@@ -355,5 +356,6 @@ def _when_requests_come(app: Flask) -> None:
         neighbours.excuse_from_csrf(app)
         neighbours.warn_of_open_routes(app)
         neighbours.warn_of_closed_routes(app)
+        templating.warn_of_layout(app)
 
     neighbours.excuse_from_csrf(app)

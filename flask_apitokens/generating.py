@@ -186,7 +186,9 @@ def presented(
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
         wish=wish,
-        kinds=[option for option in _kinds() if option.value in domain.settings.kinds],
+        kinds=[
+            option for option in _kinds(domain) if option.value in domain.settings.kinds
+        ],
         services=[(service.slug, service.name) for service in services],
         scopes=scopes_of(services, wish.service),
         expiries=_expiries(domain, today),
@@ -202,10 +204,12 @@ def presented(
     )
 
 
-def _kinds() -> tuple[Option, ...]:
+def _kinds(domain: Domain) -> tuple[Option, ...]:
     api = _(
         "Sent in the Authorization header of each request. Can be set to never expire."
     )
+    if domain.settings.expiry_max is not None:
+        api = _("Sent in the Authorization header of each request.")
     access = _(
         "For tools that sign in through the Login API, such as issue trackers. "
         "Always expires."

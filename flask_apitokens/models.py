@@ -7,122 +7,39 @@ the five Flask-SQLAlchemy supports, is left alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
 
-from sqlalchemy import BINARY
 from sqlalchemy import JSON
-from sqlalchemy import BigInteger
 from sqlalchemy import Boolean
 from sqlalchemy import Column
-from sqlalchemy import DateTime
 from sqlalchemy import ForeignKey
 from sqlalchemy import Index
-from sqlalchemy import Integer
-from sqlalchemy import LargeBinary
 from sqlalchemy import MetaData
-from sqlalchemy import String
 from sqlalchemy import Table
-from sqlalchemy import Text
 from sqlalchemy import UniqueConstraint
 from sqlalchemy import inspect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm import mapped_column
-from sqlalchemy.types import TypeDecorator
-from sqlalchemy.types import TypeEngine
 from werkzeug.local import LocalProxy
 
+from .columns import BIG_KEY
+from .columns import MOMENT
+from .columns import Words
+from .columns import ascii_string
+from .columns import binary
+from .columns import text_string
 from .errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
 
 NAME_LENGTH = 80
 LABEL_LENGTH = 255
 ACCOUNT_LENGTH = 64
 #: of what people write to each other: why access is wanted, why it is taken away
 REASON_LENGTH = 500
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC, to the microsecond, on every database.
-
-    SQLite and MariaDB drop an offset and MariaDB the microseconds, unless told; a
-    naive value is refused because nobody can say which moment it is.
-    """
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(DateTime(timezone=True))
-        if dialect.name in {"mysql", "mariadb"}:
-            # Here, as it takes memory that hosts on another database need not give.
-            from sqlalchemy.dialects.mysql import DATETIME
-
-            return dialect.type_descriptor(DATETIME(fsp=6))
-        return dialect.type_descriptor(DateTime())
-
-    def process_bind_param(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a naive datetime, {value!r}, is not a moment")
-        moment = value.astimezone(UTC)
-        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
-
-    def process_result_value(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class Words(TypeDecorator[tuple[str, ...]]):
-    """Scope names, kept as RFC 6749 writes them: in one string, with spaces."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(
-        self, value: tuple[str, ...] | None, dialect: Dialect
-    ) -> str | None:
-        return None if value is None else " ".join(value)
-
-    def process_result_value(
-        self, value: str | None, dialect: Dialect
-    ) -> tuple[str, ...]:
-        return tuple(value.split()) if value else ()
-
-
-def ascii_string(length: int) -> TypeEngine[str]:
-    """A string that compares by its bytes, also where the database would fold case."""
-    by_bytes = String(length, collation="ascii_bin")
-    return String(length).with_variant(by_bytes, "mysql", "mariadb")
-
-
-def text_string(length: int) -> TypeEngine[str]:
-    """A string for people, with every character of Unicode on MariaDB as well."""
-    of_four_bytes = String(length, collation="utf8mb4_bin")
-    return String(length).with_variant(of_four_bytes, "mysql", "mariadb")
-
-
-def binary(length: int) -> TypeEngine[bytes]:
-    """Bytes of a fixed length, indexable everywhere."""
-    return LargeBinary(length).with_variant(BINARY(length), "mysql", "mariadb")
-
-
-#: SQLite numbers a primary key by itself only if it is an INTEGER.
-_big_key = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Row:
@@ -148,16 +65,16 @@ class TokenMixin(Row):
     userless: Mapped[bool] = mapped_column(Boolean, default=False)
     service: Mapped[str | None] = mapped_column(ascii_string(64))
     scopes: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(MOMENT)
     created_by: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
     #: when the response that carries the plaintext was sent; None: never
-    shown_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    deactivated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    shown_at: Mapped[datetime | None] = mapped_column(MOMENT)
+    expires_at: Mapped[datetime | None] = mapped_column(MOMENT)
+    revoked_at: Mapped[datetime | None] = mapped_column(MOMENT)
+    deactivated_at: Mapped[datetime | None] = mapped_column(MOMENT)
     #: why, as the administrator who did it told the owner
     deactivated_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
-    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(MOMENT)
     last_used_ip: Mapped[str | None] = mapped_column(ascii_string(45))
     #: a digest of owner and name while the token is live, None after: a plain unique
     #: constraint then keeps names apart on databases without partial indexes too
@@ -170,16 +87,16 @@ class SubscriptionMixin(Row):
     A request for the API as a whole has an empty service.
     """
 
-    id: Mapped[int] = mapped_column(_big_key, primary_key=True)
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
     service: Mapped[str] = mapped_column(ascii_string(64))
     #: none where nobody switched it yet: the service's default holds
     active: Mapped[bool | None] = mapped_column(Boolean)
-    changed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    changed_at: Mapped[datetime | None] = mapped_column(MOMENT)
     changed_by: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
-    requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    requested_at: Mapped[datetime | None] = mapped_column(MOMENT)
     request_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
     #: when the last request was decided; a later request waits with none again
-    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(MOMENT)
     decided_by: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
     #: "approved" or "declined"
     decision: Mapped[str | None] = mapped_column(ascii_string(16))
@@ -189,19 +106,19 @@ class SubscriptionMixin(Row):
 class ServiceSettingMixin(Row):
     """A service's switch for a whole account; no row means on."""
 
-    id: Mapped[int] = mapped_column(_big_key, primary_key=True)
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
     account_id: Mapped[str] = mapped_column(text_string(ACCOUNT_LENGTH))
     service: Mapped[str] = mapped_column(ascii_string(64))
     active: Mapped[bool] = mapped_column(Boolean)
-    changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    changed_at: Mapped[datetime] = mapped_column(MOMENT)
     changed_by: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
 
 
 class EventMixin(Row):
     """A line of the audit log: it outlives the token and the user it tells of."""
 
-    id: Mapped[int] = mapped_column(_big_key, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    at: Mapped[datetime] = mapped_column(MOMENT)
     action: Mapped[str] = mapped_column(ascii_string(32))
     account_id: Mapped[str] = mapped_column(text_string(ACCOUNT_LENGTH))
     token_id: Mapped[str | None] = mapped_column(ascii_string(12))
@@ -341,7 +258,12 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
         __tablename__ = "apitokens_token"
         owner_id: Mapped[Any] = _owner(user_key, nullable=True)
         __table_args__ = (
-            Index("ix_apitokens_token_owner", "owner_id", "created_at", "id"),
+            # Unique because the id is. Not an index: a migration's way back drops one
+            # by itself before its table, which MariaDB refuses, since the foreign key
+            # leans on it.
+            UniqueConstraint(
+                "owner_id", "created_at", "id", name="uq_apitokens_token_owner"
+            ),
             Index("ix_apitokens_token_account", "account_id", "created_at", "id"),
             Index(
                 "ix_apitokens_token_service",

@@ -93,6 +93,8 @@ class Row:
     reason: str = ""
     #: the names of what can be done with it here
     actions: tuple[str, ...] = ()
+    #: whether the host has uses recorded at all
+    recorded: bool = True
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -105,10 +107,15 @@ class Row:
         return max(0, len(self.scopes) - TAGS_SHOWN)
 
     @property
+    def unused(self) -> str:
+        """What is said in place of a last use, where none is known."""
+        return _("Never used") if self.recorded else _("Not recorded")
+
+    @property
     def use(self) -> str:
         """Its last use in a sentence: what breaks when it goes."""
         if self.last_used is None:
-            return _("Never used")
+            return self.unused
         if not self.last_used_ip:
             return self.last_used.text
         return _("%(when)s from %(ip)s", when=self.last_used.text, ip=self.last_used_ip)
@@ -446,6 +453,7 @@ def row_of(
     owner: str = "",
     paused_by: str = "",
     actions: tuple[str, ...] = (),
+    recorded: bool = True,
 ) -> Row:
     """The token as it is shown.
 
@@ -454,6 +462,7 @@ def row_of(
     :param actions: what can be done with it; by default what its owner can.
     :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
     :param fresh: whether it was generated a moment ago, by this very request.
+    :param recorded: whether uses are recorded, so that none means never.
     """
     at = token.expires_at
     unseen = token.shown_at is None and not fresh
@@ -480,6 +489,7 @@ def row_of(
         owner=owner,
         reason=token.deactivated_reason or "",
         actions=actions or own_actions(status),
+        recorded=recorded,
     )
 
 

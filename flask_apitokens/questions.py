@@ -161,12 +161,16 @@ def delete_question(row: Row, action: str) -> Confirm:
     return replace(
         question,
         title=_("Delete “%(name)s”?", name=row.name),
-        strong=row.in_use or _("Never used."),
+        strong=row.in_use or _never_in_use(row),
         text=_(
             "Make sure no service connects through this token. Connections using it "
             "stop working as soon as it is deleted, and it cannot be restored."
         ),
     )
+
+
+def _never_in_use(row: Row) -> str:
+    return _("Never used.") if row.recorded else _("Its use is not recorded.")
 
 
 def _inactive(status: str) -> str:

@@ -126,8 +126,18 @@ class State:
         with self._lock:
             if self._lookup is None:
                 self.extension.sealed |= not self.catalog
-                self._lookup = lookup.Lookup(self._query(), self.engine)
+                self._lookup = lookup.Lookup(self._query(), self._real_engine())
             return self._lookup
+
+    def _real_engine(self) -> Engine:
+        engine: object = self.engine
+        if not isinstance(engine, Engine):
+            raise ConfigurationError(
+                f"db.engines has a {type(engine).__name__} in the place of its engine, "
+                "as tests put it there that keep all in one transaction: they need "
+                'APITOKENS_LOOKUP = "session"; see docs/testing.md'
+            )
+        return engine
 
     def _query(self) -> Select[Any]:
         return lookup.statement(

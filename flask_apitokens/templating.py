@@ -8,6 +8,7 @@ the blocks of our pages into those of the host's layout.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from collections.abc import Mapping
 from functools import cache
@@ -29,6 +30,8 @@ from .errors import ConfigurationError
 from .i18n import gettext
 from .i18n import ngettext
 from .state import KEY
+
+log = logging.getLogger("flask_apitokens")
 
 BASE = "apitokens/base.html"
 BUILT_IN = "apitokens/layout.html"
@@ -120,6 +123,15 @@ def _blocks_of(environment: Environment, name: str) -> set[str] | None:
         return None
     inherited = _blocks_of(environment, parent.template.value)
     return None if inherited is None else blocks | inherited
+
+
+def warn_of_layout(app: Flask) -> None:
+    """Say at the first request, whatever it is for, that no page can be shown."""
+    settings: Settings = app.extensions[KEY].settings
+    try:
+        _base_source(app.jinja_env, settings)
+    except Exception as error:  # whatever it is: this request has no part in it
+        log.warning("no page of flask_apitokens can be shown: %s", error)
 
 
 def _listed(blocks: set[str]) -> str:

@@ -34,6 +34,9 @@ from sqlalchemy.pool import StaticPool
 
 #: seconds before the second try of a write; each further pause is twice as long
 _FIRST_PAUSE = 0.02
+#: rows handed to the driver at once: SQLAlchemy makes several copies of them, and the
+#: memory of the largest batch there ever was stays with the process
+_ROWS = 250
 #: seconds between two tries in an outage, at most
 _LONGEST_PAUSE = 30.0
 
@@ -89,14 +92,16 @@ class Writer:
             the way. We wait here and not inside SQLite, which would stop all of gevent.
         :raises SQLAlchemyError: or whatever else the host's driver raises.
         """
-        rows = _latest(calls)
+        latest = _latest(calls)
         give_up = time.monotonic() + patience
         pause = _FIRST_PAUSE
         while True:
             try:
                 with self._engine.begin() as connection:
                     # In the order of the ids: two processes never wait for each other.
-                    connection.execute(self._touch, rows)
+                    for start in range(0, len(latest), _ROWS):
+                        rows = [_row(call) for call in latest[start : start + _ROWS]]
+                        connection.execute(self._touch, rows)
             except OperationalError:
                 if time.monotonic() + pause > give_up:
                     raise
@@ -181,17 +186,18 @@ def _touch_statement(table: Table) -> Update:
     )
 
 
-def _latest(calls: Iterable[Call]) -> list[dict[str, Any]]:
-    """One row a token, in the order of their ids."""
+def _latest(calls: Iterable[Call]) -> list[Call]:
+    """One call a token, in the order of their ids."""
     latest: dict[str, Call] = {}
     for call in calls:
         known = latest.get(call.token_id)
         if known is None or known.at <= call.at:
             latest[call.token_id] = call
-    return [
-        {"token": call.token_id, "at": call.at, "address": _address(call.ip)}
-        for _, call in sorted(latest.items())
-    ]
+    return [call for _, call in sorted(latest.items())]
+
+
+def _row(call: Call) -> dict[str, Any]:
+    return {"token": call.token_id, "at": call.at, "address": _address(call.ip)}
 
 
 @lru_cache(maxsize=256)

@@ -67,6 +67,7 @@ def create_host(
     user_key: UserKey = "int",
     services: bool = True,
     csrf_protect: bool = False,
+    create_tables: bool = True,
     plugin: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Flask:
@@ -75,6 +76,7 @@ def create_host(
     :param user_key: the type of its users' primary key.
     :param services: whether it declares tmy (read) and timeseries (read, write).
     :param csrf_protect: whether it guards all its views with CSRFProtect.
+    :param create_tables: whether its tables are made, or left to migrations.
     :param plugin: keywords for :class:`APITokens`.
     :param config: settings of Flask, Flask-SQLAlchemy and the plugin.
     """
@@ -99,8 +101,9 @@ def create_host(
     _install_pages(app)
     _install_api(app, services=services)
     app.extensions["tests.host"] = Host(db, user_model, apitokens)
-    with app.app_context():
-        db.create_all()
+    if create_tables:
+        with app.app_context():
+            db.create_all()
     return app
 
 

@@ -181,7 +181,7 @@ def test_a_wrong_command_line_makes_no_token(app: Flask, args: tuple[str, ...]) 
 def test_what_the_rules_refuse_is_said_in_their_sentence(anywhere: Flask) -> None:
     make(anywhere, "CI")
     for args, sentence in [
-        (("--name", "CI"), "already have a token called “CI”"),
+        (("--name", "CI"), "The owner already has a token called “CI”"),
         (("--name", " "), "Enter a name."),
         (("--name", "\udcff"), "signs and spaces only"),
         (("--name", "A", "--kind", "access"), "need an expiry date"),
@@ -267,7 +267,7 @@ def test_an_unknown_owner_is_an_error(
     odd = ("", " ", "%", "ada", "-1", "9" * 17, "9" * 99, "١", "\0", "\udcff", "🦉")
     for text in (*odd, "00000000-0000-0000-0000-000000000000", "\u202eada"):
         result = run(app, "token", "list", "--owner", text, code=2)
-        assert "no user has the key, email or username" in result.stderr
+        assert "no user has the key, email, username or name" in result.stderr
         assert result.stdout == ""
         assert "\u202e" not in result.stderr
 
@@ -496,7 +496,7 @@ def test_a_name_that_is_taken_is_refused(anywhere: Flask) -> None:
     make(anywhere, "A")
     token_id = make(anywhere, "B")["id"]
     result = run(anywhere, "token", "rename", token_id, "A", code=1)
-    assert "already have a token called “A”" in result.stderr
+    assert "already has a token called “A”" in result.stderr
     assert answer(anywhere, "token", "show", token_id)["name"] == "B"
 
 

@@ -117,6 +117,8 @@ def test_what_is_allowed_is_taken(key: str, value: Any, stored: Any) -> None:
         ("REALM", 'a"\n', "printable ASCII"),
         ("REALM", "", "printable ASCII"),
         ("REALM", "é", "printable ASCII"),
+        ("REALM", 'The "API"', 'other than " and \\'),
+        ("REALM", "DOMAIN\\api", 'other than " and \\'),
     ],
 )
 def test_what_is_not_allowed_is_named_with_what_is(

@@ -78,3 +78,21 @@ def test_every_public_name_says_what_it_is() -> None:
     # A proxy has the docstring of what it stands for, and here that is nothing.
     for name in set(flask_apitokens.__all__) - {"current_token"}:
         assert getattr(flask_apitokens, name).__doc__, name
+
+
+def test_the_reference_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    lacking = [n for n in flask_apitokens.__all__ if f"flask_apitokens.{n}" not in page]
+    assert lacking == []
+
+
+def test_the_table_of_templates_is_what_their_first_lines_say() -> None:
+    page = (ROOT / "docs" / "templates.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `([\w/]+\.html)` \| (.*) \|$", page, re.M))
+    folder = ROOT / "flask_apitokens" / "templates" / "apitokens"
+    there = {}
+    for path in folder.rglob("*.html"):
+        opening = re.match(r"\{# (.*?)\.? #\}", path.read_text("utf-8"))
+        if opening:
+            there[path.relative_to(folder).as_posix()] = opening[1]
+    assert told == there

@@ -67,6 +67,7 @@ def test_a_refusal_is_problem_details_with_its_challenge(cls: type[Refusal]) -> 
     refusal.realm = "The API"
     response = refusal.get_response()
     body = json.loads(response.get_data())
+    assert response.get_data().endswith(b"}\n")
     assert response.status_code == body["status"] == cls.code
     assert response.content_type == "application/problem+json"
     assert response.headers["Cache-Control"] == "no-store"

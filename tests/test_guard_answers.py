@@ -103,7 +103,7 @@ def test_the_host_makes_the_body_and_the_challenge_stays(
 
 
 def test_the_realm_is_the_hosts(make_app: MakeApp) -> None:
-    client = make_app(APITOKENS_REALM='My "API"').test_client()
+    client = make_app(APITOKENS_REALM="My 'API'").test_client()
     challenge = client.get("/api/plain").headers["WWW-Authenticate"]
     assert challenge == "Bearer realm=\"My 'API'\""
 

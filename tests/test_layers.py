@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 #: From the top: a module may import those of its own layer and of the layers above.
 LAYERS = (
     {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
-    {"models"},
+    {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),

@@ -23,6 +23,7 @@ from flask_apitokens import ANY_SERVICE
 from flask_apitokens import lookup
 from flask_apitokens import secret
 from flask_apitokens import token_required
+from flask_apitokens.errors import ConfigurationError
 from tests import bearing
 from tests import databases
 from tests import hosts
@@ -308,6 +309,20 @@ def test_a_host_can_keep_all_its_tests_in_one_transaction(
             engines[None] = engine
             transaction.rollback()
         assert status(app, plaintext, "/api/tmy") == 401
+
+
+def test_who_does_so_without_saying_it_is_told(make_app: MakeApp) -> None:
+    """A forgotten setting must not look like a fault of ours."""
+    app = make_app(**QUIET)
+    with app.app_context():
+        engines: Any = hosts.host_of(app).db.engines
+        engine = engines[None]
+        with engine.connect() as connection:
+            engines[None] = connection
+            plaintext = bearing.sealed("zyxwvtsrqpnm")
+            with pytest.raises(ConfigurationError, match='LOOKUP = "session".*testing'):
+                status(app, plaintext, "/api/tmy")
+            engines[None] = engine
 
 
 def test_replicas_of_the_host_are_not_asked(make_app: MakeApp, tmp_path: Any) -> None:

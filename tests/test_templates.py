@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +317,50 @@ def test_with_flask_babel_the_layout_follows_the_locale(make_app: MakeApp) -> No
     Babel(app, default_locale="ar")
     html = one(member(app).without_script().get(), "html")
     assert (html["lang"], html["dir"]) == ("ar", "rtl")
+
+
+def test_a_missing_layout_is_told_at_the_first_request_and_fails_none(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(APITOKENS_BASE_TEMPLATE="missing.html")
+    client = app.test_client()
+    with caplog.at_level(logging.WARNING):
+        assert client.get("/login").status_code == 200
+        assert client.get("/login").status_code == 200
+    told = [r.getMessage() for r in caplog.records if "missing.html" in r.getMessage()]
+    assert len(told) == 1
+    assert "APITOKENS_BASE_TEMPLATE" in told[0]
+
+
+def test_where_uses_are_not_recorded_none_is_not_called_never(
+    make_app: MakeApp,
+) -> None:
+    app = make_app(APITOKENS_USAGE="off")
+    user = hosts.create_user(app, "ada@example.com")
+    public = add_token(app, user, "CI")
+    guest = visitor(app, user, "tmy").without_script()
+    pages = [guest.get(), guest.get(public), guest.get(f"{public}/delete")]
+    for page in pages:
+        text = page.get_data(as_text=True)
+        assert "Never used" not in text
+        assert "ot recorded" in text
+
+
+@pytest.mark.parametrize(("longest", "promised"), [(None, True), (30, False)])
+def test_no_expiry_is_promised_only_where_it_is_allowed(
+    make_app: MakeApp, longest: int | None, promised: bool
+) -> None:
+    app = make_app(APITOKENS_EXPIRY_MAX=longest)
+    user = hosts.create_user(app, "ada@example.com")
+    guest = visitor(app, user, "tmy").without_script()
+    text = guest.get("new").get_data(as_text=True)
+    assert "Sent in the Authorization header of each request." in text
+    assert ("Can be set to never expire." in text) is promised
+
+
+def test_several_tokens_need_several_replacements(app: Flask, user: Any) -> None:
+    guest = visitor(app, user, "tmy").without_script()
+    soon = datetime.now(UTC) + timedelta(days=2)
+    for number, words in enumerate(("its replacement", "their replacements")):
+        add_token(app, user, f"Token {number}", expires_at=soon)
+        assert f"Generate {words} first" in guest.get().get_data(as_text=True)

@@ -58,7 +58,7 @@ def owner_option(*, required: bool = False, text: str = "The user") -> Decorator
         "--owner",
         metavar="USER",
         required=required,
-        help=f"{text}: primary key, email or username.",
+        help=f"{text}: primary key, email, username or name.",
     )
 
 
@@ -145,7 +145,7 @@ def find_owner(domain: Domain, text: str) -> Any:
     if len(found) == 1:
         return found[0]
     if not found:
-        reason = f"no user has the key, email or username “{printable(text)}”."
+        reason = f"no user has the key, email, username or name “{printable(text)}”."
     else:
         who = ", ".join(_key_and_label(domain, user) for user in found)
         reason = f"“{printable(text)}” is more than one user: {who}. Say which."

@@ -20,6 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import LimitReached
+from flask_apitokens.errors import NameTaken
 from flask_apitokens.state import State
 from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
@@ -44,12 +46,24 @@ def reading() -> Iterator[Domain]:
         try:
             yield domain
         except DomainError as error:
-            raise click.ClickException(printable(error.message)) from None
+            raise click.ClickException(printable(_said(error))) from None
         except (DBAPIError, PoolTimeout) as error:
             domain.session.rollback()
             raise click.ClickException(_explained(state, error)) from None
         finally:
             domain.session.rollback()
+
+
+def _said(error: DomainError) -> str:
+    """The sentence of *error*; what the pages say to an owner is said of the owner."""
+    if isinstance(error, NameTaken):
+        taken = f"The owner already has a token called “{error.name_taken}”."
+        return f"{taken} Choose another name."
+    if isinstance(error, LimitReached):
+        tokens = "token" if error.limit == 1 else "tokens"
+        full = f"The owner already has {error.limit} {tokens}, the most allowed."
+        return f"{full} Revoke one that is no longer needed."
+    return error.message
 
 
 @contextmanager

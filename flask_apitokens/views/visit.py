@@ -183,6 +183,7 @@ class OwnTokens(Visit):
                 now=domain.now(),
                 fresh=token.id == fresh,
                 paused_by=self._paused_by(token),
+                recorded=domain.settings.usage != "off",
             )
             for token in found
         ]
@@ -249,21 +250,18 @@ Begin = Callable[..., Visit]
 _BEGIN = "flask_apitokens.begin"
 
 
-def visiting(begin: Begin, view: Callable[..., ResponseReturnValue]) -> Any:
-    """A view function that begins a visit and hands it to *view*.
+def enter(
+    begin: Begin, view: Callable[..., ResponseReturnValue], values: dict[str, Any]
+) -> ResponseReturnValue:
+    """Begin a visit and answer with a view of it.
 
     :param begin: is given what the address carries besides the id of a token.
     :param view: is given the visit, and the id of a token where there is one.
     """
-
-    @functools.wraps(view)
-    def answer(**values: Any) -> ResponseReturnValue:
-        token_id = values.pop("token_id", None)
-        again = functools.partial(begin, **values)
-        request.environ[_BEGIN] = again
-        return view(again(), token_id) if token_id else view(again())
-
-    return answer
+    token_id = values.pop("token_id", None)
+    again = functools.partial(begin, **values)
+    request.environ[_BEGIN] = again
+    return view(again(), token_id) if token_id else view(again())
 
 
 def begun_again() -> Visit | None:
