@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
 NAME = "apitokens"
+ADMIN = "apitokens_admin"
+_SERVICE = "/services/<slug>"
 #: A year; the address changes with the content.
 _STATIC_SECONDS = 31_536_000
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -63,43 +65,86 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    _add_list(pages, "/", "", "visit.begin")
+    _add_list(pages, "", "", "visit.begin", generate="/")
     add(_ONE, "token", _visiting("visit.begin", "preferences.token"))
     add("/static/<version>/<path:filename>", "static", _static)
-    add("/<path:rest>", "stray", _stray, methods=_METHODS)
-    add("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
+    _protect_pages(pages, "admit")
+    return pages
+
+
+def build_admin_blueprint(settings: Settings) -> Blueprint:
+    """The administrators' pages, for one application.
+
+    :param settings: name the prefix.
+    """
+    pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
+
+    def add(rule: str, name: str, view: str, *methods: str) -> None:
+        pages.add_url_rule(rule, name, _late(f"admin.{view}"), methods=methods)
+
+    def act(rule: str, name: str, view: str) -> None:
+        answer = _visiting("admin.tokens.begin_all", f"admin.tokens.{view}")
+        pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
+
+    add("/", "start", "start", "GET")
+    add("/services", "services", "services.services", "GET")
+    add(_SERVICE, "service", "services.service", "GET")
+    add(f"{_SERVICE}/switch", "switch", "services.switch", "GET", "POST")
+    add(f"{_SERVICE}/users", "users", "services.users", "GET")
+    add(f"{_SERVICE}/users", "save_users", "services.save_users", "POST")
+    begin = "admin.tokens.begin_{}".format
+    user = f"{_SERVICE}/users/<key>"
+    _add_list(pages, user, "user_", begin("user"), generate=f"{user}/tokens")
+    _add_list(pages, f"{_SERVICE}/userless", "userless_", begin("userless"))
+    _add_list(pages, "/tokens", "all_", begin("all"))
+    one = f"/tokens{_ONE}"
+    act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
+    act(f"{one}/deactivate", "all_deactivate", "deactivate")
+    act(f"{one}/activate", "all_activate", "activate")
+    pages.add_url_rule(one, "all_token", _visiting(begin("all"), "preferences.token"))
+    _protect_pages(pages, "admin.admit_admin")
+    return pages
+
+
+def _protect_pages(pages: Blueprint, admit: str) -> None:
+    """What both blueprints have in common.
+
+    :param admit: the function below :mod:`.views` that lets requests in.
+    """
+    pages.add_url_rule("/<path:rest>", "stray", _stray, methods=_METHODS)
+    pages.add_url_rule("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
     pages.url_value_preprocessor(_check_csrf_ourselves)
-    pages.before_request(_admit)
+    pages.before_request(_unless_open(_late(admit)))
     pages.register_error_handler(HTTPException, _late("refuse"))
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
         pages.register_error_handler(gone, _late("outdated.refuse_and_refresh"))
     for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
         pages.register_error_handler(error, _late("database_failed"))
     pages.record_once(_have_the_last_word)
-    return pages
 
 
-def _add_list(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
+def _add_list(
+    pages: Blueprint, path: str, prefix: str, begin: str, *, generate: str = ""
+) -> None:
     """The addresses of a list of tokens and of what can be done in it.
 
-    :param path: of the list, with a slash at its end.
+    :param path: of the list; empty for the blueprint's own.
     :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
     :param begin: the function below :mod:`.views` that begins a visit of it.
+    :param generate: where a token is generated, if not at the list's own address.
     """
 
     def add(rule: str, name: str, view: str, *methods: str) -> None:
         answer = _visiting(begin, view)
-        pages.add_url_rule(f"{path}{rule}", prefix + name, answer, methods=methods)
+        pages.add_url_rule(rule, prefix + name, answer, methods=methods)
 
-    one = _ONE.removeprefix("/")
-    add("", "tokens", "preferences.tokens", "GET")
-    add("", "generate", "preferences.generate", "POST")
-    add("new", "new", "preferences.new", "GET")
-    add("new/scopes", "new_scopes", "preferences.new_scopes", "GET")
-    add("revoke", "revoke_many", "changes.revoke_many", "GET", "POST")
-    add(f"{one}/rename", "rename", "changes.rename", "GET", "POST")
-    add(f"{one}/revoke", "revoke", "changes.revoke", "GET", "POST")
-    add(f"{one}/delete", "delete", "changes.delete", "GET", "POST")
+    add(path or "/", "tokens", "preferences.tokens", "GET")
+    add(generate or path, "generate", "preferences.generate", "POST")
+    add(f"{path}/new", "new", "preferences.new", "GET")
+    add(f"{path}/new/scopes", "new_scopes", "preferences.new_scopes", "GET")
+    add(f"{path}/revoke", "revoke_many", "changes.revoke_many", "GET", "POST")
+    for act in ("rename", "revoke", "delete"):
+        add(f"{path}{_ONE}/{act}", act, f"changes.{act}", "GET", "POST")
 
 
 def _visiting(begin: str, view: str) -> Callable[..., Any]:
@@ -128,7 +173,12 @@ def _late(where: str) -> Callable[..., Any]:
 
 def install_globals(app: Flask) -> None:
     """Let the templates of *app* call what ours need, and show the panel."""
-    templating.install_globals(app, apitokens_panel=_late("preferences.panel"))
+    templating.install_globals(
+        app,
+        apitokens_panel=_late("preferences.panel"),
+        apitokens_admin_links=_late("admin.links"),
+        at_admin_links=_late("admin.own_links"),
+    )
 
 
 def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
@@ -140,13 +190,14 @@ def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
         csrf.exempt(current_app.blueprints[NAME])
+        csrf.exempt(current_app.blueprints[ADMIN])
 
 
-_admit_to_pages = _late("admit")
+def _unless_open(admit: Callable[[], Any]) -> Callable[[], Any]:
+    def before() -> Any:
+        return None if request.endpoint in _OPEN else admit()
 
-
-def _admit() -> ResponseReturnValue | None:
-    return None if request.endpoint in _OPEN else _admit_to_pages()
+    return before
 
 
 def _static(version: str, filename: str) -> Response:
@@ -178,12 +229,14 @@ def _stray(rest: str = "") -> ResponseReturnValue:
 
 def _have_the_last_word(setup: BlueprintSetupState) -> None:
     # Flask runs the first of these last: after whatever the host does to answers.
-    setup.app.after_request_funcs.setdefault(None, []).insert(0, _protect)
+    after = setup.app.after_request_funcs.setdefault(None, [])
+    if _protect not in after:
+        after.insert(0, _protect)
 
 
 def _protect(response: Response) -> Response:
     """The headers no answer of our pages may lack."""
-    if request.blueprint != NAME:
+    if request.blueprint not in {NAME, ADMIN}:
         return response
     headers = response.headers
     headers["X-Content-Type-Options"] = "nosniff"

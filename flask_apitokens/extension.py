@@ -31,6 +31,7 @@ from . import subscriptions
 from . import templating
 from . import tokens
 from .bearer import Policy
+from .blueprint import build_admin_blueprint
 from .blueprint import build_blueprint
 from .blueprint import install_globals
 from .catalog import AnyService
@@ -211,6 +212,7 @@ class APITokens:
         state = self._state(app, db, settings, models)
         app.extensions[KEY] = state
         app.register_blueprint(build_blueprint(settings))
+        app.register_blueprint(build_admin_blueprint(settings))
         app.cli.add_command(cli.group)
         install_globals(app)
         _when_requests_come(app)

@@ -9,12 +9,22 @@ from datetime import datetime
 
 from .i18n import gettext as _
 from .i18n import ngettext as _n
+from .models import REASON_LENGTH
 from .people import Member
 from .present import Row
 from .times import ago
 
 #: how many users a question names
 _FACTS = 20
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The field for a reason that the owner will read."""
+
+    text: str = ""
+    error: str = ""
+    length: int = REASON_LENGTH
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,8 @@ class Confirm:
     back: str = ""
     #: what was wrong with the form that asked
     problem: str = ""
+    #: the reason to be given, where one is asked for
+    reason: Reason | None = None
     #: what is at stake, besides tokens, each with a word on it
     facts: Sequence[tuple[str, str]] = ()
     #: what the form carries besides its protection
@@ -71,6 +83,60 @@ def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
         go=_n("Revoke token", "Revoke tokens", len(rows)),
         rows=rows,
         many=True,
+    )
+
+
+def deactivate_question(row: Row, action: str) -> Confirm:
+    """Ask before a token of somebody else's is stopped for a while, and why."""
+    if row.owner:
+        title = _("Deactivate “%(name)s” of %(who)s?", name=row.name, who=row.owner)
+        told = _(
+            "Connections using this token stop at once. %(who)s gets a message with "
+            "your reason.",
+            who=row.owner,
+        )
+    else:
+        title = _("Deactivate “%(name)s”?", name=row.name)
+        told = _("Connections using this token stop at once.")
+    return Confirm(
+        title=title,
+        action=action,
+        strong=row.in_use or _("Never used."),
+        text=told,
+        keep=_("Keep token"),
+        go=_("Deactivate token"),
+        rows=[row],
+        reason=Reason(),
+    )
+
+
+def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
+    """Ask before the tokens selected are stopped for a while, and why."""
+    if len(rows) == 1:
+        return replace(deactivate_question(rows[0], action), many=True)
+    return Confirm(
+        title=_n("Deactivate %(n)s token?", "Deactivate %(n)s tokens?", len(rows)),
+        action=action,
+        strong=_("Connections using these tokens stop at once."),
+        text=_("Their owners get a message with your reason."),
+        keep=_n("Keep token", "Keep tokens", len(rows)),
+        go=_n("Deactivate token", "Deactivate tokens", len(rows)),
+        rows=rows,
+        many=True,
+        reason=Reason(),
+    )
+
+
+def activate_question(row: Row, action: str) -> Confirm:
+    """Ask before a deactivated token works again."""
+    return Confirm(
+        title=_("Activate “%(name)s” again?", name=row.name),
+        action=action,
+        strong=_("Whoever has this token can use it again at once."),
+        text=_("It was deactivated for this reason: %(reason)s", reason=row.reason),
+        keep=_("Keep it deactivated"),
+        go=_("Activate token"),
+        rows=[row],
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flask import redirect
 from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
-from flask_apitokens import access
 from flask_apitokens.catalog import Service
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
@@ -68,6 +68,14 @@ class Link:
     count: int | None = None
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A number and what it counts."""
+
+    label: str
+    figure: int
+
+
 def is_admin(user: Any) -> bool:
     """Whether *user* administers their account, asked now."""
     asked = current_apitokens.hooks.is_admin
@@ -97,6 +105,12 @@ def begin() -> Admin:
     return Admin(domain, user, domain.account_of(user))
 
 
+def start() -> ResponseReturnValue:
+    """The first of the pages."""
+    begin()
+    return redirect(url_for(f"{NAME}.services"))
+
+
 def links() -> list[Link]:
     """The ways to the administrators' pages, for the host's own navigation.
 
@@ -107,13 +121,9 @@ def links() -> list[Link]:
     if user is None or not is_admin(user):
         return []
     request.environ[_LINKS_SHOWN] = True
-    domain = current_apitokens.domain()
-    waiting = access.count_waiting(domain, domain.account_of(user))
     return [
         _link(_("API services"), "services"),
-        _link(_("All tokens"), "tokens"),
-        _link(_("Access requests"), "requests", waiting or None),
-        _link(_("Audit log"), "audit"),
+        _link(_("All tokens"), "all_tokens"),
     ]
 
 

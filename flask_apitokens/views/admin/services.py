@@ -13,7 +13,6 @@ from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
-from flask_apitokens import access
 from flask_apitokens import htmx
 from flask_apitokens import listing
 from flask_apitokens import people
@@ -34,15 +33,16 @@ from flask_apitokens.present import member_list
 from flask_apitokens.questions import Confirm
 from flask_apitokens.questions import service_off_question
 from flask_apitokens.questions import users_off_question
-from flask_apitokens.state import commit
 from flask_apitokens.views import leave_notice
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
+from flask_apitokens.views import store
 from flask_apitokens.views import toast
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
 from flask_apitokens.views.admin import Link
 from flask_apitokens.views.admin import begin
+from flask_apitokens.views.changes import ask
 
 #: changes that one form may carry
 MOST_CHANGES = 500
@@ -74,10 +74,7 @@ class Figures:
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
     admin = begin()
-    waiting = access.count_waiting(admin.domain, admin.account_id)
-    return page(
-        "apitokens/admin/services.html", figures=_figures(admin), waiting=waiting
-    )
+    return page("apitokens/admin/services.html", figures=_figures(admin))
 
 
 def _figures(admin: Admin) -> list[Figures]:
@@ -146,7 +143,7 @@ def switch(slug: str) -> ResponseReturnValue:
             url_for(f"{NAME}.switch", slug=slug),
             url_for(f"{NAME}.service", slug=slug),
         )
-        refused = asked(question)
+        refused = answered(question)
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
@@ -154,13 +151,22 @@ def switch(slug: str) -> ResponseReturnValue:
     subscriptions.switch_service(
         admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
     )
-    commit(admin.domain)
+    store(admin.domain)
     name = section.service.name
     if wanted:
         leave_notice(_("%(service)s is on again.", service=name))
     else:
         leave_notice(_("%(service)s is off for everybody.", service=name))
     return _go(url_for(f"{NAME}.service", slug=slug))
+
+
+def answered(question: Confirm) -> ResponseReturnValue | None:
+    """Ask, unless the form that came is the genuine answer to the question."""
+    if request.method != "POST" or request.form.get("confirm") != "1":
+        return ask(question, 200)
+    if ConfirmForm().is_genuine():
+        return None
+    return ask(replace(question, problem=stale()), 400)
 
 
 def _go(address: str) -> ResponseReturnValue:
@@ -170,25 +176,6 @@ def _go(address: str) -> ResponseReturnValue:
     response = htmx.fragment(partial("closed"))
     response.headers["HX-Redirect"] = address
     return response
-
-
-def asked(question: Confirm, *, sure: bool = True) -> ResponseReturnValue | None:
-    """Ask, unless the form that came is the genuine answer to the question."""
-    if request.method != "POST" or not sure:
-        return ask(question, 200)
-    if request.form.get("confirm") != "1":
-        return ask(question, 200)
-    if ConfirmForm().is_genuine():
-        return None
-    return ask(replace(question, problem=stale()), 400)
-
-
-def ask(question: Confirm, status: int) -> ResponseReturnValue:
-    """Put a question: as a dialog, or as a page."""
-    if not htmx.wants_fragment():
-        return page("apitokens/confirm.html", confirm=question, status=status)
-    dialog = partial("confirm_dialog", confirm=question)
-    return htmx.fragment(dialog, status=status, target=htmx.DIALOG)
 
 
 # -- users ---------------------------------------------------------------------
@@ -257,7 +244,7 @@ def save_users(slug: str) -> ResponseReturnValue:
     changed = _changed(admin, slug, [*turned_on, *turned_off])
     losing = [m for m in changed if admin.domain.key_text(m.user) in turned_off]
     if losing:
-        refused = asked(_off_question(admin, slug, losing, turned_on, turned_off))
+        refused = answered(_off_question(admin, slug, losing, turned_on, turned_off))
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
@@ -266,7 +253,7 @@ def save_users(slug: str) -> ResponseReturnValue:
         wanted = admin.domain.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
         change(admin.domain, member.user, slug, actor=admin.actor)
-    commit(admin.domain)
+    store(admin.domain)
     return _saved(admin, slug, len(turned_on), len(turned_off))
 
 
