@@ -16,7 +16,7 @@ LAYERS = (
     {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
     {"columns", "models"},
     {
-        *("hooks", "people", "access", "textsearch"),
+        *("hooks", "people", "access", "textsearch", "statuses", "figures"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },
