@@ -30,7 +30,6 @@ PAGES = {
     "userless tokens": "/services/tmy/userless",
     "all tokens": "/tokens",
     "all tokens, a late page": "/tokens?page=400",
-    "all tokens, by last use": "/tokens?sort=-last_used",
     "all tokens, expiring": "/tokens?status=expiring",
     "all tokens, paused": "/tokens?status=paused",
     "all tokens, never used": "/tokens?use=never",

@@ -25,6 +25,8 @@ from . import statuses
 from . import subscriptions
 from .domain import Domain
 from .models import Token
+from .secret import ID_ALPHABET
+from .secret import ID_LENGTH
 from .textsearch import contains
 from .textsearch import searchable
 
@@ -195,6 +197,8 @@ def owners_of(domain: Domain, tokens: Collection[Token]) -> dict[Any, Any]:
 def _page(
     domain: Domain, found: Select[Token], query: ListQuery, *, size: int = PAGE_SIZE
 ) -> Page:
+    if query.narrows:
+        return _page_of_few(domain, found, query, size=size)
     total = figures.count_up_to(domain, found)
     page = max(query.page, 1)
     if total <= figures.MOST:
@@ -204,6 +208,23 @@ def _page(
     items = ordered.limit(size + 1).offset((page - 1) * size)
     rows = domain.session.scalars(items).all()
     return Page(rows[:size], total, page, len(rows) > size, size)
+
+
+def _page_of_few(
+    domain: Domain, found: Select[Token], query: ListQuery, *, size: int
+) -> Page:
+    """A page of what may be rare: looked for once, and counted in passing."""
+    model, page = domain.models.Token, max(query.page, 1)
+    ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
+    enough = max(figures.MOST, page * size) + 1
+    ids = domain.session.scalars(ordered.limit(enough)).all()
+    page = min(page, max(1, -(-len(ids) // size)))
+    shown = ids[(page - 1) * size : page * size]
+    rows = domain.session.scalars(select(model).where(model.id.in_(shown)))
+    by_id = {token.id: token for token in rows}
+    # One of them may have been deleted between the two statements.
+    items = [by_id[token_id] for token_id in shown if token_id in by_id]
+    return Page(items, len(ids), page, len(ids) > page * size, size)
 
 
 def _narrowed(
@@ -216,9 +237,10 @@ def _narrowed(
     model = domain.models.Token
     if query.q.strip():
         part = searchable(query.q)
-        matches = [contains(model.name, query.q)]
-        if part.isascii():
-            # MariaDB refuses to compare an ASCII column with other text.
+        if _is_id(domain, found, part):
+            return found.where(model.id == part)
+        matches = [contains(domain, model.name, query.q)]
+        if set(part.lower()) <= set(ID_ALPHABET):
             matches.append(model.id.contains(part.lower(), autoescape=True))
         if account_id is not None:
             matches += _owned_or_used_by(domain, account_id, part)
@@ -233,6 +255,14 @@ def _narrowed(
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())
     return found
+
+
+def _is_id(domain: Domain, found: Select[Token], part: str) -> bool:
+    """Whether *part* is the whole id of one: then nothing else is meant."""
+    if len(part) != ID_LENGTH or not set(part) <= set(ID_ALPHABET):
+        return False
+    one = found.where(domain.models.Token.id == part)
+    return figures.count_up_to(domain, one, 1) > 0
 
 
 def _owned_or_used_by(

@@ -435,7 +435,7 @@ class AllTokens(AdminVisit):
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The list with all its filters."""
-        shown = super().overview(query, fresh=fresh)
+        shown = super().overview(replace(query, sort="-created"), fresh=fresh)
         days = self.domain.settings.unused_days
         unused = _n("Unused for %(n)s day", "Unused for %(n)s days", days)
         return replace(
