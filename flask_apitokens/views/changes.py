@@ -33,7 +33,6 @@ from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import store
 from flask_apitokens.views import toast
-from flask_apitokens.views.preferences import panels
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
 
@@ -179,7 +178,7 @@ def done(visit: Visit, message: str) -> ResponseReturnValue:
     """Answer that it was done: the dialog closes, the list is as it is now."""
     if not htmx.wants_fragment():
         return _back(visit, message)
-    changed = panels(visit, asked_query())
+    changed = visit.panels(asked_query())
     return htmx.fragment(
         partial("closed"), out_of_band={**changed, htmx.TOASTS: toast(message)}
     )

@@ -10,7 +10,6 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import database_failed
 from flask_apitokens.views import refuse
-from flask_apitokens.views.preferences import panels
 from flask_apitokens.views.visit import asked_query
 from flask_apitokens.views.visit import begun_again
 
@@ -23,7 +22,7 @@ def refuse_and_refresh(error: DomainError) -> ResponseReturnValue:
         # The transaction of this request may see what was there when it began.
         current_apitokens.db.session.rollback()
         visit = begun_again()
-        now = {} if visit is None else panels(visit, asked_query())
+        now = {} if visit is None else visit.panels(asked_query())
     except DomainError:
         # What the list belonged to is gone as well.
         return refuse(error)

@@ -222,22 +222,10 @@ def _reveal(visit: Visit, made: Token, plaintext: str) -> ResponseReturnValue:
         response = htmx.fragment(
             partial("reveal_dialog", reveal=reveal),
             status=201,
-            out_of_band=panels(visit, ListQuery(), fresh=made.id),
+            out_of_band=visit.panels(ListQuery(), fresh=made.id),
         )
     else:
         response = page("apitokens/generated.html", reveal=reveal, status=201)
     app = current_apitokens.app
     response.call_on_close(functools.partial(note_shown, app, made.id))
     return response
-
-
-def panels(visit: Visit, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
-    """The list, and what around it depends on how many tokens there are."""
-    overview = visit.overview(query, fresh=fresh)
-    return {
-        htmx.LIST: partial("list", list=overview.list),
-        htmx.TOOLS: partial("toolbar", overview=overview, focus=False),
-        # Whatever the page had when it was loaded: another tab may have been busy. The
-        # script finds its way back to the button by its id.
-        htmx.ACTIONS: partial("actions", list=overview.list),
-    }

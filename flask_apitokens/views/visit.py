@@ -13,9 +13,11 @@ from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy import Select
 
 from flask_apitokens import figures
+from flask_apitokens import htmx
 from flask_apitokens import listing
 from flask_apitokens import present
 from flask_apitokens import statuses
@@ -40,6 +42,7 @@ from flask_apitokens.present import TokenList
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import actor_of
 from flask_apitokens.views import page
+from flask_apitokens.views import partial
 from flask_apitokens.views import signed_in
 
 _LONGEST_SEARCH = 100
@@ -104,6 +107,17 @@ class Visit(ABC):
     @abstractmethod
     def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
         """The whole page."""
+
+    def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
+        """The list, and what around it depends on how many tokens there are."""
+        overview = self.overview(query, fresh=fresh)
+        return {
+            htmx.LIST: partial("list", list=overview.list),
+            htmx.TOOLS: partial("toolbar", overview=overview, focus=False),
+            # Whatever the page had when it was loaded: another tab may have been busy.
+            # The script finds its way back to the button by its id.
+            htmx.ACTIONS: partial("actions", list=overview.list),
+        }
 
     def form(
         self, wish: Wish, *, form_id: str = "", refusals: Refusals | None = None

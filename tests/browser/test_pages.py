@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,10 +54,16 @@ ACCOUNT = """{% extends "host.html" %}{% block content %}<h1>Account</h1>
 COPIES = ["ours", *HOST_COPIES]
 
 
-def build(make_app: MakeApp, *, copy: str = "ours", **config: Any) -> Flask:
+def build(
+    make_app: MakeApp,
+    *,
+    copy: str = "ours",
+    plugin: Mapping[str, Any] | None = None,
+    **config: Any,
+) -> Flask:
     """A host under a strict policy, with its own layout and maybe its own htmx."""
     app = make_app(
-        plugin={"account_of": lambda user: "acc_1"},
+        plugin=plugin or {"account_of": lambda user: "acc_1"},
         APITOKENS_BASE_TEMPLATE="host.html",
         **config,
     )

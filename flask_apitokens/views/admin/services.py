@@ -12,6 +12,7 @@ from flask import redirect
 from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from flask_apitokens import figures
 from flask_apitokens import htmx
@@ -246,6 +247,15 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
     )
 
 
+def user_panels(admin: Admin, slug: str) -> dict[str, Markup]:
+    """The users as they were listed, and the tabs above them."""
+    shown = _list(admin, slug, asked_people())
+    return {
+        htmx.LIST: _partial(replace(shown, announce="")),
+        htmx.TABS: _tabs(admin, slug),
+    }
+
+
 def _partial(shown: MemberList) -> Any:
     return partial("users", folder="admin", list=shown)
 
@@ -307,14 +317,15 @@ def _off_question(
     carried += [("active", key) for key in sorted(turned_on)]
     return users_off_question(
         [(admin.domain.user_label(m.user), m) for m in losing],
-        action=url_for(f"{NAME}.save_users", slug=slug, **_args()),
-        back=url_for(f"{NAME}.users", slug=slug, **_args()),
+        action=url_for(f"{NAME}.save_users", slug=slug, **people_args()),
+        back=url_for(f"{NAME}.users", slug=slug, **people_args()),
         hidden=carried,
         now=admin.domain.now(),
     )
 
 
-def _args() -> dict[str, Any]:
+def people_args() -> dict[str, Any]:
+    """What an address carries to show the same users again."""
     query = asked_people()
     every = {"q": query.q, "state": query.state, "page": query.page}
     return {name: value for name, value in every.items() if value not in ("", 1)}
@@ -330,7 +341,7 @@ def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
         message = _("Nothing to save")
     if not htmx.wants_fragment():
         leave_notice(message)
-        return redirect(url_for(f"{NAME}.users", slug=slug, **_args()), 303)
+        return redirect(url_for(f"{NAME}.users", slug=slug, **people_args()), 303)
     shown = _partial(replace(_list(admin, slug, asked_people()), saved=True))
     changed = {htmx.TOASTS: toast(message), htmx.TABS: _tabs(admin, slug)}
     if request.form.get("confirm") == "1":

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy import Select
 
 from flask_apitokens import figures
@@ -44,7 +45,9 @@ from flask_apitokens.views import store
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Figure
 from flask_apitokens.views.admin import begin
+from flask_apitokens.views.admin.services import people_args
 from flask_apitokens.views.admin.services import section_of
+from flask_apitokens.views.admin.services import user_panels
 from flask_apitokens.views.changes import ask
 from flask_apitokens.views.changes import asked
 from flask_apitokens.views.changes import chosen_live
@@ -229,12 +232,25 @@ class UserTokens(ServiceVisit):
 
     member: Any
     active: bool
+    #: whether the dialog was opened among all users, who are listed there
+    among_users: bool = False
 
     @property
     def at(self) -> Place:
         """The page of the user in the service."""
-        key = self.domain.key_text(self.member)
-        return Place(f"{NAME}.user_", _TOKEN, {**self.values, "key": key})
+        values: dict[str, Any] = {
+            **self.values,
+            "key": self.domain.key_text(self.member),
+        }
+        if self.among_users:
+            values |= {"among": "users", **people_args()}
+        return Place(f"{NAME}.user_", _TOKEN, values)
+
+    def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
+        """The list that the dialog stands before: the user's tokens, or the users."""
+        if self.among_users:
+            return user_panels(begin(), self.service.slug)
+        return super().panels(query, fresh=fresh)
 
     @property
     def owner(self) -> Any:
@@ -308,8 +324,10 @@ def begin_user(slug: str, key: str) -> UserTokens:
     member = people.user_in(admin.domain, admin.account_id, key)
     active = subscriptions.is_active(admin.domain, member, slug)
     on = subscriptions.is_on(admin.domain, admin.account_id, slug)
+    among_users = request.args.get("among") == "users"
     return UserTokens(
-        admin.domain, admin.user, admin.account_id, service, on, member, active
+        *(admin.domain, admin.user, admin.account_id, service, on),
+        *(member, active, among_users),
     )
 
 

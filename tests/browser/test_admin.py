@@ -1,0 +1,293 @@
+"""The administrators' pages in Chromium: unsaved switches, dialogs, each htmx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Dialog
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+
+from tests import hosts
+from tests.browser.conftest import Axe
+from tests.browser.conftest import LiveServer
+from tests.browser.conftest import NewPage
+from tests.browser.test_pages import COPIES
+from tests.browser.test_pages import build
+from tests.browser.test_pages import has_htmx
+from tests.browser.test_pages import settled
+from tests.browser.test_pages import sign_in
+from tests.conftest import MakeApp
+from tests.pages import add_token
+from tests.pages import subscribe
+
+A = "/admin/api"
+ADMIN = {"is_admin": lambda user: user.email == "ada@example.com"}
+WIDTHS = [("light", 1240), ("dark", 1240), ("light", 360)]
+
+
+def account(make_app: MakeApp, users: int = 3, **config: Any) -> Flask:
+    """A host with an administrator, ada, and users named user00 and so on."""
+    app = build(make_app, plugin=ADMIN, **config)
+    hosts.create_user(app, "ada@example.com")
+    for number in range(users):
+        hosts.create_user(app, f"user{number:02}@example.com")
+    return app
+
+
+def member(app: Flask, email: str) -> Any:
+    """A user of the host, by address."""
+    host = hosts.host_of(app)
+    with app.app_context():
+        user = host.db.session.query(host.user_model).filter_by(email=email).one()
+        host.db.session.expunge(user)
+        return user
+
+
+def opened(app: Flask, base: str, page: Page, path: str) -> Page:
+    """An administrators' page with its script."""
+    sign_in(page, base)
+    page.goto(base + A + path)
+    expect(page.locator("[data-apitokens-ready]")).to_have_count(1)
+    has_htmx(page)
+    return page
+
+
+def calls(app: Flask, plaintext: str) -> tuple[int, str | None]:
+    """What a guarded route answers to a token."""
+    bearer = {"Authorization": f"Bearer {plaintext}"}
+    answer = app.test_client().get("/api/tmy", headers=bearer)
+    return answer.status_code, (answer.json or {}).get("code")
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_the_first_day_of_an_administrator(
+    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
+) -> None:
+    """Switch a user on, save, generate, call; switch off, refused; on, works."""
+    app = account(make_app, copy=copy)
+    opened(app, live_server(app), page, "/services")
+    page.get_by_role("link", name="Manage TMY data").click()
+    page.get_by_role("link", name="Users and user tokens").click()
+    has_htmx(page)
+    switch = page.get_by_role("switch", name="API subscription for user00@example.com")
+    generate = "Generate token for user00@example.com"
+    expect(page.get_by_role("button", name=generate)).to_have_attribute(
+        "aria-disabled", "true"
+    )
+    switch.check()
+    expect(page.locator("#at-save-hint")).to_contain_text("1 unsaved change.")
+    save(page)
+    expect(page.locator("#at-toasts strong")).to_have_text("Saved.")
+    expect(page.locator("#at-save-hint")).to_be_focused()
+    page.get_by_role("link", name=generate).click()
+    expect(page.get_by_role("heading", name=generate)).to_be_visible()
+    settled(page)
+    page.get_by_role("button", name="Generate token", exact=True).click()
+    plaintext = page.locator("#at-secret").inner_text()
+    page.get_by_role("button", name="Copy token", exact=True).click()
+    page.get_by_role("button", name="I have stored it").click()
+    assert calls(app, plaintext) == (200, None)
+    switch.uncheck()
+    expect(page.get_by_text("Will be turned off, 1 token stops")).to_be_visible()
+    save(page)
+    expect(page.get_by_role("alertdialog")).to_contain_text(
+        "1 token stops working when you save."
+    )
+    expect(page.get_by_role("link", name="Back to editing")).to_be_focused()
+    assert calls(app, plaintext) == (200, None)
+    settled(page)
+    page.get_by_role("button", name="Save and turn off").click()
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    expect(switch).not_to_be_checked()
+    assert calls(app, plaintext) == (403, "service_inactive")
+    switch.check()
+    save(page)
+    expect(page.locator("#at-save-hint")).to_be_focused()
+    assert calls(app, plaintext) == (200, None)
+
+
+def save(page: Page) -> None:
+    """Save what is unsaved."""
+    settled(page)
+    page.get_by_role("button", name="Save changes").click()
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_unsaved_switches_survive_search_and_paging(
+    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
+) -> None:
+    app = account(make_app, 30, copy=copy)
+    subscribe(app, member(app, "user01@example.com"), "tmy")
+    opened(app, live_server(app), page, "/services/tmy/users")
+    page.get_by_role("switch", name="for user00").check()
+    page.get_by_role("switch", name="for user01").uncheck()
+    page.get_by_role("searchbox").fill("user2")
+    expect(page.locator("tbody tr")).to_have_count(10)
+    expect(page.locator("#at-save-hint")).to_contain_text("2 unsaved changes.")
+    page.get_by_role("switch", name="for user25").check()
+    page.get_by_role("searchbox").fill("")
+    expect(page.locator("tbody tr")).to_have_count(25)
+    expect(page.get_by_role("switch", name="for user00")).to_be_checked()
+    settled(page)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("caption")).to_be_focused()
+    expect(page.get_by_role("switch", name="for user25")).to_be_checked()
+    save(page)
+    settled(page)
+    page.get_by_role("button", name="Save and turn off").click()
+    expect(page.locator("#at-toasts")).to_contain_text("2 turned on, 1 turned off")
+    expect(page.get_by_role("button", name="Save changes")).to_be_disabled()
+    page.get_by_role("searchbox").fill("user0")
+    expect(page.locator("tbody tr")).to_have_count(10)
+    expect(page.get_by_role("switch", name="for user00")).to_be_checked()
+    expect(page.get_by_role("switch", name="for user01")).not_to_be_checked()
+
+
+def test_switches_by_keyboard(
+    make_app: MakeApp, live_server: LiveServer, page: Page
+) -> None:
+    app = account(make_app)
+    opened(app, live_server(app), page, "/services/tmy/users")
+    switch = page.get_by_role("switch", name="for user00")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(switch).to_be_checked()
+    expect(switch).to_be_focused()
+    # Enter does not submit from a switch.
+    page.keyboard.press("Enter")
+    expect(page.locator("#at-save-hint")).to_contain_text("1 unsaved change.")
+    page.get_by_role("button", name="Discard").press("Enter")
+    expect(switch).not_to_be_checked()
+    expect(page.locator("#at-save-hint")).to_be_focused()
+    expect(page.get_by_role("button", name="Discard")).to_be_hidden()
+
+
+def test_leaving_with_unsaved_switches_asks(
+    make_app: MakeApp, live_server: LiveServer, page: Page
+) -> None:
+    app = account(make_app)
+    opened(app, live_server(app), page, "/services/tmy/users")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_role("switch", name="for user00").check()
+    page.get_by_role("link", name="General").click(no_wait_after=True)
+    expect(page.get_by_role("switch", name="for user00")).to_be_checked()
+    page.get_by_role("switch", name="for user00").uncheck()
+    page.get_by_role("link", name="General").click()
+    expect(page.get_by_role("heading", name="Token rules")).to_be_visible()
+    assert asked == ["beforeunload"]
+
+
+def test_without_script_the_whole_form_is_saved(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage
+) -> None:
+    app = account(make_app)
+    user = member(app, "user01@example.com")
+    subscribe(app, user, "tmy")
+    add_token(app, user, service="tmy", scopes=["read"])
+    page, base = new_page(java_script_enabled=False), live_server(app)
+    sign_in(page, base)
+    page.goto(f"{base}{A}/services/tmy/users")
+    page.get_by_role("switch", name="for user00").check()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_role("status").first).to_contain_text("1 turned on")
+    page.get_by_role("switch", name="for user01").uncheck()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Turn off API access for 1 user?"
+    )
+    page.get_by_role("button", name="Save and turn off").click()
+    expect(page.get_by_role("switch", name="for user01")).not_to_be_checked()
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_tokens_are_deactivated_with_a_reason(
+    make_app: MakeApp,
+    live_server: LiveServer,
+    page: Page,
+    console_guard: Any,
+    copy: str,
+) -> None:
+    console_guard.expect("status of 422")
+    app = account(make_app, copy=copy)
+    user = member(app, "user00@example.com")
+    subscribe(app, user, "tmy")
+    for name in ("One", "Two", "Three"):
+        add_token(app, user, name, service="tmy", scopes=["read"])
+    opened(app, live_server(app), page, "/tokens")
+    page.get_by_role("link", name="Deactivate token One").click()
+    reason = page.get_by_label("Reason")
+    expect(reason).to_be_focused()
+    settled(page)
+    reason.fill("   ")
+    page.get_by_role("button", name="Deactivate token").click()
+    expect(page.get_by_text("Enter a reason.")).to_be_visible()
+    settled(page)
+    reason.fill("Leaked in a <b>log</b>")
+    page.get_by_role("button", name="Deactivate token").click()
+    expect(page.locator("#at-toasts strong")).to_have_text("Token “One” deactivated")
+    settled(page)
+    page.get_by_label("Select Two").check()
+    page.get_by_label("Select Three").check()
+    page.get_by_role("button", name="Deactivate 2 selected").click()
+    settled(page)
+    page.get_by_label("Reason").fill("Audit")
+    page.get_by_role("button", name="Deactivate tokens").click()
+    expect(page.locator("#at-toasts strong")).to_have_text("2 tokens deactivated")
+    settled(page)
+    page.get_by_role("link", name="Activate token One").click()
+    expect(page.get_by_role("alertdialog")).to_contain_text("Leaked in a <b>log</b>")
+    settled(page)
+    page.get_by_role("button", name="Activate token").click()
+    expect(page.locator("#at-toasts strong")).to_have_text("Token “One” activated")
+
+
+@pytest.mark.parametrize(("scheme", "width"), WIDTHS)
+def test_the_pages_are_accessible_and_fit(
+    make_app: MakeApp,
+    live_server: LiveServer,
+    new_page: NewPage,
+    axe: Axe,
+    scheme: str,
+    width: int,
+) -> None:
+    app = account(make_app, 30)
+    user = member(app, "user00@example.com")
+    subscribe(app, user, "tmy")
+    add_token(app, user, "Deploy", service="tmy", scopes=["read"])
+    page = new_page(
+        color_scheme=scheme,
+        viewport={"width": width, "height": 800},
+        reduced_motion="reduce",
+    )
+    opened(app, live_server(app), page, "/services")
+    base = page.url.removesuffix("/services")
+    for path in (
+        *("/services", "/services/tmy", "/services/tmy/users"),
+        *(f"/services/tmy/users/{user.id}", "/services/tmy/userless", "/tokens"),
+    ):
+        page.goto(base + path)
+        has_htmx(page)
+        check(page, axe)
+    page.goto(f"{base}/services/tmy/users")
+    has_htmx(page)
+    page.get_by_role("switch", name="for user00").uncheck()
+    check(page, axe)
+    save(page)
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    check(page, axe)
+
+
+def check(page: Page, axe: Axe) -> None:
+    """Nothing for axe, and nothing to scroll sideways."""
+    axe(page)
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not page.evaluate(wide)
