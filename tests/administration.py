@@ -59,9 +59,9 @@ def administered(
     return make_app(database_url, plugin=given, **options)
 
 
-def create_user(app: Flask, name: str, account: str = ACME, **values: Any) -> Any:
-    """A user of an account, called *name*."""
-    email = f"{name}@{account}.example"
+def create_user(app: Flask, local: str, account: str = ACME, **values: Any) -> Any:
+    """A user of an account, by the first part of their email address."""
+    email = f"{local}@{account}.example"
     return hosts.create_user(app, email, account=account, **values)
 
 
