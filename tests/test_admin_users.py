@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import inspect
 
 from flask_apitokens import Notice
 from tests import administration
@@ -213,7 +214,7 @@ def test_a_token_for_a_user_is_theirs(
     }
     assert events["actor_label"] == [boss.user.email] * 2
     assert events["subject_label"] == [ada.email] * 2
-    assert [notice.user.id for notice in heard] == [ada.id] * 2
+    assert [inspect(n.user).identity for n in heard] == [(ada.id,)] * 2
     assert plaintext not in str([notice.text for notice in heard])
     own = visitor(app, ada).without_script()
     token_id = administration.column(app, "Token", "id")[0]
