@@ -108,8 +108,8 @@ def test_it_stops_once_and_the_first_reason_stands(
         domain.session.commit()
     domain.session.expire_all()
     model = domain.models.Token
-    stopped = model.deactivated_at.is_not(None) | model.deactivated_reason.is_not(None)
-    assert domain.session.query(model).filter(stopped).count() == 0
+    still = model.deactivated_at.is_not(None) | model.deactivated_reason.is_not(None)
+    assert domain.session.query(model).filter(still).count() == 0
     assert told == [(token.id, ("Leaked\nin a log", BOSS)), (token.id, BOSS)]
     events = domain.session.query(domain.models.Event).filter_by(token_id=token.id)
     rows = events.order_by(domain.models.Event.id).all()
