@@ -20,10 +20,14 @@ from sqlalchemy import Integer
 from sqlalchemy import LargeBinary
 from sqlalchemy import String
 from sqlalchemy import Text
+from sqlalchemy import and_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Dialect
 
 #: what Alembic takes for SQLAlchemy's own, and writes as ``sa.`` or ``mysql.``
@@ -126,3 +130,35 @@ def binary(length: int) -> TypeEngine[bytes]:
 
 #: SQLite numbers a primary key by itself only if it is an INTEGER.
 BIG_KEY = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class _ByBytes(FunctionElement[str]):
+    """The text of a column whose own collation may find other text equal to it."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(_ByBytes)
+def _by_bytes(element: _ByBytes, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
+@compiles(_ByBytes, "sqlite")
+def _by_bytes_on_sqlite(element: _ByBytes, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} COLLATE BINARY)"
+
+
+@compiles(_ByBytes, "mysql", "mariadb")
+def _by_bytes_on_mysql(element: _ByBytes, compiler: Any, **options: Any) -> str:
+    text = compiler.process(element.clauses, **options)
+    return f"CAST(CONVERT({text} USING utf8mb4) AS BINARY)"
+
+
+def is_exactly(column: Any, text: str) -> ColumnElement[bool]:
+    """Whether a column of the host's is *text*, to the letter and to the space.
+
+    MariaDB takes "Acme" for "acme" unless told; the column's own comparison stays
+    beside ours, since it is the one that an index serves.
+    """
+    return and_(column == text, _ByBytes(column) == text)

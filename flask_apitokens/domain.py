@@ -10,6 +10,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -100,7 +101,13 @@ class Domain:
         return {slug: service for slug, service in declared.items() if slug in slugs}
 
     def tell_later(self, notice: Notice) -> None:
-        """Keep *notice* until what it tells of is committed."""
+        """Keep *notice* until what it tells of is committed; a rollback drops it."""
+        if not self.notices:
+            # Of the session itself: heard of the scoped one, it would be everybody's.
+            session = self.session
+            own = session() if isinstance(session, scoped_session) else session
+            forget = self.notices.clear
+            event.listen(own, "after_rollback", lambda _session: forget(), once=True)
         self.notices.append(notice)
 
     def tell(self) -> None:

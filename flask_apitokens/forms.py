@@ -20,6 +20,7 @@ from werkzeug.utils import cached_property
 from wtforms import SelectMultipleField
 from wtforms import StringField
 
+from .errors import DomainError
 from .i18n import gettext as _
 
 #: what ``secrets.token_urlsafe(16)`` makes
@@ -29,6 +30,13 @@ _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 def stale() -> str:
     """What is said of a form whose protection does not hold."""
     return _("This form was open too long. Try again.")
+
+
+def stale_form() -> DomainError:
+    """The same as a refusal, for a form that no page shows again: a bad request."""
+    error = DomainError(stale())
+    error.code = 400
+    return error
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,19 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 from typing import Any
 
+from sqlalchemy import BigInteger
 from sqlalchemy import Column
+from sqlalchemy import Enum
 from sqlalchemy import Select
 from sqlalchemy import Uuid
 from sqlalchemy import false
 from sqlalchemy import inspect
+from sqlalchemy import literal
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Mapper
 
+from .columns import is_exactly
 from .errors import ConfigurationError
 from .models import ACCOUNT_LENGTH
 
@@ -124,6 +128,8 @@ def bound(hooks: Hooks, user_model: type[Any]) -> Hooks:
     :raises ConfigurationError: if an administrator's users cannot be told from others.
     """
     account = column_named(user_model, hooks.account_attribute)
+    if account is not None and not _is_of_text(account.type):
+        account = None
     users_of = hooks.users_of
     if users_of is None and (account is not None or not hooks.has_accounts):
         users_of = users_by_column(user_model, account)
@@ -252,8 +258,18 @@ def users_by_column(
     return users_of
 
 
+def _is_of_text(column_type: Any) -> bool:
+    """Whether any text can be looked for in a column of this type, see as_key."""
+    if isinstance(column_type, Enum):
+        return False  # it takes the words it knows, and fails at any other
+    known = python_type_of(column_type) in {int, str, uuid.UUID}
+    return known or isinstance(column_type, Uuid)
+
+
 def _equal(column: Any, text: str) -> Any:
     value = as_key(column.type, text)
+    if isinstance(value, str) and not isinstance(column.type, Uuid):
+        return is_exactly(column, value)
     return false() if value is None else column == value
 
 
@@ -264,7 +280,8 @@ def as_key(column_type: Any, text: str) -> Any:
         # What every database can compare with an integer.
         digits = text.removeprefix("-")
         fits = digits.isascii() and digits.isdigit() and len(digits) <= 18
-        return int(text) if fits else None
+        # As a column of 32 bits PostgreSQL would refuse to look at a longer one.
+        return literal(int(text), BigInteger()) if fits else None
     if python_type is uuid.UUID or isinstance(column_type, Uuid):
         try:
             key = uuid.UUID(text)

@@ -25,6 +25,7 @@ from .errors import NotFound
 from .hooks import as_key
 from .hooks import column_named
 from .textsearch import contains
+from .textsearch import searchable
 
 #: what a user may be called by besides the primary key, where the model has it
 LABELS = ("email", "username", "name")
@@ -133,8 +134,10 @@ def members(
     query = users_of(domain, account_id).where(
         column.in_([value for value in values if value is not None])
     )
-    users = domain.session.scalars(query.order_by(None).order_by(*_order(domain)))
-    return _members(domain, account_id, slug, users.unique().all())
+    found = domain.session.scalars(query.order_by(None).order_by(*_order(domain)))
+    # Before anything of theirs is changed the user's own account decides.
+    users = [u for u in found.unique() if domain.account_of(u) == account_id]
+    return _members(domain, account_id, slug, users)
 
 
 def _members(
@@ -226,7 +229,7 @@ def label_columns(domain: Domain) -> list[Any]:
 
 def _matches(domain: Domain, text: str) -> ColumnElement[bool]:
     matches = [contains(domain, column, text) for column in label_columns(domain)]
-    value = as_key(domain.models.user_key.type, text.strip())
+    value = as_key(domain.models.user_key.type, searchable(text))
     by_key = [] if value is None else [domain.models.user_key == value]
     return or_(false(), *by_key, *matches)
 

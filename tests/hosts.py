@@ -134,6 +134,11 @@ def _schema(user_key: UserKey) -> tuple[SQLAlchemy, Any]:
         )
         email: Mapped[str] = mapped_column(String(254), unique=True)
         is_active: Mapped[bool] = mapped_column(default=True)
+        # What a host may keep of its users besides; nothing reads it unless told.
+        name: Mapped[str | None] = mapped_column(String(80))
+        account: Mapped[str | None] = mapped_column(String(80))
+        is_admin: Mapped[bool] = mapped_column(default=False)
+        may_use_api: Mapped[bool] = mapped_column(default=True)
 
     return db, User
 

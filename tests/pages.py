@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,12 +26,14 @@ class Visitor:
     """A signed-in user and their browser.
 
     :param htmx: whether the browser runs scripts.
+    :param base: what the addresses are below.
     """
 
     app: Flask
     user: Any
     client: FlaskClient
     htmx: bool = True
+    base: str = U
 
     @property
     def headers(self) -> dict[str, str]:
@@ -38,24 +41,24 @@ class Visitor:
         return HTMX if self.htmx else {}
 
     def get(self, path: str = "", **options: Any) -> TestResponse:
-        """Follow a link below U."""
-        return self.client.get(U + path, headers=self.headers, **options)
+        """Follow a link below the base."""
+        return self.client.get(self.base + path, headers=self.headers, **options)
 
     def post(self, path: str = "", **fields: Any) -> TestResponse:
-        """Send a form below U, with the protection a rendered one carries."""
+        """Send a form below the base, with the protection a rendered one carries."""
         token = hosts.csrf_token(self.client)
         data = {"csrf_token": token, **fields}
-        return self.client.post(U + path, data=data, headers=self.headers)
+        return self.client.post(self.base + path, data=data, headers=self.headers)
 
     def generate(self, **fields: Any) -> TestResponse:
         """Fill in the generate form and send it."""
         form = hidden_fields(self.get("new").text)
         wish = {"kind": "api", "name": "Deploy", "expiry": "never", **form, **fields}
-        return self.client.post(U, data=wish, headers=self.headers)
+        return self.client.post(self.base, data=wish, headers=self.headers)
 
     def without_script(self) -> Visitor:
         """The same user with scripts off."""
-        return Visitor(self.app, self.user, self.client, htmx=False)
+        return replace(self, htmx=False)
 
 
 def visitor(app: Flask, user: Any, *services: str) -> Visitor:

@@ -21,6 +21,8 @@ from werkzeug.test import TestResponse
 
 from flask_apitokens import templating
 from flask_apitokens.errors import ConfigurationError
+from tests import administration
+from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
 from tests.pages import Visitor
@@ -99,6 +101,76 @@ def test_everything_renders_with_every_set(
     ada = member(host(make_app, gallery))
     for response in every_answer(ada):
         assert response.status_code in {200, 201, 400, 401, 404, 409, 422}, (
+            response.text
+        )
+        assert_sound(response.text)
+
+
+def every_admin_answer(app: Flask) -> list[TestResponse]:
+    """Each administrators' page and fragment, in each of its states."""
+    boss = administration.administrator(app)
+    ada = administration.create_user(app, "ada", name="Ada")
+    administration.create_user(app, "grace", may_use_api=False)
+    administration.create_user(app, "off", is_active=False)
+    answers = [boss.get(path) for path in ("tokens", "services/tmy/userless")]
+    for number in range(25):
+        administration.create_user(app, f"user{number}")
+    bearing.subscribe(app, ada, "tmy")
+    tmy: dict[str, Any] = {"service": "tmy", "scopes": ["read"]}
+    live, _ = bearing.generate(app, ada, **tmy)
+    stopped, _ = bearing.generate(app, ada, **tmy)
+    administration.deactivate(app, stopped)
+    userless, _ = administration.generate_userless(app, **tmy)
+    user, key = f"services/tmy/users/{ada.id}", str(ada.id)
+    paths = [
+        *("services", "services/tmy", "services/gone", "nowhere"),
+        *("services/tmy/switch", "services/tmy/users"),
+        "services/tmy/users?q=nobody&focus=list",
+        *(f"services/tmy/users?{query}" for query in ("state=active", "page=2")),
+        *(user, f"{user}/new", f"{user}?q=none", "services/tmy/users/0"),
+        *(f"services/tmy/userless{more}" for more in ("", "/new", "?q=none")),
+        f"services/tmy/userless/{userless}/rename",
+        *("tokens", "tokens?q=none", "tokens?status=deactivated&use=never"),
+        f"tokens/deactivate?id={live}",
+        f"tokens/deactivate?id={live}&id={userless}",
+        f"tokens/revoke?id={live}&id={userless}",
+        *(f"tokens/{one}" for one in (live, stopped, userless, "0" * 12)),
+        *(
+            f"tokens/{one}/{act}"
+            for one in (live, stopped)
+            for act in ("deactivate", "activate", "revoke", "delete", "rename")
+        ),
+    ]
+    for browser in (boss, boss.without_script()):
+        answers += [browser.get(path) for path in paths]
+        answers.append(browser.post(f"tokens/{live}/deactivate", reason=""))
+        answers.append(browser.post("services/tmy/users", row=key, was=key))
+        answers.append(browser.post("services/tmy/users", row="0", active="0"))
+        answers.append(browser.post("services/tmy/users", row=key, csrf_token=""))
+        answers.append(browser.post("services/tmy/users", row=key))
+        answers.append(
+            administration.generate_in(browser, f"{user}/new", f"{user}/tokens")
+        )
+        answers.append(browser.post(f"{user}/tokens", csrf_token=""))
+    switch = "services/tmy/switch"
+    answers.append(boss.post(switch, active="0", confirm="1"))
+    for path in ("services/tmy", "services/tmy/users", "tokens", user):
+        answers.append(boss.without_script().get(path))
+    return answers
+
+
+@pytest.mark.parametrize(
+    "gallery", SETS, ids=lambda path: path.name if path else "none"
+)
+def test_every_page_of_the_administrators_renders_with_every_set(
+    make_app: MakeApp, gallery: Path | None
+) -> None:
+    app = administration.administered(make_app)
+    app.jinja_env.undefined = StrictUndefined
+    if gallery is not None:
+        app.jinja_loader = FileSystemLoader(gallery)
+    for response in every_admin_answer(app):
+        assert response.status_code in {200, 201, 303, 400, 404, 409, 422}, (
             response.text
         )
         assert_sound(response.text)

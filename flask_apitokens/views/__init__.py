@@ -104,7 +104,7 @@ def _turn_away() -> ResponseReturnValue:
         return _to_log_in()
     ours = url_for("apitokens.tokens")
     back = htmx.page_asked_from() or ours
-    if back.startswith(ours):
+    if back.startswith((ours, url_for("apitokens_admin.start"))):
         # A search at most, and somebody may have searched for a token.
         back = back.partition("?")[0]
     dialog = partial("signed_out", sign_in=sign_in_url(back))

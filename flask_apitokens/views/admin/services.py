@@ -25,6 +25,7 @@ from flask_apitokens.figures import MOST
 from flask_apitokens.figures import counted
 from flask_apitokens.forms import ConfirmForm
 from flask_apitokens.forms import stale
+from flask_apitokens.forms import stale_form
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.people import Member
@@ -166,7 +167,7 @@ def switch(slug: str) -> ResponseReturnValue:
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
-        raise DomainError(stale())
+        raise stale_form()
     subscriptions.switch_service(
         admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
     )
@@ -276,7 +277,7 @@ def save_users(slug: str) -> ResponseReturnValue:
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
-        raise DomainError(stale())
+        raise stale_form()
     for member in changed:
         wanted = admin.domain.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
@@ -298,7 +299,7 @@ def _changes() -> tuple[set[str], set[str]]:
 
 def _changed(admin: Admin, slug: str, keys: Collection[str]) -> list[Member]:
     found = people.members(admin.domain, admin.account_id, slug, keys) if keys else []
-    if len(found) != len(keys):
+    if {admin.domain.key_text(member.user) for member in found} != set(keys):
         # Somebody was deleted or moved meanwhile, or never was of this account.
         raise Conflict
     # In one order everywhere: two who save at once do not wait for each other.

@@ -1,0 +1,135 @@
+"""A host of two accounts with administrators, and what they do in their pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from flask import current_app
+from sqlalchemy import Select
+from sqlalchemy import event
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from flask_apitokens import Actor
+from flask_apitokens import tokens
+from tests import bearing
+from tests import hosts
+from tests.pages import Visitor
+from tests.pages import hidden_fields
+
+A = "/admin/api/"
+#: the administrator's account, and the other one
+ACME, OTHER = "acme", "other"
+BOSS = Actor("boss@acme.example", "999", "192.0.2.9")
+#: callables that merely read a column, which the guard's SELECT tells
+COLUMNS: dict[str, Callable[[Any], Any]] = {
+    "account_of": lambda user: user.account,
+    "can_use_api": lambda user: user.may_use_api,
+}
+#: the same as questions that only the user can answer
+ASKED: dict[str, Callable[[Any], Any]] = {
+    "account_of": lambda user: user.account or "",
+    "can_use_api": lambda user: user.may_use_api is True,
+}
+
+
+def _users_of(account_id: str) -> Select[Any]:
+    model = hosts.host_of(current_app).user_model
+    return select(model).where(model.account == account_id)
+
+
+def administered(
+    make_app: Callable[..., Flask],
+    database_url: str | None = None,
+    *,
+    plugin: dict[str, Any] | None = None,
+    **options: Any,
+) -> Flask:
+    """A host whose users say in columns what they are; nobody in it.
+
+    :param plugin: keywords for :class:`APITokens` besides.
+    """
+    given = {**COLUMNS, "is_admin": lambda user: user.is_admin, **(plugin or {})}
+    if given["account_of"] is not COLUMNS["account_of"]:
+        given.setdefault("users_of", _users_of)
+    return make_app(database_url, plugin=given, **options)
+
+
+def create_user(app: Flask, local: str, account: str = ACME, **values: Any) -> Any:
+    """A user of an account, by the first part of their email address."""
+    email = f"{local}@{account}.example"
+    return hosts.create_user(app, email, account=account, **values)
+
+
+def administrator(app: Flask, name: str = "boss", account: str = ACME) -> Visitor:
+    """An administrator of an account, signed in, in front of their pages."""
+    boss = create_user(app, name, account, is_admin=True)
+    client = app.test_client()
+    hosts.login(client, boss)
+    return Visitor(app, boss, client, base=A)
+
+
+def generate_userless(
+    app: Flask, account: str = ACME, **values: Any
+) -> tuple[str, str]:
+    """A userless token of an account: its id and its plaintext."""
+    return bearing.generate(app, None, account_id=account, **values)
+
+
+def deactivate(app: Flask, token_id: str, reason: str = "Leaked") -> None:
+    """Stop a token for a while."""
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        token = tokens.find_any(domain, token_id)
+        tokens.deactivate(domain, token, reason, actor=BOSS)
+        domain.session.commit()
+
+
+def activate(app: Flask, token_id: str) -> None:
+    """Let it work again."""
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        tokens.activate(domain, tokens.find_any(domain, token_id), actor=BOSS)
+        domain.session.commit()
+
+
+def generate_in(boss: Visitor, form: str, path: str, **fields: Any) -> TestResponse:
+    """Fill in a generate form below A and send it.
+
+    :param form: where the form is, and *path*: where it goes.
+    """
+    hidden = hidden_fields(boss.get(form).text)
+    wish = {"kind": "api", "name": "", "expiry": "never", "scope": "read"}
+    data = {**wish, **hidden, **fields}
+    return boss.client.post(boss.base + path, data=data, headers=boss.headers)
+
+
+def column(app: Flask, model: str, name: str, **where: Any) -> list[Any]:
+    """One column of the rows of a model, as stored, in the order of the keys."""
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        kind = getattr(domain.models, model)
+        rows = domain.session.query(kind).filter_by(**where).order_by(*_key(kind))
+        return [getattr(row, name) for row in rows]
+
+
+def _key(kind: Any) -> Any:
+    return kind.__table__.primary_key.columns
+
+
+@contextmanager
+def counting(app: Flask) -> Iterator[list[str]]:
+    """The statements that the host's engine executes."""
+    told: list[str] = []
+    engine = bearing.engine_of(app)
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        told.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield told
+    event.remove(engine, "before_cursor_execute", note)

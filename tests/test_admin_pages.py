@@ -1,0 +1,441 @@
+"""The administrators' pages: who gets in, what each answers, how little it asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests import administration
+from tests import bearing
+from tests import hosts
+from tests.administration import ACME
+from tests.administration import OTHER
+from tests.administration import A
+from tests.bearing import bearer
+from tests.conftest import MakeApp
+from tests.pages import HTMX
+from tests.pages import Visitor
+from tests.pages import one
+from tests.pages import soup
+from tests.pages import text_of
+from tests.pages import words
+
+PAGES = [
+    "services",
+    "services/tmy",
+    "services/tmy/users",
+    "services/tmy/users/{user}",
+    "services/tmy/users/{user}/new",
+    "services/tmy/userless",
+    "services/tmy/userless/new",
+    "tokens",
+    "tokens/{token}",
+    "tokens/{token}/deactivate",
+    "tokens/{token}/revoke",
+    "tokens/{token}/delete",
+    "tokens/{token}/rename",
+    "tokens/deactivate?id={token}",
+    "tokens/revoke?id={token}",
+    "services/tmy/switch",
+    "services/tmy/users/{user}/{token}/rename",
+    "services/tmy/userless/{userless}/delete",
+]
+#: what changes something, and the form that does it
+CHANGES: dict[str, dict[str, str]] = {
+    "services/tmy/switch": {"active": "0", "confirm": "1"},
+    "services/timeseries/switch": {"active": "1"},
+    "services/tmy/users": {"row": "{idle}", "active": "{idle}"},
+    "services/tmy/users?state=": {"row": "{user}", "was": "{user}", "confirm": "1"},
+    "services/tmy/users/{user}/tokens": {"kind": "api", "expiry": "never"},
+    "services/tmy/users/{user}/{token}/rename": {"name": "New"},
+    "services/tmy/users/{user}/{token}/revoke": {},
+    "services/tmy/users/{user}/{token}/delete": {},
+    "services/tmy/users/{user}/revoke": {"id": "{token}", "confirm": "1"},
+    "services/tmy/userless": {"kind": "api", "expiry": "never"},
+    "services/tmy/userless/{userless}/rename": {"name": "New"},
+    "services/tmy/userless/{userless}/revoke": {},
+    "services/tmy/userless/{userless}/delete": {},
+    "services/tmy/userless/revoke": {"id": "{userless}", "confirm": "1"},
+    "tokens/{token}/deactivate": {"reason": "Leaked"},
+    "tokens/{stopped}/activate": {},
+    "tokens/{token}/rename": {"name": "New"},
+    "tokens/{token}/revoke": {},
+    "tokens/{token}/delete": {},
+    "tokens/deactivate": {"id": "{token}", "confirm": "1", "reason": "Leaked"},
+    "tokens/revoke": {"id": "{token}", "confirm": "1"},
+}
+
+
+class Scene:
+    """Two accounts, and in the first a user, tokens of all kinds, an administrator."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.boss = administration.administrator(app)
+        self.ada = administration.create_user(app, "ada", name="Ada")
+        self.idle = administration.create_user(app, "idle")
+        self.eve = administration.create_user(app, "eve", OTHER)
+        bearing.subscribe(app, self.ada, "tmy", "timeseries")
+        bearing.subscribe(app, self.eve, "tmy")
+        tmy: dict[str, Any] = {"service": "tmy", "scopes": ["read"]}
+        self.token, self.plaintext = bearing.generate(app, self.ada, name="CI", **tmy)
+        self.stopped, _ = bearing.generate(app, self.ada, name="Old", **tmy)
+        administration.deactivate(app, self.stopped)
+        self.userless, _ = administration.generate_userless(app, name="Box", **tmy)
+        self.foreign, _ = bearing.generate(app, self.eve, name="Eve's", **tmy)
+        self.foreign_userless, _ = administration.generate_userless(
+            app, OTHER, name="Eve's box", **tmy
+        )
+        bearing.switch_service(app, "timeseries", active=False, account=ACME)
+
+    def fill(self, text: str) -> str:
+        """*text* with the keys in it."""
+        return text.format(
+            user=self.ada.id,
+            idle=self.idle.id,
+            token=self.token,
+            stopped=self.stopped,
+            userless=self.userless,
+        )
+
+    def stored(self) -> Any:
+        """All that an administrator could change."""
+        names = {
+            "Token": ("id", "name", "revoked_at", "deactivated_at"),
+            "Subscription": ("user_id", "service", "active"),
+            "ServiceSetting": ("account_id", "service", "active"),
+            "Event": ("action", "token_id"),
+        }
+        app = self.app
+        return [
+            administration.column(app, model, name)
+            for model, columns in names.items()
+            for name in columns
+        ]
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """A host of two accounts, on SQLite."""
+    return administration.administered(make_app)
+
+
+@pytest.fixture
+def scene(app: Flask) -> Scene:
+    """What stands in it."""
+    return Scene(app)
+
+
+def every_way(scene: Scene, client: FlaskClient) -> list[Any]:
+    """The answers to every page and every change, with and without htmx."""
+    answers = []
+    for headers in ({}, HTMX):
+        for path in PAGES:
+            answers.append(client.get(A + scene.fill(path), headers=headers))
+        token = hosts.csrf_token(client)
+        for path, fields in CHANGES.items():
+            data = {name: scene.fill(text) for name, text in fields.items()}
+            data["csrf_token"] = token
+            url = A + scene.fill(path)
+            answers.append(client.post(url, data=data, headers=headers))
+    return answers
+
+
+# -- who gets in ---------------------------------------------------------------
+
+
+def test_who_is_no_administrator_gets_in_nowhere(app: Flask, scene: Scene) -> None:
+    before = scene.stored()
+    client = app.test_client()
+    hosts.login(client, scene.ada)
+    for response in every_way(scene, client):
+        assert response.status_code == 403, response.request.url
+        assert "CI" not in response.text
+    assert scene.stored() == before
+
+
+def test_strangers_are_turned_away(app: Flask, scene: Scene) -> None:
+    before = scene.stored()
+    for response in every_way(scene, app.test_client()):
+        if "HX-Request" in response.request.headers:
+            assert response.status_code == 401
+            assert response.headers["Apitokens-Fragment"] == "1"
+        else:
+            assert response.status_code == 302
+            assert response.headers["Location"].startswith("/login")
+        assert "CI" not in response.text
+    assert scene.stored() == before
+
+
+def test_without_is_admin_nobody_is_an_administrator(make_app: MakeApp) -> None:
+    app = make_app(plugin={"account_of": lambda user: user.account})
+    scene = Scene(app)
+    assert {r.status_code for r in every_way(scene, scene.boss.client)} == {403}
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_an_administrator_is_asked_at_each_request(
+    make_app: MakeApp, fails: bool
+) -> None:
+    failing: list[bool] = []
+
+    def is_admin(user: Any) -> bool:
+        if failing:
+            raise RuntimeError("the host's")
+        return bool(user.is_admin)
+
+    scene = Scene(administration.administered(make_app, plugin={"is_admin": is_admin}))
+    assert scene.boss.get("services").status_code == 200
+    if fails:
+        failing.append(True)
+    else:
+        bearing.change_user(scene.app, scene.boss.user, is_admin=False)
+    before = scene.stored()
+    assert {r.status_code for r in every_way(scene, scene.boss.client)} == {403}
+    assert scene.stored() == before
+
+
+def test_no_token_and_no_switch_of_a_test_opens_the_pages(
+    app: Flask, scene: Scene
+) -> None:
+    """A token of an administrator's is theirs to call the API with, no more."""
+    bearing.subscribe(app, scene.boss.user, "tmy")
+    _, plaintext = bearing.generate(app, scene.boss.user)
+    app.config["LOGIN_DISABLED"] = True
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = bearer(plaintext)["Authorization"]
+    before = scene.stored()
+    assert {r.status_code for r in every_way(scene, client)} == {302, 401}
+    assert scene.stored() == before
+
+
+def test_a_search_for_a_token_does_not_travel_through_the_log_in(
+    app: Flask, scene: Scene
+) -> None:
+    """Neither from a control of the page whose address has it."""
+    here = f"http://localhost{A}tokens?q={scene.plaintext}"
+    response = app.test_client().get(
+        f"{A}tokens", headers={**HTMX, "HX-Current-URL": here}
+    )
+    assert response.status_code == 401
+    assert scene.plaintext not in response.text
+    assert "%2Fadmin%2Fapi%2Ftokens" in response.text or f"{A}tokens" in response.text
+
+
+# -- forgery -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("csrf_protect", [False, True])
+def test_no_change_without_the_forms_protection(
+    make_app: MakeApp, csrf_protect: bool
+) -> None:
+    app = administration.administered(make_app, csrf_protect=csrf_protect)
+    scene = Scene(app)
+    before = scene.stored()
+    for headers in ({}, HTMX):
+        for path, fields in CHANGES.items():
+            data = {name: scene.fill(text) for name, text in fields.items()}
+            for forged in ({}, {"csrf_token": "forged"}):
+                response = scene.boss.client.post(
+                    A + scene.fill(path), data={**data, **forged}, headers=headers
+                )
+                assert response.status_code == 400, path
+    assert scene.stored() == before
+
+
+def test_other_sites_change_nothing(scene: Scene) -> None:
+    before, client = scene.stored(), scene.boss.client
+    token = hosts.csrf_token(client)
+    for path, fields in CHANGES.items():
+        data = {name: scene.fill(text) for name, text in fields.items()}
+        response = client.post(
+            A + scene.fill(path),
+            data={**data, "csrf_token": token},
+            headers={"Sec-Fetch-Site": "cross-site"},
+        )
+        assert response.status_code == 403
+    assert scene.stored() == before
+
+
+def test_each_of_those_changes_is_one(make_app: MakeApp, tmp_path: Any) -> None:
+    """Else the tests above would prove nothing."""
+    for number, (path, fields) in enumerate(CHANGES.items()):
+        url = f"sqlite:///{tmp_path}/changes{number}.sqlite"
+        scene = Scene(administration.administered(make_app, url))
+        before = scene.stored()
+        data = {name: scene.fill(text) for name, text in fields.items()}
+        if "expiry" in fields:
+            response = administration.generate_in(
+                scene.boss,
+                scene.fill(path.removesuffix("/tokens") + "/new"),
+                scene.fill(path),
+            )
+            assert response.status_code == 201, path
+        else:
+            response = scene.boss.post(scene.fill(path), **data)
+            assert response.status_code == 200, (path, response.text)
+        assert scene.stored() != before, path
+
+
+# -- tenancy -------------------------------------------------------------------
+
+
+def test_what_is_another_accounts_is_not_there(scene: Scene) -> None:
+    """A 404, word for word that of what never was."""
+    before = scene.stored()
+    boss = scene.boss
+    pairs = [
+        ("services/tmy/users/{0}", scene.eve.id, 4711),
+        ("services/tmy/users/{0}/new", scene.eve.id, 4711),
+        ("services/tmy/users/{0}/tokens", scene.eve.id, 4711),
+        ("tokens/{0}", scene.foreign, "0" * 12),
+        *(
+            (path, foreign, "0" * 12)
+            for act in ("revoke", "delete", "rename", "deactivate", "activate")
+            for path in (f"tokens/{{0}}/{act}",)
+            for foreign in (scene.foreign, scene.foreign_userless)
+        ),
+        ("services/tmy/userless/{0}/revoke", scene.foreign_userless, "0" * 12),
+        # Not of this list, though of the account.
+        ("services/tmy/userless/{0}/delete", scene.token, "0" * 12),
+        (f"services/tmy/users/{scene.idle.id}/{{0}}/revoke", scene.token, "0" * 12),
+        (
+            f"services/timeseries/users/{scene.ada.id}/{{0}}/revoke",
+            scene.token,
+            "0" * 12,
+        ),
+        ("services/{0}", "gone", "other"),
+        ("services/{0}/users", "gone", "other"),
+        ("services/{0}/userless", "gone", "other"),
+        ("services/{0}/switch", "gone", "other"),
+    ]
+    for path, foreign, absent in pairs:
+        for browser in (boss, boss.without_script()):
+            for send in (
+                browser.get,
+                lambda at, b=browser: b.post(at, reason="x", confirm="1", active="0"),
+            ):
+                real, fake = send(path.format(foreign)), send(path.format(absent))
+                assert real.status_code == fake.status_code, path
+                assert real.status_code in {404, 405}, (path, real.status_code)
+                assert "Eve" not in real.text
+    response = boss.post("services/tmy/users", row=scene.eve.id, active=scene.eve.id)
+    assert response.status_code == 409
+    for many in ("tokens/revoke", "tokens/deactivate"):
+        response = boss.post(many, id=scene.foreign, confirm="1", reason="x")
+        assert response.status_code == 404
+    assert scene.stored() == before
+    for path in PAGES:
+        assert "eve@" not in boss.get(scene.fill(path)).text
+    assert "Eve" not in boss.get("tokens?q=eve").text.replace("“eve”", "")
+
+
+def test_a_service_the_account_has_not_is_not_there(make_app: MakeApp) -> None:
+    plugin = {"services_for": lambda account: ["tmy"]}
+    scene_app = administration.administered(make_app, plugin=plugin)
+    boss = administration.administrator(scene_app)
+    for path in ("", "/users", "/userless", "/switch"):
+        assert boss.get(f"services/timeseries{path}").status_code == 404
+    assert "Time series" not in boss.get("services").text
+    response = boss.post("services/timeseries/switch", active="1")
+    assert response.status_code == 404
+
+
+# -- what each answers ---------------------------------------------------------
+
+
+def test_each_page_is_whole_and_each_fragment_a_part(scene: Scene) -> None:
+    whole_always = {"services", "services/tmy", "tokens/{token}"}
+    for path in PAGES:
+        address = scene.fill(path)
+        page = scene.boss.without_script().get(address)
+        assert page.status_code == 200, path
+        assert page.text.lstrip().lower().startswith("<!doctype html>")
+        assert "Apitokens-Fragment" not in page.headers
+        assert page.headers["Cache-Control"] == "no-store"
+        fragment = scene.boss.get(address)
+        assert fragment.status_code == 200
+        if path in whole_always:
+            continue
+        assert fragment.headers["Apitokens-Fragment"] == "1", path
+        assert "<html" not in fragment.text
+
+
+def test_the_services_stand_there_with_their_figures(scene: Scene) -> None:
+    page = scene.boss.without_script().get("services")
+    rows = [words(row) for row in soup(page).select("tbody tr")]
+    assert len(rows) == 2
+    for part in ("TMY data", "Active", "1 of 3", "2", "1 user, 1 userless"):
+        assert part in rows[0], rows[0]
+    for part in ("Time series", "Off", "1 of 3", "0 user, 0 userless"):
+        assert part in rows[1], rows[1]
+    assert one(page, f"a[href='{A}services/tmy']")
+
+
+def test_a_service_is_switched_off_for_everybody_and_on_again(scene: Scene) -> None:
+    def call() -> str:
+        client = scene.app.test_client()
+        response = client.get("/api/tmy", headers=bearer(scene.plaintext))
+        return "200" if response.status_code == 200 else bearing.code(response)
+
+    for browser in (scene.boss, scene.boss.without_script()):
+        question = browser.post("services/tmy/switch", active="0")
+        assert "2 tokens stop working at once" in question.text
+        assert call() == "200"
+        done = browser.post("services/tmy/switch", active="0", confirm="1")
+        assert done.status_code == (200 if browser.htmx else 303)
+        assert call() == "service_inactive"
+        page = browser.without_script().get("services/tmy")
+        assert "off for everybody" in page.text
+        assert "Turn on for everybody" in page.text
+        assert browser.post("services/tmy/switch", active="1").status_code in {200, 303}
+        assert call() == "200"
+    actions = administration.column(scene.app, "Event", "action", service="tmy")
+    assert actions[-4:] == ["service-disabled", "service-enabled"] * 2
+
+
+def test_the_start_leads_to_the_services(scene: Scene) -> None:
+    response = scene.boss.without_script().get("")
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"{A}services"
+    page = scene.boss.without_script().get("services/tmy/users")
+    here = soup(page).select("[aria-current=page]")
+    assert {words(link).split(" 1")[0] for link in here} >= {"Users and user tokens"}
+
+
+# -- how little is asked -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["services", "services/tmy/users", "services/tmy/userless", "tokens"]
+)
+def test_a_list_is_few_statements_whatever_its_length(app: Flask, path: str) -> None:
+    boss = administration.administrator(app)
+    numbers = []
+    for more in (3, 57):
+        for n in range(more):
+            user = administration.create_user(app, f"user{more}x{n}")
+            bearing.subscribe(app, user, "tmy")
+            bearing.generate(app, user, service="tmy", scopes=["read"])
+            administration.generate_userless(app, service="tmy", scopes=["read"])
+        for browser in (boss, boss.without_script()):
+            for query in ("", "?q=user&status=active&state=active"):
+                with administration.counting(app) as told:
+                    assert browser.get(path + query).status_code == 200
+                numbers.append(len(told))
+    assert max(numbers) < 20, numbers
+    assert numbers[:4] == numbers[4:]
+
+
+def test_who_stands_in_two_accounts_sees_the_one_they_are_in(
+    app: Flask, scene: Scene
+) -> None:
+    bearing.change_user(app, scene.boss.user, account=OTHER)
+    page = replace(scene.boss, htmx=False).get("tokens")
+    assert "Eve" in page.text
+    assert "CI" not in text_of(page, "#at-list")
+    assert isinstance(scene.boss, Visitor)

@@ -1,0 +1,230 @@
+"""Rights are read at each request: what is lost is refused at the very next call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests import administration
+from tests import bearing
+from tests import hosts
+from tests.administration import ACME
+from tests.administration import ASKED
+from tests.administration import COLUMNS
+from tests.administration import OTHER
+from tests.bearing import bearer
+from tests.conftest import MakeApp
+
+QUIET = {"APITOKENS_USAGE": "off"}
+
+
+class Rights:
+    """A host, its callables, a user with a token, and a userless token."""
+
+    def __init__(self, make_app: MakeApp, url: str, callables: dict[str, Any]) -> None:
+        self.services: dict[str, Any] = {ACME: ["tmy", "timeseries"], OTHER: ["tmy"]}
+        self.failing = ""
+        plugin = {name: self._fallible(name, callables[name]) for name in callables}
+        if callables is COLUMNS:
+            plugin = dict(callables)  # wrapped, they were columns no more
+        plugin["services_for"] = self._fallible("services_for", self.services.get)
+        self.app: Flask = administration.administered(
+            make_app, url, plugin=plugin, **QUIET
+        )
+        self.user = administration.create_user(self.app, "ada")
+        bearing.subscribe(self.app, self.user, "tmy")
+        self.id, self._own = bearing.generate(
+            self.app, self.user, service="tmy", scopes=["read"]
+        )
+        self.userless_id, self._userless = administration.generate_userless(
+            self.app, service="tmy", scopes=["read"]
+        )
+        self.client = self.app.test_client()
+
+    def _fallible(self, name: str, ask: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def asked(what: Any) -> Any:
+            if self.failing == name:
+                raise RuntimeError(f"{name} fails")
+            return ask(what)
+
+        return asked
+
+    def call(self, *, userless: bool = False) -> str:
+        """What the guard answers: "200", or status and code of the refusal."""
+        plaintext = self._userless if userless else self._own
+        response = self.client.get("/api/tmy", headers=bearer(plaintext))
+        if response.status_code == 200:
+            return "200"
+        return f"{response.status_code} {bearing.code(response)}"
+
+    def change(self, **values: Any) -> None:
+        """Change the user's row behind everybody's back."""
+        bearing.change_user(self.app, self.user, **values)
+
+    def switch(self, *, active: bool) -> None:
+        """Switch the service for the account."""
+        bearing.switch_service(self.app, "tmy", active=active, account=ACME)
+
+
+@pytest.fixture(params=["columns", "asked"])
+def rights(
+    request: pytest.FixtureRequest, make_app: MakeApp, database_url: str
+) -> Rights:
+    """Both kinds of callables, on each database."""
+    return Rights(
+        make_app, database_url, COLUMNS if request.param == "columns" else ASKED
+    )
+
+
+def test_what_is_lost_is_refused_at_the_next_call_and_comes_back(
+    rights: Rights,
+) -> None:
+    """Nothing but the row decides, however warm the caches are."""
+
+    def unsubscribe() -> None:
+        bearing.unsubscribe(rights.app, rights.user, "tmy")
+
+    def subscribe() -> None:
+        bearing.subscribe(rights.app, rights.user, "tmy")
+
+    def lose_service() -> None:
+        rights.services[ACME] = ["timeseries"]
+
+    def have_service() -> None:
+        rights.services[ACME] = ["tmy", "timeseries"]
+
+    owners: list[tuple[Callable[[], None], str, Callable[[], None]]] = [
+        (
+            lambda: rights.change(may_use_api=False),
+            "403 api_access_denied",
+            lambda: rights.change(may_use_api=True),
+        ),
+        *(
+            (
+                lambda account=account: rights.change(account=account),
+                "401 owner_inactive",
+                lambda: rights.change(account=ACME),
+            )
+            for account in (OTHER, None, "", "acme ", "a" * 70)
+        ),
+        (
+            lambda: rights.change(is_active=False),
+            "401 owner_inactive",
+            lambda: rights.change(is_active=True),
+        ),
+        (unsubscribe, "403 service_inactive", subscribe),
+    ]
+    everybody: list[tuple[Callable[[], None], str, Callable[[], None]]] = [
+        (lose_service, "403 service_inactive", have_service),
+        (
+            lambda: rights.switch(active=False),
+            "403 service_inactive",
+            lambda: rights.switch(active=True),
+        ),
+    ]
+    assert rights.call() == rights.call(userless=True) == "200"
+    for lose, refusal, regain in owners:
+        lose()
+        assert rights.call() == refusal
+        assert rights.call(userless=True) == "200"
+        regain()
+        assert rights.call() == "200"
+    for lose, refusal, regain in everybody:
+        lose()
+        assert rights.call() == rights.call(userless=True) == refusal
+        regain()
+        assert rights.call() == rights.call(userless=True) == "200"
+
+
+def test_a_token_is_deactivated_and_activated_at_once(rights: Rights) -> None:
+    assert rights.call() == rights.call(userless=True) == "200"
+    administration.deactivate(rights.app, rights.id)
+    assert rights.call() == "401 token_deactivated"
+    assert rights.call(userless=True) == "200"
+    administration.deactivate(rights.app, rights.userless_id)
+    assert rights.call(userless=True) == "401 token_deactivated"
+    administration.activate(rights.app, rights.id)
+    assert rights.call() == "200"
+    assert rights.call(userless=True) == "401 token_deactivated"
+
+
+def test_columns_cost_no_statement_and_questions_one(
+    make_app: MakeApp, database_url: str
+) -> None:
+    rights = Rights(make_app, database_url, COLUMNS)
+    with bearing.listening(rights.app) as wire:
+        rights.call()
+        for lose, expected in (
+            ({}, "200"),
+            ({"may_use_api": False}, "403 api_access_denied"),
+            ({"account": OTHER}, "401 owner_inactive"),
+        ):
+            rights.change(**lose) if lose else None
+            for userless, answer in ((False, expected), (True, "200")):
+                wire.forget()
+                assert rights.call(userless=userless) == answer
+                assert wire.verbs == ["SELECT"]
+
+
+def test_what_is_no_column_costs_one_statement_more(
+    make_app: MakeApp, database_url: str
+) -> None:
+    rights = Rights(make_app, database_url, ASKED)
+    with bearing.listening(rights.app) as wire:
+        rights.call()
+        for userless, reads in ((False, 2), (True, 1)):
+            wire.forget()
+            assert rights.call(userless=userless) == "200"
+            spoken = [v for v in wire.verbs if v not in {"BEGIN", "ROLLBACK"}]
+            assert spoken == ["SELECT"] * reads
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal", "userless"),
+    [
+        ("account_of", "401 owner_inactive", "200"),
+        ("can_use_api", "403 api_access_denied", "200"),
+        ("services_for", "403 service_inactive", "403 service_inactive"),
+    ],
+)
+def test_a_callable_that_raises_means_no(
+    name: str, refusal: str, userless: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    rights = Rights(make_app, sqlite_url, ASKED)
+    assert rights.call() == "200"
+    rights.failing = name
+    assert (rights.call(), rights.call(userless=True)) == (refusal, userless)
+    rights.failing = ""
+    assert rights.call() == "200"
+
+
+@pytest.mark.parametrize("answer", [None, (), "timeseries", 7])
+def test_an_account_without_services_has_none(
+    answer: Any, make_app: MakeApp, sqlite_url: str
+) -> None:
+    rights = Rights(make_app, sqlite_url, COLUMNS)
+    rights.services[ACME] = answer
+    assert rights.call() == rights.call(userless=True) == "403 service_inactive"
+
+
+def test_a_service_of_another_account_switched_off_is_none_of_ours(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    rights = Rights(make_app, sqlite_url, COLUMNS)
+    bearing.switch_service(rights.app, "tmy", active=False, account=OTHER)
+    assert rights.call() == rights.call(userless=True) == "200"
+
+
+def test_a_column_of_numbers_or_none_is_an_account_all_the_same(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    """``lambda user: user.id``: everybody alone, compared as it was stored."""
+    app = make_app(sqlite_url, plugin={"account_of": lambda user: user.id}, **QUIET)
+    assert app.extensions["apitokens"].hooks.account_column is not None
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user)
+    answer = app.test_client().get("/api/plain", headers=bearer(plaintext))
+    assert answer.status_code == 200
