@@ -242,3 +242,9 @@ def login(client: FlaskClient, user: Any) -> None:
 def csrf_token(client: FlaskClient) -> str:
     """A CSRF token that the forms of this client's session accept."""
     return client.get("/csrf-token").get_data(as_text=True)
+
+
+def users_at(app: Flask, domain: str) -> Any:
+    """The users whose email addresses are at *domain*: ``users_of`` for tests."""
+    model = host_of(app).user_model
+    return select(model).where(model.email.endswith(f"@{domain}"))
