@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,14 +60,21 @@ def _waits(domain: Domain) -> ColumnElement[bool]:
     return and_(model.requested_at.is_not(None), model.decided_at.is_(None))
 
 
-def requestable(domain: Domain, user: Any) -> list[str]:
+def requestable(
+    domain: Domain, user: Any, states: Mapping[str, bool] | None = None
+) -> list[str]:
     """What *user* can ask for: services they lack, or the API as a whole.
 
     A service switched off for the whole account is nobody's to ask for.
+
+    :param states: what :func:`.subscriptions.states` says, where it is at hand.
     """
     if not domain.may_use_api(user):
         return [WHOLE_API]
-    states = subscriptions.states(domain, user)
+    if states is None:
+        states = subscriptions.states(domain, user)
+    if all(states.values()):
+        return []
     on = subscriptions.services_on(domain, domain.account_of(user))
     return [slug for slug, active in states.items() if not active and on[slug]]
 

@@ -13,6 +13,7 @@ from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
+from flask_apitokens import access
 from flask_apitokens import htmx
 from flask_apitokens import listing
 from flask_apitokens import people
@@ -74,7 +75,11 @@ class Figures:
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
     admin = begin()
-    return page("apitokens/admin/services.html", figures=_figures(admin))
+    return page(
+        "apitokens/admin/services.html",
+        figures=_figures(admin),
+        waiting=access.count_waiting_users(admin.domain, admin.account_id),
+    )
 
 
 def _figures(admin: Admin) -> list[Figures]:
