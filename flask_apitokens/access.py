@@ -278,4 +278,4 @@ def _page(domain: Domain, found: Select[Any], page: int, *order: Any) -> Request
     total = domain.session.scalar(counted) or 0
     page = min(max(page, 1), max(1, -(-total // PAGE_SIZE)))
     shown = found.order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    return Requests(domain.session.scalars(shown).all(), total, page)
+    return Requests(domain.session.scalars(shown).all(), total, page, PAGE_SIZE)

@@ -20,6 +20,7 @@ from werkzeug.utils import cached_property
 from wtforms import SelectMultipleField
 from wtforms import StringField
 
+from .errors import DomainError
 from .i18n import gettext as _
 
 #: what ``secrets.token_urlsafe(16)`` makes
@@ -29,6 +30,16 @@ _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 def stale() -> str:
     """What is said of a form whose protection does not hold."""
     return _("This form was open too long. Try again.")
+
+
+class StaleForm(DomainError):
+    """The protection of a form does not hold, and it has no fields to show again."""
+
+    code = 400
+    reason = "stale_form"
+
+    def __init__(self) -> None:
+        super().__init__(stale())
 
 
 @dataclass(frozen=True)

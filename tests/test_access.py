@@ -41,14 +41,7 @@ def told() -> list[Notice]:
 @pytest.fixture
 def app(make_app: MakeApp, database_url: str, told: list[Notice]) -> Flask:
     """A host of two accounts, where users named "no…" may not use the API."""
-    plugin = {
-        "account_of": lambda user: user.email.partition("@")[2],
-        "users_of": lambda account: hosts.users_at(host, account),
-        "can_use_api": lambda user: not user.email.startswith("no"),
-        "is_admin": lambda user: user.email.startswith("admin"),
-        "on_notice": told.append,
-    }
-    host = make_app(database_url, plugin=plugin)
+    host = make_app(database_url, plugin=hosts.accounts(on_notice=told.append))
     hosts.host_of(host).apitokens.service("free", "Free data", default_active=True)
     return host
 

@@ -12,9 +12,9 @@ from flask_apitokens import htmx
 from flask_apitokens.asking import ALL
 from flask_apitokens.asking import Draft
 from flask_apitokens.errors import Conflict
-from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import InvalidReason
 from flask_apitokens.forms import ConfirmForm
+from flask_apitokens.forms import StaleForm
 from flask_apitokens.forms import stale
 from flask_apitokens.generating import ECHOED
 from flask_apitokens.i18n import gettext as _
@@ -88,7 +88,7 @@ def withdraw(visit: OwnTokens) -> ResponseReturnValue:
     if request.method != "POST":
         return redirect(visit.at.url("tokens"))
     if not ConfirmForm().is_genuine():
-        raise DomainError(stale())
+        raise StaleForm
     renew_with(_renewed)
     slug = request.form.get("service", "")
     domain, user, actor = visit.domain, visit.user, visit.actor

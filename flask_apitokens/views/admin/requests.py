@@ -21,10 +21,9 @@ from flask_apitokens import people
 from flask_apitokens.access import Requests
 from flask_apitokens.asking import label_of
 from flask_apitokens.errors import Conflict
-from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import InvalidReason
 from flask_apitokens.forms import ConfirmForm
-from flask_apitokens.forms import stale
+from flask_apitokens.forms import StaleForm
 from flask_apitokens.generating import ECHOED
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.models import Subscription
@@ -199,7 +198,7 @@ def decide(number: int) -> ResponseReturnValue:
     wanted = request.values.get("do", "decline")
     if wanted == "approve" and request.method == "POST":
         if not ConfirmForm().is_genuine():
-            raise DomainError(stale())
+            raise StaleForm
         return _decided(admin, number, user, approve=True)
     if wanted != "decline":
         raise BadRequest

@@ -22,6 +22,7 @@ from flask_apitokens.catalog import Service
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.forms import ConfirmForm
+from flask_apitokens.forms import StaleForm
 from flask_apitokens.forms import stale
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
@@ -152,7 +153,7 @@ def switch(slug: str) -> ResponseReturnValue:
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
-        raise DomainError(stale())
+        raise StaleForm
     subscriptions.switch_service(
         admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
     )
@@ -253,7 +254,7 @@ def save_users(slug: str) -> ResponseReturnValue:
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
-        raise DomainError(stale())
+        raise StaleForm
     for member in changed:
         wanted = admin.domain.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
