@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from flask_apitokens import Actor
 from flask_apitokens import access
+from flask_apitokens import people
 from flask_apitokens import signals
 from flask_apitokens import subscriptions
 from flask_apitokens.access import WHOLE_API
@@ -357,3 +359,16 @@ def test_the_oldest_waits_on_top_and_the_newest_decision_stands_on_top(
     assert [row.id for row in decided.items] == numbers[2::-1]
     assert access.waiting(domain, HERE).total == 51
     assert access.decided(domain, "other.example").first == 0
+
+
+def test_users_are_found_by_their_keys_in_their_account_alone(
+    app: Flask, domain: Domain, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carol = hosts.create_user(app, "carol@other.example")
+    keys = [user.id, carol.id, carol.id + 1]
+    assert list(people.users_by_key(domain, HERE, keys)) == [user.id]
+    assert people.users_by_key(domain, HERE, []) == {}
+    # A host whose users_of finds too many shows none of another account either.
+    everybody = select(domain.models.user)
+    monkeypatch.setattr(people, "users_of", lambda *_: everybody)
+    assert list(people.users_by_key(domain, HERE, keys)) == [user.id]
