@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,20 +44,37 @@ class Requests:
         """How many pages there are, at least one."""
         return max(1, -(-self.total // self.size))
 
+    @property
+    def first(self) -> int:
+        """The number of the first request shown, 0 on an empty page."""
+        return (self.page - 1) * self.size + 1 if self.items else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last request shown."""
+        return self.first + len(self.items) - 1 if self.items else 0
+
 
 def _waits(domain: Domain) -> ColumnElement[bool]:
     model = domain.models.Subscription
     return and_(model.requested_at.is_not(None), model.decided_at.is_(None))
 
 
-def requestable(domain: Domain, user: Any) -> list[str]:
+def requestable(
+    domain: Domain, user: Any, states: Mapping[str, bool] | None = None
+) -> list[str]:
     """What *user* can ask for: services they lack, or the API as a whole.
 
     A service switched off for the whole account is nobody's to ask for.
+
+    :param states: what :func:`.subscriptions.states` says, where it is at hand.
     """
     if not domain.may_use_api(user):
         return [WHOLE_API]
-    states = subscriptions.states(domain, user)
+    if states is None:
+        states = subscriptions.states(domain, user)
+    if all(states.values()):
+        return []
     on = subscriptions.services_on(domain, domain.account_of(user))
     return [slug for slug, active in states.items() if not active and on[slug]]
 
@@ -84,7 +102,7 @@ def request(
     if slug not in requestable(domain, user):
         raise Conflict
     row = subscriptions.held(domain, user, slug)
-    if row.requested_at is not None and row.decided_at is None:
+    if is_waiting(row):
         raise Conflict
     row.requested_at, row.request_reason = domain.now(), text or None
     row.decided_at = row.decided_by = row.decision = row.decision_reason = None
@@ -95,8 +113,8 @@ def request(
     domain.notify("access_requested", subscription=row, actor=actor)
     asked = _(
         "%(who)s asks for access to %(service)s.",
-        who=actor.label,
-        service=_name(domain, slug),
+        who=domain.user_label(user),
+        service=label(domain, slug),
     )
     domain.tell_later(
         Notice(
@@ -115,8 +133,11 @@ def withdraw(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscript
 
     :raises Conflict: if none is waiting: it may have been decided in the meantime.
     """
+    if slug not in requests_of(domain, user):
+        # Whatever it is: a database may not even be able to look for it.
+        raise Conflict
     row = subscriptions.held(domain, user, slug)
-    if row.requested_at is None or row.decided_at is not None:
+    if not is_waiting(row):
         raise Conflict
     row.requested_at = row.request_reason = None
     audit.note_user(domain, "access-withdrawn", slug, user=user, actor=actor)
@@ -140,14 +161,17 @@ def decide(
     decision by the signal ``access_decided``.
 
     :raises NotFound: if the account has no such request.
-    :raises Conflict: if it was decided or withdrawn in the meantime.
+    :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
+        granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
     text = rules.clean_reason(reason)
     row, user = find(domain, account_id, request_id)
     slug = row.service
     row = subscriptions.held(domain, user, slug)
-    if row.requested_at is None or row.decided_at is not None:
+    if not is_waiting(row):
+        raise Conflict
+    if approve and not is_grantable(domain, account_id, slug):
         raise Conflict
     row.decided_at, row.decided_by = domain.now(), actor.label
     row.decision = "approved" if approve else "declined"
@@ -168,7 +192,7 @@ def decide(
 def _answer(
     domain: Domain, row: Subscription, user: Any, account_id: str, actor: Actor
 ) -> Notice:
-    service = _name(domain, row.service)
+    service = label(domain, row.service)
     if row.decision == "approved":
         text = _(
             "Your request for access to %(service)s was approved.", service=service
@@ -187,17 +211,28 @@ def _answer(
     )
 
 
-def _name(domain: Domain, slug: str) -> str:
+def is_waiting(row: Subscription) -> bool:
+    """Whether a request was made and nobody has decided it yet."""
+    return row.requested_at is not None and row.decided_at is None
+
+
+def is_grantable(domain: Domain, account_id: str, slug: str) -> bool:
+    """Whether there still is what a request asks for."""
+    return slug == WHOLE_API or slug in domain.services_of(account_id)
+
+
+def label(domain: Domain, slug: str) -> str:
+    """What a request is for, inside a sentence."""
     return domain.catalog.label(slug) if slug else _("the API")
 
 
 def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription, Any]:
-    """A request of the account and the user who asked.
+    """A request of the account, withdrawn or decided by now maybe, and who asked.
 
     :raises NotFound: if there is none, or it is another account's.
     """
     row = domain.session.get(domain.models.Subscription, request_id)
-    if row is None or (row.requested_at is None and row.decided_at is None):
+    if row is None:
         raise NotFound
     return row, people.user_in(domain, account_id, str(row.user_id))
 
@@ -218,9 +253,19 @@ def decided(domain: Domain, account_id: str, page: int = 1) -> Requests:
 
 def count_waiting(domain: Domain, account_id: str) -> int:
     """How many requests wait in an account."""
-    found = _of_account(domain, account_id).where(_waits(domain))
-    counted = select(func.count()).select_from(found.subquery())
-    return domain.session.scalar(counted) or 0
+    return domain.session.scalar(_waiting(domain, account_id, func.count())) or 0
+
+
+def count_waiting_users(domain: Domain, account_id: str) -> int:
+    """How many users of an account wait, each for one thing or for several."""
+    users = func.count(domain.models.Subscription.user_id.distinct())
+    return domain.session.scalar(_waiting(domain, account_id, users)) or 0
+
+
+def _waiting(domain: Domain, account_id: str, number: Any) -> Select[Any]:
+    model = domain.models.Subscription
+    theirs = model.user_id.in_(people.keys_of(domain, account_id))
+    return select(number).select_from(model).where(_waits(domain), theirs)
 
 
 def _of_account(domain: Domain, account_id: str) -> Select[Any]:
@@ -233,4 +278,4 @@ def _page(domain: Domain, found: Select[Any], page: int, *order: Any) -> Request
     total = domain.session.scalar(counted) or 0
     page = min(max(page, 1), max(1, -(-total // PAGE_SIZE)))
     shown = found.order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    return Requests(domain.session.scalars(shown).all(), total, page)
+    return Requests(domain.session.scalars(shown).all(), total, page, PAGE_SIZE)

@@ -42,6 +42,8 @@ _SERVICE = "/services/<slug>"
 _STATIC_SECONDS = 31_536_000
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ONE = "/<string(length=12):token_id>"
+#: what every database can take for the key of a row
+_NUMBER = f"<int(max={2**63 - 1}):number>"
 _OPEN = frozenset({f"{NAME}.static"})
 
 
@@ -67,6 +69,10 @@ def build_blueprint(settings: Settings) -> Blueprint:
     add = pages.add_url_rule
     _add_list(pages, "", "", "visit.begin", generate="/")
     add(_ONE, "token", _visiting("visit.begin", "preferences.token"))
+    asking = {"ask": "/request", "withdraw": "/request/withdraw"}
+    for name, path in asking.items():
+        view = _visiting("visit.begin", f"requests.{name}")
+        add(path, name, view, methods=["GET", "POST"])
     add("/static/<version>/<path:filename>", "static", _static)
     _protect_pages(pages, "admit")
     return pages
@@ -97,6 +103,8 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     _add_list(pages, user, "user_", begin("user"), generate=f"{user}/tokens")
     _add_list(pages, f"{_SERVICE}/userless", "userless_", begin("userless"))
     _add_list(pages, "/tokens", "all_", begin("all"))
+    add("/requests", "requests", "requests.requests", "GET")
+    add(f"/requests/{_NUMBER}", "decide", "requests.decide", "GET", "POST")
     one = f"/tokens{_ONE}"
     act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
     act(f"{one}/deactivate", "all_deactivate", "deactivate")

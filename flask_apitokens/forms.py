@@ -32,11 +32,14 @@ def stale() -> str:
     return _("This form was open too long. Try again.")
 
 
-def stale_form() -> DomainError:
-    """The same as a refusal, for a form that no page shows again: a bad request."""
-    error = DomainError(stale())
-    error.code = 400
-    return error
+class StaleForm(DomainError):
+    """The protection of a form does not hold, and it has no fields to show again."""
+
+    code = 400
+    reason = "stale_form"
+
+    def __init__(self) -> None:
+        super().__init__(stale())
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ ALERT = "at-alert"
 TOOLS = "at-tools"
 ACTIONS = "at-actions"
 TABS = "at-tabs"
+PANEL = "at-panel"
 
 
 def wants_fragment() -> bool:

@@ -107,6 +107,20 @@ def user_in(domain: Domain, account_id: str, key: str) -> Any:
     return found
 
 
+def users_by_key(
+    domain: Domain, account_id: str, keys: Collection[Any]
+) -> dict[Any, Any]:
+    """Those of the account's users who have these keys, by key, in one statement."""
+    column = domain.models.user_key
+    query = users_of(domain, account_id).where(column.in_(set(keys)))
+    found = domain.session.scalars(query.order_by(None)).unique() if keys else ()
+    return {
+        domain.models.user_id(user): user
+        for user in found
+        if domain.account_of(user) == account_id
+    }
+
+
 def page_of(domain: Domain, account_id: str, slug: str, query: PeopleQuery) -> Members:
     """One page of the users of an account beside what they hold of a service."""
     found = users_of(domain, account_id)

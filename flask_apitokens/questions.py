@@ -25,6 +25,8 @@ class Reason:
     text: str = ""
     error: str = ""
     length: int = REASON_LENGTH
+    required: bool = True
+    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,29 @@ def users_off_question(
         back=back,
         facts=[(label, _holding(member, now)) for label, member in losing[:_FACTS]],
         hidden=hidden,
+    )
+
+
+def decline_question(who: str, service: str, action: str, back: str) -> Confirm:
+    """Ask before a request is declined, and why."""
+    return Confirm(
+        title=_("Decline the request of %(who)s?", who=who),
+        action=action,
+        text=_(
+            "%(who)s is told that access to %(service)s was declined, and can ask "
+            "again.",
+            who=who,
+            service=service,
+        ),
+        keep=_("Keep waiting"),
+        go=_("Decline request"),
+        rows=(),
+        back=back,
+        reason=Reason(
+            required=False,
+            help=_("Shown to the user and kept in the audit log."),
+        ),
+        hidden=[("do", "decline")],
     )
 
 

@@ -67,7 +67,7 @@ def clean_reason(text: str, *, required: bool = False) -> str:
     visible = clean.replace("\n", "").replace("\t", " ")
     if required and not visible:
         raise InvalidReason(_("Enter a reason."))
-    if any(unicodedata.category(char) in NOT_TEXT for char in visible):
+    if _LOST in text or any(unicodedata.category(c) in NOT_TEXT for c in visible):
         raise InvalidReason(_("Use letters, digits, signs and spaces only."))
     if len(clean) > REASON_LENGTH:
         raise InvalidReason(_("Use %(n)s characters or fewer.", n=REASON_LENGTH))

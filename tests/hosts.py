@@ -10,6 +10,7 @@ from typing import Any
 from typing import Literal
 
 from flask import Flask
+from flask import current_app
 from flask import redirect
 from flask import render_template_string
 from flask import request
@@ -247,3 +248,22 @@ def login(client: FlaskClient, user: Any) -> None:
 def csrf_token(client: FlaskClient) -> str:
     """A CSRF token that the forms of this client's session accept."""
     return client.get("/csrf-token").get_data(as_text=True)
+
+
+def accounts(**more: Any) -> dict[str, Any]:
+    """Keywords for :class:`APITokens`: accounts told apart by the email's domain.
+
+    Who is called "admin…" administers one, who is called "no…" may not use the API.
+    """
+    return {
+        "account_of": lambda user: user.email.partition("@")[2],
+        "users_of": _users_at,
+        "is_admin": lambda user: user.email.startswith("admin"),
+        "can_use_api": lambda user: not user.email.startswith("no"),
+        **more,
+    }
+
+
+def _users_at(account_id: str) -> Any:
+    model = host_of(current_app).user_model
+    return select(model).where(model.email.endswith(f"@{account_id}"))

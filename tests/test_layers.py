@@ -24,7 +24,7 @@ LAYERS = (
     {
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("times", "places", "questions", "present"),
+        *("times", "places", "questions", "present", "asking"),
         "cli",
     },
     {"extension"},

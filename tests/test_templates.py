@@ -19,12 +19,14 @@ from jinja2 import FileSystemLoader
 from jinja2 import StrictUndefined
 from werkzeug.test import TestResponse
 
+from flask_apitokens import access
 from flask_apitokens import templating
 from flask_apitokens.errors import ConfigurationError
 from tests import administration
 from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
+from tests.pages import HTMX
 from tests.pages import Visitor
 from tests.pages import add_token
 from tests.pages import add_tokens
@@ -197,6 +199,59 @@ def assert_sound(html: str) -> None:
     for form in document.select("form[method=post]"):
         assert form.select("[name=csrf_token]")
         assert form["action"] == form.get("hx-post", form["action"])
+
+
+def every_answer_about_access(app: Flask) -> list[TestResponse]:
+    """Each state of a user's requests, and the administrators' pages of them."""
+    users = [hosts.create_user(app, f"{name}@example.com") for name in "abc"]
+    boss = visitor(app, hosts.create_user(app, "admin@example.com")).client
+    barred = visitor(app, hosts.create_user(app, "noapi@example.com"))
+    answers = [barred.without_script().get(), boss.get("/admin/api/requests")]
+    barred.post("request", service="")
+    for user in users:
+        asker = visitor(app, user)
+        for fields in ({"reason": "\0"}, {"csrf_token": ""}, {"reason": "Why"}):
+            answers.append(asker.post("request", service="*", **fields))
+        answers.append(asker.post("request/withdraw", service="tmy"))
+        answers.append(asker.post("request/withdraw", service="tmy"))
+        answers.append(asker.without_script().get())
+    token = hosts.csrf_token(boss)
+    answers.append(boss.get("/admin/api/services"))
+    for number, do in ((1, "approve"), (3, "decline"), (3, "decline")):
+        form = {"csrf_token": token, "do": do, "confirm": "1", "reason": "No"}
+        for headers in (HTMX, {}):
+            answers.append(boss.get(f"/admin/api/requests/{number}", headers=headers))
+        answers.append(
+            boss.post(f"/admin/api/requests/{number}", data=form, headers=HTMX)
+        )
+    answers += [boss.get("/admin/api/requests"), boss.get("/admin/api/services")]
+    return [*answers, visitor(app, users[0]).client.get("/account")]
+
+
+@pytest.mark.parametrize(
+    "gallery", SETS, ids=lambda path: path.name if path else "none"
+)
+def test_everything_about_access_renders_with_every_set(
+    make_app: MakeApp, gallery: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "PAGE_SIZE", 1)
+    app = make_app(plugin=hosts.accounts())
+    app.jinja_env.undefined = StrictUndefined
+    if gallery is not None:
+        app.jinja_loader = FileSystemLoader(gallery)
+    answers = every_answer_about_access(app)
+    assert {answer.status_code for answer in answers} == {200, 400, 409, 422}
+    for response in answers:
+        assert_sound(response.text)
+    text = "".join(response.text for response in answers)
+    for words in (
+        "Waiting for approval",
+        "was declined",
+        "Decided",
+        "Access approved",
+        "1–1 of",
+    ):
+        assert words in text
 
 
 def test_the_gallery_overrides_only_what_we_ship() -> None:

@@ -183,7 +183,7 @@ function note(el) {
 new MutationObserver(list => {
 	for (const panel of new Set(list.map(r => r.target))) {
 		if (panel.id === 'at-toasts') note(panel.lastElementChild)
-		if (!/^at-(list|dialog|tools)/.test(panel.id)) continue
+		if (!/^at-(li|dia|pan|tools)/.test(panel.id)) continue
 		const dialog = $('dialog:not(:modal)', panel), said = find('announce', panel)
 		dialog?.removeAttribute('open')
 		dialog?.showModal()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from typing import TypeVar
 from typing import cast
 
 from flask import Response
@@ -23,6 +25,7 @@ from flask_login import current_user
 from flask_login.utils import login_url
 from markupsafe import Markup
 from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -37,6 +40,8 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
+_Made = TypeVar("_Made")
+
 log = logging.getLogger("flask_apitokens")
 
 #: what is to be said on the next page, after a form that was sent without htmx
@@ -45,6 +50,8 @@ _NOTICE = "_apitokens_notice"
 _STORING = "flask_apitokens.storing"
 #: our blueprints
 OURS = frozenset({"apitokens", "apitokens_admin"})
+#: how often a transaction that lost to another one is begun
+_ATTEMPTS = 3
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -203,6 +210,28 @@ def store(domain: Domain) -> None:
     """
     request.environ[_STORING] = True
     commit(domain)
+
+
+def stored(domain: Domain, change: Callable[[], _Made]) -> _Made:
+    """Make a change and commit it; again, where the database gave way to another.
+
+    Of two transactions that wait for each other MariaDB and PostgreSQL end one, and
+    expect it to be begun anew.
+
+    :param change: what domain functions do; begun anew, it is called once more.
+    """
+    for _attempt in range(_ATTEMPTS - 1):
+        try:
+            made = change()
+            store(domain)
+        except OperationalError:
+            domain.session.rollback()
+            domain.notices.clear()
+        else:
+            return made
+    made = change()
+    store(domain)
+    return made
 
 
 # -- refusals ------------------------------------------------------------------

@@ -9,7 +9,6 @@ from flask import redirect
 from flask import request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
-from sqlalchemy.exc import OperationalError
 
 from flask_apitokens import audit
 from flask_apitokens import htmx
@@ -35,7 +34,7 @@ from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import signed_in
-from flask_apitokens.views import store
+from flask_apitokens.views import stored
 from flask_apitokens.views.handover import note_shown
 from flask_apitokens.views.handover import reveal_of
 from flask_apitokens.views.visit import Visit
@@ -46,8 +45,6 @@ from flask_apitokens.views.visit import token_searched_for
 #: the title stands one below the host's
 _PANEL_LEVEL = 2
 _PANEL_KEY = "flask_apitokens.panel"
-#: how often a transaction that lost to another one is begun
-_ATTEMPTS = 3
 
 
 def tokens(visit: Visit) -> ResponseReturnValue:
@@ -85,6 +82,7 @@ def panel() -> Markup:
         "panel",
         frame=frame(),
         overview=overview,
+        asking=visit.asking(alone=overview is None),
         level=_PANEL_LEVEL,
         assets=first,
     )
@@ -169,11 +167,7 @@ def _check_generating(visit: Visit) -> None:
 def _make(
     visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
 ) -> tuple[Token, str]:
-    """Generate and commit; again, where the database gave way to another request.
-
-    Of two transactions that wait for each other MariaDB and PostgreSQL end one, and
-    expect it to be begun anew.
-    """
+    """Generate and commit."""
     make = functools.partial(
         domain_tokens.generate,
         visit.domain,
@@ -187,18 +181,7 @@ def _make(
         actor=visit.actor,
         form_key=form_id,
     )
-    for _attempt in range(_ATTEMPTS - 1):
-        try:
-            made = make()
-            store(visit.domain)
-        except OperationalError:
-            visit.domain.session.rollback()
-            visit.domain.notices.clear()
-        else:
-            return made
-    made = make()
-    store(visit.domain)
-    return made
+    return stored(visit.domain, make)
 
 
 def _form(

@@ -23,6 +23,9 @@ from flask_apitokens import present
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
+from flask_apitokens.asking import Asking
+from flask_apitokens.asking import Draft
+from flask_apitokens.asking import asking_of
 from flask_apitokens.catalog import Service
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
@@ -234,14 +237,22 @@ class OwnTokens(Visit):
             services=present.services_offered(self.domain.catalog),
         )
 
-    def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
+    def page(
+        self, overview: Overview, *, status: int = 200, draft: Draft | None = None
+    ) -> ResponseReturnValue:
         """The whole section as a page, or what it takes to have one."""
+        shown = self.shown(overview)
         return page(
             "apitokens/tokens.html",
             status=status,
-            overview=self.shown(overview),
+            overview=shown,
+            asking=self.asking(alone=shown is None, draft=draft),
             level=_PAGE_LEVEL,
         )
+
+    def asking(self, *, alone: bool, draft: Draft | None = None) -> Asking:
+        """What the user lacks and may ask for."""
+        return asking_of(self.domain, self.user, self.states, alone=alone, draft=draft)
 
     def shown(self, overview: Overview) -> Overview | None:
         """*overview*, or none where there is nothing and can be nothing."""

@@ -10,6 +10,7 @@ from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
+from flask_apitokens import access
 from flask_apitokens.catalog import Service
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
@@ -121,9 +122,12 @@ def links() -> list[Link]:
     if user is None or not is_admin(user):
         return []
     request.environ[_LINKS_SHOWN] = True
+    domain = current_apitokens.domain()
+    waiting = access.count_waiting(domain, domain.account_of(user))
     return [
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
+        _link(_("Access requests"), "requests", waiting or None),
     ]
 
 

@@ -14,6 +14,7 @@ from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from flask_apitokens import access
 from flask_apitokens import figures
 from flask_apitokens import htmx
 from flask_apitokens import people
@@ -24,8 +25,8 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.figures import MOST
 from flask_apitokens.figures import counted
 from flask_apitokens.forms import ConfirmForm
+from flask_apitokens.forms import StaleForm
 from flask_apitokens.forms import stale
-from flask_apitokens.forms import stale_form
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.people import Member
@@ -94,7 +95,11 @@ class Figures:
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
     admin = begin()
-    return page("apitokens/admin/services.html", figures=_figures(admin))
+    return page(
+        "apitokens/admin/services.html",
+        figures=_figures(admin),
+        waiting=access.count_waiting_users(admin.domain, admin.account_id),
+    )
 
 
 def _figures(admin: Admin) -> list[Figures]:
@@ -167,7 +172,7 @@ def switch(slug: str) -> ResponseReturnValue:
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
-        raise stale_form()
+        raise StaleForm
     subscriptions.switch_service(
         admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
     )
@@ -277,7 +282,7 @@ def save_users(slug: str) -> ResponseReturnValue:
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
-        raise stale_form()
+        raise StaleForm
     for member in changed:
         wanted = admin.domain.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate

@@ -1,0 +1,140 @@
+"""What stands in ``#at-panel``: what a user may not use, and how they ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import access
+from .domain import Domain
+from .i18n import gettext as _
+from .models import REASON_LENGTH
+from .models import Subscription
+from .times import Moment
+from .times import day_and_time
+from .times import moment
+
+#: what is chosen to ask for each service there is; no service can be called so
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed into the form and why it did not do.
+
+    :param service: what was chosen.
+    :param reason: what it is for.
+    :param error: what is wrong with the reason.
+    :param problem: what is wrong with the form as a whole.
+    """
+
+    service: str = ""
+    reason: str = ""
+    error: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of the user's own.
+
+    :param at: when it was made, or decided.
+    :param reason: of the user, or of the administrator who declined it.
+    """
+
+    slug: str
+    service: str
+    at: Moment
+    reason: str
+
+
+@dataclass(frozen=True)
+class Asking:
+    """All requests of a user and the form for another."""
+
+    waiting: Sequence[Request]
+    declined: Sequence[Request]
+    #: what can be asked for; a single empty value is the API as a whole
+    options: Sequence[tuple[str, str]]
+    #: whether anybody is there to decide
+    answered: bool
+    #: whether a message follows the decision
+    told: bool
+    #: whether it stands in the place of the tokens
+    alone: bool
+    #: what administrators see the user as
+    who: str
+    draft: Draft
+    length: int = REASON_LENGTH
+
+    @property
+    def has_form(self) -> bool:
+        """Whether there is something to ask for and somebody to ask."""
+        return self.answered and bool(self.options)
+
+    @property
+    def has_card(self) -> bool:
+        """Whether it is said what a user lacks."""
+        return self.has_form or (self.alone and not self.waiting)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether what is lacking is everything, and nothing is under way."""
+        return self.alone and not self.waiting
+
+
+def asking_of(
+    domain: Domain,
+    user: Any,
+    states: Mapping[str, bool],
+    *,
+    alone: bool,
+    draft: Draft | None = None,
+) -> Asking:
+    """What *user* lacks, and what became of their requests.
+
+    :param states: every service of theirs and whether they may use it now.
+    :param alone: whether there are no tokens to show above it.
+    """
+    lacking = access.requestable(domain, user, states)
+    # Who lacks nothing has no use for a request, and most pages save the statement.
+    content = not lacking and all(states.values())
+    made = {} if content else access.requests_of(domain, user)
+    waiting = {slug: row for slug, row in made.items() if access.is_waiting(row)}
+    declined = [made[slug] for slug in lacking if slug in made.keys() - waiting.keys()]
+    return Asking(
+        waiting=[_waiting(domain, row) for row in waiting.values()],
+        declined=[_declined(domain, row) for row in declined],
+        options=_options(domain, [slug for slug in lacking if slug not in waiting]),
+        answered=domain.hooks.is_admin is not None,
+        told=domain.hooks.on_notice is not None,
+        alone=alone,
+        who=domain.user_label(user),
+        draft=draft or Draft(),
+    )
+
+
+def _options(domain: Domain, slugs: Sequence[str]) -> list[tuple[str, str]]:
+    options = [(slug, label_of(domain, slug)) for slug in slugs]
+    return [*options, (ALL, _("All services"))] if len(options) > 1 else options
+
+
+def label_of(domain: Domain, slug: str) -> str:
+    """What a request is for, in a table."""
+    return domain.catalog.label(slug) if slug else _("The whole API")
+
+
+def _waiting(domain: Domain, row: Subscription) -> Request:
+    return _request(domain, row, row.requested_at, row.request_reason)
+
+
+def _declined(domain: Domain, row: Subscription) -> Request:
+    return _request(domain, row, row.decided_at, row.decision_reason)
+
+
+def _request(domain: Domain, row: Subscription, at: Any, reason: str | None) -> Request:
+    slug = row.service
+    when = moment(at, day_and_time(at))
+    return Request(slug, label_of(domain, slug), when, reason or "")

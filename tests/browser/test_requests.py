@@ -1,0 +1,145 @@
+"""Asking for access and the answer, in Chromium."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+
+from flask_apitokens import Actor
+from flask_apitokens import access
+from tests import bearing
+from tests import hosts
+from tests.browser.conftest import Axe
+from tests.browser.conftest import LiveServer
+from tests.browser.conftest import NewPage
+from tests.conftest import MakeApp
+from tests.pages import U
+
+A = "/admin/api/requests"
+NOTE = "Nightly export to our data warehouse"
+SCHEMES = pytest.mark.parametrize(
+    "options",
+    [
+        {"color_scheme": "light"},
+        {"color_scheme": "dark"},
+        {"viewport": {"width": 360, "height": 740}},
+    ],
+    ids=["light", "dark", "360"],
+)
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """A host with administrators."""
+    return make_app(plugin=hosts.accounts(on_notice=lambda notice: None))
+
+
+def enter(page: Page, base: str, app: Flask, name: str) -> Any:
+    """Sign a new user in."""
+    user = hosts.create_user(app, f"{name}@example.com")
+    page.goto(f"{base}/login")
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_role("button").click()
+    page.wait_for_url(f"{base}/account")
+    return user
+
+
+def go(page: Page, address: str) -> None:
+    """Open a page and wait for its script and htmx."""
+    page.goto(address)
+    expect(page.locator("[data-apitokens-ready]")).to_have_count(1)
+    page.wait_for_function("window.htmx")
+
+
+def ask(app: Flask, *names: str) -> None:
+    """Requests of new users."""
+    for name in names:
+        user = hosts.create_user(app, f"{name}@example.com")
+        with app.app_context():
+            domain = bearing.domain_of(app)
+            access.request(domain, user, "tmy", NOTE, actor=Actor(user.email))
+            domain.session.commit()
+
+
+def check(page: Page, axe: Axe) -> None:
+    """Nothing for axe to find, nothing wider than the screen."""
+    axe(page)
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wide) == 0
+
+
+@SCHEMES
+@pytest.mark.parametrize("path", [U, "/account"])
+def test_a_user_asks_and_takes_it_back(
+    app: Flask,
+    live_server: LiveServer,
+    new_page: NewPage,
+    axe: Axe,
+    console_guard: Any,
+    options: dict[str, Any],
+    path: str,
+) -> None:
+    console_guard.expect("status of 422")
+    page, base = new_page(**options), live_server(app)
+    enter(page, base, app, "grace")
+    go(page, base + path)
+    check(page, axe)
+    note = page.get_by_label("What will you use it for?")
+    note.fill("a\x1bb")
+    page.get_by_role("button", name="Request access").click()
+    expect(note).to_be_focused()
+    expect(note).to_have_attribute("aria-invalid", "true")
+    check(page, axe)
+    note.fill(NOTE)
+    page.get_by_label("Service").select_option("All services")
+    page.get_by_role("button", name="Request access").click()
+    expect(page.locator("#at-toasts")).to_contain_text("Request sent")
+    expect(page.locator("#at-title")).to_be_focused()
+    expect(page.locator("#at-panel form")).to_have_count(2)
+    check(page, axe)
+    page.get_by_role("button", name="Withdraw request TMY data").click()
+    expect(page.locator("#at-toasts")).to_contain_text("Request withdrawn")
+    expect(page.get_by_label("Service")).to_have_value("tmy")
+    assert page.url == base + path
+
+
+@SCHEMES
+def test_an_administrator_answers(
+    app: Flask,
+    live_server: LiveServer,
+    new_page: NewPage,
+    axe: Axe,
+    options: dict[str, Any],
+) -> None:
+    page, base = new_page(**options), live_server(app)
+    enter(page, base, app, "admin")
+    go(page, base + A)
+    check(page, axe)
+    ask(app, "grace", "edsger", "alan")
+    go(page, base + A)
+    check(page, axe)
+    page.get_by_role("button", name="Approve grace@example.com").click()
+    expect(page.locator("#at-toasts")).to_contain_text(
+        "Access approved for grace@example.com"
+    )
+    decline = page.get_by_role("link", name="Decline edsger@example.com")
+    expect(decline).to_be_focused()
+    decline.click()
+    reason = page.get_by_label("Reason")
+    expect(reason).to_be_focused()
+    check(page, axe)
+    reason.fill("Not part of the trial")
+    page.get_by_role("button", name="Decline request").click()
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.get_by_role("link", name="Decline alan@example.com")).to_be_focused()
+    expect(page.locator("#at-decisions tbody tr")).to_have_count(2)
+    check(page, axe)
+    page.get_by_role("button", name="Approve alan@example.com").click()
+    expect(page.locator("#at-title")).to_be_focused()
+    expect(page.locator(".at-empty")).to_contain_text("No one is waiting for access")
+    go(page, base + "/admin/api/services")
+    check(page, axe)
