@@ -16,7 +16,7 @@ LAYERS = (
     {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
     {"columns", "models"},
     {
-        *("hooks", "people", "access", "textsearch"),
+        *("hooks", "people", "access", "textsearch", "audit_log"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },
@@ -24,10 +24,10 @@ LAYERS = (
     {
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("times", "places", "questions", "present"),
+        *("times", "places", "questions", "present", "happenings"),
         "cli",
     },
-    {"extension"},
+    {"extension", "hostcode"},
     {"__init__"},
 )
 #: Layers that know nothing of a request and leave the commit to the edges.

@@ -124,6 +124,7 @@ def links() -> list[Link]:
     return [
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
+        _link(_("Audit log"), "audit"),
     ]
 
 
