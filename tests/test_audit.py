@@ -208,7 +208,7 @@ def test_a_search_finds_people_names_and_ids(domain: Domain, user: Any) -> None:
         assert found(q) == [mine], q
     for q in ("Åsa", "öberg" if _folds(domain) else "Öberg", "456789AB"):
         assert found(q) == [other], q
-    for q in ("carol", "10%", "n_chtlicher", "\0x", "é" * 90):
+    for q in ("carol", "10%", "n_chtlicher", "\0zzz", "é" * 90):
         assert found(q) == [], q
     assert found(" \n") == [other, mine]
 
