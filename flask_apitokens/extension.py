@@ -58,12 +58,12 @@ class APITokens(HostCode):
     One object may serve several applications; all it keeps of them is in their
     ``extensions``.
 
-    :param db: the host's Flask-SQLAlchemy object.
-    :param user_model: the host's user class; its primary key is one column.
     Callables about rights are asked at each request; one that raises means no. Where
     `account_of` and `can_use_api` merely read a column (``lambda user: user.account``)
     the guard's one SELECT tells; else each call loads its user as well.
 
+    :param db: the host's Flask-SQLAlchemy object.
+    :param user_model: the host's user class; its primary key is one column.
     :param is_admin: whether a user administers their account; default, nobody does.
     :param can_use_api: whether a user may hold tokens and call the API with them;
         default, everybody may.

@@ -59,7 +59,7 @@ def host(
             "users_of": lambda account_id: select(user_model),
         }
     app = make_app(plugin=plugin, **config)
-    user_model = hosts.host_of(app).user_model
+    user_model: Any = hosts.host_of(app).user_model
     app.jinja_env.undefined = StrictUndefined
     if isinstance(templates, dict):
         app.jinja_loader = DictLoader(templates)
@@ -121,7 +121,8 @@ def every_administrators_answer(root: Visitor) -> list[TestResponse]:
     app, user = root.app, root.user
     token_id = add_token(app, user, "Deploy", service="tmy", scopes=["read"])
     add_tokens(app, user, 30)
-    stopped = {"deactivated_at": datetime.now(UTC), "deactivated_reason": "Leaked"}
+    stopped: dict[str, Any] = {"deactivated_at": datetime.now(UTC)}
+    stopped["deactivated_reason"] = "Leaked"
     off = add_token(app, user, "Stopped", **stopped)
     service, tokens = "services/tmy", "tokens"
     paths = ["", "services", service, f"{service}/users", f"{service}/users?q=zzz"]
