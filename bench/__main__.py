@@ -1,4 +1,4 @@
-"""``python -m bench guard``: run the bench and print its tables."""
+"""``python -m bench guard|admin``: run a bench and print its tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import sys
 from importlib.metadata import version
 
+from . import admin
 from . import databases
 from . import guard
 from . import report
@@ -15,7 +16,7 @@ from . import report
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["guard"])
+    parser.add_argument("what", choices=["guard", "admin"])
     parser.add_argument(
         "--database",
         choices=databases.KINDS,
@@ -26,8 +27,14 @@ def main(arguments: list[str] | None = None) -> None:
         "--quick", action="store_true", help="see that it runs; the figures say nothing"
     )
     options = parser.parse_args(arguments)
-    effort = guard.QUICK if options.quick else guard.FULL
     print(_machine(), end="\n\n")
+    if options.what == "admin":
+        size = admin.QUICK if options.quick else admin.FULL
+        for kind in options.database or ["postgresql"]:
+            for line in admin.lines(kind, size):
+                print(line)
+        return
+    effort = guard.QUICK if options.quick else guard.FULL
     for kind in options.database or databases.KINDS:
         for line in report.lines(guard.measure(kind, effort)):
             print(line)

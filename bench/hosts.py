@@ -82,6 +82,9 @@ def _schema() -> tuple[SQLAlchemy, Any, Any]:
         id: Mapped[int] = mapped_column(primary_key=True)
         email: Mapped[str] = mapped_column(String(254), unique=True)
         is_active: Mapped[bool] = mapped_column(default=True)
+        is_admin: Mapped[bool] = mapped_column(default=False)
+        may_use_api: Mapped[bool] = mapped_column(default=True)
+        account: Mapped[str] = mapped_column(String(32), default="acme", index=True)
 
     class Key(db.Model):  # type: ignore[name-defined,misc]
         __tablename__ = "bench_key"
@@ -147,7 +150,13 @@ def host_with_plugin(database_url: str, **config: Any) -> Host:
     from flask_apitokens import token_required
 
     host = _bare_host(database_url, config)
-    apitokens = APITokens(host.db, host.User)
+    apitokens = APITokens(
+        host.db,
+        host.User,
+        is_admin=lambda user: user.is_admin,
+        can_use_api=lambda user: user.may_use_api,
+        account_of=lambda user: user.account,
+    )
     apitokens.service("tmy", "TMY data", scopes={"read": "Download TMY files"})
     apitokens.service("timeseries", "Time series", scopes={"read": "Download series"})
     apitokens.init_app(host.app)

@@ -60,7 +60,7 @@ def _users(host: Host, count: int) -> list[Any]:
     for slug in SERVICES:
         for user in users:
             host.apitokens.subscribe(user, slug)
-        switch = {"account_id": "", "service": slug, "active": True}
+        switch = {"account_id": "acme", "service": slug, "active": True}
         changed = {"changed_at": datetime.now(UTC), "changed_by": "bench"}
         session.add(models.ServiceSetting(**switch, **changed))
     session.commit()

@@ -20,6 +20,8 @@ from sqlalchemy import or_
 from . import audit
 from .domain import Domain
 from .models import Event
+from .secret import ID_ALPHABET
+from .secret import ID_LENGTH
 from .textsearch import contains
 from .textsearch import searchable
 
@@ -142,7 +144,7 @@ def _found(domain: Domain, account_id: str | None, query: LogQuery) -> Select[Ev
     if account_id is not None:
         found = found.where(model.account_id == account_id)
     if query.q.strip():
-        found = found.where(_matches(domain, query.q))
+        found = found.where(_matches(domain, found, query.q))
     if query.actions:
         found = found.where(model.action.in_(query.actions))
     if query.since is not None:
@@ -154,12 +156,17 @@ def _found(domain: Domain, account_id: str | None, query: LogQuery) -> Select[Ev
     return found
 
 
-def _matches(domain: Domain, text: str) -> ColumnElement[bool]:
-    model = domain.models.Event
+def _matches(domain: Domain, found: Select[Event], text: str) -> ColumnElement[bool]:
+    model, part = domain.models.Event, searchable(text)
+    could_be_id = set(part.lower()) <= set(ID_ALPHABET)
+    if could_be_id and len(part) == ID_LENGTH:
+        # The whole id of one: then nothing else is meant, and its index finds it.
+        whole = model.token_id == part.lower()
+        one = found.with_only_columns(model.id).where(whole).limit(1)
+        if domain.session.scalar(one) is not None:
+            return whole
     named = (model.actor_label, model.subject_label, model.token_name)
-    matches = [contains(column, text) for column in named]
-    part = searchable(text)
-    if part.isascii():
-        # MariaDB refuses to compare an ASCII column with other text.
+    matches = [contains(domain, column, text) for column in named]
+    if could_be_id:
         matches.append(model.token_id.contains(part.lower(), autoescape=True))
     return or_(*matches)

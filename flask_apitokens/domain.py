@@ -110,6 +110,11 @@ class Domain:
         for notice in told:
             self.hooks.tell(notice)
 
+    @property
+    def dialect(self) -> str:
+        """The name of the database our tables are in, as SQLAlchemy has it."""
+        return self.session.get_bind(self.models.Token).dialect.name
+
     def key_text(self, user: Any) -> str:
         """The primary key of *user* as text, for the audit log and for digests."""
         return str(self.models.user_id(user))
@@ -120,7 +125,7 @@ class Domain:
         An update that changes nothing takes its write lock.
         """
         model = self.models.Token
-        if self.session.get_bind(model).dialect.name == "sqlite":
+        if self.dialect == "sqlite":
             change = update(model).where(model.id == "").values(live_name=None)
             self.session.execute(change.execution_options(synchronize_session=False))
 

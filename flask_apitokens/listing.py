@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy import Select
 from sqlalchemy import and_
 from sqlalchemy import case
-from sqlalchemy import exists
 from sqlalchemy import false
 from sqlalchemy import func
-from sqlalchemy import not_
 from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy import true
 
+from . import figures
 from . import people
-from . import rules
+from . import statuses
 from . import subscriptions
 from .domain import Domain
-from .lookup import active_column
 from .models import Token
+from .secret import ID_ALPHABET
+from .secret import ID_LENGTH
 from .textsearch import contains
 from .textsearch import searchable
 
@@ -33,7 +34,7 @@ PAGE_SIZE = 10
 SORTS = ("created", "name", "last_used", "expires")
 #: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
 USES = ("never", "unused")
-STATUSES = ("active", "expiring", "paused", "expired", "revoked", "deactivated")
+_FEW_OWNERS = 500
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,17 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list; *total* counts all that the query finds."""
+    """One page of a list.
+
+    :param total: all that the query finds, up to :data:`figures.MOST` and one.
+    :param more: whether there is another page.
+    """
 
     items: Sequence[Token]
     total: int
     page: int
+    more: bool = False
     size: int = PAGE_SIZE
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // self.size))
 
     @property
     def first(self) -> int:
@@ -86,25 +87,6 @@ class Page:
     def last(self) -> int:
         """The number of the last item shown."""
         return self.first + len(self.items) - 1 if self.items else 0
-
-
-@dataclass(frozen=True)
-class Counts:
-    """An owner's tokens in numbers."""
-
-    total: int
-    live: int
-    expiring: int
-
-
-@dataclass(frozen=True)
-class Figures:
-    """An account's working tokens in numbers."""
-
-    live: int
-    expiring: int
-    never_used: int
-    unused: int
 
 
 def owned_by(domain: Domain, owner: Any) -> Select[Token]:
@@ -140,7 +122,7 @@ def page_of(domain: Domain, owner: Any, query: ListQuery) -> Page:
     found = _narrowed(domain, owned_by(domain, owner), query)
     if query.status:
         paused = _paused_for(domain, owner)
-        found = found.where(_has_status(domain, paused, query.status))
+        found = found.where(statuses.has_status(domain, query.status, paused))
     return _page(domain, found, query)
 
 
@@ -173,8 +155,8 @@ def page_in(
     """
     found = _narrowed(domain, found, query, account_id=account_id)
     if query.status:
-        paused = _paused_sql(domain, account_id)
-        found = found.where(_has_status(domain, paused, query.status))
+        paused = statuses.paused_in(domain, account_id)
+        found = found.where(statuses.has_status(domain, query.status, paused))
     return _page(domain, found, query, size=size)
 
 
@@ -198,23 +180,9 @@ def page_of_all(
         found = found.where(model.userless.is_(True))
     found = _narrowed(domain, found, query)
     if query.status:
-        paused = _paused_sql(domain)
-        found = found.where(_has_status(domain, paused, query.status))
+        paused = statuses.paused_anywhere(domain)
+        found = found.where(statuses.has_status(domain, query.status, paused))
     return _page(domain, found, query, size=size)
-
-
-def statuses_of(
-    domain: Domain, tokens: Collection[Token], *, account_id: str | None = None
-) -> dict[str, str]:
-    """The status of each of *tokens* by its id, whoever owns it, in one statement.
-
-    :param account_id: the account they are all of, where they are of one.
-    """
-    model = domain.models.Token
-    status = _status_sql(domain, _paused_sql(domain, account_id))
-    ids = [token.id for token in tokens]
-    rows = domain.session.execute(select(model.id, status).where(model.id.in_(ids)))
-    return {row[0]: row[1] for row in rows}
 
 
 def owners_of(domain: Domain, tokens: Collection[Token]) -> dict[Any, Any]:
@@ -229,12 +197,34 @@ def owners_of(domain: Domain, tokens: Collection[Token]) -> dict[Any, Any]:
 def _page(
     domain: Domain, found: Select[Token], query: ListQuery, *, size: int = PAGE_SIZE
 ) -> Page:
-    total = domain.session.scalar(select(func.count()).select_from(found.subquery()))
-    pages = max(1, -(-(total or 0) // size))
-    page = min(max(query.page, 1), pages)
+    if query.narrows:
+        return _page_of_few(domain, found, query, size=size)
+    total = figures.count_up_to(domain, found)
+    page = max(query.page, 1)
+    if total <= figures.MOST:
+        page = min(page, max(1, -(-total // size)))
     ordered = found.order_by(*_order(domain, query.sort))
-    items = ordered.limit(size).offset((page - 1) * size)
-    return Page(domain.session.scalars(items).all(), total or 0, page, size)
+    # One more than is shown tells whether there is another page, uncounted.
+    items = ordered.limit(size + 1).offset((page - 1) * size)
+    rows = domain.session.scalars(items).all()
+    return Page(rows[:size], total, page, len(rows) > size, size)
+
+
+def _page_of_few(
+    domain: Domain, found: Select[Token], query: ListQuery, *, size: int
+) -> Page:
+    """A page of what may be rare: looked for once, and counted in passing."""
+    model, page = domain.models.Token, max(query.page, 1)
+    ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
+    enough = max(figures.MOST, page * size) + 1
+    ids = domain.session.scalars(ordered.limit(enough)).all()
+    page = min(page, max(1, -(-len(ids) // size)))
+    shown = ids[(page - 1) * size : page * size]
+    rows = domain.session.scalars(select(model).where(model.id.in_(shown)))
+    by_id = {token.id: token for token in rows}
+    # One of them may have been deleted between the two statements.
+    items = [by_id[token_id] for token_id in shown if token_id in by_id]
+    return Page(items, len(ids), page, len(ids) > page * size, size)
 
 
 def _narrowed(
@@ -247,9 +237,10 @@ def _narrowed(
     model = domain.models.Token
     if query.q.strip():
         part = searchable(query.q)
-        matches = [contains(model.name, query.q)]
-        if part.isascii():
-            # MariaDB refuses to compare an ASCII column with other text.
+        if _is_id(domain, found, part):
+            return found.where(model.id == part)
+        matches = [contains(domain, model.name, query.q)]
+        if set(part.lower()) <= set(ID_ALPHABET):
             matches.append(model.id.contains(part.lower(), autoescape=True))
         if account_id is not None:
             matches += _owned_or_used_by(domain, account_id, part)
@@ -259,11 +250,19 @@ def _narrowed(
     if query.use == "never":
         found = found.where(model.last_used_at.is_(None))
     elif query.use:
-        found = found.where(_unused(domain))
+        found = found.where(figures.is_unused(domain))
     if query.service:
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())
     return found
+
+
+def _is_id(domain: Domain, found: Select[Token], part: str) -> bool:
+    """Whether *part* is the whole id of one: then nothing else is meant."""
+    if len(part) != ID_LENGTH or not set(part) <= set(ID_ALPHABET):
+        return False
+    one = found.where(domain.models.Token.id == part)
+    return figures.count_up_to(domain, one, 1) > 0
 
 
 def _owned_or_used_by(
@@ -271,83 +270,15 @@ def _owned_or_used_by(
 ) -> list[ColumnElement[bool]]:
     """What more an administrator looks for: owners, and the address of the last use."""
     model = domain.models.Token
-    owners = people.keys_matching(domain, account_id, part)
-    by_address = model.last_used_ip == part if part.isascii() else false()
-    return [model.owner_id.in_(owners), by_address]
-
-
-def _unused(domain: Domain) -> ColumnElement[bool]:
-    """Whether a token was not used for long; a new one has not had the time yet."""
-    model = domain.models.Token
-    since = domain.now() - timedelta(days=domain.settings.unused_days)
-    return func.coalesce(model.last_used_at, model.created_at) < since
-
-
-def _has_status(
-    domain: Domain, paused: ColumnElement[bool], status: str
-) -> ColumnElement[bool]:
-    # What is no status may be text that no database takes.
-    return _status_sql(domain, paused) == status if status in STATUSES else false()
-
-
-def _status_sql(domain: Domain, paused: ColumnElement[bool]) -> ColumnElement[str]:
-    model, now = domain.models.Token, domain.now()
-    soon = now + timedelta(days=domain.settings.expiring_days)
-    return case(
-        (model.revoked_at.is_not(None), "revoked"),
-        (model.deactivated_at.is_not(None), "deactivated"),
-        (model.expires_at <= now, "expired"),
-        (paused, "paused"),
-        (model.expires_at <= soon, "expiring"),
-        else_="active",
-    )
-
-
-def _paused_sql(domain: Domain, account_id: str | None = None) -> ColumnElement[bool]:
-    """Whether a token is off through no act on itself, decided as the guard decides.
-
-    What only the host's callables know is left to the guard.
-
-    :param account_id: the account it is of: then its owner must be of it too.
-    """
-    model, subscription = domain.models.Token, domain.models.Subscription
-    setting, services = domain.models.ServiceSetting, domain.catalog.services
-    by_default = [slug for slug, service in services.items() if service.default_active]
-    own = select(subscription.active).where(
-        subscription.user_id == model.owner_id, subscription.service == model.service
-    )
-    switched_off = exists().where(
-        setting.account_id == model.account_id,
-        setting.service == model.service,
-        setting.active.is_(False),
-    )
-    open_to_all = or_(model.userless.is_(True), model.service.in_(by_default))
-    had = services if account_id is None else domain.services_of(account_id)
-    service_off = and_(
-        model.service.is_not(None),
-        or_(
-            model.service.not_in(list(had)),
-            switched_off,
-            not_(func.coalesce(own.scalar_subquery(), open_to_all)),
-        ),
-    )
-    if account_id is None:
-        return service_off
-    entitled = _entitled(domain, account_id)
-    owner_off = and_(model.userless.is_(False), model.owner_id.not_in(entitled))
-    return or_(service_off, owner_off)
-
-
-def _entitled(domain: Domain, account_id: str) -> Select[Any]:
-    """The keys of an account's users whose tokens the guard accepts."""
-    keys = people.keys_of(domain, account_id)
-    for column in (
-        active_column(domain.models.user),
-        domain.hooks.permission_column,
-    ):
-        if column is not None:
-            keys = keys.where(column)
-    return keys
+    owners: Any = people.keys_matching(domain, account_id, part)
+    keys = domain.session.scalars(owners.limit(_FEW_OWNERS + 1)).all()
+    if len(keys) <= _FEW_OWNERS:
+        # One by one an index finds them; a subquery makes it look at every token.
+        owners = keys
+    matches = [model.owner_id.in_(owners)]
+    with suppress(ValueError):
+        matches.append(model.last_used_ip == str(ip_address(part)))
+    return matches
 
 
 def _order(domain: Domain, sort: str) -> list[ColumnElement[Any]]:
@@ -365,72 +296,3 @@ def _order(domain: Domain, sort: str) -> list[ColumnElement[Any]]:
     # NULLS LAST as MariaDB can say it: never used and never expiring come last.
     blanks = case((column.is_(None), 1), else_=0)
     return [blanks, column.desc() if down else column.asc(), *newest]
-
-
-def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
-    """One of :data:`STATUSES`; the first that fits, as in the list of them reversed.
-
-    :param paused: whether its owner may not use its service now.
-    """
-    now = domain.now()
-    if token.revoked_at is not None:
-        return "revoked"
-    if token.deactivated_at is not None:
-        return "deactivated"
-    if token.expires_at is not None and token.expires_at <= now:
-        return "expired"
-    if paused:
-        return "paused"
-    soon = now + timedelta(days=domain.settings.expiring_days)
-    if token.expires_at is not None and token.expires_at <= soon:
-        return "expiring"
-    return "active"
-
-
-def figures_of(domain: Domain, account_id: str) -> Figures:
-    """An account's working tokens in numbers, in one statement."""
-    model = domain.models.Token
-    soon = domain.now() + timedelta(days=domain.settings.expiring_days)
-    number = rules.as_number
-    query = (
-        of_account(domain, account_id)
-        .where(rules.is_usable(domain, model))
-        .with_only_columns(
-            func.count(),
-            func.sum(number(model.expires_at <= soon)),
-            func.sum(number(model.last_used_at.is_(None))),
-            func.sum(number(_unused(domain))),
-        )
-    )
-    return Figures(*(int(value or 0) for value in domain.session.execute(query).one()))
-
-
-def counts_by_service(domain: Domain, account_id: str) -> dict[str, tuple[int, int]]:
-    """The user tokens and the userless ones of each service that work in an account."""
-    model = domain.models.Token
-    query = (
-        select(model.service, model.userless, func.count())
-        .where(model.account_id == account_id, rules.is_usable(domain, model))
-        .group_by(model.service, model.userless)
-    )
-    number = {(row[0], bool(row[1])): row[2] for row in domain.session.execute(query)}
-    return {
-        slug: (number.get((slug, False), 0), number.get((slug, True), 0))
-        for slug in domain.services_of(account_id)
-    }
-
-
-def counts(domain: Domain, among: Select[Token]) -> Counts:
-    """The tokens of a list in numbers, in one statement.
-
-    :param among: where the list starts: :func:`owned_by` and the like.
-    """
-    model, now = domain.models.Token, domain.now()
-    live = case((rules.is_live(domain, model), 1), else_=0)
-    soon = now + timedelta(days=domain.settings.expiring_days)
-    expiring = case(
-        (and_(rules.is_live(domain, model), model.expires_at <= soon), 1), else_=0
-    )
-    query = among.with_only_columns(func.count(), func.sum(live), func.sum(expiring))
-    row = domain.session.execute(query).one()
-    return Counts(row[0], int(row[1] or 0), int(row[2] or 0))

@@ -265,6 +265,8 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
                 "owner_id", "created_at", "id", name="uq_apitokens_token_owner"
             ),
             Index("ix_apitokens_token_account", "account_id", "created_at", "id"),
+            Index("ix_apitokens_token_expiry", "account_id", "expires_at"),
+            Index("ix_apitokens_token_use", "account_id", "last_used_at"),
             Index(
                 "ix_apitokens_token_service",
                 *("account_id", "service", "userless", "created_at", "id"),

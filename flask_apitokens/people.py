@@ -225,7 +225,7 @@ def label_columns(domain: Domain) -> list[Any]:
 
 
 def _matches(domain: Domain, text: str) -> ColumnElement[bool]:
-    matches = [contains(column, text) for column in label_columns(domain)]
+    matches = [contains(domain, column, text) for column in label_columns(domain)]
     value = as_key(domain.models.user_key.type, text.strip())
     by_key = [] if value is None else [domain.models.user_key == value]
     return or_(false(), *by_key, *matches)

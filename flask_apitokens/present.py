@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from .catalog import Catalog
+from .figures import counted
 from .i18n import gettext as _
 from .i18n import ngettext as _n
 from .listing import ListQuery
@@ -162,8 +163,9 @@ class TokenList:
     first: int
     last: int
     page: int
-    pages: int
-    #: all tokens of the owner, whatever the query leaves out
+    #: whether there is another page
+    more: bool
+    #: all that are here, whatever the query leaves out
     owned: int
     services_shown: bool
     may_generate: bool
@@ -176,6 +178,18 @@ class TokenList:
     #: whether it says who generated each token, and whose each is
     makers_shown: bool = False
     owners_shown: bool = False
+    #: whether it can be had in another order
+    sorts: bool = True
+
+    @property
+    def paged(self) -> bool:
+        """Whether it goes over several pages."""
+        return self.more or self.page > 1
+
+    @property
+    def counted(self) -> str:
+        """The total, as far as it was counted."""
+        return counted(self.total)
 
     @property
     def selectable(self) -> bool:
@@ -186,7 +200,7 @@ class TokenList:
     @property
     def sortable(self) -> bool:
         """Whether another order would show anything else."""
-        return self.owned > 1
+        return self.sorts and self.owned > 1
 
     @property
     def args(self) -> dict[str, Any]:
@@ -503,7 +517,7 @@ def list_of(
         first=page.first,
         last=page.last,
         page=page.page,
-        pages=page.pages,
+        more=page.more,
         owned=owned,
         services_shown=services_shown,
         may_generate=may_generate,
@@ -540,7 +554,7 @@ def place(shown: TokenList) -> str:
         "Tokens %(first)s to %(last)s of %(total)s",
         first=shown.first,
         last=shown.last,
-        total=shown.total,
+        total=shown.counted,
     )
 
 

@@ -6,20 +6,20 @@ import unicodedata
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlalchemy import func
 from sqlalchemy import or_
 
+from .domain import Domain
 from .rules import NOT_TEXT
 
 
-def contains(column: Any, text: str) -> ColumnElement[bool]:
+def contains(domain: Domain, column: Any, text: str) -> ColumnElement[bool]:
     """Whether *column* contains *text*, whatever the case of its letters."""
     part = searchable(text)
-    # SQLite folds the case of ASCII alone, so the text as it came too.
-    return or_(
-        func.lower(column).contains(part.lower(), autoescape=True),
-        column.contains(part, autoescape=True),
-    )
+    match: ColumnElement[bool] = column.icontains(part, autoescape=True)
+    if domain.dialect != "sqlite":
+        return match
+    # It folds the case of ASCII alone, so the text as it came too.
+    return or_(match, column.contains(part, autoescape=True))
 
 
 def searchable(text: str) -> str:

@@ -208,6 +208,10 @@ def test_a_search_finds_people_names_and_ids(domain: Domain, user: Any) -> None:
         assert found(q) == [mine], q
     for q in ("Åsa", "öberg" if _folds(domain) else "Öberg", "456789AB"):
         assert found(q) == [other], q
+    assert found(token.id) == found(f" {token.id.upper()} ") == [mine]
+    _note(domain, f"the twin of {token.id}")
+    assert found(token.id) == [mine], "nothing but what has this id"
+    domain.session.rollback()
     for q in ("carol", "10%", "n_chtlicher", "\0zzz", "é" * 90):
         assert found(q) == [], q
     assert found(" \n") == [other, mine]

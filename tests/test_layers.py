@@ -16,7 +16,8 @@ LAYERS = (
     {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
     {"columns", "models"},
     {
-        *("hooks", "people", "access", "textsearch", "audit_log"),
+        *("hooks", "people", "access", "textsearch", "statuses", "figures"),
+        "audit_log",
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },

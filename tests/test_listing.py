@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from flask_apitokens import figures
 from flask_apitokens import listing
+from flask_apitokens import statuses
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from flask_apitokens.listing import ListQuery
-from flask_apitokens.listing import Page
 from tests import bearing
 from tests.bearing import ACTOR
 from tests.conftest import MakeApp
@@ -158,31 +159,36 @@ def test_every_status_is_filtered_as_it_is_shown(
     app: Flask, domain: Domain, user: Any, one_of_each: dict[str, str]
 ) -> None:
     everything = tokens.all_of(domain, user)
-    assert listing.statuses_of(domain, everything) == {
+    assert statuses.statuses_of(domain, everything) == {
         token.id: one_of_each[token.name] for token in everything
     }
-    for status in listing.STATUSES:
+    for status in statuses.STATUSES:
         wanted = {name for name, each in one_of_each.items() if each == status}
         assert set(names(domain, user, status=status)) == wanted
         of_all = listing.page_of_all(domain, ListQuery(status=status), size=50)
         assert {token.name for token in of_all.items} == wanted
     for token in everything:
         paused = one_of_each[token.name] == "paused" or "paused" in token.name
-        shown = listing.status_of(domain, token, paused=paused)
+        shown = statuses.status_of(domain, token, paused=paused)
         assert shown == one_of_each[token.name]
 
 
 def test_the_counts_are_those_of_the_list(
     domain: Domain, user: Any, other_user: Any, one_of_each: dict[str, str]
 ) -> None:
-    counts = listing.counts(domain, user)
+    counts = figures.counts(domain, listing.owned_by(domain, user))
     assert counts.total == len(one_of_each)
-    # What is paused comes back: it counts as live while it has not ended.
-    ended = {"revoked", "expired"}
-    live = {name for name, status in one_of_each.items() if status not in ended}
-    assert counts.live == len(live - {"off"})
     assert counts.expiring == len({"soon", "very soon", "paused"})
-    assert listing.counts(domain, other_user) == listing.Counts(0, 0, 0)
+    none = figures.counts(domain, listing.owned_by(domain, other_user))
+    assert none == figures.Counts(0, 0)
+
+
+def test_nothing_is_counted_for_ever(domain: Domain, user: Any) -> None:
+    for number in range(5):
+        make(domain, user, f"t{number}")
+    owned = listing.owned_by(domain, user)
+    told = [figures.count_up_to(domain, owned, most) for most in (9, 5, 4, 1)]
+    assert told == [5, 5, 5, 2]
 
 
 FILTERS: list[tuple[dict[str, str], set[str]]] = [
@@ -265,10 +271,10 @@ def test_pages_hold_ten_and_none_is_lost_between_them(
     pages = [
         listing.page_of(domain, user, ListQuery(page=number)) for number in (1, 2, 3)
     ]
-    assert [(p.first, p.last, p.total, p.pages) for p in pages] == [
-        (1, 10, 23, 3),
-        (11, 20, 23, 3),
-        (21, 23, 23, 3),
+    assert [(p.first, p.last, p.total, p.more) for p in pages] == [
+        (1, 10, 23, True),
+        (11, 20, 23, True),
+        (21, 23, 23, False),
     ]
     shown = [token.name for page in pages for token in page.items]
     assert sorted(shown) == [f"t{number:02}" for number in range(23)]
@@ -283,9 +289,8 @@ def test_a_page_that_is_not_there_shows_the_nearest(domain: Domain, user: Any) -
 
 def test_an_empty_list_is_one_empty_page(domain: Domain, user: Any) -> None:
     page = listing.page_of(domain, user, ListQuery(page=5))
-    assert (list(page.items), page.total, page.page, page.pages) == ([], 0, 1, 1)
+    assert (list(page.items), page.total, page.page, page.more) == ([], 0, 1, False)
     assert (page.first, page.last) == (0, 0)
-    assert Page([], 0, 1).pages == 1
     assert not ListQuery(sort="name", page=4).narrows
 
 

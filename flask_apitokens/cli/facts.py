@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_apitokens import audit
 from flask_apitokens import listing
+from flask_apitokens import statuses
 from flask_apitokens.domain import Domain
 from flask_apitokens.models import Token
 
@@ -44,7 +45,7 @@ EVENT_COLUMNS = ("at", "action", "actor", "ip", "detail")
 
 def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
     """The facts of each token, in order; never anything of its secret."""
-    statuses = listing.statuses_of(domain, tokens)
+    known = statuses.statuses_of(domain, tokens)
     owners = listing.owners_of(domain, tokens)
     return [
         {
@@ -52,7 +53,7 @@ def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
             "name": token.name,
             "kind": token.kind,
             # A row may be deleted between the two statements.
-            "status": statuses.get(token.id) or listing.status_of(domain, token),
+            "status": known.get(token.id) or statuses.status_of(domain, token),
             "owner": _label(domain, owners.get(token.owner_id)),
             "owner_id": key_of(token.owner_id),
             "userless": token.userless,

@@ -14,10 +14,11 @@ from flask_apitokens import subscriptions
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import ServiceUnavailable
-from flask_apitokens.listing import STATUSES
+from flask_apitokens.figures import counted
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.listing import page_of_all
 from flask_apitokens.models import Token
+from flask_apitokens.statuses import STATUSES
 
 from . import edge
 from . import output
@@ -216,9 +217,10 @@ def list_tokens(
     elif listed:
         output.show_table(COLUMNS, [row_of(facts) for facts in listed])
     if past_the_end or not listed:
-        say(f"Nothing on page {page}; {found.total} in all.")
-    elif found.pages > 1:
-        say(f"{found.first} to {found.last} of {found.total}, page {page}.")
+        say(f"Nothing on page {page}; {counted(found.total)} in all.")
+    elif found.more or page > 1:
+        total = counted(found.total)
+        say(f"{found.first} to {found.last} of {total}, page {page}.")
 
 
 @token_group.command("show")

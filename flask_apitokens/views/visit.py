@@ -15,8 +15,10 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
+from flask_apitokens import figures
 from flask_apitokens import listing
 from flask_apitokens import present
+from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
 from flask_apitokens.catalog import Service
@@ -206,7 +208,7 @@ class OwnTokens(Visit):
         return [
             present.row_of(
                 token,
-                listing.status_of(domain, token, paused=bool(self._paused_by(token))),
+                statuses.status_of(domain, token, paused=bool(self._paused_by(token))),
                 catalog=domain.catalog,
                 now=domain.now(),
                 fresh=token.id == fresh,
@@ -228,7 +230,7 @@ class OwnTokens(Visit):
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The whole section around the list."""
-        counts = listing.counts(self.domain, self.tokens())
+        counts = figures.counts(self.domain, self.tokens())
         found = listing.page_of(self.domain, self.user, query)
         return Overview(
             list=present.list_of(
@@ -308,7 +310,7 @@ def asked_query() -> ListQuery:
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
         q=searched(args.get("q", "")),
-        status=status if status in listing.STATUSES else "",
+        status=status if status in statuses.STATUSES else "",
         service=service if service in current_apitokens.catalog.services else "",
         kind=kind if kind in _KINDS else "",
         use=use if use in listing.USES else "",

@@ -73,7 +73,7 @@ class Figure:
     """A number and what it counts."""
 
     label: str
-    figure: int
+    figure: str
 
 
 def is_admin(user: Any) -> bool:

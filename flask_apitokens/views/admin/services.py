@@ -13,13 +13,15 @@ from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
+from flask_apitokens import figures
 from flask_apitokens import htmx
-from flask_apitokens import listing
 from flask_apitokens import people
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.figures import MOST
+from flask_apitokens.figures import counted
 from flask_apitokens.forms import ConfirmForm
 from flask_apitokens.forms import stale
 from flask_apitokens.i18n import gettext as _
@@ -66,6 +68,22 @@ class Figures:
         return self.user_tokens + self.userless_tokens
 
     @property
+    def tokens_counted(self) -> str:
+        """Their number, as far as it was counted."""
+        most = max(self.user_tokens, self.userless_tokens)
+        return counted(self.tokens if most <= MOST else most)
+
+    @property
+    def user_counted(self) -> str:
+        """The number of user tokens, as far as it was counted."""
+        return counted(self.user_tokens)
+
+    @property
+    def userless_counted(self) -> str:
+        """The number of userless tokens, as far as it was counted."""
+        return counted(self.userless_tokens)
+
+    @property
     def chip(self) -> Chip:
         """Whether the service is on, in a word."""
         return Chip(_("Active"), "ok") if self.on else Chip(_("Off"), "off")
@@ -82,7 +100,7 @@ def _figures(admin: Admin) -> list[Figures]:
     on = subscriptions.services_on(domain, account_id)
     users = people.count(domain, account_id)
     users_on = people.count_subscribed(domain, account_id, users)
-    tokens = listing.counts_by_service(domain, account_id)
+    tokens = figures.counts_by_service(domain, account_id)
     return [
         Figures(service, on[slug], users, users_on[slug], *tokens[slug])
         for slug, service in domain.services_of(account_id).items()

@@ -12,11 +12,13 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
+from flask_apitokens import figures
 from flask_apitokens import listing
 from flask_apitokens import people
 from flask_apitokens import present
 from flask_apitokens import questions
 from flask_apitokens import rules
+from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens as domain_tokens
 from flask_apitokens.catalog import Service
@@ -80,13 +82,13 @@ class AdminVisit(Visit):
     def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
         """Tokens as an administrator sees them."""
         domain, account_id = self.domain, self.account
-        statuses = listing.statuses_of(domain, found, account_id=account_id)
+        known = statuses.statuses_of(domain, found, account_id=account_id)
         owners = listing.owners_of(domain, found)
         on = subscriptions.services_on(domain, account_id)
         rows = []
         for token in found:
             owner = owners.get(token.owner_id)
-            status = statuses.get(token.id) or listing.status_of(domain, token)
+            status = known.get(token.id) or statuses.status_of(domain, token)
             hindrance = self._hindrance(token, owner)
             if hindrance and status in present.LIVE:
                 # What only the host's callables know, no statement could say.
@@ -121,7 +123,7 @@ class AdminVisit(Visit):
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The list and what stands around it."""
         domain = self.domain
-        counts = listing.counts(domain, self.tokens())
+        owned = figures.count_up_to(domain, self.tokens(), present.TOOLBAR_ABOVE)
         found = listing.page_in(
             domain, self.tokens(), query, account_id=self.account, size=PAGE_SIZE
         )
@@ -129,7 +131,7 @@ class AdminVisit(Visit):
             found,
             self.rows(found.items, fresh=fresh),
             query,
-            owned=counts.total,
+            owned=owned,
             services_shown=False,
             may_generate=self.may_generate,
             at=self.at,
@@ -139,7 +141,7 @@ class AdminVisit(Visit):
         return Overview(
             list=shown,
             account_id=self.account,
-            expiring=counts.expiring,
+            expiring=0,
             expiring_days=domain.settings.expiring_days,
             statuses=present.statuses_offered(),
             services=(),
@@ -209,7 +211,7 @@ class ServiceVisit(AdminVisit):
         return wish if wish.name.strip() else replace(wish, name=self._suggested())
 
     def _suggested(self) -> str:
-        number = listing.counts(self.domain, self.tokens()).total
+        number = figures.count_up_to(self.domain, self.tokens())
         while True:
             number += 1
             name = f"{self.label[:70]} {number}"
@@ -439,12 +441,15 @@ class AllTokens(AdminVisit):
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The list with all its filters."""
-        shown = super().overview(query, fresh=fresh)
+        shown = super().overview(replace(query, sort="-created"), fresh=fresh)
         days = self.domain.settings.unused_days
         unused = _n("Unused for %(n)s day", "Unused for %(n)s days", days)
         return replace(
             shown,
-            list=replace(shown.list, makers_shown=False, owners_shown=True),
+            # A million tokens in another order would have to be sorted first.
+            list=replace(
+                shown.list, makers_shown=False, owners_shown=True, sorts=False
+            ),
             services=present.services_offered(self.domain.catalog),
             kinds=[
                 ("", _("All kinds")),
@@ -477,18 +482,18 @@ class AllTokens(AdminVisit):
 
     def _figures(self) -> list[Figure]:
         domain = self.domain
-        numbers = listing.figures_of(domain, self.account)
+        numbers = figures.figures_of(domain, self.account)
         days, unused = domain.settings.expiring_days, domain.settings.unused_days
         return [
-            Figure(_("Active"), numbers.live),
+            Figure(_("Active"), figures.counted(numbers.live)),
             Figure(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
-                numbers.expiring,
+                figures.counted(numbers.expiring),
             ),
-            Figure(_("Never used"), numbers.never_used),
+            Figure(_("Never used"), figures.counted(numbers.never_used)),
             Figure(
                 _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
-                numbers.unused,
+                figures.counted(numbers.unused),
             ),
         ]
 

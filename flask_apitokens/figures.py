@@ -1,0 +1,125 @@
+"""Tokens in numbers. Nothing is counted past :data:`MOST`: it would take for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import func
+from sqlalchemy import literal_column
+from sqlalchemy import or_
+from sqlalchemy import select
+
+from . import rules
+from .domain import Domain
+from .models import Token
+
+#: a number above this one stands for itself and all that is larger
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The tokens of a list in numbers."""
+
+    total: int
+    expiring: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """An account's working tokens in numbers."""
+
+    live: int
+    expiring: int
+    never_used: int
+    unused: int
+
+
+def counted(number: int) -> str:
+    """A number as people read it; past what is counted, that it is more."""
+    return f"{number:,}" if number <= MOST else f"{MOST:,}+"
+
+
+def count_up_to(domain: Domain, found: Select[Any], most: int = MOST) -> int:
+    """How many rows *found* has, or *most* and one if they are more."""
+    return domain.session.scalar(select(_number(found, most))) or 0
+
+
+def _number(found: Select[Any], most: int = MOST) -> ColumnElement[int]:
+    one: Any = literal_column("1").label("one")
+    some: Select[Any] = found.with_only_columns(one, maintain_column_froms=True)
+    some = some.order_by(None).limit(most + 1)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()
+
+
+def counts(domain: Domain, among: Select[Token]) -> Counts:
+    """The tokens of a list in numbers, in one statement.
+
+    :param among: where the list starts: :func:`listing.owned_by` and the like.
+    """
+    model = domain.models.Token
+    soon = domain.now() + timedelta(days=domain.settings.expiring_days)
+    live = rules.is_live(domain, model)
+    return Counts(
+        *_numbers(domain, [among, among.where(live, model.expires_at <= soon)])
+    )
+
+
+def figures_of(domain: Domain, account_id: str) -> Figures:
+    """An account's working tokens in numbers, in one statement."""
+    model = domain.models.Token
+    works = select(model).where(
+        model.account_id == account_id, rules.is_usable(domain, model)
+    )
+    soon = domain.now() + timedelta(days=domain.settings.expiring_days)
+    return Figures(
+        *_numbers(
+            domain,
+            [
+                works,
+                works.where(model.expires_at <= soon),
+                works.where(model.last_used_at.is_(None)),
+                works.where(is_unused(domain)),
+            ],
+        )
+    )
+
+
+def is_unused(domain: Domain) -> ColumnElement[bool]:
+    """Whether a token was not used for long; a new one has not had the time yet."""
+    model = domain.models.Token
+    since = domain.now() - timedelta(days=domain.settings.unused_days)
+    never = model.last_used_at.is_(None) & (model.created_at < since)
+    return or_(model.last_used_at < since, never)
+
+
+def counts_by_service(domain: Domain, account_id: str) -> dict[str, tuple[int, int]]:
+    """The user tokens and the userless ones of each service that work in an account."""
+    model = domain.models.Token
+    services = list(domain.services_of(account_id))
+    works = select(model).where(
+        model.account_id == account_id, rules.is_usable(domain, model)
+    )
+    numbers = _numbers(
+        domain,
+        [
+            works.where(model.service == slug, model.userless.is_(userless))
+            for slug in services
+            for userless in (False, True)
+        ],
+    )
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return dict(zip(services, pairs, strict=True))
+
+
+def _numbers(domain: Domain, several: Sequence[Select[Any]]) -> list[int]:
+    """How many rows each of *several* has, in one statement."""
+    if not several:
+        return []
+    row = domain.session.execute(select(*[_number(found) for found in several])).one()
+    return [int(value or 0) for value in row]
