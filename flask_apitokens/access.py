@@ -155,19 +155,38 @@ def decide(
     reason: str = "",
     actor: Actor,
 ) -> Subscription:
-    """Grant a request or decline it; granted, the service is on for the user.
-
-    The API as a whole is the host's to grant (``can_use_api``): it hears of the
-    decision by the signal ``access_decided``.
+    """Grant a request of an account or decline it, as :func:`settle` does.
 
     :raises NotFound: if the account has no such request.
     :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
         granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
-    text = rules.clean_reason(reason)
     row, user = find(domain, account_id, request_id)
-    slug = row.service
+    return settle(domain, row, user, approve=approve, reason=reason, actor=actor)
+
+
+def settle(
+    domain: Domain,
+    row: Subscription,
+    user: Any,
+    *,
+    approve: bool,
+    reason: str = "",
+    actor: Actor,
+) -> Subscription:
+    """Grant a request or decline it; granted, the service is on for the user.
+
+    The API as a whole is the host's to grant (``can_use_api``): it hears of the
+    decision by the signal ``access_decided``.
+
+    :param user: who asked.
+    :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
+        granted while the account no longer has the service.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    text = rules.clean_reason(reason)
+    slug, account_id = row.service, domain.account_of(user)
     row = subscriptions.held(domain, user, slug)
     if not is_waiting(row):
         raise Conflict
@@ -249,6 +268,27 @@ def decided(domain: Domain, account_id: str, page: int = 1) -> Requests:
     model = domain.models.Subscription
     found = _of_account(domain, account_id).where(model.decided_at.is_not(None))
     return _page(domain, found, page, model.decided_at.desc(), model.id.desc())
+
+
+def everybodys(
+    domain: Domain, account_id: str | None = None
+) -> Sequence[tuple[Subscription, Any]]:
+    """All requests nobody decided yet with who asked, the oldest first.
+
+    :param account_id: of this account alone; ``None`` for every account's.
+    """
+    models = domain.models
+    model = models.Subscription
+    query = (
+        select(model, models.user)
+        .join(models.user, models.user_key == model.user_id)
+        .where(_waits(domain))
+        .order_by(model.requested_at, model.id)
+    )
+    found = [(row[0], row[1]) for row in domain.session.execute(query).unique()]
+    if account_id is None:
+        return found
+    return [(row, user) for row, user in found if domain.account_of(user) == account_id]
 
 
 def count_waiting(domain: Domain, account_id: str) -> int:

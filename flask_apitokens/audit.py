@@ -1,11 +1,19 @@
-"""The audit log: appended to by every change, read by pages; nothing edits it."""
+"""The audit log: appended to by every change, read by pages; nothing edits it.
+
+Only its own age takes a line away, where ``APITOKENS_AUDIT_RETENTION_DAYS`` says so.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Select
+from sqlalchemy import delete
 from sqlalchemy import select
 
 from .domain import Actor
@@ -13,6 +21,9 @@ from .domain import Domain
 from .models import LABEL_LENGTH
 from .models import Event
 from .models import Token
+
+#: lines that :func:`prune` removes at a time
+PRUNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -45,11 +56,11 @@ def note_token(
 
     :param action: "generated", "renamed", "revoked", "deleted", "deactivated",
         "activated".
-    :param subject: the owner, where it is at hand; else its key alone is kept.
+    :param subject: the owner, where it is at hand.
     :param form_key: the digest of the form that asked, unique over all events.
     :param detail: plain values worth reading later; never a plaintext.
     """
-    subject = subject or Subject(None if token.userless else str(token.owner_id))
+    subject = subject or _owner_of(domain, token, actor)
     _append(
         domain,
         action,
@@ -63,6 +74,17 @@ def note_token(
         detail=detail,
         form_key=form_key,
     )
+
+
+def _owner_of(domain: Domain, token: Token, actor: Actor) -> Subject:
+    """The owner of *token* as text, which people still find when the owner is gone."""
+    if token.userless:
+        return Subject()
+    key = str(token.owner_id)
+    if actor.id == key:
+        return Subject(key, actor.label)
+    owner = domain.session.get(domain.models.user, token.owner_id)
+    return Subject(key) if owner is None else Subject.of(domain, owner)
 
 
 def note_user(
@@ -119,10 +141,47 @@ def events_of(domain: Domain, token_id: str, *, limit: int = 50) -> Sequence[Eve
     :param limit: how many at most.
     """
     model = domain.models.Event
-    query = (
-        select(model)
-        .where(model.token_id == token_id)
-        .order_by(model.id.desc())
-        .limit(limit)
-    )
-    return domain.session.scalars(query).all()
+    of_token = kept(domain).where(model.token_id == token_id)
+    return domain.session.scalars(of_token.order_by(model.id.desc()).limit(limit)).all()
+
+
+# -- retention -----------------------------------------------------------------
+
+
+def kept(domain: Domain) -> Select[Event]:
+    """Where every query starts: what is past retention is not there for anybody."""
+    model = domain.models.Event
+    start = _start(domain)
+    return select(model) if start is None else select(model).where(model.at >= start)
+
+
+def _start(domain: Domain) -> datetime | None:
+    days = domain.settings.audit_retention_days
+    return None if days is None else domain.now() - timedelta(days=days)
+
+
+def prune(domain: Domain) -> Iterator[int]:
+    """Remove what is past retention, oldest first; nothing where there is none.
+
+    To be committed after each batch, so that no lock and no transaction grows. Two of
+    them at once merely share the work: both go up the keys, and what one removed the
+    other passes over.
+
+    :returns: the number removed with each batch.
+    """
+    model, start = domain.models.Event, _start(domain)
+    last: int | None = None
+    while start is not None:
+        # As the pages delete: first the right to write, where there is one for all.
+        domain.begin_writing()
+        old = select(model.id).where(model.at < start)
+        old = old if last is None else old.where(model.id > last)
+        ids = domain.session.scalars(old.order_by(model.id).limit(PRUNED_AT_ONCE)).all()
+        if not ids:
+            return
+        last = ids[-1]
+        ended = delete(model).where(model.id.in_(ids))
+        result = domain.session.execute(
+            ended.execution_options(synchronize_session=False)
+        )
+        yield getattr(result, "rowcount", len(ids))

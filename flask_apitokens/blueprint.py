@@ -110,6 +110,8 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     act(f"{one}/deactivate", "all_deactivate", "deactivate")
     act(f"{one}/activate", "all_activate", "activate")
     pages.add_url_rule(one, "all_token", _visiting(begin("all"), "preferences.token"))
+    add("/audit", "audit", "audit.log", "GET")
+    add("/audit.csv", "audit_csv", "audit.export", "GET")
     _protect_pages(pages, "admin.admit_admin")
     return pages
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from typing import TypeVar
 
@@ -27,7 +24,6 @@ from . import guard
 from . import lookup
 from . import neighbours
 from . import secret
-from . import subscriptions
 from . import templating
 from . import tokens
 from .bearer import Policy
@@ -38,40 +34,36 @@ from .catalog import AnyService
 from .catalog import Catalog
 from .catalog import Service
 from .config import Settings
-from .domain import SYSTEM
-from .domain import Actor
 from .domain import utcnow
 from .errors import ConfigurationError
 from .errors import Refusal
 from .hooks import Notice
 from .hooks import bound
 from .hooks import hooks_of
+from .hostcode import HostCode
 from .models import Models
-from .models import Subscription
-from .models import Token
 from .models import bind_models
 from .models import user_key_of
 from .state import KEY
 from .state import Protection
 from .state import State
-from .state import current_apitokens
 from .usage import Recorder
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
 
-class APITokens:
+class APITokens(HostCode):
     """API tokens for a Flask application.
 
     One object may serve several applications; all it keeps of them is in their
     ``extensions``.
 
-    :param db: the host's Flask-SQLAlchemy object.
-    :param user_model: the host's user class; its primary key is one column.
     Callables about rights are asked at each request; one that raises means no. Where
     `account_of` and `can_use_api` merely read a column (``lambda user: user.account``)
     the guard's one SELECT tells; else each call loads its user as well.
 
+    :param db: the host's Flask-SQLAlchemy object.
+    :param user_model: the host's user class; its primary key is one column.
     :param is_admin: whether a user administers their account; default, nobody does.
     :param can_use_api: whether a user may hold tokens and call the API with them;
         default, everybody may.
@@ -237,84 +229,6 @@ class APITokens:
             asks_user=_asks_user(models.user),
             parse=secret.parser(settings.brand),
         )
-
-    # -- for host code ---------------------------------------------------------
-
-    def generate(
-        self,
-        *,
-        owner: Any,
-        name: str,
-        kind: str = "api",
-        service: str | None = None,
-        scopes: Collection[str] = (),
-        expires_at: datetime | None = None,
-        account_id: str | None = None,
-        actor: Actor = SYSTEM,
-    ) -> tuple[Token, str]:
-        """Make a token in the host's session; the host commits.
-
-        :param owner: the user it acts for; ``None`` makes a userless token of
-            *account_id*.
-        :param name: unique among the owner's live tokens.
-        :param kind: "api", or "access", which must expire.
-        :param service: the slug of a service the owner may use.
-        :param scopes: what it may do there.
-        :param expires_at: an aware moment.
-        :param actor: who does it, for the audit log.
-        :returns: the row and the plaintext, which nothing can show again.
-        :raises DomainError: whichever of its kinds tells what to change.
-        """
-        return tokens.generate(
-            current_apitokens.domain(),
-            owner,
-            name=name,
-            kind=kind,
-            service=service,
-            scopes=scopes,
-            expires_at=expires_at,
-            account_id=account_id,
-            actor=actor,
-            shown=True,
-        )
-
-    def tokens_of(self, owner: Any) -> Sequence[Token]:
-        """All tokens of a user, newest first, in the host's session."""
-        return tokens.all_of(current_apitokens.domain(), owner)
-
-    def revoke(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
-        """End a token in the host's session; the host commits.
-
-        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
-        :raises TokenNotFound: if its row is gone.
-        """
-        return tokens.revoke(current_apitokens.domain(), token, actor=actor)
-
-    def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
-        """End a token and remove its row, in the host's session; the host commits.
-
-        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
-        :raises TokenNotFound: if its row is gone already.
-        """
-        tokens.delete(current_apitokens.domain(), token, actor=actor)
-
-    def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
-        """Let *user* use a service, in the host's session; the host commits.
-
-        :raises ServiceUnavailable: if no such service is declared.
-        """
-        domain = current_apitokens.domain()
-        return subscriptions.activate(domain, user, slug, actor=actor)
-
-    def unsubscribe(
-        self, user: Any, slug: str, *, actor: Actor = SYSTEM
-    ) -> Subscription:
-        """Stop *user* from using a service, in the host's session; the host commits.
-
-        :raises ServiceUnavailable: if no such service is declared.
-        """
-        domain = current_apitokens.domain()
-        return subscriptions.deactivate(domain, user, slug, actor=actor)
 
 
 def _asks_user(user_model: type[Any]) -> bool:

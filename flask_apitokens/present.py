@@ -20,7 +20,6 @@ from .i18n import gettext as _
 from .i18n import ngettext as _n
 from .listing import ListQuery
 from .listing import Page
-from .models import Event
 from .models import Token
 from .people import Member
 from .people import Members
@@ -251,16 +250,6 @@ class Reveal:
     def file_name(self) -> str:
         """What the download is called."""
         return f"api-token-{self.row.id}.txt"
-
-
-@dataclass(frozen=True)
-class Happening:
-    """A line of a token's own history."""
-
-    at: Moment
-    text: str
-    by: str
-    ip: str
 
 
 @dataclass(frozen=True)
@@ -567,18 +556,6 @@ def place(shown: TokenList) -> str:
         last=shown.last,
         total=shown.counted,
     )
-
-
-def happening(event: Event) -> Happening:
-    """An event of one token as a sentence."""
-    words = {
-        "generated": _("Generated"),
-        "revoked": _("Revoked"),
-        "deleted": _("Deleted"),
-        "renamed": _("Renamed to “%(name)s”", name=event.token_name or ""),
-    }
-    text = words.get(event.action, event.action)
-    return Happening(moment(event.at), text, event.actor_label, event.ip or "")
 
 
 # -- addresses -----------------------------------------------------------------

@@ -81,6 +81,46 @@ def subscriptions_of(domain: Domain, user: Any) -> Sequence[Subscription]:
     return domain.session.scalars(query).all()
 
 
+def subscribers(
+    domain: Domain, slug: str, account_id: str | None = None
+) -> list[tuple[Any, Subscription, bool]]:
+    """Users with a stored subscription to a service, and whether they may use it now.
+
+    :param account_id: of this account alone; ``None`` for every account's.
+    """
+    models, setting = domain.models, domain.models.ServiceSetting
+    model = models.Subscription
+    query = (
+        select(models.user, model)
+        .join(model, models.user_key == model.user_id)
+        .where(model.service == slug, model.active.is_not(None))
+        .order_by(models.user_key)
+    )
+    off = select(setting.account_id).where(
+        setting.service == slug, setting.active.is_(False)
+    )
+    switched_off = set(domain.session.scalars(off))
+    found = []
+    for user, row in domain.session.execute(query).unique():
+        account = domain.account_of(user)
+        if account_id in {None, account}:
+            there = slug in domain.services_of(account) and account not in switched_off
+            usable = there and bool(row.active) and domain.may_use_api(user)
+            found.append((user, row, usable))
+    return found
+
+
+def accounts_without(domain: Domain) -> dict[str, list[str]]:
+    """The accounts in which each declared service is switched off."""
+    setting = domain.models.ServiceSetting
+    query = select(setting.service, setting.account_id).where(setting.active.is_(False))
+    found: dict[str, list[str]] = {slug: [] for slug in domain.catalog.services}
+    for slug, account_id in domain.session.execute(query.order_by(setting.account_id)):
+        if slug in found:
+            found[slug].append(account_id)
+    return found
+
+
 def activate(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscription:
     """Let *user* use the service *slug* from now on.
 

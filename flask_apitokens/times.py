@@ -7,6 +7,7 @@ A page shows the words; the exact moment stands in the ``title`` and, for machin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 
@@ -68,6 +69,14 @@ def moment(at: datetime, text: str = "") -> Moment:
     exact = day_and_time(at)
     iso = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return Moment(text or exact, iso, _("%(time)s UTC", time=exact))
+
+
+def to_the_second(at: datetime) -> Moment:
+    """A moment that reads exactly to the second: ``21 Nov 2026, 09:14:02``."""
+    text = _(
+        "%(day)s, %(time)s", day=day(at), time=at.astimezone(UTC).strftime("%H:%M:%S")
+    )
+    return replace(moment(at, text), title=_("%(time)s UTC", time=text))
 
 
 def ago(at: datetime, now: datetime) -> Moment:

@@ -101,7 +101,8 @@ def generate(
 
 
 def _told(token: Token, actor: Actor) -> dict[str, str]:
-    return {"who": actor.label, "name": token.name}
+    who = _("The system") if actor is SYSTEM else actor.label
+    return {"who": who, "name": token.name}
 
 
 def _tell_owner(
@@ -113,8 +114,14 @@ def _tell_owner(
     actor: Actor,
     reason: str = "",
 ) -> None:
-    """Let the owner hear of what somebody else did to their token."""
-    if token.userless or actor is SYSTEM or actor.id == str(token.owner_id):
+    """Let the owner hear of what somebody else did to their token.
+
+    Of what host code does in nobody's name it tells by itself, but for a reason: that
+    is theirs to read.
+    """
+    if token.userless or actor.id == str(token.owner_id):
+        return
+    if actor is SYSTEM and not reason:
         return
     owner = domain.session.get(domain.models.user, token.owner_id)
     domain.tell_later(
@@ -436,7 +443,16 @@ def forget_owner(
     again must not inherit tokens.
     """
     token, event = models.Token, models.Event
-    mine = select(token.id, token.name, token.service, token.account_id).where(
+    # What people called the owner, as the log last knew it: the user is going.
+    label = (
+        select(event.subject_label)
+        .where(event.token_id == token.id, event.subject_label.is_not(None))
+        .order_by(event.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("subject_label")
+    )
+    mine = select(token.id, token.name, token.service, token.account_id, label).where(
         token.owner_id == owner_id
     )
     for row in connection.execute(mine).all():
@@ -449,6 +465,7 @@ def forget_owner(
                 service=row.service,
                 account_id=row.account_id,
                 subject_id=str(owner_id),
+                subject_label=row.subject_label,
                 actor_label=SYSTEM.label,
                 detail={"why": "owner deleted"},
             )

@@ -14,7 +14,10 @@ from flask import Flask
 
 from flask_apitokens import Actor
 from flask_apitokens import audit
+from flask_apitokens import audit_log
+from flask_apitokens import subscriptions
 from flask_apitokens import tokens
+from flask_apitokens.audit_log import LogQuery
 from flask_apitokens.domain import SYSTEM
 from flask_apitokens.domain import Domain
 from tests import bearing
@@ -135,3 +138,228 @@ def test_labels_come_from_the_host(make_app: MakeApp) -> None:
         subject = audit.Subject.of(bearing.domain_of(app), user)
         assert subject == audit.Subject(str(user.id), f"user {user.id}")
         assert audit.Subject.of(bearing.domain_of(app), None) == audit.Subject()
+
+
+# -- read ----------------------------------------------------------------------
+
+
+def _note(domain: Domain, name: str, *, hours: int = 0, account: str = "7") -> None:
+    """One line of the log."""
+    domain.session.add(
+        domain.models.Event(
+            at=NOW + timedelta(hours=hours),
+            action="renamed",
+            account_id=account,
+            token_id="0123456789ab",
+            token_name=name,
+            actor_label="Åsa Öberg",
+            detail={},
+        )
+    )
+    # One by one, so that their keys are in this order.
+    domain.session.flush()
+
+
+def _notes(domain: Domain, number: int) -> None:
+    for n in range(number):
+        _note(domain, f"n{n}", hours=n)
+    domain.session.commit()
+
+
+def _names(found: Any) -> list[str]:
+    return [event.token_name for event in found]
+
+
+def test_whose_token_it_was_stays_as_text(
+    app: Flask, domain: Domain, user: Any, other_user: Any
+) -> None:
+    """Whoever did it: people search for the owner, too, when the owner is gone."""
+    token, _ = tokens.generate(domain, user, name="x", actor=BOB)
+    token_id = token.id
+    tokens.revoke(domain, token, actor=BOB)
+    tokens.delete(domain, token, actor=BOB)
+    left, _ = tokens.generate(domain, other_user, name="y", actor=BOB)
+    own = Actor("Grace herself", str(other_user.id))
+    tokens.rename(domain, left, "z", actor=own)
+    left_id = left.id
+    domain.session.commit()
+    domain.session.delete(domain.session.get(domain.models.user, other_user.id))
+    domain.session.commit()
+    labels = [e.subject_label for e in audit.events_of(domain, token_id)]
+    assert labels == ["ada@example.com"] * 3
+    events = audit.events_of(domain, left_id)
+    assert [(e.action, e.subject_label) for e in events] == [
+        ("deleted", "Grace herself"),
+        ("renamed", "Grace herself"),
+        ("generated", "grace@example.com"),
+    ]
+
+
+def test_a_search_finds_people_names_and_ids(domain: Domain, user: Any) -> None:
+    token, _ = tokens.generate(domain, user, name="Nächtlicher 100%_Lauf", actor=BOB)
+    _note(domain, "other")
+    domain.session.commit()
+
+    def found(q: str) -> list[str]:
+        return _names(audit_log.newest(domain, LogQuery(q=q), limit=9))
+
+    mine, other = token.name, "other"
+    for q in ("BOB@", " ada@EX", "Nächt", "100%_", token.id[3:9].upper()):
+        assert found(q) == [mine], q
+    for q in ("Åsa", "öberg" if _folds(domain) else "Öberg", "456789AB"):
+        assert found(q) == [other], q
+    assert found(token.id) == found(f" {token.id.upper()} ") == [mine]
+    _note(domain, f"the twin of {token.id}")
+    assert found(token.id) == [mine], "nothing but what has this id"
+    domain.session.rollback()
+    for q in ("carol", "10%", "n_chtlicher", "\0zzz", "é" * 90):
+        assert found(q) == [], q
+    assert found(" \n") == [other, mine]
+
+
+def _folds(domain: Domain) -> bool:
+    """Whether the database knows more than ASCII's capitals."""
+    return domain.session.get_bind(domain.models.Event).dialect.name != "sqlite"
+
+
+def test_a_filter_is_by_action_moment_token_and_user(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    at = [_at(domain, hour) for hour in range(3)]
+    token, _ = tokens.generate(at[0], user, name="x", actor=BOB)
+    subscriptions.activate(at[1], user, "tmy", actor=BOB)
+    tokens.revoke(at[2], token, actor=BOB)
+    _note(domain, "other", account="8")
+    domain.session.commit()
+
+    def found(account_id: str | None = "7", **wanted: Any) -> list[str]:
+        query = LogQuery(**wanted)
+        rows = audit_log.newest(domain, query, account_id=account_id, limit=9)
+        return [event.action for event in rows]
+
+    assert found() == ["revoked", "subscription-activated", "generated"]
+    assert found(None) == ["renamed", *found()]
+    assert found("") == []
+    assert found(actions=audit_log.GROUPS["ended"]) == ["revoked"]
+    assert found(actions=audit_log.GROUPS["services"]) == ["subscription-activated"]
+    assert found(since=NOW + timedelta(hours=1)) == found()[:2]
+    assert found(token_id=token.id) == ["revoked", "generated"]
+    assert found(subject_id=str(user.id)) == found()
+
+
+def test_every_action_can_be_chosen() -> None:
+    assert len(set(audit_log.ACTIONS)) == len(audit_log.ACTIONS) == 14
+
+
+def test_a_page_stays_the_same_while_lines_arrive(domain: Domain) -> None:
+    _notes(domain, 120)
+
+    def page(**wanted: Any) -> audit_log.LogPage:
+        return audit_log.page_of(domain, "7", LogQuery(**wanted))
+
+    first = page()
+    assert (len(first.items), first.newer, first.older) == (50, False, True)
+    second = page(before=first.items[-1].id)
+    assert _names(second.items) == [f"n{n}" for n in range(69, 19, -1)]
+    assert (second.newer, second.older) == (True, True)
+    for n in range(3):
+        _note(domain, f"new{n}")
+    _note(domain, "elsewhere", account="8")
+    domain.session.commit()
+    again = page(before=first.items[-1].id)
+    assert _names(again.items) == _names(second.items)
+    last = page(before=second.items[-1].id)
+    assert (len(last.items), last.newer, last.older) == (20, True, False)
+    back = page(after=second.items[0].id)
+    assert _names(back.items) == _names(first.items)
+    assert (back.newer, back.older) == (True, True)
+    top = page(after=back.items[0].id)
+    assert _names(top.items)[:4] == ["new2", "new1", "new0", "n119"]
+    assert (len(top.items), top.newer, top.older) == (50, False, True)
+
+
+def test_exactly_one_page_leads_nowhere(domain: Domain) -> None:
+    _notes(domain, 50)
+    page = audit_log.page_of(domain, "7", LogQuery())
+    assert (len(page.items), page.newer, page.older) == (50, False, False)
+    _note(domain, "above")
+    page = audit_log.page_of(domain, "7", LogQuery(after=page.items[-1].id))
+    assert (len(page.items), page.newer, page.older) == (50, False, True)
+
+
+def test_batches_are_all_of_it_once(
+    domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "BATCH", 4)
+    _notes(domain, 10)
+    found = audit_log.batches(domain, "7", LogQuery())
+    read = [next(found)]
+    _note(domain, "late")
+    domain.session.commit()
+    read += found
+    assert [len(rows) for rows in read] == [4, 4, 2]
+    names = [row.token_name for rows in read for row in rows]
+    assert names == [f"n{n}" for n in range(9, -1, -1)]
+
+
+# -- retention -----------------------------------------------------------------
+
+
+@pytest.fixture
+def forgetful(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+    """A host that keeps its log for two days."""
+    app = make_app(database_url, APITOKENS_AUDIT_RETENTION_DAYS=2)
+    with app.app_context():
+        yield replace(bearing.domain_of(app), now=lambda: NOW + timedelta(hours=71.5))
+
+
+def _ages(domain: Domain) -> None:
+    """One line an hour; the first 24 are past retention."""
+    for n in range(72):
+        _note(domain, f"n{n}", hours=n, account="")
+    domain.session.commit()
+
+
+def test_what_is_past_retention_is_shown_nowhere(forgetful: Domain) -> None:
+    _ages(forgetful)
+    oldest = "n24"
+    assert _names(audit.events_of(forgetful, "0123456789ab", limit=99))[-1] == oldest
+    rows = audit_log.newest(forgetful, LogQuery(), limit=99)
+    assert (_names(rows)[-1], len(rows)) == (oldest, 48)
+    assert len(audit_log.page_of(forgetful, "", LogQuery()).items) == 48
+    assert [len(b) for b in audit_log.batches(forgetful, "", LogQuery())] == [48]
+
+
+def test_pruning_removes_what_is_past_retention_and_no_more(
+    forgetful: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "PRUNED_AT_ONCE", 10)
+    _ages(forgetful)
+    removed = []
+    for number in audit.prune(forgetful):
+        forgetful.session.commit()
+        removed.append(number)
+    assert removed == [10, 10, 4]
+    left = forgetful.session.query(forgetful.models.Event).order_by("id").all()
+    assert _names(left) == [f"n{n}" for n in range(24, 72)]
+    assert list(audit.prune(forgetful)) == []
+
+
+def test_two_who_prune_share_the_work(
+    forgetful: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "PRUNED_AT_ONCE", 10)
+    _ages(forgetful)
+    one, other = audit.prune(forgetful), audit.prune(forgetful)
+    removed = []
+    for prune in (one, other, other, one, one, other):
+        removed.append(next(prune, 0))
+        forgetful.session.commit()
+    assert (sum(removed), next(one, 0), next(other, 0)) == (24, 0, 0)
+
+
+def test_without_retention_nothing_ever_goes(domain: Domain) -> None:
+    _notes(domain, 3)
+    far = replace(domain, now=lambda: NOW + timedelta(days=36_000))
+    assert list(audit.prune(far)) == []
+    assert len(audit_log.newest(far, LogQuery(), limit=9)) == 3

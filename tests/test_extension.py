@@ -334,3 +334,47 @@ def test_a_user_is_called_by_what_there_is(
         for name in columns:
             setattr(user, name, "")
         assert default_label(user) == "1"
+
+
+# -- administration from host code ---------------------------------------------
+
+
+def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
+    told: list[Any] = []
+    app = make_app(plugin={"on_notice": told.append})
+    ada = hosts.create_user(app, "ada@example.com")
+    host = hosts.host_of(app)
+    plugin, boss = host.apitokens, Actor("boss@example.com", "99")
+    with app.app_context():
+        user = host.db.session.get(host.user_model, ada.id)
+        plugin.request_access(user, "tmy", "For my thesis")
+        plugin.subscribe(user, "tmy")
+        token, _ = plugin.generate(
+            owner=user, name="CI", service="tmy", scopes=["read"], actor=boss
+        )
+        assert plugin.deactivate(token, "Leaked").deactivated_reason == "Leaked"
+        assert plugin.activate(token, actor=boss).deactivated_at is None
+        plugin.disable_service("tmy")
+        with pytest.raises(ServiceUnavailable):
+            plugin.generate(owner=user, name="B", service="tmy", scopes=["read"])
+        plugin.enable_service("tmy", actor=boss)
+        plugin.revoke(token, actor=boss)
+        host.db.session.commit()
+        assert [(notice.kind, notice.reason) for notice in told] == [
+            ("access_requested", "For my thesis"),
+            ("token_generated", ""),
+            ("token_deactivated", "Leaked"),
+            ("token_activated", ""),
+            ("token_revoked", ""),
+        ]
+        assert told[2].text == "The system deactivated your token “CI”."
+        log = plugin.audit_log()
+        assert [event.action for event in log] == [
+            *("revoked", "service-enabled", "service-disabled", "activated"),
+            *("deactivated", "generated", "subscription-activated"),
+            "access-requested",
+        ]
+        assert log[-1].actor_label == "ada@example.com"
+        assert [e.id for e in plugin.audit_log(limit=2)] == [e.id for e in log[:2]]
+        assert plugin.audit_log(before=log[1].id, q="boss")[0].action == "activated"
+        assert plugin.audit_log("other") == []

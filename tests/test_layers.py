@@ -17,6 +17,7 @@ LAYERS = (
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
+        "audit_log",
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },
@@ -24,10 +25,10 @@ LAYERS = (
     {
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("times", "places", "questions", "present", "asking"),
+        *("times", "places", "questions", "present", "asking", "happenings"),
         "cli",
     },
-    {"extension"},
+    {"extension", "hostcode"},
     {"__init__"},
 )
 #: Layers that know nothing of a request and leave the commit to the edges.

@@ -17,6 +17,7 @@ from flask import Flask
 from jinja2 import DictLoader
 from jinja2 import FileSystemLoader
 from jinja2 import StrictUndefined
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from flask_apitokens import access
@@ -38,7 +39,7 @@ SHIPPED = Path(templating.__file__).parent / "templates"
 GALLERY = Path(__file__).parents[1] / "templates"
 #: ready-made override sets, and none
 SETS = [None, *sorted(path for path in GALLERY.glob("*") if path.is_dir())]
-PARTIALS = sorted(SHIPPED.glob("apitokens/partials/*.html"))
+PARTIALS = sorted(SHIPPED.glob("apitokens/**/partials/*.html"))
 LAYOUT = """<!doctype html><html lang="en"><head>
 <title>{% block name %}{% endblock %}</title>
 {% block css %}<link href="own.css">{% endblock %}
@@ -48,10 +49,21 @@ BLOCKS = {"title": "name", "styles": "css", "content": "main", "scripts": "js"}
 
 
 def host(
-    make_app: MakeApp, templates: dict[str, str] | Path | None = None, **config: Any
+    make_app: MakeApp,
+    templates: dict[str, str] | Path | None = None,
+    *,
+    is_admin: Any = None,
+    **config: Any,
 ) -> Flask:
     """A strict host: a template that names what is not there fails."""
-    app = make_app(plugin={"account_of": lambda user: "acc_1"}, **config)
+    plugin: dict[str, Any] = {"account_of": lambda user: "acc_1"}
+    if is_admin is not None:
+        plugin |= {
+            "is_admin": is_admin,
+            "users_of": lambda account_id: select(user_model),
+        }
+    app = make_app(plugin=plugin, **config)
+    user_model: Any = hosts.host_of(app).user_model
     app.jinja_env.undefined = StrictUndefined
     if isinstance(templates, dict):
         app.jinja_loader = DictLoader(templates)
@@ -161,6 +173,31 @@ def every_admin_answer(app: Flask) -> list[TestResponse]:
     return answers
 
 
+def every_administrators_answer(root: Visitor) -> list[TestResponse]:
+    """The same for the administrators' pages."""
+    app, user = root.app, root.user
+    token_id = add_token(app, user, "Deploy", service="tmy", scopes=["read"])
+    add_tokens(app, user, 30)
+    stopped: dict[str, Any] = {"deactivated_at": datetime.now(UTC)}
+    stopped["deactivated_reason"] = "Leaked"
+    off = add_token(app, user, "Stopped", **stopped)
+    service, tokens = "services/tmy", "tokens"
+    paths = ["", "services", service, f"{service}/users", f"{service}/users?q=zzz"]
+    paths += [f"{service}/userless", f"{service}/switch?active=0"]
+    paths += [f"{service}/users/{user.id}", f"{service}/users/{user.id}/new"]
+    paths += [tokens, f"{tokens}?page=2&focus=list", f"{tokens}?q=zzz"]
+    paths += [f"{tokens}/{token_id}", f"{tokens}/{off}", f"{tokens}/{'0' * 12}"]
+    paths += [f"{tokens}/{token_id}/deactivate", f"{tokens}/{off}/activate"]
+    paths += ["audit", "audit?q=zzz", "audit?focus=list&after=1", "audit?before=40"]
+    paths += ["audit?from=2999-01-01", "audit.txt"]
+    headers: list[dict[str, str]] = [{"HX-Request": "true"}, {}]
+    return [
+        root.client.get(f"/admin/api/{path}", headers=head)
+        for head in headers
+        for path in paths
+    ]
+
+
 @pytest.mark.parametrize(
     "gallery", SETS, ids=lambda path: path.name if path else "none"
 )
@@ -175,6 +212,18 @@ def test_every_page_of_the_administrators_renders_with_every_set(
         assert response.status_code in {200, 201, 303, 400, 404, 409, 422}, (
             response.text
         )
+        assert_sound(response.text)
+
+
+@pytest.mark.parametrize(
+    "gallery", SETS, ids=lambda path: path.name if path else "none"
+)
+def test_administration_renders_with_every_set(
+    make_app: MakeApp, gallery: Path | None
+) -> None:
+    app = host(make_app, gallery, is_admin=lambda user: True)
+    for response in every_administrators_answer(member(app)):
+        assert response.status_code in {200, 302, 404}, response.text
         assert_sound(response.text)
 
 

@@ -47,6 +47,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document."
 )
+account_option: Decorator = click.option(
+    "--account", metavar="ID", help="In this account alone."
+)
+reason_option: Decorator = click.option(
+    "--reason", metavar="TEXT", default="", help="For the user to read."
+)
 ids_argument: Decorator = click.argument(
     "token_ids", metavar="ID...", nargs=-1, required=True
 )
@@ -99,6 +105,15 @@ def check_account(account: str | None) -> None:
             f"an account id has 1 to {ACCOUNT_LENGTH} characters of text.",
             param_hint="'--account'",
         )
+
+
+def account_meant(domain: Domain, account: str | None) -> str | None:
+    """The account that ``--account`` names; the only one, where there are none.
+
+    :returns: none where there are accounts and none of them was named.
+    """
+    check_account(account)
+    return account if account or domain.hooks.has_accounts else ""
 
 
 def check_services(domain: Domain, *slugs: str | None, hint: str) -> None:
@@ -205,12 +220,7 @@ def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
     """
     found, unknown = [], []
     for token_id in dict.fromkeys(token_ids):
-        if token_id.startswith(f"{domain.settings.brand}_"):
-            # Not repeated: what follows is a secret.
-            raise click.UsageError(
-                "That looks like a whole token. Give its id, the 12 characters "
-                "between the first two underscores, and keep the rest to yourself."
-            )
+        check_no_secret(domain, token_id)
         try:
             found.append(find_any(domain, token_id))
         except TokenNotFound:
@@ -218,3 +228,13 @@ def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
     if unknown:
         raise click.ClickException(f"No token has the id {', '.join(unknown)}.")
     return found
+
+
+def check_no_secret(domain: Domain, token_id: str) -> None:
+    """Refuse a whole token in place of its id."""
+    if token_id.startswith(f"{domain.settings.brand}_"):
+        # Not repeated: what follows is a secret.
+        raise click.UsageError(
+            "That looks like a whole token. Give its id, the 12 characters "
+            "between the first two underscores, and keep the rest to yourself."
+        )

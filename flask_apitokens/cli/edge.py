@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
+from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
@@ -47,6 +48,8 @@ def reading() -> Iterator[Domain]:
             yield domain
         except DomainError as error:
             raise click.ClickException(printable(_said(error))) from None
+        except ConfigurationError as error:
+            raise click.ClickException(printable(str(error))) from None
         except (DBAPIError, PoolTimeout) as error:
             domain.session.rollback()
             raise click.ClickException(_explained(state, error)) from None

@@ -21,6 +21,8 @@ _LIFE = (
     "shown_at",
     "expires_at",
     "revoked_at",
+    "deactivated_at",
+    "deactivated_reason",
     "last_used_at",
     "last_used_ip",
 )

@@ -8,17 +8,22 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from flask_apitokens import access
 from flask_apitokens import subscriptions
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
+from flask_apitokens.errors import Conflict
 from flask_apitokens.models import Subscription
 
 from . import edge
 from .arguments import Decorator
+from .arguments import account_option
+from .arguments import check_account
 from .arguments import check_services
 from .arguments import find_owner
 from .arguments import json_option
 from .arguments import owner_option
+from .arguments import reason_option
 from .facts import Facts
 from .facts import key_of
 from .output import printable
@@ -27,6 +32,8 @@ from .output import show_json
 from .output import show_table
 
 _CHANGE = ("changed_at", "changed_by")
+#: larger than any key
+_KEYS = 2**63
 _COLUMNS = ("service", "name", "active", *_CHANGE)
 
 Switch = Callable[..., Subscription]
@@ -34,6 +41,9 @@ Switch = Callable[..., Subscription]
 subscription_group = AppGroup("subscription", help="Who may use which service.")
 services_argument: Decorator = click.argument(
     "services", metavar="SERVICE...", nargs=-1, required=True
+)
+requests_argument: Decorator = click.argument(
+    "request_ids", metavar="ID...", nargs=-1, required=True, type=int
 )
 
 
@@ -56,18 +66,41 @@ def deactivate(*, owner: str, services: tuple[str, ...], as_json: bool) -> None:
 
 
 @subscription_group.command("list")
-@owner_option(required=True)
+@owner_option(text="Every service, for this user")
+@click.option("--service", metavar="SERVICE", help="Every user who was switched.")
+@account_option
 @json_option
-def list_subscriptions(*, owner: str, as_json: bool) -> None:
-    """List every declared service and whether a user may use it."""
+def list_subscriptions(
+    *, owner: str | None, service: str | None, account: str | None, as_json: bool
+) -> None:
+    """List who may use what: of one user, or of one service."""
+    if (owner is None) == (service is None):
+        raise click.UsageError("Say of what: --owner USER or --service SERVICE.")
+    if account is not None and service is None:
+        raise click.UsageError("--account goes with --service; a user has one.")
+    check_account(account)
     with edge.reading() as domain:
-        found = _facts(domain, find_owner(domain, owner))
+        check_services(domain, service, hint="--service")
+        if owner is not None:
+            found = _facts(domain, find_owner(domain, owner))
+        else:
+            found = _of_service(domain, service or "", account)
+    columns = _COLUMNS if owner is not None else ("owner", *_COLUMNS)
     if as_json:
         show_json(found)
-    elif not found:
+    elif found:
+        show_table(columns, [[row[name] for name in columns] for row in found])
+    elif owner is not None:
         say("The application declares no services.")
     else:
-        show_table(_COLUMNS, [[row[name] for name in _COLUMNS] for row in found])
+        say("No user was switched on or off for it.")
+
+
+def _of_service(domain: Domain, slug: str, account: str | None) -> list[Facts]:
+    return [
+        _facts_of(domain, user, slug, row, active=active)
+        for user, row, active in subscriptions.subscribers(domain, slug, account)
+    ]
 
 
 def _switch(
@@ -90,13 +123,111 @@ def _switch(
 def _facts(domain: Domain, user: Any) -> list[Facts]:
     stored = {row.service: row for row in subscriptions.subscriptions_of(domain, user)}
     return [
-        {
-            "owner": domain.user_label(user),
-            "owner_id": key_of(domain.models.user_id(user)),
-            "service": slug,
-            "name": domain.catalog.label(slug),
-            "active": active,
-            **{name: getattr(stored.get(slug), name, None) for name in _CHANGE},
-        }
+        _facts_of(domain, user, slug, stored.get(slug), active=active)
         for slug, active in subscriptions.states(domain, user).items()
     ]
+
+
+def _facts_of(
+    domain: Domain, user: Any, slug: str, row: Subscription | None, *, active: bool
+) -> Facts:
+    return {
+        "owner": domain.user_label(user),
+        "owner_id": key_of(domain.models.user_id(user)),
+        "service": slug,
+        "name": domain.catalog.label(slug),
+        "active": active,
+        **{name: getattr(row, name, None) for name in _CHANGE},
+    }
+
+
+# -- requests ------------------------------------------------------------------
+
+
+@subscription_group.command("requests")
+@account_option
+@json_option
+def list_requests(*, account: str | None, as_json: bool) -> None:
+    """List who waits for access, the longest first."""
+    check_account(account)
+    with edge.reading() as domain:
+        found = [
+            _request(domain, row, user)
+            for row, user in access.everybodys(domain, account)
+        ]
+    if as_json:
+        show_json(found)
+    elif found:
+        columns = ("id", "owner", "account_id", "service", "requested_at", "reason")
+        show_table(columns, [[row[name] for name in columns] for row in found])
+    else:
+        say("No one is waiting for access.")
+
+
+@subscription_group.command("approve")
+@requests_argument
+@reason_option
+@json_option
+def approve(*, request_ids: tuple[int, ...], reason: str, as_json: bool) -> None:
+    """Grant requests, by their ids. All of them or, on an error, none."""
+    _decide(request_ids, reason, approve=True, as_json=as_json)
+
+
+@subscription_group.command("decline")
+@requests_argument
+@reason_option
+@json_option
+def decline(*, request_ids: tuple[int, ...], reason: str, as_json: bool) -> None:
+    """Decline requests, by their ids. All of them or, on an error, none."""
+    _decide(request_ids, reason, approve=False, as_json=as_json)
+
+
+def _decide(
+    request_ids: tuple[int, ...], reason: str, *, approve: bool, as_json: bool
+) -> None:
+    with edge.changing() as domain:
+        decided = []
+        for request_id in dict.fromkeys(request_ids):
+            row, user = _asked(domain, request_id)
+            try:
+                access.settle(
+                    domain,
+                    row,
+                    user,
+                    approve=approve,
+                    reason=reason,
+                    actor=edge.actor(),
+                )
+            except Conflict:
+                raise click.ClickException(
+                    f"Request {request_id} was decided or withdrawn already."
+                ) from None
+            decided.append({**_request(domain, row, user), "decision": row.decision})
+    if as_json:
+        show_json(decided)
+    for facts in decided:
+        what = facts["service"] or "the API as a whole"
+        say(f"{facts['decision'].capitalize()}: {printable(facts['owner'])}, {what}.")
+
+
+def _asked(domain: Domain, request_id: int) -> tuple[Subscription, Any]:
+    models = domain.models
+    row = None
+    if 0 < request_id < _KEYS:
+        row = domain.session.get(models.Subscription, request_id)
+    if row is None or (row.requested_at is None and row.decided_at is None):
+        raise click.ClickException(f"No request has the id {request_id}.")
+    return row, domain.session.get(models.user, row.user_id)
+
+
+def _request(domain: Domain, row: Subscription, user: Any) -> Facts:
+    """A request; without a service it is for the API as a whole."""
+    return {
+        "id": row.id,
+        "owner": domain.user_label(user),
+        "owner_id": key_of(row.user_id),
+        "account_id": domain.account_of(user),
+        "service": row.service or None,
+        "requested_at": row.requested_at,
+        "reason": row.request_reason,
+    }

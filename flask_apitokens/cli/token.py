@@ -10,6 +10,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from flask_apitokens import subscriptions
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import ServiceUnavailable
@@ -39,7 +40,7 @@ from .facts import named
 from .facts import row_of
 from .output import say
 
-token_group = AppGroup("token", help="Generate, list, show, rename, revoke, delete.")
+token_group = AppGroup("token", help="Generate, list, show, rename, stop, delete.")
 
 KINDS = ("api", "access")
 MOST = 1000
@@ -123,11 +124,30 @@ def _generate(
             domain, user, service=service, actor=edge.actor(), **wish
         )
     except ServiceUnavailable:
-        label, key = domain.user_label(user), shlex.quote(domain.key_text(user))
+        account = (wish["account_id"] or "") if user is None else None
+        account = domain.account_of(user) if account is None else account
         raise click.ClickException(
-            f"{output.printable(label)} may not use {service}. To allow it: "
-            f"flask apitokens subscription activate --owner {key} {service}"
+            _how_to_allow(domain, user, service or "", account)
         ) from None
+
+
+def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
+    """Why a service cannot be used, and the command that changes it."""
+    where = f"the account {output.printable(account)}" if account else "everybody"
+    on = subscriptions.services_on(domain, account)
+    if slug not in on:
+        return f"{slug} is not among the services of {where}."
+    if not on[slug]:
+        option = f" --account {shlex.quote(account)}" if account else ""
+        return (
+            f"{slug} is switched off for {where}. To switch it on: "
+            f"flask apitokens service enable {slug}{option}"
+        )
+    label, key = domain.user_label(user), shlex.quote(domain.key_text(user))
+    return (
+        f"{output.printable(label)} may not use {slug}. To allow it: "
+        f"flask apitokens subscription activate --owner {key} {slug}"
+    )
 
 
 def _hand_over(facts: Facts, plaintext: str, *, as_json: bool) -> None:
@@ -257,6 +277,49 @@ def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
     for facts in revoked:
         word = "Was revoked before:" if facts["id"] in before else "Revoked"
         say(f"{word} {named(facts)}.")
+
+
+@token_group.command("deactivate")
+@ids_argument
+@click.option("--reason", metavar="TEXT", required=True, help="Its owner reads it.")
+@json_option
+def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> None:
+    """Stop tokens until they are activated again. All of them or, on an error, none."""
+    with edge.changing() as domain:
+        found = _unrevoked(domain, token_ids)
+        before = {token.id for token in found if token.deactivated_at is not None}
+        for token in found:
+            tokens.deactivate(domain, token, reason, actor=edge.actor())
+        stopped = facts_of(domain, found)
+    if as_json:
+        output.show_json(stopped)
+    for facts in stopped:
+        word = "Was inactive before:" if facts["id"] in before else "Deactivated"
+        say(f"{word} {named(facts)}.")
+
+
+@token_group.command("activate")
+@ids_argument
+@json_option
+def activate(*, token_ids: tuple[str, ...], as_json: bool) -> None:
+    """Let deactivated tokens work again. All of them or, on an error, none."""
+    with edge.changing() as domain:
+        found = _unrevoked(domain, token_ids)
+        for token in found:
+            tokens.activate(domain, token, actor=edge.actor())
+        working = facts_of(domain, found)
+    if as_json:
+        output.show_json(working)
+    for facts in working:
+        say(f"Activated {named(facts)}.")
+
+
+def _unrevoked(domain: Domain, token_ids: tuple[str, ...]) -> list[Token]:
+    found = find_tokens(domain, token_ids)
+    for token in found:
+        if token.revoked_at is not None:
+            raise click.ClickException(f"{token.id} is revoked, for good.")
+    return found
 
 
 @token_group.command("delete")

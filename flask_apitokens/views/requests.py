@@ -24,7 +24,6 @@ from flask_apitokens.views import partial
 from flask_apitokens.views import stored
 from flask_apitokens.views import toast
 from flask_apitokens.views.outdated import renew_with
-from flask_apitokens.views.preferences import panels
 from flask_apitokens.views.visit import OwnTokens
 from flask_apitokens.views.visit import begin
 
@@ -141,7 +140,7 @@ def _overtaken(visit: OwnTokens) -> ResponseReturnValue:
 
 def _renewed() -> dict[str, Markup]:
     visit = begin()
-    tokens = {} if _stood_alone() else panels(visit, ListQuery())
+    tokens = {} if _stood_alone() else visit.panels(ListQuery())
     return {**tokens, htmx.PANEL: _panel(visit)}
 
 

@@ -34,6 +34,7 @@ from flask_apitokens.generating import GenerateView
 from flask_apitokens.generating import Refusals
 from flask_apitokens.generating import Wish
 from flask_apitokens.generating import presented
+from flask_apitokens.happenings import Happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
@@ -74,6 +75,11 @@ class Visit(ABC):
     @abstractmethod
     def at(self) -> Place:
         """Where the list stands."""
+
+    @property
+    def title(self) -> str:
+        """What the list is called in the trail above one of its tokens."""
+        return _("API tokens")
 
     @property
     @abstractmethod
@@ -140,6 +146,28 @@ class Visit(ABC):
         :raises TokenNotFound: if there is none, or it is somebody else's.
         """
         return tokens.get(self.domain, self.tokens(), token_id)
+
+    def token_page(
+        self,
+        row: Row,
+        events: Sequence[Happening],
+        *,
+        template: str = "apitokens/token.html",
+        owner: str = "",
+    ) -> ResponseReturnValue:
+        """The page of one of the tokens.
+
+        :param owner: whose it is, for others than the owner.
+        """
+        return page(
+            template,
+            row=row,
+            at=self.at,
+            list_title=self.title,
+            owner=owner,
+            account_id=self.account_id,
+            events=events,
+        )
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:
         """A token as it is shown."""
@@ -306,7 +334,7 @@ def asked_query() -> ListQuery:
     kind, use = args.get("kind", ""), args.get("use", "")
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
-        q=_searched(args.get("q", "")),
+        q=searched(args.get("q", "")),
         status=status if status in statuses.STATUSES else "",
         service=service if service in current_apitokens.catalog.services else "",
         kind=kind if kind in _KINDS else "",
@@ -316,7 +344,7 @@ def asked_query() -> ListQuery:
     )
 
 
-def _searched(text: str) -> str:
+def searched(text: str) -> str:
     """What was typed into the search field; a whole token is cut to its id.
 
     Somebody who finds a token and wants to know whose it is may paste all of it: it

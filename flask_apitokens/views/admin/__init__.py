@@ -128,6 +128,7 @@ def links() -> list[Link]:
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
         _link(_("Access requests"), "requests", waiting or None),
+        _link(_("Audit log"), "audit"),
     ]
 
 

@@ -30,6 +30,7 @@ from flask_apitokens.generating import GenerateView
 from flask_apitokens.generating import Refusals
 from flask_apitokens.generating import Wish
 from flask_apitokens.generating import presented
+from flask_apitokens.happenings import Happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.listing import ListQuery
@@ -417,6 +418,11 @@ class AllTokens(AdminVisit):
         return Place(f"{NAME}.all_", _TOKEN)
 
     @property
+    def title(self) -> str:
+        """As the way there is called."""
+        return _("All tokens")
+
+    @property
     def owner(self) -> Any:
         """Nobody: here no token is generated."""
         return None
@@ -479,6 +485,18 @@ class AllTokens(AdminVisit):
             overview=overview,
             figures=self._figures(),
         )
+
+    def token_page(
+        self,
+        row: Row,
+        events: Sequence[Happening],
+        *,
+        template: str = "apitokens/admin/token.html",
+        owner: str = "",
+    ) -> ResponseReturnValue:
+        """The page of one token, which says whose it is."""
+        whose = owner or row.owner or _("Userless")
+        return super().token_page(row, events, template=template, owner=whose)
 
     def _figures(self) -> list[Figure]:
         domain = self.domain

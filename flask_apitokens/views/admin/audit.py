@@ -1,0 +1,127 @@
+"""The audit log of an account, on a page and as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from itertools import chain
+from typing import Any
+
+from flask import Response
+from flask import redirect
+from flask import request
+from flask import stream_with_context
+from flask import url_for
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens import audit_log
+from flask_apitokens import happenings
+from flask_apitokens import htmx
+from flask_apitokens.audit_log import GROUPS
+from flask_apitokens.audit_log import LogQuery
+from flask_apitokens.happenings import EventList
+from flask_apitokens.views import page
+from flask_apitokens.views import partial
+from flask_apitokens.views.admin import NAME
+from flask_apitokens.views.admin import Admin
+from flask_apitokens.views.admin import begin
+from flask_apitokens.views.visit import searched
+from flask_apitokens.views.visit import token_searched_for
+
+#: the largest key a database has
+_LAST_KEY = 2**63 - 1
+
+
+def log() -> ResponseReturnValue:
+    """A page of events, or what a search, a filter or a page link swaps in."""
+    admin = begin()
+    if token_searched_for() and not htmx.wants_fragment():
+        # Out of the address bar, the history and what is copied from them.
+        return redirect(url_for(f"{NAME}.audit", **_args()))
+    shown = _list(admin)
+    if not htmx.wants_fragment():
+        return page(
+            "apitokens/admin/audit.html",
+            list=shown,
+            groups=happenings.groups_offered(),
+        )
+    # The file is of what the page shows: its address follows the search.
+    link = partial("audit_download", folder="admin", list=shown)
+    return htmx.fragment(
+        partial("audit", folder="admin", list=shown), out_of_band={htmx.ACTIONS: link}
+    )
+
+
+def _list(admin: Admin) -> EventList:
+    found = audit_log.page_of(admin.domain, admin.account_id, _asked())
+    paged = request.args.get("focus") == "list"
+    return happenings.list_of(found, admin.domain.catalog, _args(), focus=paged)
+
+
+def _asked() -> LogQuery:
+    """The events this address asks for; what makes no sense is passed over."""
+    args = _args()
+    since = _day(args.get("from", ""))
+    return LogQuery(
+        q=args.get("q", ""),
+        actions=GROUPS.get(args.get("event", ""), ()),
+        since=None if since is None else datetime.combine(since, time(), UTC),
+        before=_key("before"),
+        after=_key("after"),
+    )
+
+
+def _args() -> dict[str, Any]:
+    """Search and filters as arguments of an address."""
+    given = request.args
+    event, since = given.get("event", ""), _day(given.get("from", ""))
+    every = {
+        "q": searched(given.get("q", "")),
+        "event": event if event in GROUPS else "",
+        "from": since.isoformat() if since else "",
+    }
+    return {name: value for name, value in every.items() if value}
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _key(name: str) -> int | None:
+    key = request.args.get(name, type=int)
+    return key if key is not None and 0 < key <= _LAST_KEY else None
+
+
+def export() -> ResponseReturnValue:
+    """The events that search and filters find, as a file, written as it is read."""
+    admin = begin()
+    lines = _lines(admin)
+    # What fails at once fails as a page, not in the middle of a file.
+    lines = chain([next(lines)], lines)
+    name = f"audit-log-{admin.domain.now().astimezone(UTC):%Y-%m-%d}.csv"
+    return Response(
+        stream_with_context(lines),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _lines(admin: Admin) -> Iterator[str]:
+    domain, header = admin.domain, True
+    for rows in audit_log.batches(domain, admin.account_id, _asked()):
+        text = happenings.csv_lines(rows, header=header)
+        header = False
+        # No transaction is open while a slow reader takes its time.
+        domain.session.rollback()
+        yield text
+    if header:
+        yield happenings.csv_lines([], header=True)
