@@ -37,8 +37,8 @@ PAGES = {
     "all tokens, a rare name": "/tokens?q=good+7",
     "all tokens, an owner": "/tokens?q=user99%40example.com",
     "all tokens, an id": "/tokens?q={id}",
-    # "access requests": "/requests",
-    # "audit log": "/audit",
+    "access requests": "/requests",
+    "audit log": "/audit",
 }
 
 

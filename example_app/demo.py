@@ -161,6 +161,7 @@ Pages
   {address}/login
   {address}/account/preferences
   {address}/account/api-tokens/
+  {address}/admin/api/                  as admin@example.com
 
 A day of sun in Vienna, with ada's token "{DEMO_TOKEN}", new at each start
   curl -H "Authorization: Bearer {token}" \\

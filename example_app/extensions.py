@@ -1,11 +1,16 @@
 """The extensions of the host, and the registration of the plugin."""
 
+from typing import Any
+
+from flask import Flask
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
 from example_app.models import User
 from example_app.models import db
+from flask_apitokens import Actor
 from flask_apitokens import APITokens
+from flask_apitokens import signals
 
 csrf = CSRFProtect()
 
@@ -31,6 +36,17 @@ apitokens.service(
     description="Hourly irradiance of the days you ask for.",
     scopes={"read": "Download time series", "write": "Start jobs"},
 )
+
+
+@signals.access_decided.connect
+def grant_the_api(
+    sender: Flask, *, subscription: Any, actor: Actor, approved: bool
+) -> None:
+    """Grant the permission that somebody asked for: services the plugin grants."""
+    if approved and not subscription.service:
+        user = db.session.get(User, subscription.user_id)
+        if user is not None:
+            user.may_use_api = True
 
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]

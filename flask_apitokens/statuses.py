@@ -62,6 +62,8 @@ def statuses_of(
     :param account_id: the account they are all of, where they are of one.
     """
     model = domain.models.Token
+    if not tokens:
+        return {}
     if account_id is None:
         paused = paused_anywhere(domain)
     else:
@@ -119,11 +121,13 @@ def paused_in(domain: Domain, account_id: str) -> ColumnElement[bool]:
     on = [
         slug for slug, on in subscriptions.services_on(domain, account_id).items() if on
     ]
+    # Said first, since nothing compared with NULL is false, nor its opposite true.
+    bound = model.service.is_not(None)
     owner_off = [
-        and_(model.service == slug, _unsubscribed(domain, slug)) for slug in on
+        and_(bound, model.service == slug, _unsubscribed(domain, slug)) for slug in on
     ]
     owner_off.append(model.owner_id.not_in(_entitled(domain, account_id)))
-    service_off = and_(model.service.is_not(None), model.service.not_in(on))
+    service_off = and_(bound, model.service.not_in(on))
     return or_(service_off, and_(model.userless.is_(False), or_(*owner_off)))
 
 

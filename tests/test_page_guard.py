@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 from sqlalchemy.exc import OperationalError
 
-from flask_apitokens import listing
+from flask_apitokens import figures
 from flask_apitokens.errors import ConfigurationError
 from tests import hosts
 from tests.conftest import MakeApp
@@ -456,7 +456,7 @@ def test_a_database_away_is_said_and_nothing_changed(
     def fail(*args: object) -> None:
         raise OperationalError("SELECT secret_column", {}, Exception("locked"))
 
-    monkeypatch.setattr(listing, "counts", fail)
+    monkeypatch.setattr(figures, "counts", fail)
     note = ada.get()
     assert note.status_code == 503
     assert note.headers["HX-Retarget"] == "#at-toasts"
@@ -476,7 +476,7 @@ def test_a_database_away_for_the_layout_as_well(
     away = False
     plain_app.context_processor(lambda: fail() if away else {})
     ada = visitor(plain_app, hosts.create_user(plain_app, "ada@example.com"))
-    monkeypatch.setattr(listing, "counts", fail)
+    monkeypatch.setattr(figures, "counts", fail)
     away = True
     response = ada.without_script().get()
     assert response.status_code == 503

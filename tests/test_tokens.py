@@ -29,6 +29,7 @@ from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.listing import owned_by
 from tests import bearing
 from tests import hosts
 from tests.bearing import ACTOR
@@ -289,8 +290,8 @@ def test_an_id_that_nobody_has_is_not_found(domain: Domain, user: Any) -> None:
     bearing.make(domain, user)
     for token_id in ODD_IDS:
         with pytest.raises(TokenNotFound):
-            tokens.get(domain, user, token_id)
-    assert tokens.find_many(domain, user, ODD_IDS) == []
+            tokens.get(domain, owned_by(domain, user), token_id)
+    assert tokens.find_many(domain, owned_by(domain, user), ODD_IDS) == []
 
 
 def test_somebody_elses_token_is_not_found_either(
@@ -300,12 +301,15 @@ def test_somebody_elses_token_is_not_found_either(
     token, userless = bearing.make(domain, other_user), bearing.make(domain, None)
     for foreign in (token.id, userless.id):
         with pytest.raises(TokenNotFound):
-            tokens.get(domain, user, foreign)
-        assert tokens.find_many(domain, user, [foreign]) == []
-        assert tokens.revoke_many(domain, user, [foreign], actor=ACTOR) == []
+            tokens.get(domain, owned_by(domain, user), foreign)
+        assert tokens.find_many(domain, owned_by(domain, user), [foreign]) == []
+        assert (
+            tokens.revoke_many(domain, owned_by(domain, user), [foreign], actor=ACTOR)
+            == []
+        )
     domain.session.commit()
     assert token.revoked_at is None
-    assert tokens.get(domain, other_user, token.id) is token
+    assert tokens.get(domain, owned_by(domain, other_user), token.id) is token
 
 
 def test_several_are_revoked_at_once(
@@ -315,12 +319,12 @@ def test_several_are_revoked_at_once(
     foreign = bearing.make(domain, other_user, "a")
     tokens.revoke(domain, mine[0], actor=ACTOR)
     ids = [*(token.id for token in mine), foreign.id, "zzzzzzzzzzzz", "\0", mine[1].id]
-    done = tokens.revoke_many(domain, user, ids, actor=ACTOR)
+    done = tokens.revoke_many(domain, owned_by(domain, user), ids, actor=ACTOR)
     domain.session.commit()
     assert {token.id for token in done} == {mine[1].id, mine[2].id}
     assert all(token.revoked_at for token in mine)
     assert foreign.revoked_at is None
-    assert tokens.revoke_many(domain, user, [], actor=ACTOR) == []
+    assert tokens.revoke_many(domain, owned_by(domain, user), [], actor=ACTOR) == []
 
 
 # -- the plaintext is nowhere -------------------------------------------------

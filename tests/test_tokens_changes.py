@@ -15,6 +15,7 @@ from flask_apitokens import signals
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.listing import owned_by
 from tests import bearing
 from tests.bearing import ACTOR
 from tests.bearing import bearer
@@ -85,7 +86,7 @@ def test_a_deleted_token_is_gone_and_its_story_stays(
     response = client.get("/api/plain", headers=bearer(plaintext))
     assert code(response) == "invalid_token"
     with pytest.raises(TokenNotFound):
-        tokens.get(domain, user, public)
+        tokens.get(domain, owned_by(domain, user), public)
     assert bearing.actions(domain, public) == ["generated", "deleted"]
 
 
