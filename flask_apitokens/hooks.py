@@ -171,9 +171,12 @@ def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
 def account_text(name: object) -> str:
     """The account as it is stored.
 
-    :raises ConfigurationError: if it is longer than what is stored.
+    :raises ConfigurationError: if it is longer than what is stored, or ends in a space.
     """
     text = "" if name is None else str(name)
+    if text.endswith(" "):
+        # MariaDB compares without it, and would take two accounts for one.
+        raise ConfigurationError(f"account_of named {text!r}, which ends in a space")
     if len(text) > ACCOUNT_LENGTH:
         raise ConfigurationError(
             f"account_of named an account of {len(text)} characters; "

@@ -24,6 +24,7 @@ from .errors import ConfigurationError
 from .errors import NotFound
 from .hooks import as_key
 from .hooks import column_named
+from .lookup import active_column
 from .textsearch import contains
 from .textsearch import searchable
 
@@ -229,6 +230,12 @@ def _is_on(domain: Domain, slug: str) -> ColumnElement[bool]:
 def keys_matching(domain: Domain, account_id: str, text: str) -> Select[Any]:
     """The keys of an account's users whose name or email contains *text*."""
     return keys_of(domain, account_id).where(_matches(domain, text))
+
+
+def is_enabled(domain: Domain, user: Any) -> bool:
+    """Whether the host lets *user* in, read where the guard reads it."""
+    column = active_column(domain.models.user)
+    return bool(getattr(user, "is_active" if column is None else column.key, True))
 
 
 def label_columns(domain: Domain) -> list[Any]:

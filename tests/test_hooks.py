@@ -401,6 +401,9 @@ def test_an_account_is_text_of_a_length_that_is_stored() -> None:
     assert account_text("é" * 64) == "é" * 64
     with pytest.raises(ConfigurationError, match="65 characters"):
         account_text("a" * 65)
+    # MariaDB would take it for the account without the space.
+    with pytest.raises(ConfigurationError, match="ends in a space"):
+        account_text("acme ")
     hooks = hooks_of(account_of=lambda user: "a" * 65)
     with pytest.raises(ConfigurationError, match="64"):
         hooks.account_of(_User())

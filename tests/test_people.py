@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask import current_app
+from flask_login import UserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import String
 from sqlalchemy import func
@@ -310,4 +311,49 @@ def test_the_search_looks_at_what_there_is(
             query = PeopleQuery(q=text)
             assert people.page_of(domain, "", CLOSED, query).total == number, text
         db.session.rollback()
+    hosts.put_away(app)
+
+
+def _disabled_by_column(db: Any) -> Any:
+    class User(UserMixin, db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        active: Mapped[bool] = mapped_column()
+
+    return User
+
+
+def _disabled_by_property(db: Any) -> Any:
+    class User(UserMixin, db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        active: Mapped[bool] = mapped_column()
+
+        @property
+        def is_active(self) -> bool:
+            return not self.active
+
+    return User
+
+
+@pytest.mark.parametrize(
+    ("make_user", "expected"),
+    [
+        (_disabled_by_column, [True, False]),
+        (_disabled_by_property, [False, True]),
+        (_nothing, [True, True]),
+    ],
+)
+def test_who_is_let_in_is_read_where_the_guard_reads_it(
+    make_user: Callable[[Any], Any], expected: list[bool]
+) -> None:
+    db = SQLAlchemy()
+    user_model = make_user(db)
+    app = bearing.host_of_models(db, user_model, "sqlite://", services=False)
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        told = []
+        for active in (True, False):
+            user = user_model()
+            user.active = active
+            told.append(people.is_enabled(domain, user))
+        assert told == expected
     hosts.put_away(app)

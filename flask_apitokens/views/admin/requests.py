@@ -155,7 +155,7 @@ def _names(admin: Admin, user: Any) -> tuple[str, str]:
 def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
     domain = admin.domain
     name, sub = _names(admin, user)
-    enabled = bool(getattr(user, "is_active", True))
+    enabled = people.is_enabled(domain, user)
     return WaitingRow(
         id=row.id,
         name=name,

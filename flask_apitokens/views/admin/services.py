@@ -248,7 +248,7 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
         label=domain.user_label(user),
         usable=on and member.active and domain.may_use_api(user),
         allowed=domain.may_use_api(user),
-        enabled=bool(getattr(user, "is_active", True)),
+        enabled=people.is_enabled(domain, user),
         now=domain.now(),
     )
 

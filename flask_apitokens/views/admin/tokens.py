@@ -117,7 +117,7 @@ class AdminVisit(Visit):
             return ""
         if owner is None or self.domain.account_of(owner) != self.account:
             return _("Its owner has left the account")
-        if not getattr(owner, "is_active", True):
+        if not people.is_enabled(self.domain, owner):
             return _("Its owner is disabled")
         return (
             "" if self.domain.may_use_api(owner) else _("Its owner has no API access")
@@ -261,8 +261,7 @@ class UserTokens(ServiceVisit):
     @property
     def may_generate(self) -> bool:
         """Whether a new token of theirs would work."""
-        enabled = getattr(self.member, "is_active", True)
-        return self.active and bool(enabled)
+        return self.active and people.is_enabled(self.domain, self.member)
 
     @property
     def label(self) -> str:
