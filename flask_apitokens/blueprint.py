@@ -89,7 +89,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
         pages.add_url_rule(rule, name, _late(f"admin.{view}"), methods=methods)
 
     def act(rule: str, name: str, view: str) -> None:
-        answer = _visiting("admin.tokens.begin_all", f"admin.tokens.{view}")
+        answer = _visiting("admin.tokens.begin_all", f"admin.stopping.{view}")
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     add("/", "start", "start", "GET")
@@ -98,18 +98,20 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     add(f"{_SERVICE}/switch", "switch", "services.switch", "GET", "POST")
     add(f"{_SERVICE}/users", "users", "services.users", "GET")
     add(f"{_SERVICE}/users", "save_users", "services.save_users", "POST")
-    begin = "admin.tokens.begin_{}".format
+    in_service = "admin.service_tokens.begin_{}".format
     user = f"{_SERVICE}/users/<key>"
-    _add_list(pages, user, "user_", begin("user"), generate=f"{user}/tokens")
-    _add_list(pages, f"{_SERVICE}/userless", "userless_", begin("userless"))
-    _add_list(pages, "/tokens", "all_", begin("all"))
+    _add_list(pages, user, "user_", in_service("user"), generate=f"{user}/tokens")
+    _add_list(pages, f"{_SERVICE}/userless", "userless_", in_service("userless"))
+    _add_list(pages, "/tokens", "all_", "admin.tokens.begin_all")
     add("/requests", "requests", "requests.requests", "GET")
     add(f"/requests/{_NUMBER}", "decide", "requests.decide", "GET", "POST")
     one = f"/tokens{_ONE}"
     act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
     act(f"{one}/deactivate", "all_deactivate", "deactivate")
     act(f"{one}/activate", "all_activate", "activate")
-    pages.add_url_rule(one, "all_token", _visiting(begin("all"), "preferences.token"))
+    pages.add_url_rule(
+        one, "all_token", _visiting("admin.tokens.begin_all", "preferences.token")
+    )
     add("/audit", "audit", "audit.log", "GET")
     add("/audit.csv", "audit_csv", "audit.export", "GET")
     _protect_pages(pages, "admin.admit_admin")

@@ -25,7 +25,7 @@ LAYERS = (
     {
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("times", "places", "questions", "present", "asking", "happenings"),
+        *("times", "places", "questions", "present", "asking", "happenings", "members"),
         "cli",
     },
     {"extension", "hostcode"},

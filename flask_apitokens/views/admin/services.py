@@ -29,12 +29,12 @@ from flask_apitokens.forms import StaleForm
 from flask_apitokens.forms import stale
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.members import MemberList
+from flask_apitokens.members import MemberRow
+from flask_apitokens.members import member_list
 from flask_apitokens.people import Member
 from flask_apitokens.people import PeopleQuery
 from flask_apitokens.present import Chip
-from flask_apitokens.present import MemberList
-from flask_apitokens.present import MemberRow
-from flask_apitokens.present import member_list
 from flask_apitokens.questions import Confirm
 from flask_apitokens.questions import service_off_question
 from flask_apitokens.questions import users_off_question

@@ -1,0 +1,92 @@
+"""What stops tokens for a while, and lets them work again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens import questions
+from flask_apitokens import tokens as domain_tokens
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.generating import ECHOED
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.models import Token
+from flask_apitokens.questions import Confirm
+from flask_apitokens.views import store
+from flask_apitokens.views.changes import ask
+from flask_apitokens.views.changes import asked
+from flask_apitokens.views.changes import chosen_live
+from flask_apitokens.views.changes import done
+from flask_apitokens.views.changes import here
+from flask_apitokens.views.visit import Visit
+
+
+def deactivate(visit: Visit, token_id: str) -> ResponseReturnValue:
+    """The question, which asks for a reason, or the end of a token for a while."""
+    token = visit.token(token_id)
+    row = visit.row(token)
+    if request.method != "POST" and not row.live:
+        raise Conflict
+    question = questions.deactivate_question(row, here())
+    return _deactivating(visit, [token], question, sure=True)
+
+
+def deactivate_many(visit: Visit) -> ResponseReturnValue:
+    """The same for the tokens selected."""
+    chosen = chosen_live(visit)
+    question = questions.deactivate_many_question(visit.rows(chosen), here())
+    sure = request.form.get("confirm") == "1"
+    return _deactivating(visit, chosen, question, sure=sure)
+
+
+def _deactivating(
+    visit: Visit, chosen: Sequence[Token], question: Confirm, *, sure: bool
+) -> ResponseReturnValue:
+    refused = asked(visit, question, sure=sure)
+    if refused is not None:
+        return refused
+    reason = request.form.get("reason", "")
+    names = [token.name for token in chosen]
+    try:
+        # In the order of the ids, as the recorder writes: neither waits for the other.
+        for token in sorted(chosen, key=lambda token: token.id):
+            domain_tokens.deactivate(visit.domain, token, reason, actor=visit.actor)
+        store(visit.domain)
+    except DomainError as error:
+        if error.field != "reason":
+            raise
+        visit.domain.session.rollback()
+        again = replace(
+            question,
+            reason=replace(
+                question.reason or questions.Reason(),
+                text=reason[:ECHOED],
+                error=error.message,
+            ),
+            back=visit.at.url("tokens"),
+        )
+        return ask(again, error.status)
+    if len(names) == 1:
+        return done(visit, _("Token “%(name)s” deactivated", name=names[0]))
+    message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))
+    return done(visit, message)
+
+
+def activate(visit: Visit, token_id: str) -> ResponseReturnValue:
+    """The question, or a token that works again."""
+    token = visit.token(token_id)
+    if request.method != "POST" and token.deactivated_at is None:
+        raise Conflict
+    question = questions.activate_question(visit.row(token), here())
+    refused = asked(visit, question)
+    if refused is not None:
+        return refused
+    domain_tokens.activate(visit.domain, token, actor=visit.actor)
+    message = _("Token “%(name)s” activated", name=token.name)
+    store(visit.domain)
+    return done(visit, message)
