@@ -83,7 +83,9 @@ def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
     """What *user* asked for and was not granted, by service: waiting or declined."""
     model = domain.models.Subscription
     query = select(model).where(
-        model.user_id == domain.models.user_id(user), model.requested_at.is_not(None)
+        model.user_id == domain.models.user_id(user),
+        model.requested_at.is_not(None),
+        model.request_account == domain.account_of(user),
     )
     found = domain.session.scalars(query.order_by(model.requested_at))
     return {row.service: row for row in found if row.decision != "approved"}
@@ -98,12 +100,14 @@ def request(
     :raises Conflict: if it cannot be asked for, or was asked for already.
     :raises InvalidReason: if the reason cannot be stored.
     """
-    text = rules.clean_reason(reason)
+    text = rules.clean_reason(domain, reason)
     if slug not in requestable(domain, user):
         raise Conflict
     row = subscriptions.held(domain, user, slug)
-    if is_waiting(row):
+    account_id = domain.account_of(user)
+    if is_waiting(row) and row.request_account == account_id:
         raise Conflict
+    row.request_account = account_id
     row.requested_at, row.request_reason = domain.now(), text or None
     row.decided_at = row.decided_by = row.decision = row.decision_reason = None
     audit.note_user(
@@ -120,7 +124,7 @@ def request(
         Notice(
             "access_requested",
             asked,
-            domain.account_of(user),
+            account_id,
             reason=text,
             actor=actor.label,
         )
@@ -185,7 +189,7 @@ def settle(
         granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
-    text = rules.clean_reason(reason)
+    text = rules.clean_reason(domain, reason)
     slug, account_id = row.service, domain.account_of(user)
     row = subscriptions.held(domain, user, slug)
     if not is_waiting(row):
@@ -251,7 +255,7 @@ def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription
     :raises NotFound: if there is none, or it is another account's.
     """
     row = domain.session.get(domain.models.Subscription, request_id)
-    if row is None:
+    if row is None or row.request_account != account_id:
         raise NotFound
     return row, people.user_in(domain, account_id, str(row.user_id))
 
@@ -304,13 +308,22 @@ def count_waiting_users(domain: Domain, account_id: str) -> int:
 
 def _waiting(domain: Domain, account_id: str, number: Any) -> Select[Any]:
     model = domain.models.Subscription
-    theirs = model.user_id.in_(people.keys_of(domain, account_id))
+    theirs = _is_of(domain, account_id)
     return select(number).select_from(model).where(_waits(domain), theirs)
+
+
+def _is_of(domain: Domain, account_id: str) -> ColumnElement[bool]:
+    """Whether a request was made in an account by somebody who is still of it."""
+    model = domain.models.Subscription
+    return and_(
+        model.request_account == account_id,
+        model.user_id.in_(people.keys_of(domain, account_id)),
+    )
 
 
 def _of_account(domain: Domain, account_id: str) -> Select[Any]:
     model = domain.models.Subscription
-    return select(model).where(model.user_id.in_(people.keys_of(domain, account_id)))
+    return select(model).where(_is_of(domain, account_id))
 
 
 def _page(domain: Domain, found: Select[Any], page: int, *order: Any) -> Requests:

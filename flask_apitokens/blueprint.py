@@ -99,7 +99,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     add(f"{_SERVICE}/users", "users", "services.users", "GET")
     add(f"{_SERVICE}/users", "save_users", "services.save_users", "POST")
     in_service = "admin.service_tokens.begin_{}".format
-    user = f"{_SERVICE}/users/<key>"
+    user = f"{_SERVICE}/users/<path:key>"
     _add_list(pages, user, "user_", in_service("user"), generate=f"{user}/tokens")
     _add_list(pages, f"{_SERVICE}/userless", "userless_", in_service("userless"))
     _add_list(pages, "/tokens", "all_", "admin.tokens.begin_all")

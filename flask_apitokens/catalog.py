@@ -15,6 +15,9 @@ _SLUG = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,64}")
 
 
+_ADDRESS = re.compile(r"https?://|/(?!/)")
+
+
 class AnyService:
     """The type of :data:`ANY_SERVICE`; there is no use for another one."""
 
@@ -70,6 +73,11 @@ class Service:
             raise ConfigurationError(
                 f"{self.slug!r} is not a service slug: use a lower-case letter, then "
                 "up to 63 of a-z, 0-9, - and _"
+            )
+        if self.docs_url and not _ADDRESS.match(self.docs_url):
+            raise ConfigurationError(
+                f"{self.docs_url!r} is not an address of documentation: use https://…, "
+                "http://… or a path of yours"
             )
         object.__setattr__(self, "scopes", MappingProxyType(dict(self.scopes)))
 

@@ -110,12 +110,11 @@ class Domain:
             event.listen(own, "after_rollback", lambda _session: forget(), once=True)
         self.notices.append(notice)
 
-    def tell(self) -> None:
-        """Hand the notices to the host."""
+    def tell(self) -> bool:
+        """Hand the notices to the host; answers whether it took them all."""
         told = list(self.notices)
         self.notices.clear()
-        for notice in told:
-            self.hooks.tell(notice)
+        return all([self.hooks.tell(notice) for notice in told])
 
     @property
     def dialect(self) -> str:

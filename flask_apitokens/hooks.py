@@ -8,6 +8,8 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import replace
+from inspect import isawaitable
+from inspect import iscoroutine
 from types import FunctionType
 from typing import TYPE_CHECKING
 from typing import Any
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from .models import Token
 
 log = logging.getLogger("flask_apitokens")
+
+#: the account of a user that cannot be told: nothing belongs to it
+NOWHERE = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,20 @@ class Hooks:
     #: makes another body of a refusal; its challenge stays
     error_handler: Callable[[Refusal], Any] | None = None
 
-    def tell(self, notice: Notice) -> None:
-        """Hand *notice* to the host; whatever it does with it fails nothing."""
+    def tell(self, notice: Notice) -> bool:
+        """Hand *notice* to the host; answers whether it took it.
+
+        Whatever it does with it fails nothing.
+        """
         if self.on_notice is None:
             log.info("notice %s: %s", notice.kind, notice.text)
-            return
+            return True
         try:
             self.on_notice(notice)
         except Exception:
             log.exception("on_notice failed for %s", notice.kind)
+            return False
+        return True
 
 
 def hooks_of(
@@ -109,7 +119,7 @@ def hooks_of(
 ) -> Hooks:
     """The callables as the host gave them; :func:`bound` ties them to its model."""
     return Hooks(
-        user_label=user_label or default_label,
+        user_label=default_label if user_label is None else _as_label(user_label),
         account_of=_no_account if account_of is None else _as_text(account_of),
         users_of=users_of,
         is_admin=None if is_admin is None else _surely(is_admin),
@@ -157,13 +167,25 @@ def default_label(user: Any) -> str:
     return str(identity[0]) if identity else ""
 
 
+def _as_label(user_label: Callable[[Any], object]) -> Callable[[Any], str]:
+    def label(user: Any) -> str:
+        return str(user_label(user) or default_label(user))
+
+    return label
+
+
 def _no_account(user: Any) -> str:
     return ""
 
 
 def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
     def account(user: Any) -> str:
-        return account_text(account_of(user))
+        try:
+            name = account_of(user)
+        except Exception:
+            log.exception("account_of failed, so the user is of no account")
+            return NOWHERE
+        return account_text(name)
 
     return account
 
@@ -188,10 +210,17 @@ def account_text(name: object) -> str:
 def _surely(may: Callable[[Any], object]) -> Callable[[Any], bool]:
     def allowed(user: Any) -> bool:
         try:
-            return bool(may(user))
+            answer = may(user)
+            if not callable(answer) and not isawaitable(answer):
+                return bool(answer)
         except Exception:
             log.exception("an authorization callback failed, which means no")
             return False
+        # A method that was not called, a coroutine that was not awaited: both are true.
+        if iscoroutine(answer):
+            answer.close()
+        log.error("an authorization callback answered %r, which means no", answer)
+        return False
 
     return allowed
 

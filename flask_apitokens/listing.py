@@ -214,10 +214,10 @@ def _page_of_few(
     domain: Domain, found: Select[Token], query: ListQuery, *, size: int
 ) -> Page:
     """A page of what may be rare: looked for once, and counted in passing."""
-    model, page = domain.models.Token, max(query.page, 1)
+    model = domain.models.Token
+    page = min(max(query.page, 1), figures.MOST // size)
     ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
-    enough = max(figures.MOST, page * size) + 1
-    ids = domain.session.scalars(ordered.limit(enough)).all()
+    ids = domain.session.scalars(ordered.limit(figures.MOST + 1)).all()
     page = min(page, max(1, -(-len(ids) // size)))
     shown = ids[(page - 1) * size : page * size]
     rows = domain.session.scalars(select(model).where(model.id.in_(shown)))

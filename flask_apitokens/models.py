@@ -94,6 +94,8 @@ class SubscriptionMixin(Row):
     changed_at: Mapped[datetime | None] = mapped_column(MOMENT)
     changed_by: Mapped[str | None] = mapped_column(text_string(LABEL_LENGTH))
     requested_at: Mapped[datetime | None] = mapped_column(MOMENT)
+    #: the account of who asked, then: its administrators answer, and no others
+    request_account: Mapped[str | None] = mapped_column(text_string(ACCOUNT_LENGTH))
     request_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
     #: when the last request was decided; a later request waits with none again
     decided_at: Mapped[datetime | None] = mapped_column(MOMENT)

@@ -83,13 +83,20 @@ def users_of(domain: Domain, account_id: str) -> Select[Any]:
         raise ConfigurationError(
             "APITokens(…, users_of=…) is missing: the users of an account"
         )
-    return domain.hooks.users_of(account_id)
+    users = domain.hooks.users_of(account_id)
+    if not isinstance(users, Select):
+        raise ConfigurationError(
+            f"users_of answered {type(users).__name__}; it is to answer select(User)…"
+        )
+    return users
 
 
 def keys_of(domain: Domain, account_id: str) -> Select[Any]:
     """The primary keys of an account's users, for use inside another statement."""
     key = domain.models.user_key
-    return users_of(domain, account_id).with_only_columns(key).order_by(None)
+    # What the host joins, or inherits from, keeps the account's users apart.
+    users = users_of(domain, account_id)
+    return users.with_only_columns(key, maintain_column_froms=True).order_by(None)
 
 
 def user_in(domain: Domain, account_id: str, key: str) -> Any:
@@ -131,7 +138,8 @@ def page_of(domain: Domain, account_id: str, slug: str, query: PeopleQuery) -> M
         on = _is_on(domain, slug)
         found = found.where(on if query.state == "active" else not_(on))
     key = domain.models.user_key
-    counted = found.with_only_columns(key).order_by(None).subquery()
+    keys = found.with_only_columns(key, maintain_column_froms=True)
+    counted = keys.order_by(None).distinct().subquery()
     total = domain.session.scalar(select(func.count()).select_from(counted)) or 0
     page = min(max(query.page, 1), max(1, -(-total // PAGE_SIZE)))
     shown = found.order_by(None).order_by(*_order(domain))

@@ -14,6 +14,7 @@ from sqlalchemy import case
 from sqlalchemy import or_
 from sqlalchemy import select
 
+from . import secret
 from . import subscriptions
 from .domain import Domain
 from .errors import ApiNotAllowed
@@ -56,12 +57,15 @@ def clean_name(name: str) -> str:
     return text
 
 
-def clean_reason(text: str, *, required: bool = False) -> str:
+def clean_reason(domain: Domain, text: str, *, required: bool = False) -> str:
     """What a person wrote to another, as it is stored: NFC, line ends as ``\\n``.
+
+    Of a whole token, pasted to say which one leaked, the id is kept alone.
 
     :raises InvalidReason: for nothing where something is *required*, too many
         characters, or some that are not text.
     """
+    text = secret.without_plaintexts(domain.settings.brand, text)
     lines = unicodedata.normalize("NFC", text).strip().splitlines()
     clean = "\n".join(line.rstrip() for line in lines)
     visible = clean.replace("\n", "").replace("\t", " ")

@@ -159,7 +159,9 @@ class State:
 def commit(domain: Domain) -> None:
     """Commit what an edge was asked for, then tell people what there is to tell."""
     domain.session.commit()
-    domain.tell()
+    if not domain.tell():
+        # It may have left the session in the middle of something that failed.
+        domain.session.rollback()
 
 
 def state_of(app: Flask) -> State:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Boolean
 from sqlalchemy import ColumnElement
 from sqlalchemy import Select
 from sqlalchemy import and_
@@ -149,7 +150,8 @@ def _entitled(domain: Domain, account_id: str) -> Select[Any]:
         active_column(domain.models.user),
         domain.hooks.permission_column,
     ):
-        if column is not None:
+        # Whether anything else is true only Python knows, and the guard.
+        if column is not None and isinstance(column.type, Boolean):
             keys = keys.where(column)
     return keys
 

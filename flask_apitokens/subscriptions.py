@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from . import audit
 from .catalog import Service
 from .domain import Actor
 from .domain import Domain
+from .errors import Conflict
 from .errors import ServiceUnavailable
 from .models import ServiceSetting
 from .models import Subscription
@@ -190,20 +192,39 @@ def switch_service(
     """
     if slug not in domain.services_of(account_id):
         raise ServiceUnavailable
-    model = domain.models.ServiceSetting
     domain.begin_writing()
-    query = select(model).where(model.account_id == account_id, model.service == slug)
-    query = query.with_for_update().execution_options(populate_existing=True)
-    row = domain.session.scalars(query).one_or_none()
-    if row is not None and row.active == active:
+    row = _setting(domain, account_id, slug) or _new_setting(domain, account_id, slug)
+    if row.active == active and row.changed_by:
         return row
-    if row is None:
-        row = model(account_id=account_id, service=slug)
-        domain.session.add(row)
     row.active = active
     row.changed_at, row.changed_by = domain.now(), actor.label
     action = "service-enabled" if active else "service-disabled"
     audit.note_service(domain, action, slug, account_id=account_id, actor=actor)
     domain.session.flush()
     domain.notify("service_changed", setting=row, actor=actor)
+    return row
+
+
+def _setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting | None:
+    """The stored switch, nobody else's until the transaction ends."""
+    model = domain.models.ServiceSetting
+    query = select(model).where(model.account_id == account_id, model.service == slug)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return domain.session.scalars(query).one_or_none()
+
+
+def _new_setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting:
+    """A switch that is on and was touched by nobody yet."""
+    model = domain.models.ServiceSetting
+    row = model(account_id=account_id, service=slug, active=True)
+    row.changed_at, row.changed_by = domain.now(), ""
+    try:
+        with domain.session.begin_nested():
+            domain.session.add(row)
+    except IntegrityError:
+        # Somebody else made it meanwhile.
+        made = _setting(domain, account_id, slug)
+        if made is None:
+            raise Conflict from None
+        return made
     return row

@@ -29,11 +29,13 @@ from .domain import SYSTEM
 from .domain import Actor
 from .domain import Domain
 from .errors import AlreadyGenerated
+from .errors import ApiNotAllowed
 from .errors import Conflict
 from .errors import DomainError
 from .errors import InvalidKind
 from .errors import NameTaken
 from .errors import TokenNotFound
+from .hooks import NOWHERE
 from .hooks import Notice
 from .i18n import gettext as _
 from .listing import owned_by
@@ -74,6 +76,8 @@ def generate(
     if kind not in domain.settings.kinds:
         raise InvalidKind
     account = (account_id or "") if owner is None else domain.account_of(owner)
+    if account == NOWHERE:
+        raise ApiNotAllowed
     service = rules.checked_service(domain, owner, service, account)
     scopes = rules.checked_scopes(domain, service, scopes)
     rules.check_expiry(domain, kind, expires_at)
@@ -364,7 +368,7 @@ def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> To
     :raises Conflict: if the token is revoked: there is nothing left to stop.
     :raises TokenNotFound: if the row is gone.
     """
-    text = rules.clean_reason(reason, required=True)
+    text = rules.clean_reason(domain, reason, required=True)
     _hold(domain, token)
     if token.revoked_at is not None:
         raise Conflict
@@ -399,13 +403,23 @@ def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
     return token
 
 
+def held_in_order(domain: Domain, several: Collection[Token]) -> list[Token]:
+    """Tokens in the order to change them in, their owners held: nobody deadlocks.
+
+    Owners come first, in the order of their keys, as where several are switched; then
+    the tokens in that of their ids, as the recorder writes.
+    """
+    for key in sorted({token.owner_id for token in several if token.owner_id}, key=str):
+        domain.hold_user(key)
+    return sorted(several, key=lambda token: token.id)
+
+
 def revoke_many(
     domain: Domain, among: Select[Token], ids: Collection[str], *, actor: Actor
 ) -> list[Token]:
     """Revoke the live tokens of a list with these *ids*; answers which they were."""
     live = [t for t in find_many(domain, among, ids) if t.revoked_at is None]
-    # In the order of the ids, as the recorder writes: neither waits for the other.
-    live.sort(key=lambda token: token.id)
+    live = held_in_order(domain, live)
     return [token for token in live if end(domain, token, actor=actor)]
 
 

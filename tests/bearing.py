@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -41,7 +42,13 @@ _numbers = count(1)
 
 
 def host_of_models(
-    db: SQLAlchemy, user_model: Any, url: str, *, services: bool = False, **config: Any
+    db: SQLAlchemy,
+    user_model: Any,
+    url: str,
+    *,
+    services: bool = False,
+    plugin: Mapping[str, Any] | None = None,
+    **config: Any,
 ) -> Flask:
     """A host with a user class of the test's own, its tables made, nobody in them."""
     app = Flask("tests.own")
@@ -54,7 +61,7 @@ def host_of_models(
     db.init_app(app)
     manager = LoginManager(app)
     manager.user_loader(lambda key: None)
-    apitokens = APITokens(db, user_model)
+    apitokens = APITokens(db, user_model, **(plugin or {}))
     if services:
         apitokens.service("tmy", "TMY data", scopes={"read": "Download"})
     apitokens.init_app(app)

@@ -4,7 +4,7 @@ if (!window.apitokensAdmin) {
 window.apitokensAdmin = true
 
 const unsaved = new Map() // the key of a user and what their switch says now
-let leaving = false
+let leaving = false, place
 
 const form = () => document.querySelector('form[data-apitokens-dirty]')
 const part = (at, name) => at.querySelector(`[data-apitokens-${name}]`)
@@ -55,6 +55,10 @@ function show() {
 function restore() {
 	if (!form()) return
 	leaving = false
+	const here = new URL(form().action).pathname
+	// another service's users, in a host that swaps its pages
+	if (place !== here) unsaved.clear()
+	place = here
 	if (form().closest('[data-apitokens-saved]')) unsaved.clear()
 	for (const box of switches()) {
 		if (unsaved.has(box.value)) box.checked = unsaved.get(box.value)

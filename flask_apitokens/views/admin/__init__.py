@@ -16,6 +16,7 @@ from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.errors import NotFound
+from flask_apitokens.hooks import NOWHERE
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import actor_of
@@ -103,7 +104,10 @@ def begin() -> Admin:
     if user is None:
         raise AccessDenied
     domain = current_apitokens.domain()
-    return Admin(domain, user, domain.account_of(user))
+    account_id = domain.account_of(user)
+    if account_id == NOWHERE:
+        raise AccessDenied
+    return Admin(domain, user, account_id)
 
 
 def start() -> ResponseReturnValue:

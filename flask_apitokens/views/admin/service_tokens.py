@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import abstractmethod
 from dataclasses import dataclass
 from dataclasses import replace
@@ -30,6 +31,7 @@ from flask_apitokens.places import Place
 from flask_apitokens.present import Chip
 from flask_apitokens.present import Overview
 from flask_apitokens.present import Wording
+from flask_apitokens.textsearch import searchable
 from flask_apitokens.views import page
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import begin
@@ -38,6 +40,9 @@ from flask_apitokens.views.admin.services import section_of
 from flask_apitokens.views.admin.services import user_panels
 from flask_apitokens.views.admin.tokens import TOKEN
 from flask_apitokens.views.admin.tokens import AdminVisit
+
+#: what of a label a suggested name has room for
+_LABEL = 70
 
 
 @dataclass(frozen=True)
@@ -94,17 +99,17 @@ class ServiceVisit(AdminVisit):
         return wish if wish.name.strip() else replace(wish, name=self._suggested())
 
     def _suggested(self) -> str:
-        number = figures.count_up_to(self.domain, self.tokens())
-        while True:
-            number += 1
-            name = f"{self.label[:70]} {number}"
-            try:
-                rules.check_name_free(
-                    self.domain, self.owner, name, account_id=self.account
-                )
-            except DomainError:
-                continue
-            return name
+        label = searchable(self.label)[:_LABEL] or self.service.slug
+        number = figures.count_up_to(self.domain, self.tokens()) + 1
+        name = f"{label} {number}"
+        try:
+            rules.check_name_free(
+                self.domain, self.owner, name, account_id=self.account
+            )
+        except DomainError:
+            # Somebody counted on their own; to look for a gap could take for ever.
+            return f"{label} {number}-{secrets.token_hex(2)}"
+        return name
 
 
 @dataclass(frozen=True)

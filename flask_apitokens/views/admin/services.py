@@ -48,10 +48,10 @@ from flask_apitokens.views.admin import Admin
 from flask_apitokens.views.admin import Link
 from flask_apitokens.views.admin import begin
 from flask_apitokens.views.changes import ask
+from flask_apitokens.views.visit import searched
 
 #: changes that one form may carry
 MOST_CHANGES = 500
-_LONGEST_SEARCH = 100
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def asked_people() -> PeopleQuery:
     args = request.args
     state = args.get("state", "")
     return PeopleQuery(
-        q=args.get("q", "").strip()[:_LONGEST_SEARCH],
+        q=searched(args.get("q", "")),
         state=state if state in people.STATES else "",
         page=max(args.get("page", 1, type=int), 1),
     )

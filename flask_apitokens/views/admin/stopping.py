@@ -53,8 +53,7 @@ def _deactivating(
     reason = request.form.get("reason", "")
     names = [token.name for token in chosen]
     try:
-        # In the order of the ids, as the recorder writes: neither waits for the other.
-        for token in sorted(chosen, key=lambda token: token.id):
+        for token in domain_tokens.held_in_order(visit.domain, chosen):
             domain_tokens.deactivate(visit.domain, token, reason, actor=visit.actor)
         store(visit.domain)
     except DomainError as error:

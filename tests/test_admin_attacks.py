@@ -1,0 +1,269 @@
+"""What a review of the administration found: each was once not so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import ForeignKey
+from sqlalchemy import String
+from sqlalchemy import select
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+
+from flask_apitokens import Actor
+from flask_apitokens import access
+from flask_apitokens import people
+from flask_apitokens import subscriptions
+from flask_apitokens.catalog import declare
+from flask_apitokens.errors import ApiNotAllowed
+from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.errors import NotFound
+from flask_apitokens.hooks import hooks_of
+from flask_apitokens.people import PeopleQuery
+from flask_apitokens.secret import without_plaintexts
+from tests import administration
+from tests import bearing
+from tests import hosts
+from tests.administration import ACME
+from tests.administration import OTHER
+from tests.administration import administered
+from tests.administration import administrator
+from tests.administration import create_user
+from tests.administration import generate_in
+from tests.conftest import MakeApp
+from tests.pages import plaintext_in
+
+ACTOR = Actor("boss")
+
+
+# -- the host's callables ------------------------------------------------------
+
+
+class _Asked:
+    def allowed(self) -> bool:
+        return False
+
+
+async def _later(user: Any) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("ask", [lambda user: user.allowed, _later])
+def test_an_answer_that_is_no_answer_means_no(ask: Callable[[Any], Any]) -> None:
+    """A method that nobody called is true, and so is a coroutine."""
+    hooks = hooks_of(is_admin=ask, can_use_api=ask)
+    assert hooks.is_admin is not None
+    assert hooks.can_use_api is not None
+    assert not hooks.is_admin(_Asked())
+    assert not hooks.can_use_api(_Asked())
+
+
+@pytest.mark.parametrize("label", [None, "", 7])
+def test_a_label_is_text_whatever_the_host_answers(
+    make_app: MakeApp, label: Any
+) -> None:
+    app = administered(make_app, plugin={"user_label": lambda user: label})
+    boss = administrator(app)
+    ada = create_user(app, "ada")
+    form = {"row": str(ada.id), "active": str(ada.id)}
+    assert boss.post("services/tmy/users", **form).status_code == 200
+    assert boss.get("audit").status_code == 200
+
+
+def test_a_user_whose_account_cannot_be_told_is_of_none(make_app: MakeApp) -> None:
+    def account_of(user: Any) -> str:
+        if user.email == "lost@acme.example":
+            raise LookupError(user.email)
+        return str(user.account)
+
+    app = administered(make_app, plugin={"account_of": account_of})
+    boss = administrator(app)
+    lost = create_user(app, "lost")
+    token_id, plaintext = bearing.generate(app, create_user(app, "ada"))
+    host = hosts.host_of(app)
+    with app.app_context():
+        row = host.db.session.get(app.extensions["apitokens"].models.Token, token_id)
+        assert row is not None
+        row.owner_id = lost.id
+        host.db.session.commit()
+    assert boss.get("tokens").status_code == 200
+    answer = app.test_client().get("/api/ping", headers=bearing.bearer(plaintext))
+    assert answer.json is not None
+    assert answer.json["code"] == "owner_inactive"
+    with pytest.raises(ApiNotAllowed):
+        bearing.generate(app, lost)
+
+
+def test_users_of_has_to_be_a_statement(make_app: MakeApp) -> None:
+    plugin: dict[str, Any] = {"account_of": lambda user: user.account or ""}
+    plugin["users_of"] = lambda account_id: []
+    app = administered(make_app, plugin=plugin)
+    with app.app_context(), pytest.raises(ConfigurationError, match=r"select\(User\)"):
+        people.count(bearing.domain_of(app), ACME)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "data:x"])
+def test_documentation_stands_at_an_address(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="documentation"):
+        declare("tmy", "TMY", docs_url=url)
+
+
+# -- what is told --------------------------------------------------------------
+
+
+def test_a_notice_that_breaks_the_session_loses_no_plaintext(
+    make_app: MakeApp, database_url: str
+) -> None:
+    host: list[Any] = []
+
+    def break_it(notice: Any) -> None:
+        host[0].db.session.execute(text("SELECT nonsense FROM nowhere"))
+
+    app = administered(make_app, database_url, plugin={"on_notice": break_it})
+    host.append(hosts.host_of(app))
+    boss = administrator(app)
+    ada = create_user(app, "ada")
+    bearing.subscribe(app, ada, "tmy")
+    user = f"services/tmy/users/{ada.id}"
+    made = generate_in(boss, f"{user}/new", f"{user}/tokens")
+    assert made.status_code == 201
+    assert plaintext_in(made)
+
+
+# -- whose users ---------------------------------------------------------------
+
+
+def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> None:
+    db = SQLAlchemy()
+
+    class Person(db.Model):  # type: ignore[name-defined,misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        type: Mapped[str] = mapped_column(String(20))
+        __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "person"}  # noqa: RUF012
+
+    class User(Person):
+        id: Mapped[int] = mapped_column(ForeignKey(Person.id), primary_key=True)
+        email: Mapped[str] = mapped_column(String(80))
+        account: Mapped[str] = mapped_column(String(20))
+        __mapper_args__ = {"polymorphic_identity": "user"}  # noqa: RUF012
+
+    app = bearing.host_of_models(
+        db,
+        User,
+        database_url,
+        services=True,
+        plugin={"account_of": lambda user: user.account},
+    )
+    with app.app_context():
+        for email, account in (("a", ACME), ("b", ACME), ("c", OTHER)):
+            db.session.add(User(email=email, account=account))
+        db.session.commit()
+        domain = bearing.domain_of(app)
+        assert people.count(domain, ACME) == 2
+        assert people.page_of(domain, OTHER, "tmy", PeopleQuery(q="c")).total == 1
+        assert people.page_of(domain, OTHER, "tmy", PeopleQuery(q="a")).total == 0
+        db.session.rollback()
+    hosts.put_away(app)
+
+
+def test_keys_with_a_slash_have_addresses(make_app: MakeApp) -> None:
+    app = administered(make_app, user_key="str")
+    boss = administrator(app)
+    user = hosts.create_user(app, "odd@acme.example", id="a/b c", account=ACME)
+    bearing.subscribe(app, user, "tmy")
+    shown = boss.without_script().get("services/tmy/users?q=odd")
+    assert shown.status_code == 200
+    links = [a["href"] for a in hosts_links(shown.text) if "/users/a" in a["href"]]
+    assert len(links) == 2
+    for link in links:
+        assert boss.client.get(str(link)).status_code == 200
+
+
+def hosts_links(html: str) -> Any:
+    """The links of a page."""
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup(html, "html.parser").select("a[href]")
+
+
+# -- requests ------------------------------------------------------------------
+
+
+def test_a_request_stays_in_the_account_it_was_made_in(
+    make_app: MakeApp, database_url: str
+) -> None:
+    app = administered(make_app, database_url)
+    ada = create_user(app, "ada")
+    host = hosts.host_of(app)
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        mine = host.db.session.get_one(host.user_model, ada.id)
+        row = access.request(domain, mine, "tmy", "internal to acme", actor=ACTOR)
+        request_id = row.id
+        access.decide(
+            domain, ACME, request_id, approve=False, reason="Why", actor=ACTOR
+        )
+        mine.account = OTHER
+        host.db.session.commit()
+        assert access.requests_of(domain, mine) == {}
+        assert access.decided(domain, OTHER).total == 0
+        assert access.decided(domain, ACME).total == 0
+        with pytest.raises(NotFound):
+            access.find(domain, OTHER, request_id)
+        access.request(domain, mine, "tmy", "", actor=ACTOR)
+        assert access.waiting(domain, OTHER).total == 1
+        host.db.session.rollback()
+
+
+# -- secrets -------------------------------------------------------------------
+
+
+def test_a_pasted_token_is_cut_to_its_id(make_app: MakeApp) -> None:
+    app = administered(make_app)
+    boss = administrator(app)
+    token_id, plaintext = bearing.generate(app, create_user(app, "ada"))
+    secret = plaintext.rpartition("_")[2]
+    assert without_plaintexts("apt", f"({plaintext})") == f"(apt_{token_id}_…)"
+    reason = f"leaked: {plaintext}"
+    done = boss.post(f"tokens/{token_id}/deactivate", confirm="1", reason=reason)
+    assert done.status_code == 200
+    for path in (f"tokens/{token_id}", "audit", "audit.csv", "tokens"):
+        page = boss.get(path)
+        assert page.status_code == 200
+        assert secret not in page.text
+    assert f"apt_{token_id}_…" in boss.get(f"tokens/{token_id}").text
+    assert secret not in boss.get(f"services/tmy/users?q={plaintext}").text
+
+
+# -- several at once -----------------------------------------------------------
+
+
+def test_the_first_switch_of_a_service_is_made_once(
+    make_app: MakeApp, database_url: str
+) -> None:
+    app = administered(make_app, database_url)
+    host = hosts.host_of(app)
+
+    def off(number: int) -> bool:
+        with app.app_context():
+            domain = bearing.domain_of(app)
+            subscriptions.switch_service(
+                domain, ACME, "tmy", active=False, actor=Actor(f"boss{number}")
+            )
+            host.db.session.commit()
+            return subscriptions.is_on(domain, ACME, "tmy")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(off, range(8))) == [False] * 8
+    made = administration.column(app, "ServiceSetting", "active")
+    assert [bool(active) for active in made] == [False]
+    assert len(administration.column(app, "Event", "action")) == 1
+    with app.app_context():
+        setting = app.extensions["apitokens"].models.ServiceSetting
+        assert host.db.session.scalar(select(setting.changed_by))
+        host.db.session.rollback()
