@@ -21,8 +21,10 @@ from example_app import security
 from example_app.database import tune_sqlite
 from example_app.extensions import apitokens
 from example_app.extensions import csrf
+from example_app.extensions import grant_the_api
 from example_app.extensions import login_manager
 from example_app.models import db
+from flask_apitokens import signals
 
 
 def create_app(
@@ -44,6 +46,7 @@ def create_app(
     csrf.init_app(app)
     login_manager.init_app(app)
     apitokens.init_app(app)
+    signals.access_decided.connect(grant_the_api, app)
 
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)

@@ -10,7 +10,6 @@ from example_app.models import User
 from example_app.models import db
 from flask_apitokens import Actor
 from flask_apitokens import APITokens
-from flask_apitokens import signals
 
 csrf = CSRFProtect()
 
@@ -38,7 +37,6 @@ apitokens.service(
 )
 
 
-@signals.access_decided.connect
 def grant_the_api(
     sender: Flask, *, subscription: Any, actor: Actor, approved: bool
 ) -> None:
