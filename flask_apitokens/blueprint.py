@@ -102,7 +102,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     user = f"{_SERVICE}/users/<path:key>"
     _add_list(pages, user, "user_", in_service("user"), generate=f"{user}/tokens")
     _add_list(pages, f"{_SERVICE}/userless", "userless_", in_service("userless"))
-    _add_list(pages, "/tokens", "all_", "admin.tokens.begin_all")
+    _add_list(pages, "/tokens", "all_", "admin.tokens.begin_all", generate=None)
     add("/requests", "requests", "requests.requests", "GET")
     add(f"/requests/{_NUMBER}", "decide", "requests.decide", "GET", "POST")
     one = f"/tokens{_ONE}"
@@ -136,14 +136,15 @@ def _protect_pages(pages: Blueprint, admit: str) -> None:
 
 
 def _add_list(
-    pages: Blueprint, path: str, prefix: str, begin: str, *, generate: str = ""
+    pages: Blueprint, path: str, prefix: str, begin: str, *, generate: str | None = ""
 ) -> None:
     """The addresses of a list of tokens and of what can be done in it.
 
     :param path: of the list; empty for the blueprint's own.
     :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
     :param begin: the function below :mod:`.views` that begins a visit of it.
-    :param generate: where a token is generated, if not at the list's own address.
+    :param generate: where a token is generated, if not at the list's own address;
+        none where none is.
     """
 
     def add(rule: str, name: str, view: str, *methods: str) -> None:
@@ -151,9 +152,10 @@ def _add_list(
         pages.add_url_rule(rule, prefix + name, answer, methods=methods)
 
     add(path or "/", "tokens", "preferences.tokens", "GET")
-    add(generate or path, "generate", "preferences.generate", "POST")
-    add(f"{path}/new", "new", "preferences.new", "GET")
-    add(f"{path}/new/scopes", "new_scopes", "preferences.new_scopes", "GET")
+    if generate is not None:
+        add(generate or path, "generate", "preferences.generate", "POST")
+        add(f"{path}/new", "new", "preferences.new", "GET")
+        add(f"{path}/new/scopes", "new_scopes", "preferences.new_scopes", "GET")
     add(f"{path}/revoke", "revoke_many", "changes.revoke_many", "GET", "POST")
     for act in ("rename", "revoke", "delete"):
         add(f"{path}{_ONE}/{act}", act, f"changes.{act}", "GET", "POST")

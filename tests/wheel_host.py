@@ -23,6 +23,7 @@ from sqlalchemy.orm import mapped_column
 import flask_apitokens
 
 PREFIX = "/account/api-tokens"
+ADMIN = "/admin/api"
 
 
 class Base(DeclarativeBase):
@@ -43,7 +44,7 @@ def create_app(folder: Path) -> Flask:
     app.test_client_class = FlaskLoginClient
     db.init_app(app)
     LoginManager(app).user_loader(lambda key: db.session.get(User, int(key)))
-    apitokens = flask_apitokens.APITokens(db, User)
+    apitokens = flask_apitokens.APITokens(db, User, is_admin=lambda user: user.id == 1)
     apitokens.service("tmy", "TMY data", scopes={"read": "Read"}, default_active=True)
     apitokens.init_app(app)
     with app.app_context():
@@ -78,13 +79,20 @@ def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:
     """The status of every page, as a navigation and as a fragment for htmx."""
     seen: dict[str, int] = {}
     for rule in app.url_map.iter_rules():
-        ours = rule.rule.startswith(PREFIX) and "GET" in (rule.methods or ())
-        if not ours or not rule.arguments <= {"token_id"}:
+        ours = rule.rule.startswith((PREFIX, ADMIN)) and "GET" in (rule.methods or ())
+        # An activation is asked of what was deactivated, a decision of a request.
+        stray = {"rest", "version", "number"} & rule.arguments
+        if not ours or stray or rule.endpoint == "apitokens_admin.all_activate":
             continue
-        path = re.sub(r"<[^>]+>", token_id, rule.rule)
+        path = rule.rule.replace("<slug>", "tmy").replace("<path:key>", "1")
+        if "/userless/" in path and "new" not in path:
+            continue  # the token is a user's
+        path = re.sub(r"<[^>]*token_id>", token_id, path)
         page = f"{path}?id={token_id}&service=tmy"
         seen[page] = client.get(page, follow_redirects=True).status_code
-        fragment = client.get(page, headers={"HX-Request": "true"})
+        fragment = client.get(
+            page, headers={"HX-Request": "true"}, follow_redirects=True
+        )
         seen[f"{page} (fragment)"] = fragment.status_code
     return seen
 
