@@ -138,8 +138,11 @@ def page_of(domain: Domain, account_id: str, slug: str, query: PeopleQuery) -> M
         on = _is_on(domain, slug)
         found = found.where(on if query.state == "active" else not_(on))
     key = domain.models.user_key
-    keys = found.with_only_columns(key, maintain_column_froms=True)
-    counted = keys.order_by(None).distinct().subquery()
+    keys = found.with_only_columns(key, maintain_column_froms=True).order_by(None)
+    if found.get_final_froms() != [domain.models.user.__table__]:
+        # What the host joins may repeat a user; sorting out a large account is slow.
+        keys = keys.distinct()
+    counted = keys.subquery()
     total = domain.session.scalar(select(func.count()).select_from(counted)) or 0
     page = min(max(query.page, 1), max(1, -(-total // PAGE_SIZE)))
     shown = found.order_by(None).order_by(*_order(domain))
