@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from .catalog import Catalog
+from .figures import MOST
 from .figures import counted
 from .i18n import gettext as _
 from .i18n import ngettext as _n
@@ -406,6 +407,8 @@ def found(shown: TokenList) -> str:
     """What a search found, to be spoken."""
     if not shown.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
+    if shown.total > MOST:
+        return _("More than %(n)s tokens found", n=f"{MOST:,}")
     return _n("%(n)s token found", "%(n)s tokens found", shown.total)
 
 

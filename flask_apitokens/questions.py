@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from datetime import datetime
 
+from .figures import MOST
 from .i18n import gettext as _
 from .i18n import ngettext as _n
 from .models import REASON_LENGTH
@@ -219,6 +220,10 @@ def decline_question(who: str, service: str, action: str, back: str) -> Confirm:
 def _stopping(tokens: int, when: str) -> str:
     if not tokens:
         return _("No token stops working.")
+    if tokens > MOST:
+        return _(
+            "More than %(n)s tokens stop working %(when)s.", n=f"{MOST:,}", when=when
+        )
     return _n(
         "%(n)s token stops working %(when)s.",
         "%(n)s tokens stop working %(when)s.",

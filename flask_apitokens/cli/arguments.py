@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-import uuid
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
@@ -16,31 +14,27 @@ from datetime import timedelta
 from typing import Any
 
 import click
-from sqlalchemy import BigInteger
 from sqlalchemy import ColumnElement
-from sqlalchemy import Uuid
 from sqlalchemy import false
 from sqlalchemy import inspect
-from sqlalchemy import literal
 from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.domain import Domain
 from flask_apitokens.domain import utcnow
 from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.hooks import as_key
+from flask_apitokens.hooks import python_type_of
+from flask_apitokens.models import ACCOUNT_LENGTH
 from flask_apitokens.models import Token
-from flask_apitokens.rules import NOT_TEXT
+from flask_apitokens.people import LABELS
+from flask_apitokens.rules import is_text
 from flask_apitokens.tokens import find_any
 
 from .output import printable
 
-#: what a user may be called by besides the primary key, where the model has it
-LABELS = ("email", "username", "name")
-ACCOUNT_LENGTH = 64
 _DAYS = re.compile(r"[0-9]{1,5}d")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: what every database can compare with an integer key
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -100,7 +94,7 @@ def check_account(account: str | None) -> None:
     """Refuse an account id that no column can hold."""
     if account is None:
         return
-    if not account or len(account) > ACCOUNT_LENGTH or not _is_text(account):
+    if not account or len(account) > ACCOUNT_LENGTH or not is_text(account):
         raise click.BadParameter(
             f"an account id has 1 to {ACCOUNT_LENGTH} characters of text.",
             param_hint="'--account'",
@@ -154,7 +148,7 @@ def find_owner(domain: Domain, text: str) -> Any:
     :raises BadParameter: if there is none, or more than one.
     """
     found: Sequence[Any] = ()
-    if text and _is_text(text):
+    if text and is_text(text):
         query = select(domain.models.user).where(_called(domain, text)).limit(6)
         found = domain.session.scalars(query).unique().all()
     if len(found) == 1:
@@ -173,39 +167,12 @@ def _called(domain: Domain, text: str) -> ColumnElement[bool]:
         getattr(domain.models.user, name) == text
         for name in LABELS
         if name in mapper.column_attrs
-        and _python_type(mapper.column_attrs[name].columns[0].type) is str
+        and python_type_of(mapper.column_attrs[name].columns[0].type) is str
     ]
-    # Nothing to compare with must find nobody, not everybody.
-    return or_(false(), *_with_key(domain, text), *ways)
-
-
-def _with_key(domain: Domain, text: str) -> list[ColumnElement[bool]]:
-    """The comparison of the primary key with *text*, if it can be one at all."""
     column = domain.models.user_key
-    python_type = _python_type(column.type)
-    if python_type is int:
-        number = _WHOLE.fullmatch(text)
-        # A number too large for the column is nobody's key, not an error.
-        return [column == literal(int(text), BigInteger())] if number else []
-    if python_type is uuid.UUID or isinstance(column.type, Uuid):
-        try:
-            key = uuid.UUID(text)
-        except ValueError:
-            return []
-        return [column == (key if python_type is uuid.UUID else str(key))]
-    return [column == text] if python_type is str else []
-
-
-def _python_type(column_type: Any) -> type[Any] | None:
-    try:
-        found: type[Any] = column_type.python_type
-    except NotImplementedError:
-        return None
-    return found
-
-
-def _is_text(text: str) -> bool:
-    return not any(unicodedata.category(char) in NOT_TEXT for char in text)
+    key = as_key(column.type, text)
+    # Nothing to compare with must find nobody, not everybody.
+    return or_(false() if key is None else column == key, *ways)
 
 
 def _key_and_label(domain: Domain, user: Any) -> str:

@@ -53,7 +53,7 @@ _LONGEST_SEARCH = 100
 _KINDS = ("api", "access")
 #: the title is the page's first heading
 _PAGE_LEVEL = 1
-_LAST_PAGE = 1_000_000
+LAST_PAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -340,7 +340,7 @@ def asked_query() -> ListQuery:
         kind=kind if kind in _KINDS else "",
         use=use if use in listing.USES else "",
         sort=sort if sort.removeprefix("-") in listing.SORTS else "-created",
-        page=min(max(asked_page, 1), _LAST_PAGE),
+        page=min(max(asked_page, 1), LAST_PAGE),
     )
 
 

@@ -67,7 +67,7 @@ class Link:
     label: str
     href: str
     here: bool = False
-    count: int | None = None
+    count: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def links() -> list[Link]:
     return [
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
-        _link(_("Access requests"), "requests", waiting or None),
+        _link(_("Access requests"), "requests", f"{waiting:,}" if waiting else None),
         _link(_("Audit log"), "audit"),
     ]
 
@@ -141,7 +141,7 @@ def own_links() -> list[Link]:
     return [] if request.environ.get(_LINKS_SHOWN) else links()
 
 
-def _link(label: str, page: str, count: int | None = None) -> Link:
+def _link(label: str, page: str, count: str | None = None) -> Link:
     href = url_for(f"{NAME}.{page}")
     return Link(label, href, request.path.startswith(_path(href)), count)
 

@@ -44,8 +44,7 @@ from flask_apitokens.views.admin import begin
 from flask_apitokens.views.admin.services import answered
 from flask_apitokens.views.changes import ask
 from flask_apitokens.views.outdated import renew_with
-
-_LAST_PAGE = 1_000_000
+from flask_apitokens.views.visit import LAST_PAGE
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _list(admin: Admin, *, focus: int | None = None) -> RequestList:
 
 
 def _asked_page(name: str) -> int:
-    return min(max(request.args.get(name, 1, type=int), 1), _LAST_PAGE)
+    return min(max(request.args.get(name, 1, type=int), 1), LAST_PAGE)
 
 
 def _names(admin: Admin, user: Any) -> tuple[str, str]:

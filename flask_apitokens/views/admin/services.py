@@ -55,7 +55,7 @@ MOST_CHANGES = 500
 
 
 @dataclass(frozen=True)
-class Figures:
+class ServiceFigures:
     """A service in numbers, as an account's administrators see it."""
 
     service: Service
@@ -102,14 +102,14 @@ def services() -> ResponseReturnValue:
     )
 
 
-def _figures(admin: Admin) -> list[Figures]:
+def _figures(admin: Admin) -> list[ServiceFigures]:
     domain, account_id = admin.domain, admin.account_id
     on = subscriptions.services_on(domain, account_id)
     users = people.count(domain, account_id)
     users_on = people.count_subscribed(domain, account_id, users)
     tokens = figures.counts_by_service(domain, account_id)
     return [
-        Figures(service, on[slug], users, users_on[slug], *tokens[slug])
+        ServiceFigures(service, on[slug], users, users_on[slug], *tokens[slug])
         for slug, service in domain.services_of(account_id).items()
     ]
 
@@ -119,7 +119,7 @@ class Section:
     """What stands above each section of one service."""
 
     service: Service
-    figures: Figures
+    figures: ServiceFigures
     tabs: Sequence[Link]
 
 
@@ -130,15 +130,15 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
     :raises NotFound: if the account has no such service.
     """
     service = admin.service(slug)
-    [figures] = [f for f in _figures(admin) if f.service.slug == slug]
-    sections: list[tuple[str, str, int | None]] = [
+    [numbers] = [f for f in _figures(admin) if f.service.slug == slug]
+    sections: list[tuple[str, str, str | None]] = [
         ("service", _("General"), None),
-        ("users", _("Users and user tokens"), figures.users_on),
-        ("userless_tokens", _("Userless tokens"), figures.userless_tokens),
+        ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
+        ("userless_tokens", _("Userless tokens"), numbers.userless_counted),
     ]
     return Section(
         service,
-        figures,
+        numbers,
         [
             Link(label, url_for(f"{NAME}.{name}", slug=slug), name == here, count)
             for name, label, count in sections

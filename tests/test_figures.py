@@ -1,0 +1,50 @@
+"""figures.py: a number that was not counted to its end is not told as if it were."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from flask_apitokens import figures
+from flask_apitokens import present
+from flask_apitokens import questions
+from flask_apitokens.catalog import Service
+from flask_apitokens.listing import ListQuery
+from flask_apitokens.listing import Page
+from flask_apitokens.views.admin.services import ServiceFigures
+from tests.conftest import MakeApp
+
+UNCOUNTED = figures.MOST + 1
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app()
+
+
+def test_a_search_says_that_there_are_more(app: Flask) -> None:
+    with app.test_request_context():
+        shown = present.list_of(
+            Page([], UNCOUNTED, 1, more=True),
+            [],
+            ListQuery(q="a"),
+            owned=1,
+            services_shown=False,
+            may_generate=False,
+        )
+        assert present.found(shown) == "More than 10,000 tokens found"
+        assert shown.counted == "10,000+"
+
+
+def test_a_question_says_that_more_stop(app: Flask) -> None:
+    with app.test_request_context():
+        asked = questions.service_off_question("TMY", UNCOUNTED, "/do", "/back")
+        assert asked.strong == "More than 10,000 tokens stop working at once."
+        asked = questions.service_off_question("TMY", figures.MOST, "/do", "/back")
+        assert asked.strong == "10000 tokens stop working at once."
+
+
+def test_a_services_tokens_are_counted_as_far_as_either_kind() -> None:
+    made = ServiceFigures(Service("tmy", "TMY"), True, 5, 2, 3, UNCOUNTED)
+    told = made.user_counted, made.userless_counted, made.tokens_counted
+    assert told == ("3", "10,000+", "10,000+")
