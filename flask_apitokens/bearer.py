@@ -220,6 +220,8 @@ def admit(
         _check_bcrypt(state, token_id, token, found)
     except errors.Refusal as refusal:
         refusal.token_id = token_id
+        if not isinstance(refusal, errors.InvalidToken):
+            refusal.token = current
         raise
     return current
 

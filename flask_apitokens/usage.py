@@ -17,13 +17,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy import Table
 
 from . import process
-from .usage_writer import Call
+from .usage_rows import Call
+from .usage_sql import Tables
 from .usage_writer import Outage
 from .usage_writer import Writer
 from .usage_writer import is_hopeless
@@ -46,7 +45,7 @@ class Recorder:
 
     :param engine_of: names the host's engine. It is called in the thread of a record,
         so it may need the application context.
-    :param token_table: with the columns id, last_used_at and last_used_ip.
+    :param tables: those the calls go to.
     :param mode: ``"buffered"`` writes in the background, ``"sync"`` before
         :meth:`record` returns, ``"off"`` records nothing.
     :param flush_seconds: how long a call waits at most, while the database answers.
@@ -56,16 +55,18 @@ class Recorder:
     def __init__(
         self,
         engine_of: Callable[[], Engine],
-        token_table: Table,
+        tables: Tables,
         *,
         mode: str = "buffered",
         flush_seconds: float = 1.0,
         max_rows: int = 10_000,
     ) -> None:
         self._engine_of = engine_of
-        self._table = token_table
-        self._on = mode != "off"
-        self._sync = mode == "sync"
+        self._tables = tables
+        #: whether anything is recorded at all
+        self.on = mode != "off"
+        #: whether a call is written before :meth:`record` returns
+        self.sync = mode == "sync"
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
         # With half the buffer full the thread is woken before its time. Not sooner:
@@ -106,16 +107,21 @@ class Recorder:
         """How many writes failed since the process began."""
         return self._outage.failures
 
-    def record(self, token_id: str, at: datetime, ip: str | None) -> None:
-        """Remember a call. It never raises, and waits for nothing but in ``"sync"``.
+    def prepare(self) -> None:
+        """Find the database now, for a record outside of the application context."""
+        if self._writer is not None:
+            return
+        try:
+            self._open_writer()
+        except Exception as error:
+            self._outage.note(error)
 
-        :param at: aware.
-        :param ip: the client's address.
-        """
-        if not self._on:
+    def record(self, call: Call) -> None:
+        """Remember a call. It never raises, and waits for nothing but in ``"sync"``."""
+        if not self.on:
             return
         calls = self._calls
-        calls.append(Call(token_id, at, ip))
+        calls.append(call)
         if not self._running or len(calls) >= self._enough:
             self._attend()
 
@@ -126,17 +132,19 @@ class Recorder:
             if self._outage.remaining():
                 return
             writer = self._writer or self._open_writer()
-            if self._sync or writer.shared:
+            if self.sync or writer.shared:
                 self._write_out(writer, wait=_PATIENCE)
             elif self._running:
-                self._wake.set()
+                # Or another thread has just started it, and nothing is urgent.
+                if len(self._calls) >= self._enough:
+                    self._wake.set()
             else:
                 self._start(writer)
         except Exception as error:
             self._outage.note(error)
 
     def _open_writer(self) -> Writer:
-        writer = Writer(self._engine_of(), self._table)
+        writer = Writer(self._engine_of(), self._tables)
         with self._lock:
             self._writer = self._writer or writer
             return self._writer

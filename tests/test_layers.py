@@ -19,11 +19,11 @@ LAYERS = (
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
         "audit_log",
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
-        *("prepared", "lookup", "usage_writer", "usage"),
+        *("prepared", "lookup", "usage_rows", "usage_sql", "usage_writer", "usage"),
     },
     {"state"},
     {
-        *("bearer", "guard", "neighbours"),
+        *("bearer", "watch", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
         "cli",
