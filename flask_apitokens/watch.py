@@ -52,7 +52,7 @@ class Watch:
         """Wait for the end of *response*: its last chunk, where it is a stream."""
         self._response = response
         recorder = self._recorder
-        if recorder is None or not response.is_streamed:
+        if recorder is None or not _goes_on(response):
             return response
         if recorder.sync:
             self.end()
@@ -68,7 +68,7 @@ class Watch:
             # Nobody made an answer of it: debugging, or a worker that is stopped.
             if error is not None:
                 self.end(500)
-        elif not response.is_streamed:
+        elif not _goes_on(response):
             self.end()
 
     def end(self, status: int | None = None) -> None:
@@ -100,6 +100,15 @@ class Watch:
                 environ.get("HTTP_USER_AGENT"),
             )
         )
+
+
+def _goes_on(response: Response) -> bool:
+    """Whether *response* is still being made when the view is done.
+
+    What Flask makes of an exception looks like a stream, but it has been made.
+    """
+    made = response.status_code >= 400 and response.content_length is not None
+    return response.is_streamed and not made
 
 
 def begin(watch: Watch, context: RequestContext) -> None:
