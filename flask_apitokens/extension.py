@@ -222,6 +222,7 @@ class APITokens(HostCode):
             mode=settings.usage,
             flush_seconds=settings.usage_flush_seconds,
             max_rows=settings.usage_buffer_rows,
+            retention_days=settings.usage_retention_days,
         )
         return State(
             app=app,

@@ -377,6 +377,7 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
     class ApiCall(CallMixin, Base):
         __tablename__ = "apitokens_call"
         __table_args__ = (
+            Index("ix_apitokens_call_at", "at"),
             Index("ix_apitokens_call_account", "account_id", "at", "id"),
             Index("ix_apitokens_call_service", "account_id", "service", "at", "id"),
             Index("ix_apitokens_call_result", "account_id", "result", "at", "id"),

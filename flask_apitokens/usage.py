@@ -13,12 +13,17 @@ the last ``flush_seconds``.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from . import process
 from .usage_rows import Call
@@ -26,6 +31,7 @@ from .usage_sql import Tables
 from .usage_writer import Outage
 from .usage_writer import Writer
 from .usage_writer import is_hopeless
+from .usage_writer import reason
 from .usage_writer import shares_connection
 
 _log = logging.getLogger(__name__)
@@ -38,6 +44,9 @@ _PATIENCE = 1.0
 _IDLE = 60.0
 #: seconds that an ending process waits for a database that does not answer
 _FAREWELL = 5.0
+#: seconds between two looks for what is past retention, and those one look may take
+_PRUNE_EVERY = 600.0
+_PRUNE_FOR = 0.2
 
 
 class Recorder:
@@ -50,6 +59,7 @@ class Recorder:
         :meth:`record` returns, ``"off"`` records nothing.
     :param flush_seconds: how long a call waits at most, while the database answers.
     :param max_rows: how many calls are kept while it does not.
+    :param retention_days: how long a call stays in the database.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class Recorder:
         mode: str = "buffered",
         flush_seconds: float = 1.0,
         max_rows: int = 10_000,
+        retention_days: int = 7,
     ) -> None:
         self._engine_of = engine_of
         self._tables = tables
@@ -69,6 +80,7 @@ class Recorder:
         self.sync = mode == "sync"
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
+        self._retention = timedelta(days=retention_days)
         # With half the buffer full the thread is woken before its time. Not sooner:
         # of all the calls with a token in one batch, only the last costs a write.
         self._enough = max_rows // 2
@@ -89,6 +101,8 @@ class Recorder:
         # to patch the threads after this lock was made.
         self._lock = threading.Lock()
         self._outage = Outage(self._flush_seconds)
+        # Not all the processes of a server at once, and none at its first call.
+        self._prune_at = time.monotonic() + random.uniform(1, 60)  # noqa: S311
         #: calls lost since the process began: for want of room, or as unwritable
         self.dropped = 0
 
@@ -249,6 +263,8 @@ class Recorder:
                 if not self._write(writer, calls):
                     return False
                 left -= len(calls)
+            if time.monotonic() >= self._prune_at:
+                self._prune(writer)
             return True
         finally:
             writer.writing.release()
@@ -268,6 +284,31 @@ class Recorder:
             return False
         self._outage.end(self.dropped)
         return True
+
+    def _prune(self, writer: Writer) -> None:
+        """Remove some of what is past retention; go on at the next write if need be."""
+        done = True
+        try:
+            done = writer.prune(self._since(), seconds=_PRUNE_FOR)
+        except Exception as error:
+            # Somebody's lock may be in the way: then it is done another time.
+            passing = isinstance(error, OperationalError)
+            level = logging.INFO if passing else logging.WARNING
+            _log.log(level, "The usage history was not pruned: %s", reason(error))
+        if done:
+            self._prune_at = time.monotonic() + _PRUNE_EVERY
+
+    def prune(self) -> int:
+        """Remove all calls past retention, in the calling thread.
+
+        :returns: how many rows of the history went.
+        :raises SQLAlchemyError: if the database does not let us.
+        """
+        writer = self._writer or self._open_writer()
+        return writer.prune_all(self._since())
+
+    def _since(self) -> datetime:
+        return datetime.now(UTC) - self._retention
 
     def _take(self, count: int) -> list[Call]:
         with self._lock:

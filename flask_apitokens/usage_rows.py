@@ -100,19 +100,17 @@ def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
     Sorted, so that two processes never wait for each other; those of the services come
     last, as everybody's calls meet there.
     """
-    sums: dict[tuple[Any, ...], list[int]] = {}
+    sums: dict[tuple[Any, ...], list[Any]] = {}
     for call in calls:
         hour = call.at.replace(minute=0, second=0, microsecond=0)
         where = call.account_id, call.service or ""
         result = _result(call.status)
-        for key in (
-            (*where, call.token_id, hour, _key(call.owner)),
-            (*where, "", hour, ""),
-        ):
+        for token_id, owner in ((call.token_id, call.owner), ("", None)):
+            key = (*where, token_id, hour)
             counts = sums.get(key)
             if counts is None:
-                counts = sums[key] = [0] * len(RESULTS)
-            counts[result] += 1
+                counts = sums[key] = [_key(owner), *[0 for _ in RESULTS]]
+            counts[1 + result] += 1
     return sorted(
         ((*key, *counts) for key, counts in sums.items()),
         key=lambda row: (row[2] == "", row),

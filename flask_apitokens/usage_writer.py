@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
+from .usage_prune import prune_some
 from .usage_rows import Call
 from .usage_sql import Tables
 from .usage_sql import statements_for
@@ -59,6 +61,7 @@ class Writer:
         #: held while a batch is written
         self.writing = threading.Lock()
         self._engine = host if self.shared else _private_engine(host)
+        self._tables = tables
         self._statements = statements_for(tables, self._engine.dialect)
 
     def is_lent_out(self) -> bool:
@@ -85,6 +88,39 @@ class Writer:
                 return
             time.sleep(pause)
             pause *= 2
+
+    def prune(self, since: datetime, *, seconds: float) -> bool:
+        """Remove what is older than *since*, for so long at most.
+
+        :returns: whether nothing is left that this process has to remove.
+        """
+        end = time.monotonic() + seconds
+        while prune_some(self._engine, self._tables, since=since):
+            if time.monotonic() > end:
+                return False
+        return True
+
+    def prune_all(self, since: datetime) -> int:
+        """Remove all that is older than *since*; the number of rows.
+
+        Others get their turn between two batches, whether they write or prune too.
+
+        :raises OperationalError: if for long none of it can be removed.
+        """
+        removed, give_up = 0, time.monotonic() + _LONGEST_PAUSE
+        while True:
+            begun = time.monotonic()
+            try:
+                number = prune_some(self._engine, self._tables, since=since)
+            except OperationalError:
+                if begun > give_up:
+                    raise
+                number = None
+            if number == 0:
+                return removed
+            if number:
+                removed, give_up = removed + number, begun + _LONGEST_PAUSE
+            time.sleep(max(_FIRST_PAUSE, time.monotonic() - begun))
 
     def disconnect(self) -> None:
         """Close our connection; the next write opens one."""
@@ -117,7 +153,7 @@ class Outage:
         self._in_a_row += 1
         pause = self._first_pause * 2 ** min(self._in_a_row, 16)
         self._retry_at = time.monotonic() + min(pause, _LONGEST_PAUSE)
-        self.tell("%s", _reason(error))
+        self.tell("%s", reason(error))
 
     def tell(self, message: str, *details: object) -> None:
         """Log what is wrong, once until it is over."""
@@ -146,7 +182,8 @@ def is_hopeless(error: BaseException) -> bool:
     return isinstance(error, StatementError | ValueError | TypeError)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
     # The driver's own words: SQLAlchemy's add the statement.
     cause = error.orig if isinstance(error, DBAPIError) else error
     return f"{type(cause).__name__}: {cause}".splitlines()[0]

@@ -19,7 +19,15 @@ LAYERS = (
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
         "audit_log",
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
-        *("prepared", "lookup", "usage_rows", "usage_sql", "usage_writer", "usage"),
+        *(
+            "prepared",
+            "lookup",
+            "usage_rows",
+            "usage_sql",
+            "usage_prune",
+            "usage_writer",
+            "usage",
+        ),
     },
     {"state"},
     {
