@@ -210,7 +210,7 @@ class APITokens(HostCode):
         app.cli.add_command(cli.group)
         install_globals(app)
         if state.recorder.on:
-            app.teardown_request(watch.tear_down)
+            watch.install(app)
         _when_requests_come(app)
 
     def _state(
@@ -279,6 +279,7 @@ def _when_requests_come(app: Flask) -> None:
     def look_around() -> None:
         functions = app.before_request_funcs
         functions[None] = [f for f in functions[None] if f is not look_around]
+        watch.come_last(app)
         neighbours.excuse_from_csrf(app)
         neighbours.warn_of_open_routes(app)
         neighbours.warn_of_closed_routes(app)

@@ -55,7 +55,7 @@ def _enter(
     """Make the token the identity of this request, and the cookie nobody's."""
     neighbours.become(context, current)
     if state.recorder.on:
-        watch.begin(Watch(state.recorder, context, current, begun), context)
+        watch.begin(Watch(state.recorder, current, begun), context)
     if signals.token_authenticated.receivers:
         signals.token_authenticated.send(state.app, token=current)
     expires_at = current.expires_at
@@ -103,7 +103,7 @@ def check(policy: Policy) -> Response | None:
             refusal.token_id = known.id
             watch.refuse(context, refusal.problem)
         elif refusal.token is not None and state.recorder.on:
-            seen = Watch(state.recorder, context, refusal.token, begun, refusal.problem)
+            seen = Watch(state.recorder, refusal.token, begun, refusal.problem)
             watch.begin(seen, context)
         neighbours.drop_session(context)
         return _refused(state, refusal)
@@ -179,7 +179,15 @@ def token_required(
         @functools.wraps(inner)
         def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
             refused = check(policy)
-            return run(*args, **kwargs) if refused is None else refused
+            if refused is not None:
+                return refused
+            try:
+                return run(*args, **kwargs)
+            except Exception:
+                raise
+            except BaseException:  # of these Flask makes no answer
+                watch.stop()
+                raise
 
         neighbours.mark(guarded, inner, policy)
         return cast("View", guarded)

@@ -73,7 +73,8 @@ class Recorder:
         retention_days: int = 7,
     ) -> None:
         self._engine_of = engine_of
-        self._tables = tables
+        #: those the calls go to
+        self.tables = tables
         #: whether anything is recorded at all
         self.on = mode != "off"
         #: whether a call is written before :meth:`record` returns
@@ -158,7 +159,7 @@ class Recorder:
             self._outage.note(error)
 
     def _open_writer(self) -> Writer:
-        writer = Writer(self._engine_of(), self._tables)
+        writer = Writer(self._engine_of(), self.tables)
         with self._lock:
             self._writer = self._writer or writer
             return self._writer

@@ -60,13 +60,14 @@ class Writer:
         self.shared = shares_connection(host)
         #: held while a batch is written
         self.writing = threading.Lock()
-        self._engine = host if self.shared else _private_engine(host)
+        #: what it writes on
+        self.engine = host if self.shared else _private_engine(host)
         self._tables = tables
-        self._statements = statements_for(tables, self._engine.dialect)
+        self._statements = statements_for(tables, self.engine.dialect)
 
     def is_lent_out(self) -> bool:
         """Whether a write now would join, and so commit, a transaction of the host."""
-        return self.shared and _in_transaction(self._engine)
+        return self.shared and _in_transaction(self.engine)
 
     def write(self, calls: Sequence[Call], *, patience: float) -> None:
         """Write a batch in one short transaction.
@@ -79,7 +80,7 @@ class Writer:
         pause = _FIRST_PAUSE
         while True:
             try:
-                with self._engine.begin() as connection:
+                with self.engine.begin() as connection:
                     self._statements.write(connection, calls)
             except OperationalError:
                 if time.monotonic() + pause > give_up:
@@ -95,7 +96,7 @@ class Writer:
         :returns: whether nothing is left that this process has to remove.
         """
         end = time.monotonic() + seconds
-        while prune_some(self._engine, self._tables, since=since):
+        while prune_some(self.engine, self._tables, since=since):
             if time.monotonic() > end:
                 return False
         return True
@@ -111,7 +112,7 @@ class Writer:
         while True:
             begun = time.monotonic()
             try:
-                number = prune_some(self._engine, self._tables, since=since)
+                number = prune_some(self.engine, self._tables, since=since)
             except OperationalError:
                 if begun > give_up:
                     raise
@@ -125,7 +126,7 @@ class Writer:
     def disconnect(self) -> None:
         """Close our connection; the next write opens one."""
         if not self.shared:
-            self._engine.dispose()
+            self.engine.dispose()
 
 
 class Outage:

@@ -6,10 +6,13 @@ before the answer is out, unless the host wants it so (``APITOKENS_USAGE = "sync
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from flask import after_this_request
+from flask import Flask
+from flask import Request
+from flask import got_request_exception
 from flask.globals import request_ctx
 from flask.wrappers import Response
 
@@ -31,66 +34,48 @@ class Watch:
     :param code: why the guard refused it; None while it has not.
     """
 
-    __slots__ = ("_begun", "_current", "_recorder", "_request", "_response", "code")
+    # Not the request, which leads here: it would outlive its end, in a circle.
+    __slots__ = ("_begun", "_current", "_recorder", "code")
 
     def __init__(
         self,
         recorder: Recorder,
-        context: RequestContext,
         current: CurrentToken,
         begun: float,
         code: str | None = None,
     ) -> None:
         self._recorder: Recorder | None = recorder
-        self._request = context.request
         self._current = current
         self._begun = begun
-        self._response: Response | None = None
         self.code = code
 
-    def attach(self, response: Response) -> Response:
-        """Wait for the end of *response*: its last chunk, where it is a stream."""
-        self._response = response
+    def answer(self, request: Request, response: Response) -> None:
+        """*response* is what is sent; where it is a stream, wait for its last chunk."""
         recorder = self._recorder
-        if recorder is None or not _goes_on(response):
-            return response
-        if recorder.sync:
-            self.end()
+        if recorder is None or recorder.sync or not _goes_on(response):
+            self.end(request, response.status_code)
         else:
             recorder.prepare()
-            response.call_on_close(self.end)
-        return response
+            response.call_on_close(partial(self.end, request, response.status_code))
 
-    def tear_down(self, error: BaseException | None) -> None:
-        """The view is done; a stream goes on until it is closed."""
-        response = self._response
-        if response is None:
-            # Nobody made an answer of it: debugging, or a worker that is stopped.
-            if error is not None:
-                self.end(500)
-        elif not _goes_on(response):
-            self.end()
-
-    def end(self, status: int | None = None) -> None:
+    def end(self, request: Request, status: int) -> None:
         """Record the call, once."""
-        recorder, response = self._recorder, self._response
+        recorder = self._recorder
         if recorder is None:
             return
         self._recorder = None
-        if status is None:
-            status = 500 if response is None else response.status_code
-        current, request = self._current, self._request
-        environ, rule = request.environ, request.url_rule
+        current, environ = self._current, request.environ
+        found, rule = current.found, request.url_rule
         recorder.record(
             Call(
                 current.id,
                 current.accepted_at,
                 environ.get("REMOTE_ADDR"),
                 self.code is None,
-                current.name,
-                current.account_id,
-                current.service,
-                current.owner_id,
+                found.name,
+                found.account_id,
+                found.service,
+                found.owner_id,
                 request.method,
                 "" if rule is None else rule.rule,
                 environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
@@ -114,7 +99,6 @@ def _goes_on(response: Response) -> bool:
 def begin(watch: Watch, context: RequestContext) -> None:
     """Let *watch* see the end of this request."""
     context.request.environ[_KEY] = watch
-    after_this_request(watch.attach)
 
 
 def refuse(context: RequestContext, code: str) -> None:
@@ -124,8 +108,40 @@ def refuse(context: RequestContext, code: str) -> None:
         watch.code = code
 
 
-def tear_down(error: BaseException | None) -> None:
-    """End the watch over this request, if there is one."""
-    watch: Watch | None = request_ctx.request.environ.get(_KEY)
+def stop() -> None:
+    """The process or its worker is stopped in the middle of this request."""
+    request = request_ctx.request
+    watch: Watch | None = request.environ.get(_KEY)
     if watch is not None:
-        watch.tear_down(error)
+        watch.end(request, 500)
+
+
+def install(app: Flask) -> None:
+    """See to it that every watch on *app* learns of its end."""
+    app.after_request(_answered)
+    got_request_exception.connect(_failed, app)
+
+
+def come_last(app: Flask) -> None:
+    """Let what the host does to an answer be done before we look at it."""
+    functions = app.after_request_funcs.get(None, [])
+    if _answered in functions:  # the last one registered is the first one called
+        functions.remove(_answered)
+        functions.insert(0, _answered)
+
+
+def _answered(response: Response) -> Response:
+    # The object itself, once: each look through the proxy costs as much as the rest.
+    context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    request = context.request
+    watch: Watch | None = request.environ.get(_KEY)
+    if watch is not None:
+        watch.answer(request, response)
+    return response
+
+
+def _failed(app: Flask, **_: object) -> None:
+    """A view failed: if nobody makes an answer of it, as in debugging, it ends here."""
+    propagate = app.config["PROPAGATE_EXCEPTIONS"]
+    if propagate or (propagate is None and (app.testing or app.debug)):
+        stop()

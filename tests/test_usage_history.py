@@ -118,7 +118,7 @@ def test_a_flush_is_the_same_few_statements_whatever_it_holds(tokens: Tokens) ->
     record(recorder, A, moment(0))
     assert recorder.flush()
     assert recorder._writer is not None
-    engine = recorder._writer._engine
+    engine = recorder._writer.engine
 
     def note(_connection: Any, _cursor: Any, *said: Any) -> None:
         seen.append((said[0].split()[0], said[-1]))
