@@ -129,8 +129,8 @@ def _goals(result: Result) -> Iterator[str]:
     what, allowed = "an unguarded route beside the plugin", f"{UNGUARDED_LIMIT:g} µs"
     yield _goal(what, allowed, timed, beside, UNGUARDED_LIMIT)
     first = ratio(over(guard.COLD, guard.WARM), cpu(guard.BCRYPT))
-    spread = spread(timed, first)
-    yield f"| a first sight over a warm call | one bcrypt | {spread} bcrypts | |"
+    said = spread(timed, first)
+    yield f"| a first sight over a warm call | one bcrypt | {said} bcrypts | |"
     yield from _memory(result)
 
 

@@ -1,4 +1,4 @@
-"""Calls over sockets: a real gunicorn, eight clients at once, and how long they wait."""
+"""Calls over sockets: a real gunicorn, eight clients at once, how long they wait."""
 
 from __future__ import annotations
 
@@ -43,12 +43,9 @@ def server(url: str, **config: Any) -> Iterator[int]:
         *("--worker-class", "gthread", "--threads", str(THREADS)),
         *("--bind", "127.0.0.1:0", "--keep-alive", "60"),
     ]
-    with tempfile.NamedTemporaryFile(mode="r", suffix=".log") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            command,
-            env={**os.environ, "BENCH_SERVING": task},
-            stderr=open(log.name, "w"),
-        )
+    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+        environment = {**os.environ, "BENCH_SERVING": task}
+        process = subprocess.Popen(command, env=environment, stderr=log)  # noqa: S603
         try:
             yield _port(process, Path(log.name))
         finally:

@@ -1,7 +1,7 @@
 """What ``python -m bench usage`` measures on one database: the cost of the history.
 
-The same guarded call with the full history, without any, and with the usual way: UPDATE,
-INSERT and COMMIT in the request.
+The same guarded call with the full history, without any, and with the usual way:
+UPDATE, INSERT and COMMIT in the request.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from .guard import OPEN
 from .guard import YARDSTICK
 from .guard import closing
 from .hosts import ANSWER
+from .hosts import ID
 from .hosts import Host
 from .hosts import host_by_hand
 from .hosts import host_with_plugin
@@ -50,6 +51,7 @@ USUAL = "plugin off, UPDATE + INSERT + COMMIT in the request"
 #: what is asked of the recorder
 LIMITS = {"SQLite": "at most 0.12 U", "PostgreSQL": "nothing measurable"}
 RATE = 500
+NOTHING = {"APITOKENS_USAGE": "off"}
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,7 @@ def lines(kind: str, effort: Effort) -> Iterator[str]:
         yield ""
         with (
             closing(host_with_plugin(url, **CHEAP)) as on,
-            closing(
-                host_with_the_usual_way(url, **CHEAP, APITOKENS_USAGE="off")
-            ) as off,
+            closing(host_with_the_usual_way(url, **CHEAP, **NOTHING)) as off,
             closing(host_by_hand(url)) as by_hand,
         ):
             tokens = rows.populate(on, tokens=effort.tokens, users=effort.users)
@@ -149,18 +149,21 @@ def _costs(timed: Sequence[Figures], limit: str) -> Iterator[str]:
             f"| {report.spread(timed, report.in_units(more))} "
             f"| {report.middle(timed, report.p99(name)):.0f} |"
         )
-    yield (
-        f"| the recorder's thread, for a call | {report.middle(timed, _thread):.1f} | "
-        f"| {report.spread(timed, report.in_units(_thread))} | |"
-    )
+    unit = report.middle(timed, report.over(YARDSTICK))
+    thread = _thread(timed)
+    name = "the recorder's thread, for a call"
+    yield f"| {name} | {thread:.1f} | | {thread / unit:.2f} | |"
     yield ""
     recording = report.in_units(report.over(ON, OFF))
-    yield f"Recording in the request: {report.spread(timed, recording)} U; goal: {limit}."
+    said = report.spread(timed, recording)
+    yield f"Recording in the request: {said} U; goal: {limit}."
     yield ""
 
 
-def _thread(batch: Figures) -> float:
-    return batch.background / batch.calls[ON]
+def _thread(timed: Sequence[Figures]) -> float:
+    """Over all batches: a flush falls into some of them, for the calls of others."""
+    calls = sum(batch.calls[ON] for batch in timed)
+    return sum(batch.background for batch in timed) / calls
 
 
 def _flushes(host: Host, tokens: Tokens, effort: Effort) -> Iterator[str]:
@@ -199,12 +202,20 @@ def _flushes(host: Host, tokens: Tokens, effort: Effort) -> Iterator[str]:
 
 def _calls(tokens: Tokens, number: int) -> list[Call]:
     now = datetime.now(UTC)
-    ids = [token[rows.ID] for token in tokens.good]
+    ids = [token[ID] for token in tokens.good]
     return [
         Call(
-            *(ids[at % len(ids)], now, "192.0.2.7", True, f"good {at % len(ids)}"),
-            *("acme", "tmy", at % len(ids), "GET", "/guarded", "/guarded"),
-            *(200, None, 0.001, "bench/1"),
+            ids[at % len(ids)],
+            now,
+            "192.0.2.7",
+            token_name=f"good {at % len(ids)}",
+            account_id="acme",
+            service="tmy",
+            owner=at % len(ids),
+            rule="/guarded",
+            path="/guarded",
+            duration=0.001,
+            user_agent="bench/1",
         )
         for at in range(number)
     ]
@@ -213,7 +224,7 @@ def _calls(tokens: Tokens, number: int) -> list[Call]:
 def _served(url: str, tokens: Tokens, effort: Effort) -> Iterator[str]:
     with (
         serving.server(url, **CHEAP) as on,
-        serving.server(url, **CHEAP, APITOKENS_USAGE="off") as off,
+        serving.server(url, **CHEAP, **NOTHING) as off,
     ):
         targets = [
             Target(OPEN, on, "/open"),

@@ -248,12 +248,16 @@ def test_a_client_that_leaves_a_stream_is_recorded(history: History) -> None:
     assert [row.status for row in history.rows()] == [207]
 
 
-def test_what_the_host_makes_of_an_answer_is_what_is_recorded(history: History) -> None:
-    @history.app.after_request
+@pytest.mark.parametrize("place", [0, 99], ids=["before us", "after us"])
+def test_what_the_host_makes_of_an_answer_is_what_is_recorded(
+    place: int, history: History
+) -> None:
     def teapot(response: Response) -> Response:
         response.status_code = 418
         return response
 
+    # where it stands tells when the host registered it
+    history.app.after_request_funcs[None].insert(place, teapot)
     assert history.call("/usage/200").status_code == 418
     assert [row.status for row in history.rows()] == [418]
 
