@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
+from . import spreadsheet
 from .audit_log import GROUPS
 from .audit_log import LogPage
 from .catalog import Catalog
@@ -28,8 +27,6 @@ CSV_HEADER = (
     *("time", "person", "action", "token_id", "token_name", "service"),
     *("subject", "ip", "detail"),
 )
-#: what a spreadsheet takes for the start of a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def chips() -> dict[str, Chip]:
@@ -226,16 +223,11 @@ def csv_lines(rows: Iterable[Any], *, header: bool) -> str:
     :param rows: with the attributes of :data:`.audit_log.COLUMNS`.
     :param header: whether the names of the columns come first.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if header:
-        writer.writerow(CSV_HEADER)
-    writer.writerows(map(_cells, rows))
-    return text.getvalue()
+    return spreadsheet.lines(map(_cells, rows), CSV_HEADER if header else ())
 
 
-def _cells(row: Any) -> list[str]:
-    cells = (
+def _cells(row: Any) -> Sequence[str | None]:
+    return (
         row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         row.actor_label,
         row.action,
@@ -246,9 +238,3 @@ def _cells(row: Any) -> list[str]:
         row.ip,
         json.dumps(row.detail, ensure_ascii=False) if row.detail else "",
     )
-    return [_inert(cell or "") for cell in cells]
-
-
-def _inert(cell: str) -> str:
-    """*cell* as text: no spreadsheet is to compute what people have typed."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

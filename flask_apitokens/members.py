@@ -35,6 +35,8 @@ class MemberRow:
     chip: Chip | None
     #: what saving would do, once the switch is moved
     change: str
+    #: whether uses are recorded, so that none means never
+    recorded: bool = True
 
     @classmethod
     def of(
@@ -47,12 +49,14 @@ class MemberRow:
         allowed: bool,
         enabled: bool,
         now: datetime,
+        recorded: bool = True,
     ) -> MemberRow:
         """The user as the list shows them.
 
         :param usable: whether a token of theirs would work now.
         :param allowed: whether they may use the API at all.
         :param enabled: whether the host lets them in.
+        :param recorded: whether uses are recorded at all.
         """
         name = str(getattr(member.user, "name", None) or label)
         used = member.last_used_at
@@ -66,6 +70,7 @@ class MemberRow:
             usable=usable and enabled,
             chip=_hindrance(allowed=allowed, enabled=enabled),
             change=_change(member),
+            recorded=recorded,
         )
 
 

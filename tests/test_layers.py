@@ -17,7 +17,7 @@ LAYERS = (
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
-        "audit_log",
+        *("audit_log", "history", "call_log", "call_names"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *(
             "prepared",
@@ -34,6 +34,7 @@ LAYERS = (
         *("bearer", "watch", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
+        *("calls", "chart", "daily", "spreadsheet"),
         "cli",
     },
     {"extension", "hostcode"},
