@@ -68,8 +68,9 @@ class ListQuery:
 class Page:
     """One page of a list.
 
-    :param total: all that the query finds, up to :data:`figures.MOST` and one.
+    :param total: all that the query finds, up to *most* and one.
     :param more: whether there is another page.
+    :param most: where counting ended, if it did not end by itself.
     """
 
     items: Sequence[Token]
@@ -77,6 +78,7 @@ class Page:
     page: int
     more: bool = False
     size: int = PAGE_SIZE
+    most: int = figures.MOST
 
     @property
     def first(self) -> int:
@@ -215,16 +217,19 @@ def _page_of_few(
 ) -> Page:
     """A page of what may be rare: looked for once, and counted in passing."""
     model = domain.models.Token
-    page = min(max(query.page, 1), figures.MOST // size)
+    last = figures.MOST // size
+    page = min(max(query.page, 1), last)
+    most = max(figures.FOUND, page * size)
     ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
-    ids = domain.session.scalars(ordered.limit(figures.MOST + 1)).all()
+    ids = domain.session.scalars(ordered.limit(most + 1)).all()
     page = min(page, max(1, -(-len(ids) // size)))
     shown = ids[(page - 1) * size : page * size]
     rows = domain.session.scalars(select(model).where(model.id.in_(shown)))
     by_id = {token.id: token for token in rows}
     # One of them may have been deleted between the two statements.
     items = [by_id[token_id] for token_id in shown if token_id in by_id]
-    return Page(items, len(ids), page, len(ids) > page * size, size)
+    more = len(ids) > page * size and page < last
+    return Page(items, len(ids), page, more, size, most)
 
 
 def _narrowed(

@@ -178,6 +178,8 @@ class TokenList:
     owners_shown: bool = False
     #: whether it can be had in another order
     sorts: bool = True
+    #: where counting ended
+    most: int = MOST
 
     @property
     def paged(self) -> bool:
@@ -187,7 +189,7 @@ class TokenList:
     @property
     def counted(self) -> str:
         """The total, as far as it was counted."""
-        return counted(self.total)
+        return counted(self.total, self.most)
 
     @property
     def selectable(self) -> bool:
@@ -387,6 +389,7 @@ def list_of(
         wording=wording or own_wording(),
         makers_shown=makers_shown,
         owners_shown=owners_shown,
+        most=page.most,
     )
 
 
@@ -407,8 +410,8 @@ def found(shown: TokenList) -> str:
     """What a search found, to be spoken."""
     if not shown.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
-    if shown.total > MOST:
-        return _("More than %(n)s tokens found", n=f"{MOST:,}")
+    if shown.total > shown.most:
+        return _("More than %(n)s tokens found", n=f"{shown.most:,}")
     return _n("%(n)s token found", "%(n)s tokens found", shown.total)
 
 
