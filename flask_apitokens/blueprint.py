@@ -112,6 +112,11 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     pages.add_url_rule(
         one, "all_token", _visiting("admin.tokens.begin_all", "preferences.token")
     )
+    pages.add_url_rule(
+        "/tokens.csv",
+        "all_csv",
+        _visiting("admin.tokens.begin_all", "admin.files.tokens"),
+    )
     add("/audit", "audit", "audit.log", "GET")
     add("/audit.csv", "audit_csv", "audit.export", "GET")
     _protect_pages(pages, "admin.admit_admin")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 
+from . import sheets
 from .audit_log import GROUPS
 from .audit_log import LogPage
 from .catalog import Catalog
@@ -28,8 +26,6 @@ CSV_HEADER = (
     *("time", "person", "action", "token_id", "token_name", "service"),
     *("subject", "ip", "detail"),
 )
-#: what a spreadsheet takes for the start of a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def chips() -> dict[str, Chip]:
@@ -226,17 +222,12 @@ def csv_lines(rows: Iterable[Any], *, header: bool) -> str:
     :param rows: with the attributes of :data:`.audit_log.COLUMNS`.
     :param header: whether the names of the columns come first.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if header:
-        writer.writerow(CSV_HEADER)
-    writer.writerows(map(_cells, rows))
-    return text.getvalue()
+    return sheets.lines(map(_cells, rows), header=CSV_HEADER if header else None)
 
 
-def _cells(row: Any) -> list[str]:
-    cells = (
-        row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+def _cells(row: Any) -> Sequence[str | None]:
+    return (
+        sheets.at(row.at),
         row.actor_label,
         row.action,
         row.token_id,
@@ -246,9 +237,3 @@ def _cells(row: Any) -> list[str]:
         row.ip,
         json.dumps(row.detail, ensure_ascii=False) if row.detail else "",
     )
-    return [_inert(cell or "") for cell in cells]
-
-
-def _inert(cell: str) -> str:
-    """*cell* as text: no spreadsheet is to compute what people have typed."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ SORTS = ("created", "name", "last_used", "expires")
 #: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
 USES = ("never", "unused")
 _FEW_OWNERS = 500
+#: tokens that :func:`batches` reads at a time
+BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,43 @@ def page_in(
     :param found: from :func:`of_account`, :func:`userless_in` and the like.
     :param size: how many tokens make a page.
     """
+    found = _found_in(domain, found, query, account_id)
+    return _page(domain, found, query, size=size)
+
+
+def _found_in(
+    domain: Domain, found: Select[Token], query: ListQuery, account_id: str
+) -> Select[Token]:
     found = _narrowed(domain, found, query, account_id=account_id)
     if query.status:
         paused = statuses.paused_in(domain, account_id)
         found = found.where(statuses.has_status(domain, query.status, paused))
-    return _page(domain, found, query, size=size)
+    return found
+
+
+def batches(
+    domain: Domain, found: Select[Token], query: ListQuery, *, account_id: str
+) -> Iterator[Sequence[Token]]:
+    """All of an account's tokens that *query* finds, newest first, some at a time.
+
+    By key: what is added meanwhile is newer than the first of them and left out.
+
+    :param found: as for :func:`page_in`.
+    """
+    model = domain.models.Token
+    found = _found_in(domain, found, query, account_id)
+    ordered = found.order_by(model.created_at.desc(), model.id.desc()).limit(BATCH)
+    rows = domain.session.scalars(ordered).all()
+    while rows:
+        at, last = rows[-1].created_at, rows[-1].id
+        full = len(rows) == BATCH
+        yield rows
+        if not full:
+            return
+        # The first of the two is where an index begins to read.
+        below = ordered.where(model.created_at <= at)
+        below = below.where(or_(model.created_at < at, model.id < last))
+        rows = domain.session.scalars(below).all()
 
 
 def page_of_all(

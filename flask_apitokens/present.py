@@ -207,6 +207,11 @@ class TokenList:
         """The query as arguments of an address, without what goes without saying."""
         return query_args(self.query)
 
+    @property
+    def file_args(self) -> dict[str, Any]:
+        """The arguments of the file of all that the query finds."""
+        return query_args(replace(self.query, page=1, sort=ListQuery().sort))
+
     def page_args(self, step: int) -> dict[str, Any]:
         """The arguments of the page *step* pages on."""
         return query_args(replace(self.query, page=self.page + step))

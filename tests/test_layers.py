@@ -26,6 +26,7 @@ LAYERS = (
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
+        "sheets",
         "cli",
     },
     {"extension", "hostcode"},
