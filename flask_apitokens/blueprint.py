@@ -116,6 +116,11 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     ):
         add(path, name, view, "GET")
         add(f"{path}.csv", f"{name}_csv", f"{view}_csv", "GET")
+    pages.add_url_rule(
+        "/tokens.csv",
+        "all_csv",
+        _visiting("admin.tokens.begin_all", "admin.files.tokens"),
+    )
     add("/audit", "audit", "audit.log", "GET")
     add("/audit.csv", "audit_csv", "audit.export", "GET")
     _protect_pages(pages, "admin.admit_admin")

@@ -59,10 +59,13 @@ def tokens(visit: Visit) -> ResponseReturnValue:
         return visit.page(visit.overview(query))
     focus, overview = request.args.get("focus", ""), visit.overview(query)
     shown = partial("list", list=present.focused(overview.list, focus))
-    if focus != present.SEARCH:
-        return htmx.fragment(shown)
-    tools = partial("toolbar", overview=overview, focus=True)
-    return htmx.fragment(shown, out_of_band={htmx.TOOLS: tools})
+    around: dict[str, Markup | str] = {}
+    if overview.list.owners_shown:
+        # The file is of what the list shows: its address follows the search.
+        around[htmx.ACTIONS] = partial("actions", list=overview.list)
+    if focus == present.SEARCH:
+        around[htmx.TOOLS] = partial("toolbar", overview=overview, focus=True)
+    return htmx.fragment(shown, out_of_band=around)
 
 
 def panel() -> Markup:

@@ -97,21 +97,21 @@ def services() -> ResponseReturnValue:
     admin = begin()
     return page(
         "apitokens/admin/services.html",
-        figures=_figures(admin),
+        figures=_figures(admin, admin.services),
         waiting=access.count_waiting_users(admin.domain, admin.account_id),
         recorded=admin.domain.records_calls,
     )
 
 
-def _figures(admin: Admin) -> list[ServiceFigures]:
+def _figures(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures]:
     domain, account_id = admin.domain, admin.account_id
     on = subscriptions.services_on(domain, account_id)
     users = people.count(domain, account_id)
-    users_on = people.count_subscribed(domain, account_id, users)
-    tokens = figures.counts_by_service(domain, account_id)
+    users_on = people.count_subscribed(domain, account_id, services, users)
+    tokens = figures.counts_by_service(domain, account_id, services)
     return [
-        ServiceFigures(service, on[slug], users, users_on[slug], *tokens[slug])
-        for slug, service in domain.services_of(account_id).items()
+        ServiceFigures(s, on[s.slug], users, users_on[s.slug], *tokens[s.slug])
+        for s in services
     ]
 
 
@@ -131,7 +131,7 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
     :raises NotFound: if the account has no such service.
     """
     service = admin.service(slug)
-    [numbers] = [f for f in _figures(admin) if f.service.slug == slug]
+    [numbers] = _figures(admin, [service])
     sections: list[tuple[str, str, str | None]] = [
         ("service", _("General"), None),
         ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
