@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from . import sheets
+from .call_log import PAGE_SIZE
 from .call_log import CallPage
 from .call_log import Key
 from .i18n import gettext as _
@@ -212,7 +213,7 @@ def list_of(
     """One page of calls with the ways to its neighbours."""
     newer = older = None
     if rows and page.newer:
-        place = max(1, page.first - len(rows))
+        place = max(1, page.first - PAGE_SIZE)
         newer = {**args, "after": key_text(page.items[0]), "from": place}
     if rows and page.older:
         place = page.first + len(rows)

@@ -157,13 +157,13 @@ def test_filters_narrow_calls_and_file_and_leave_the_figures(
 ) -> None:
     eve = administration.create_user(app, "eve")
     deploy, hers = token_of(app, ada), token_of(app, eve, "Notebook")
-    today = datetime.now(UTC)
+    today = datetime.now(UTC) - timedelta(minutes=1)
     before = today - timedelta(days=2)
     note(
         app,
-        call_with(deploy, ada, path="/api/1"),
+        call_with(deploy, ada, path="/api/1", at=today),
         call_with(deploy, ada, path="/api/2", status=500, at=before),
-        call_with(hers, eve, path="/api/3", status=404, service="timeseries"),
+        call_with(hers, eve, path="/api/3", status=404, service="timeseries", at=today),
         call_with(GONE, None, path="/api/4", service=""),
     )
 
