@@ -260,6 +260,15 @@ def count(domain: Domain, account_id: str) -> int:
     return domain.session.scalar(select(func.count()).select_from(keys)) or 0
 
 
+def has_users(domain: Domain, account_id: str) -> bool:
+    """Whether an account has any user at all, told without ``users_of`` too."""
+    if domain.hooks.users_of is not None:
+        one = keys_of(domain, account_id).limit(1)
+        return domain.session.scalar(one) is not None
+    everybody = domain.session.scalars(select(domain.models.user)).unique()
+    return any(domain.account_of(user) == account_id for user in everybody)
+
+
 def count_subscribed(
     domain: Domain, account_id: str, services: Collection[Service], users: int
 ) -> dict[str, int]:

@@ -26,7 +26,6 @@ from flask_apitokens.generating import Wish
 from flask_apitokens.generating import first_wish
 from flask_apitokens.generating import presented
 from flask_apitokens.generating import weighed
-from flask_apitokens.happenings import happening
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.state import current_apitokens
@@ -96,7 +95,7 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
     """One token: its facts and its events."""
     row = visit.row(visit.token(token_id))
     events = audit.events_of(visit.domain, token_id)
-    return visit.token_page(row, [happening(event) for event in events])
+    return visit.token_page(row, [visit.happening(event) for event in events])
 
 
 # -- generate ------------------------------------------------------------------

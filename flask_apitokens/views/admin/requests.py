@@ -251,6 +251,12 @@ def _decided(
     message = _("Access approved for %(who)s", who=who)
     if row.service == access.WHOLE_API and not domain.may_use_api(user):
         message += ". " + _("It counts once the application lets them use the API.")
+    elif access.is_idle(domain, account_id, row.service):
+        service = access.label(domain, row.service)
+        message += ". " + _(
+            "%(service)s is off for the whole account: it counts once that is on.",
+            service=service,
+        )
     return _done(admin, message, place)
 
 
