@@ -311,6 +311,16 @@ def keys_matching(domain: Domain, account_id: str, text: str) -> Select[Any]:
     return keys_of(domain, account_id).where(_matches(domain, text))
 
 
+def names_of(domain: Domain, user: Any) -> tuple[str, str]:
+    """What a user is called, and what tells them from another of the same name.
+
+    :returns: the second is empty where the first is all there is.
+    """
+    label = domain.user_label(user)
+    name = str(getattr(user, "name", None) or label)
+    return name, "" if name == label else label
+
+
 def is_enabled(domain: Domain, user: Any) -> bool:
     """Whether the host lets *user* in, read where the guard reads it."""
     column = active_column(domain.models.user)

@@ -247,7 +247,7 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
     return MemberRow.of(
         member,
         key=domain.key_text(user),
-        label=domain.user_label(user),
+        names=people.names_of(domain, user),
         usable=on and member.active and domain.may_use_api(user),
         allowed=domain.may_use_api(user),
         enabled=people.is_enabled(domain, user),
