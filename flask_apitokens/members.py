@@ -45,7 +45,7 @@ class MemberRow:
         member: Member,
         *,
         key: str,
-        label: str,
+        names: tuple[str, str],
         usable: bool,
         allowed: bool,
         enabled: bool,
@@ -54,17 +54,18 @@ class MemberRow:
     ) -> MemberRow:
         """The user as the list shows them.
 
+        :param names: from :func:`.people.names_of`.
         :param usable: whether a token of theirs would work now.
         :param allowed: whether they may use the API at all.
         :param enabled: whether the host lets them in.
         :param recorded: whether uses are recorded at all.
         """
-        name = str(getattr(member.user, "name", None) or label)
+        name, sub = names
         used = member.last_used_at
         return cls(
             key=key,
             name=name,
-            sub="" if name == label else label,
+            sub=sub,
             active=member.active,
             tokens=member.tokens,
             last_used=ago(used, now) if used else None,

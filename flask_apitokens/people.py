@@ -260,6 +260,15 @@ def count(domain: Domain, account_id: str) -> int:
     return domain.session.scalar(select(func.count()).select_from(keys)) or 0
 
 
+def has_users(domain: Domain, account_id: str) -> bool:
+    """Whether an account has any user at all, told without ``users_of`` too."""
+    if domain.hooks.users_of is not None:
+        one = keys_of(domain, account_id).limit(1)
+        return domain.session.scalar(one) is not None
+    everybody = domain.session.scalars(select(domain.models.user)).unique()
+    return any(domain.account_of(user) == account_id for user in everybody)
+
+
 def count_subscribed(
     domain: Domain, account_id: str, services: Collection[Service], users: int
 ) -> dict[str, int]:
@@ -300,6 +309,16 @@ def _is_on(domain: Domain, slug: str) -> ColumnElement[bool]:
 def keys_matching(domain: Domain, account_id: str, text: str) -> Select[Any]:
     """The keys of an account's users whose name or email contains *text*."""
     return keys_of(domain, account_id).where(_matches(domain, text))
+
+
+def names_of(domain: Domain, user: Any) -> tuple[str, str]:
+    """What a user is called, and what tells them from another of the same name.
+
+    :returns: the second is empty where the first is all there is.
+    """
+    label = domain.user_label(user)
+    name = str(getattr(user, "name", None) or label)
+    return name, "" if name == label else label
 
 
 def is_enabled(domain: Domain, user: Any) -> bool:

@@ -26,7 +26,6 @@ from flask_apitokens.generating import Wish
 from flask_apitokens.generating import first_wish
 from flask_apitokens.generating import presented
 from flask_apitokens.generating import weighed
-from flask_apitokens.happenings import happening
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.state import current_apitokens
@@ -99,7 +98,7 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
     events = audit.events_of(visit.domain, token_id)
     return visit.token_page(
         visit.row(found),
-        [happening(event) for event in events],
+        [visit.happening(event) for event in events],
         history=shown_of(visit, found),
     )
 

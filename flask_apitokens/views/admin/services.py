@@ -41,7 +41,7 @@ from flask_apitokens.questions import users_off_question
 from flask_apitokens.views import leave_notice
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
-from flask_apitokens.views import store
+from flask_apitokens.views import stored
 from flask_apitokens.views import toast
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
@@ -176,10 +176,12 @@ def switch(slug: str) -> ResponseReturnValue:
             return refused
     elif not ConfirmForm().is_genuine():
         raise StaleForm
-    subscriptions.switch_service(
-        admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+    stored(
+        admin.domain,
+        lambda: subscriptions.switch_service(
+            admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+        ),
     )
-    store(admin.domain)
     name = section.service.name
     if wanted:
         leave_notice(_("%(service)s is on again.", service=name))
@@ -248,7 +250,7 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
     return MemberRow.of(
         member,
         key=domain.key_text(user),
-        label=domain.user_label(user),
+        names=people.names_of(domain, user),
         usable=on and member.active and domain.may_use_api(user),
         allowed=domain.may_use_api(user),
         enabled=people.is_enabled(domain, user),
@@ -287,12 +289,18 @@ def save_users(slug: str) -> ResponseReturnValue:
             return refused
     elif not ConfirmForm().is_genuine():
         raise StaleForm
-    for member in changed:
+    stored(admin.domain, lambda: _switch(admin, slug, turned_on, turned_off))
+    return _saved(admin, slug, len(turned_on), len(turned_off))
+
+
+def _switch(
+    admin: Admin, slug: str, turned_on: Collection[str], turned_off: Collection[str]
+) -> None:
+    """Switch the subscriptions of users read anew: it may be done more than once."""
+    for member in _changed(admin, slug, [*turned_on, *turned_off]):
         wanted = admin.domain.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
         change(admin.domain, member.user, slug, actor=admin.actor)
-    store(admin.domain)
-    return _saved(admin, slug, len(turned_on), len(turned_off))
 
 
 def _changes() -> tuple[set[str], set[str]]:
