@@ -37,6 +37,9 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
+HTMX = {"HX-Request": "true"}
+
+
 def create_app(folder: Path) -> Flask:
     app = Flask("wheel")
     app.config["SECRET_KEY"] = "not-a-secret"
@@ -102,11 +105,10 @@ def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:
             continue  # the token is a user's
         path = re.sub(r"<[^>]*token_id>", token_id, path)
         page = f"{path}?id={token_id}&service=tmy"
-        seen[page] = client.get(page, follow_redirects=True).status_code
-        fragment = client.get(
-            page, headers={"HX-Request": "true"}, follow_redirects=True
-        )
-        seen[f"{page} (fragment)"] = fragment.status_code
+        for what, headers in ((page, {}), (f"{page} (fragment)", HTMX)):
+            # Closed, as a server does: a file is a stream, with its request around it.
+            with client.get(page, headers=headers, follow_redirects=True) as answer:
+                seen[what] = answer.status_code
     return seen
 
 

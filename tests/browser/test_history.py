@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from tests.browser.conftest import AllGuises
+from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
 from tests.browser.test_admin import account
@@ -97,13 +98,14 @@ def test_the_history_is_accessible_and_fits(
     live_server: LiveServer,
     new_page: NewPage,
     all_guises: AllGuises,
+    axe: Axe,
     *,
     rtl: bool,
 ) -> None:
     app, token_id = recorded(make_app)
     if rtl:
         Babel(app, default_locale="ar")
-    page = new_page(reduced_motion="reduce", forced_colors="none" if rtl else "active")
+    page = new_page(reduced_motion="reduce")
     opened(app, live_server(app), page, "/services/tmy/usage")
     base = page.url.removesuffix("/admin/api/services/tmy/usage")
     for path in (
@@ -119,6 +121,9 @@ def test_the_history_is_accessible_and_fits(
             summary.click()
         all_guises(page)
     page.goto(f"{base}/admin/api/usage")
+    page.emulate_media(forced_colors="active")
+    axe(page)
+    page.emulate_media(forced_colors="none")
     bar = page.locator("svg[role=img] rect.at-s1").first.bounding_box()
     label = page.locator("svg[role=img] text").first.bounding_box()
     assert bar is not None
