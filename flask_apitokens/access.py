@@ -244,6 +244,11 @@ def is_grantable(domain: Domain, account_id: str, slug: str) -> bool:
     return slug == WHOLE_API or slug in domain.services_of(account_id)
 
 
+def is_idle(domain: Domain, account_id: str, slug: str | None) -> bool:
+    """Whether what was granted does nothing yet: it is off for the whole account."""
+    return bool(slug) and not subscriptions.is_on(domain, account_id, slug or "")
+
+
 def label(domain: Domain, slug: str) -> str:
     """What a request is for, inside a sentence."""
     return domain.catalog.label(slug) if slug else _("the API")

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 
 from . import templating
@@ -44,7 +45,32 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ONE = "/<string(length=12):token_id>"
 #: what every database can take for the key of a row
 _NUMBER = f"<int(max={2**63 - 1}):number>"
+#: the name of :class:`UserKey` in a rule
+USER_KEY = "apitokens_user_key"
+#: how it writes what has a meaning of its own in an address; the last comes first
+_WRITTEN = ((".", "~2"), ("/", "~1"), ("~", "~0"))
 _OPEN = frozenset({f"{NAME}.static"})
+
+
+class UserKey(BaseConverter):
+    """A user's primary key as one part of an address, whatever characters it has.
+
+    A slash would begin another part, and a part of dots alone leads elsewhere.
+    """
+
+    def to_python(self, value: str) -> str:
+        """The key."""
+        for plain, written in _WRITTEN:
+            value = value.replace(written, plain)
+        return value
+
+    def to_url(self, value: Any) -> str:
+        """The part of an address."""
+        text = str(value)
+        for plain, written in reversed(_WRITTEN):
+            if plain != "." or not text.strip("."):
+                text = text.replace(plain, written)
+        return super().to_url(text)
 
 
 class _Pages(Blueprint):
@@ -84,6 +110,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     :param settings: name the prefix.
     """
     pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
+    pages.record(_know_keys)
 
     def add(rule: str, name: str, view: str, *methods: str) -> None:
         pages.add_url_rule(rule, name, _late(f"admin.{view}"), methods=methods)
@@ -99,10 +126,10 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     add(f"{_SERVICE}/users", "users", "services.users", "GET")
     add(f"{_SERVICE}/users", "save_users", "services.save_users", "POST")
     in_service = "admin.service_tokens.begin_{}".format
-    user = f"{_SERVICE}/users/<path:key>"
+    user = f"{_SERVICE}/users/<{USER_KEY}:key>"
     _add_list(pages, user, "user_", in_service("user"), generate=f"{user}/tokens")
     _add_list(pages, f"{_SERVICE}/userless", "userless_", in_service("userless"))
-    _add_list(pages, "/tokens", "all_", "admin.tokens.begin_all", generate=None)
+    _add_list(pages, "/tokens", "all_", "admin.tokens.begin_all", owners=True)
     add("/requests", "requests", "requests.requests", "GET")
     add(f"/requests/{_NUMBER}", "decide", "requests.decide", "GET", "POST")
     one = f"/tokens{_ONE}"
@@ -116,10 +143,19 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     ):
         add(path, name, view, "GET")
         add(f"{path}.csv", f"{name}_csv", f"{view}_csv", "GET")
+    pages.add_url_rule(
+        "/tokens.csv",
+        "all_csv",
+        _visiting("admin.tokens.begin_all", "admin.files.tokens"),
+    )
     add("/audit", "audit", "audit.log", "GET")
     add("/audit.csv", "audit_csv", "audit.export", "GET")
     _protect_pages(pages, "admin.admit_admin")
     return pages
+
+
+def _know_keys(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters[USER_KEY] = UserKey
 
 
 def _protect_pages(pages: Blueprint, admit: str) -> None:
@@ -140,15 +176,22 @@ def _protect_pages(pages: Blueprint, admit: str) -> None:
 
 
 def _add_list(
-    pages: Blueprint, path: str, prefix: str, begin: str, *, generate: str | None = ""
+    pages: Blueprint,
+    path: str,
+    prefix: str,
+    begin: str,
+    *,
+    generate: str = "",
+    owners: bool = False,
 ) -> None:
     """The addresses of a list of tokens and of what can be done in it.
 
     :param path: of the list; empty for the blueprint's own.
     :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
     :param begin: the function below :mod:`.views` that begins a visit of it.
-    :param generate: where a token is generated, if not at the list's own address;
-        none where none is.
+    :param generate: where a token is generated, if not at the list's own address.
+    :param owners: whether it is of several owners: then a token is neither generated
+        nor renamed there, and what several are is stopped rather than revoked.
     """
 
     def add(rule: str, name: str, view: str, *methods: str) -> None:
@@ -156,12 +199,13 @@ def _add_list(
         pages.add_url_rule(rule, prefix + name, answer, methods=methods)
 
     add(path or "/", "tokens", "preferences.tokens", "GET")
-    if generate is not None:
+    if not owners:
         add(generate or path, "generate", "preferences.generate", "POST")
         add(f"{path}/new", "new", "preferences.new", "GET")
         add(f"{path}/new/scopes", "new_scopes", "preferences.new_scopes", "GET")
-    add(f"{path}/revoke", "revoke_many", "changes.revoke_many", "GET", "POST")
-    for act in ("rename", "revoke", "delete"):
+        add(f"{path}/revoke", "revoke_many", "changes.revoke_many", "GET", "POST")
+        add(f"{path}{_ONE}/rename", "rename", "changes.rename", "GET", "POST")
+    for act in ("revoke", "delete"):
         add(f"{path}{_ONE}/{act}", act, f"changes.{act}", "GET", "POST")
 
 

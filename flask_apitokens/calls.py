@@ -11,7 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from . import spreadsheet
+from . import sheets
 from .call_log import PAGE_SIZE
 from .call_log import CallPage
 from .call_log import Key
@@ -280,4 +280,4 @@ def csv_lines(rows: Iterable[Any], owners: Mapping[str, str], *, header: bool) -
     :param header: whether the names of the columns come first.
     """
     cells = (facts_of(row, owners).values() for row in rows)
-    return spreadsheet.lines(cells, FILE_HEADER if header else ())
+    return sheets.lines(cells, FILE_HEADER if header else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,17 +11,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy import Select
+from sqlalchemy import and_
 from sqlalchemy import func
 from sqlalchemy import literal_column
 from sqlalchemy import or_
 from sqlalchemy import select
 
 from . import rules
+from .catalog import Service
 from .domain import Domain
 from .models import Token
 
 #: a number above this one stands for itself and all that is larger
 MOST = 10_000
+#: the same for what a search or a filter finds, each of which has to be looked at
+FOUND = 1_000
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,9 @@ class Figures:
     unused: int
 
 
-def counted(number: int) -> str:
-    """A number as people read it; past what is counted, that it is more."""
-    return f"{number:,}" if number <= MOST else f"{MOST:,}+"
+def counted(number: int, most: int = MOST) -> str:
+    """A number as people read it; past *most*, where counting ends, that it is more."""
+    return f"{number:,}" if number <= most else f"{most:,}+"
 
 
 def count_up_to(domain: Domain, found: Select[Any], most: int = MOST) -> int:
@@ -104,27 +109,30 @@ def is_unused(domain: Domain) -> ColumnElement[bool]:
     """Whether a token was not used for long; a new one has not had the time yet."""
     model = domain.models.Token
     since = domain.now() - timedelta(days=domain.settings.unused_days)
-    never = model.last_used_at.is_(None) & (model.created_at < since)
-    return or_(model.last_used_at < since, never)
+    idle = or_(model.last_used_at < since, model.last_used_at.is_(None))
+    # Said of all: from the newest that are old enough an index finds the way.
+    return and_(model.created_at < since, idle)
 
 
-def counts_by_service(domain: Domain, account_id: str) -> dict[str, tuple[int, int]]:
-    """The user tokens and the userless ones of each service that work in an account."""
+def counts_by_service(
+    domain: Domain, account_id: str, services: Collection[Service]
+) -> dict[str, tuple[int, int]]:
+    """The user tokens and the userless ones of services that work in an account."""
     model = domain.models.Token
-    services = list(domain.services_of(account_id))
     works = select(model).where(
         model.account_id == account_id, rules.is_usable(domain, model)
     )
     numbers = _numbers(
         domain,
         [
-            works.where(model.service == slug, model.userless.is_(userless))
-            for slug in services
+            works.where(model.service == service.slug, model.userless.is_(userless))
+            for service in services
             for userless in (False, True)
         ],
     )
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return dict(zip(services, pairs, strict=True))
+    slugs = [service.slug for service in services]
+    return dict(zip(slugs, pairs, strict=True))
 
 
 def _numbers(domain: Domain, several: Sequence[Select[Any]]) -> list[int]:

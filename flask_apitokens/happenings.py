@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 
-from . import spreadsheet
+from . import sheets
 from .audit_log import GROUPS
 from .audit_log import LogPage
 from .catalog import Catalog
@@ -223,12 +222,12 @@ def csv_lines(rows: Iterable[Any], *, header: bool) -> str:
     :param rows: with the attributes of :data:`.audit_log.COLUMNS`.
     :param header: whether the names of the columns come first.
     """
-    return spreadsheet.lines(map(_cells, rows), CSV_HEADER if header else ())
+    return sheets.lines(map(_cells, rows), CSV_HEADER if header else ())
 
 
 def _cells(row: Any) -> Sequence[str | None]:
     return (
-        row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        sheets.at(row.at),
         row.actor_label,
         row.action,
         row.token_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ SORTS = ("created", "name", "last_used", "expires")
 #: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
 USES = ("never", "unused")
 _FEW_OWNERS = 500
+#: tokens that :func:`batches` reads at a time
+BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,9 @@ class ListQuery:
 class Page:
     """One page of a list.
 
-    :param total: all that the query finds, up to :data:`figures.MOST` and one.
+    :param total: all that the query finds, up to *most* and one.
     :param more: whether there is another page.
+    :param most: where counting ended, if it did not end by itself.
     """
 
     items: Sequence[Token]
@@ -77,6 +81,7 @@ class Page:
     page: int
     more: bool = False
     size: int = PAGE_SIZE
+    most: int = figures.MOST
 
     @property
     def first(self) -> int:
@@ -153,11 +158,43 @@ def page_in(
     :param found: from :func:`of_account`, :func:`userless_in` and the like.
     :param size: how many tokens make a page.
     """
+    found = _found_in(domain, found, query, account_id)
+    return _page(domain, found, query, size=size)
+
+
+def _found_in(
+    domain: Domain, found: Select[Token], query: ListQuery, account_id: str
+) -> Select[Token]:
     found = _narrowed(domain, found, query, account_id=account_id)
     if query.status:
         paused = statuses.paused_in(domain, account_id)
         found = found.where(statuses.has_status(domain, query.status, paused))
-    return _page(domain, found, query, size=size)
+    return found
+
+
+def batches(
+    domain: Domain, found: Select[Token], query: ListQuery, *, account_id: str
+) -> Iterator[Sequence[Token]]:
+    """All of an account's tokens that *query* finds, newest first, some at a time.
+
+    By key: what is added meanwhile is newer than the first of them and left out.
+
+    :param found: as for :func:`page_in`.
+    """
+    model = domain.models.Token
+    found = _found_in(domain, found, query, account_id)
+    ordered = found.order_by(model.created_at.desc(), model.id.desc()).limit(BATCH)
+    rows = domain.session.scalars(ordered).all()
+    while rows:
+        at, last = rows[-1].created_at, rows[-1].id
+        full = len(rows) == BATCH
+        yield rows
+        if not full:
+            return
+        # The first of the two is where an index begins to read.
+        below = ordered.where(model.created_at <= at)
+        below = below.where(or_(model.created_at < at, model.id < last))
+        rows = domain.session.scalars(below).all()
 
 
 def page_of_all(
@@ -215,16 +252,19 @@ def _page_of_few(
 ) -> Page:
     """A page of what may be rare: looked for once, and counted in passing."""
     model = domain.models.Token
-    page = min(max(query.page, 1), figures.MOST // size)
+    last = figures.MOST // size
+    page = min(max(query.page, 1), last)
+    most = max(figures.FOUND, page * size)
     ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
-    ids = domain.session.scalars(ordered.limit(figures.MOST + 1)).all()
+    ids = domain.session.scalars(ordered.limit(most + 1)).all()
     page = min(page, max(1, -(-len(ids) // size)))
     shown = ids[(page - 1) * size : page * size]
     rows = domain.session.scalars(select(model).where(model.id.in_(shown)))
     by_id = {token.id: token for token in rows}
     # One of them may have been deleted between the two statements.
     items = [by_id[token_id] for token_id in shown if token_id in by_id]
-    return Page(items, len(ids), page, len(ids) > page * size, size)
+    more = len(ids) > page * size and page < last
+    return Page(items, len(ids), page, more, size, most)
 
 
 def _narrowed(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from .figures import counted
 from .i18n import gettext as _
 from .i18n import ngettext as _n
 from .people import Member
@@ -44,7 +45,7 @@ class MemberRow:
         member: Member,
         *,
         key: str,
-        label: str,
+        names: tuple[str, str],
         usable: bool,
         allowed: bool,
         enabled: bool,
@@ -53,17 +54,18 @@ class MemberRow:
     ) -> MemberRow:
         """The user as the list shows them.
 
+        :param names: from :func:`.people.names_of`.
         :param usable: whether a token of theirs would work now.
         :param allowed: whether they may use the API at all.
         :param enabled: whether the host lets them in.
         :param recorded: whether uses are recorded at all.
         """
-        name = str(getattr(member.user, "name", None) or label)
+        name, sub = names
         used = member.last_used_at
         return cls(
             key=key,
             name=name,
-            sub="" if name == label else label,
+            sub=sub,
             active=member.active,
             tokens=member.tokens,
             last_used=ago(used, now) if used else None,
@@ -103,10 +105,17 @@ class MemberList:
     page: int
     pages: int
     size: int
+    #: where counting ended, if it did not end by itself
+    most: int | None = None
     announce: str = ""
     focus: str = ""
     #: whether the form was saved just now
     saved: bool = False
+
+    @property
+    def counted(self) -> str:
+        """The total, as far as it was counted."""
+        return counted(self.total, self.total if self.most is None else self.most)
 
     @property
     def first(self) -> int:
@@ -142,18 +151,21 @@ def member_list(
     :param focus: whether it was paged, rather than searched.
     """
     shown = MemberList(
-        slug, rows, query, found.total, found.page, found.pages, found.size
+        *(slug, rows, query, found.total, found.page, found.pages, found.size),
+        most=found.most,
     )
     if focus:
         spoken = _(
             "Users %(first)s to %(last)s of %(total)s",
             first=shown.first,
             last=shown.last,
-            total=shown.total,
+            total=shown.counted,
         )
         return replace(shown, focus="caption", announce=spoken)
     if not found.total and query.q:
         spoken = _("No users match “%(query)s”", query=query.q)
+    elif found.most is not None and found.total > found.most:
+        spoken = _("More than %(n)s users found", n=f"{found.most:,}")
     else:
         spoken = _n("%(n)s user found", "%(n)s users found", found.total)
     return replace(shown, announce=spoken)

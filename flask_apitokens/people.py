@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy import Select
 from sqlalchemy import String
 from sqlalchemy import Text
+from sqlalchemy import and_
 from sqlalchemy import false
 from sqlalchemy import func
 from sqlalchemy import not_
@@ -19,9 +20,12 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from . import rules
+from .catalog import Service
 from .domain import Domain
 from .errors import ConfigurationError
 from .errors import NotFound
+from .figures import FOUND
+from .figures import MOST
 from .hooks import as_key
 from .hooks import column_named
 from .lookup import active_column
@@ -61,12 +65,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Members:
-    """One page of the users of an account."""
+    """One page of the users of an account.
+
+    :param total: all that the query finds, up to *most* and one.
+    :param most: where counting ended; none where it ended by itself.
+    """
 
     items: Sequence[Member]
     total: int
     page: int
     size: int = PAGE_SIZE
+    most: int | None = None
 
     @property
     def pages(self) -> int:
@@ -131,24 +140,69 @@ def users_by_key(
 
 def page_of(domain: Domain, account_id: str, slug: str, query: PeopleQuery) -> Members:
     """One page of the users of an account beside what they hold of a service."""
-    found = users_of(domain, account_id)
-    if query.q.strip():
-        found = found.where(_matches(domain, query.q))
+    found = users_of(domain, account_id).order_by(None)
     if query.state:
         on = _is_on(domain, slug)
         found = found.where(on if query.state == "active" else not_(on))
+    if query.q.strip():
+        found = found.where(_matches(domain, query.q))
+        users, total, page, most = _page_of_few(domain, found, query.page)
+        items = _members(domain, account_id, slug, users)
+        return Members(items, total, page, most=most)
     key = domain.models.user_key
-    keys = found.with_only_columns(key, maintain_column_froms=True).order_by(None)
-    if found.get_final_froms() != [domain.models.user.__table__]:
-        # What the host joins may repeat a user; sorting out a large account is slow.
+    keys = found.with_only_columns(key, maintain_column_froms=True)
+    if _may_repeat(domain, found):
+        # Sorting out a large account is slow.
         keys = keys.distinct()
     counted = keys.subquery()
     total = domain.session.scalar(select(func.count()).select_from(counted)) or 0
     page = min(max(query.page, 1), max(1, -(-total // PAGE_SIZE)))
-    shown = found.order_by(None).order_by(*_order(domain))
-    shown = shown.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    users = domain.session.scalars(shown).unique().all()
-    return Members(_members(domain, account_id, slug, users), total, page)
+    shown = _from_the_nearer_end(domain, found, total, (page - 1) * PAGE_SIZE)
+    return Members(_members(domain, account_id, slug, shown), total, page)
+
+
+def _may_repeat(domain: Domain, found: Select[Any]) -> bool:
+    """Whether what the host joins may make a statement name a user twice."""
+    return found.get_final_froms() != [domain.models.user.__table__]
+
+
+def _page_of_few(
+    domain: Domain, found: Select[Any], page: int
+) -> tuple[list[Any], int, int, int]:
+    """A page of what may be rare: looked for once, and counted in passing.
+
+    :returns: the users, how many were counted, the page, and where counting ended.
+    """
+    page = min(max(page, 1), MOST // PAGE_SIZE)
+    most = max(FOUND, page * PAGE_SIZE)
+    order = _order(domain)
+    keys = found.with_only_columns(*order, maintain_column_froms=True)
+    if _may_repeat(domain, found):
+        keys = keys.distinct()
+    ordered = keys.order_by(*order).limit(most + 1)
+    matching = [row[-1] for row in domain.session.execute(ordered)]
+    page = min(page, max(1, -(-len(matching) // PAGE_SIZE)))
+    shown = matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    query = found.where(domain.models.user_key.in_(shown))
+    users = domain.session.scalars(query).unique() if shown else ()
+    by_key = {domain.models.user_id(user): user for user in users}
+    # One of them may have been deleted between the two statements.
+    there = [by_key[key] for key in shown if key in by_key]
+    return there, len(matching), page, most
+
+
+def _from_the_nearer_end(
+    domain: Domain, found: Select[Any], total: int, offset: int
+) -> Sequence[Any]:
+    """The users of a page; the last ones are reached from the end, in no time."""
+    order = _order(domain)
+    number = min(PAGE_SIZE, total - offset)
+    if offset <= total // 2 or _may_repeat(domain, found):
+        shown = found.order_by(*order).limit(PAGE_SIZE).offset(offset)
+        return domain.session.scalars(shown).unique().all()
+    down = found.order_by(*[column.desc() for column in order])
+    shown = down.limit(number).offset(total - offset - number)
+    return domain.session.scalars(shown).unique().all()[::-1]
 
 
 def members(
@@ -206,25 +260,39 @@ def count(domain: Domain, account_id: str) -> int:
     return domain.session.scalar(select(func.count()).select_from(keys)) or 0
 
 
-def count_subscribed(domain: Domain, account_id: str, users: int) -> dict[str, int]:
-    """How many users of an account are subscribed to each of its services.
+def has_users(domain: Domain, account_id: str) -> bool:
+    """Whether an account has any user at all, told without ``users_of`` too."""
+    if domain.hooks.users_of is not None:
+        one = keys_of(domain, account_id).limit(1)
+        return domain.session.scalar(one) is not None
+    everybody = domain.session.scalars(select(domain.models.user)).unique()
+    return any(domain.account_of(user) == account_id for user in everybody)
+
+
+def count_subscribed(
+    domain: Domain, account_id: str, services: Collection[Service], users: int
+) -> dict[str, int]:
+    """How many users of an account are subscribed to each of some services.
 
     :param users: how many there are, from :func:`count`.
     """
     model = domain.models.Subscription
+    # Who was switched to what the service is by default anyhow need not be looked at.
+    differ = [
+        and_(model.service == s.slug, model.active.is_(not s.default_active))
+        for s in services
+    ]
     query = (
-        select(model.service, model.active, func.count())
-        .where(
-            model.active.is_not(None), model.user_id.in_(keys_of(domain, account_id))
-        )
-        .group_by(model.service, model.active)
+        select(model.service, func.count())
+        .where(or_(false(), *differ), model.user_id.in_(keys_of(domain, account_id)))
+        .group_by(model.service)
     )
-    switched = {(row[0], bool(row[1])): row[2] for row in domain.session.execute(query)}
+    switched: dict[str, int] = {row[0]: row[1] for row in domain.session.execute(query)}
     return {
-        slug: users - switched.get((slug, False), 0)
-        if service.default_active
-        else switched.get((slug, True), 0)
-        for slug, service in domain.services_of(account_id).items()
+        s.slug: users - switched.get(s.slug, 0)
+        if s.default_active
+        else switched.get(s.slug, 0)
+        for s in services
     }
 
 
@@ -241,6 +309,16 @@ def _is_on(domain: Domain, slug: str) -> ColumnElement[bool]:
 def keys_matching(domain: Domain, account_id: str, text: str) -> Select[Any]:
     """The keys of an account's users whose name or email contains *text*."""
     return keys_of(domain, account_id).where(_matches(domain, text))
+
+
+def names_of(domain: Domain, user: Any) -> tuple[str, str]:
+    """What a user is called, and what tells them from another of the same name.
+
+    :returns: the second is empty where the first is all there is.
+    """
+    label = domain.user_label(user)
+    name = str(getattr(user, "name", None) or label)
+    return name, "" if name == label else label
 
 
 def is_enabled(domain: Domain, user: Any) -> bool:

@@ -178,6 +178,8 @@ class TokenList:
     owners_shown: bool = False
     #: whether it can be had in another order
     sorts: bool = True
+    #: where counting ended
+    most: int = MOST
 
     @property
     def paged(self) -> bool:
@@ -187,7 +189,7 @@ class TokenList:
     @property
     def counted(self) -> str:
         """The total, as far as it was counted."""
-        return counted(self.total)
+        return counted(self.total, self.most)
 
     @property
     def selectable(self) -> bool:
@@ -204,6 +206,11 @@ class TokenList:
     def args(self) -> dict[str, Any]:
         """The query as arguments of an address, without what goes without saying."""
         return query_args(self.query)
+
+    @property
+    def file_args(self) -> dict[str, Any]:
+        """The arguments of the file of all that the query finds."""
+        return query_args(replace(self.query, page=1, sort=ListQuery().sort))
 
     def page_args(self, step: int) -> dict[str, Any]:
         """The arguments of the page *step* pages on."""
@@ -387,6 +394,7 @@ def list_of(
         wording=wording or own_wording(),
         makers_shown=makers_shown,
         owners_shown=owners_shown,
+        most=page.most,
     )
 
 
@@ -407,8 +415,8 @@ def found(shown: TokenList) -> str:
     """What a search found, to be spoken."""
     if not shown.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
-    if shown.total > MOST:
-        return _("More than %(n)s tokens found", n=f"{MOST:,}")
+    if shown.total > shown.most:
+        return _("More than %(n)s tokens found", n=f"{shown.most:,}")
     return _n("%(n)s token found", "%(n)s tokens found", shown.total)
 
 

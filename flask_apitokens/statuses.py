@@ -68,7 +68,8 @@ def statuses_of(
     if account_id is None:
         paused = paused_anywhere(domain)
     else:
-        paused = paused_in(domain, account_id)
+        owners = {token.owner_id for token in tokens if token.owner_id is not None}
+        paused = paused_in(domain, account_id, owners)
     status = _status_sql(domain, paused)
     ids = [token.id for token in tokens]
     rows = domain.session.execute(select(model.id, status).where(model.id.in_(ids)))
@@ -112,11 +113,15 @@ def paused_anywhere(domain: Domain) -> ColumnElement[bool]:
     )
 
 
-def paused_in(domain: Domain, account_id: str) -> ColumnElement[bool]:
+def paused_in(
+    domain: Domain, account_id: str, owners: Collection[Any] | None = None
+) -> ColumnElement[bool]:
     """Whether a token of an account is off through no act on itself.
 
     What only the host's callables know is left to the guard. Each subquery is about all
     users at once: a database runs it once, and not for each of a million tokens.
+
+    :param owners: the keys of those whose tokens are looked at, where they are few.
     """
     model = domain.models.Token
     on = [
@@ -125,14 +130,17 @@ def paused_in(domain: Domain, account_id: str) -> ColumnElement[bool]:
     # Said first, since nothing compared with NULL is false, nor its opposite true.
     bound = model.service.is_not(None)
     owner_off = [
-        and_(bound, model.service == slug, _unsubscribed(domain, slug)) for slug in on
+        and_(bound, model.service == slug, _unsubscribed(domain, slug, owners))
+        for slug in on
     ]
-    owner_off.append(model.owner_id.not_in(_entitled(domain, account_id)))
+    owner_off.append(model.owner_id.not_in(_entitled(domain, account_id, owners)))
     service_off = and_(bound, model.service.not_in(on))
     return or_(service_off, and_(model.userless.is_(False), or_(*owner_off)))
 
 
-def _unsubscribed(domain: Domain, slug: str) -> ColumnElement[bool]:
+def _unsubscribed(
+    domain: Domain, slug: str, owners: Collection[Any] | None
+) -> ColumnElement[bool]:
     """Whether the owner of a token is not subscribed to the service."""
     model = domain.models.Subscription
     owner_id: ColumnElement[Any] = domain.models.Token.owner_id
@@ -140,12 +148,18 @@ def _unsubscribed(domain: Domain, slug: str) -> ColumnElement[bool]:
     differ = select(model.user_id).where(
         model.service == slug, model.active.is_(not default)
     )
+    if owners is not None:
+        differ = differ.where(model.user_id.in_(owners))
     return owner_id.in_(differ) if default else owner_id.not_in(differ)
 
 
-def _entitled(domain: Domain, account_id: str) -> Select[Any]:
+def _entitled(
+    domain: Domain, account_id: str, owners: Collection[Any] | None
+) -> Select[Any]:
     """The keys of an account's users whose tokens the guard accepts."""
     keys = people.keys_of(domain, account_id)
+    if owners is not None:
+        keys = keys.where(domain.models.user_key.in_(owners))
     for column in (
         active_column(domain.models.user),
         domain.hooks.permission_column,

@@ -6,6 +6,7 @@ import unicodedata
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from sqlalchemy import collate
 from sqlalchemy import or_
 
 from .domain import Domain
@@ -15,6 +16,9 @@ from .rules import NOT_TEXT
 def contains(domain: Domain, column: Any, text: str) -> ColumnElement[bool]:
     """Whether *column* contains *text*, whatever the case of its letters."""
     part = searchable(text)
+    if domain.dialect == "postgresql" and part.isascii():
+        # To fold the case of any letter takes a database longer than all the rest.
+        column = collate(column, "C")
     match: ColumnElement[bool] = column.icontains(part, autoescape=True)
     if domain.dialect != "sqlite":
         return match

@@ -31,6 +31,7 @@ from tests import bearing
 from tests import hosts
 from tests.administration import ACME
 from tests.administration import OTHER
+from tests.administration import A
 from tests.administration import administered
 from tests.administration import administrator
 from tests.administration import create_user
@@ -171,17 +172,33 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
     hosts.put_away(app)
 
 
-def test_keys_with_a_slash_have_addresses(make_app: MakeApp) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("a/b c", "a/new", "a/tokens", "a/0123456789ab/rename"),
+        *("..", "~1", "~0/~2", "%2F", "é?#."),
+    ],
+)
+def test_any_key_has_an_address(make_app: MakeApp, key: str) -> None:
+    """A slash begins another part of one, and dots lead elsewhere."""
     app = administered(make_app, user_key="str")
     boss = administrator(app)
-    user = hosts.create_user(app, "odd@acme.example", id="a/b c", account=ACME)
+    user = hosts.create_user(app, "odd@acme.example", id=key, account=ACME)
     bearing.subscribe(app, user, "tmy")
     shown = boss.without_script().get("services/tmy/users?q=odd")
     assert shown.status_code == 200
-    links = [a["href"] for a in hosts_links(shown.text) if "/users/a" in a["href"]]
+    links = [str(a["href"]) for a in hosts_links(shown.text) if "/users/" in a["href"]]
     assert len(links) == 2
-    for link in links:
-        assert boss.client.get(str(link)).status_code == 200
+    plain, dialog = sorted(links, key=len)
+    page = boss.client.get(plain)
+    assert "odd@acme.example has no token for this service" in page.text
+    new, there = dialog.partition("?")[0], plain.partition("?")[0]
+    assert new == f"{there}/new"
+    form = boss.client.get(dialog)
+    assert "Generate token for odd@acme.example" in form.text
+    made = generate_in(boss, new.removeprefix(A), f"{there.removeprefix(A)}/tokens")
+    assert made.status_code == 201
+    assert administration.column(app, "Token", "owner_id") == [key]
 
 
 def hosts_links(html: str) -> Any:

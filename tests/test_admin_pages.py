@@ -18,6 +18,7 @@ from tests.administration import A
 from tests.bearing import bearer
 from tests.conftest import MakeApp
 from tests.pages import HTMX
+from tests.pages import U
 from tests.pages import Visitor
 from tests.pages import one
 from tests.pages import soup
@@ -34,12 +35,11 @@ PAGES = [
     "services/tmy/userless/new",
     "tokens",
     "tokens/{token}",
+    "tokens.csv",
     "tokens/{token}/deactivate",
     "tokens/{token}/revoke",
     "tokens/{token}/delete",
-    "tokens/{token}/rename",
     "tokens/deactivate?id={token}",
-    "tokens/revoke?id={token}",
     "services/tmy/switch",
     "services/tmy/users/{user}/{token}/rename",
     "services/tmy/userless/{userless}/delete",
@@ -62,11 +62,9 @@ CHANGES: dict[str, dict[str, str]] = {
     "services/tmy/userless/revoke": {"id": "{userless}", "confirm": "1"},
     "tokens/{token}/deactivate": {"reason": "Leaked"},
     "tokens/{stopped}/activate": {},
-    "tokens/{token}/rename": {"name": "New"},
     "tokens/{token}/revoke": {},
     "tokens/{token}/delete": {},
     "tokens/deactivate": {"id": "{token}", "confirm": "1", "reason": "Leaked"},
-    "tokens/revoke": {"id": "{token}", "confirm": "1"},
 }
 
 
@@ -334,6 +332,42 @@ def test_what_is_another_accounts_is_not_there(scene: Scene) -> None:
     assert "Eve" not in boss.get("tokens?q=eve").text.replace("“eve”", "")
 
 
+def test_what_no_button_leads_to_is_not_there(scene: Scene) -> None:
+    """Among everybody's tokens one is stopped, not renamed, nor generated."""
+    before = scene.stored()
+    for path in ("tokens/{token}/rename", "tokens/revoke", "tokens/new"):
+        address = scene.fill(path)
+        fields = {"name": "New", "id": scene.token, "confirm": "1"}
+        for boss in (scene.boss, scene.boss.without_script()):
+            assert boss.get(address).status_code == 404, path
+            assert boss.post(address, **fields).status_code == 404, path
+    assert scene.stored() == before
+
+
+@pytest.mark.parametrize("account", [None, ""])
+def test_who_is_of_no_account_administers_nothing(
+    make_app: MakeApp, account: str | None
+) -> None:
+    """Least of all the others who have none: they have nothing in common."""
+    app = administration.administered(make_app)
+    lone = administration.create_user(app, "lone", account=ACME)
+    bearing.generate(app, lone, name="Theirs")
+    bearing.change_user(app, lone, account=None)
+    boss = administration.administrator(app)
+    assert boss.get("services").status_code == 200
+    bearing.change_user(app, boss.user, account=account)
+    for path in ("", "services", "services/tmy/users", "tokens", "audit", "tokens.csv"):
+        for browser in (boss, boss.without_script()):
+            assert browser.get(path).status_code == 403, path
+    page = boss.client.get(U)
+    assert page.status_code == 200
+    assert soup(page).select(f"a[href^='{A}']") == []
+    # Where there are no accounts, everybody is of the only one.
+    single = make_app(plugin={"is_admin": lambda user: user.is_admin})
+    only = administration.administrator(single, account="")
+    assert only.get("services").status_code == 200
+
+
 def test_a_service_the_account_has_not_is_not_there(make_app: MakeApp) -> None:
     plugin = {"services_for": lambda account: ["tmy"]}
     scene_app = administration.administered(make_app, plugin=plugin)
@@ -354,6 +388,9 @@ def test_each_page_is_whole_and_each_fragment_a_part(scene: Scene) -> None:
         address = scene.fill(path)
         page = scene.boss.without_script().get(address)
         assert page.status_code == 200, path
+        if path.endswith(".csv"):
+            assert scene.token in page.text
+            continue
         assert page.text.lstrip().lower().startswith("<!doctype html>")
         assert "Apitokens-Fragment" not in page.headers
         assert page.headers["Cache-Control"] == "no-store"

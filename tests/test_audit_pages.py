@@ -507,16 +507,24 @@ def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -
     ada = sign_in(app, "ada@acme.example")
     with app.app_context():
         domain = bearing.domain_of(app)
-        boss = Actor("root@acme.example", str(root.user.id))
+        boss = Actor("root@acme.example", str(root.user.id), "192.0.2.9")
+        own = Actor("ada@acme.example", str(ada.user.id), "203.0.113.7")
         mine = domain.session.get(domain.models.user, ada.user.id)
         token, _ = tokens.generate(domain, mine, name="Given", actor=boss)
         tokens.deactivate(domain, token, f"Leaked {HOSTILE}", actor=boss)
         token_id = token.id
+        tokens.rename(domain, token, "Mine", actor=own)
         domain.session.commit()
     page = ada.without_script().get(token_id)
-    events = [words(line) for line in soup(page).select("#at-table tbody tr")]
+    renamed, *events = [words(line) for line in soup(page).select("#at-table tbody tr")]
     assert re.search(r"Deactivated Leaked .* root@acme\.example$", events[0])
     assert re.search(r"Generated root@acme\.example$", events[1])
+    # From where others did it is nothing to the owner.
+    assert "203.0.113.7" in renamed
+    assert "192.0.2.9" not in page.text
+    shown = root.without_script().client.get(f"{A}tokens/{token_id}").text
+    assert "192.0.2.9" in shown
+    assert "203.0.113.7" in shown
     assert "Why it was deactivated Leaked" in text_of(page, ".at-facts")
     assert text_of(page, ".at-crumbs a") == "API tokens"
     assert "Owner" not in text_of(page, ".at-facts")

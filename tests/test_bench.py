@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import URL
 
+from bench import admin
 from bench import databases
 from bench import guard
 from bench import usage
@@ -80,3 +81,18 @@ def test_the_bench_on_postgresql(
     _check(capsys.readouterr().out)
     main(["usage", "--quick", "--database", "postgresql"])
     _check_usage(capsys.readouterr().out)
+
+
+@pytest.mark.database
+def test_the_bench_of_the_administrators_pages(
+    postgresql_database: URL,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = postgresql_database.render_as_string(hide_password=False)
+    monkeypatch.setenv(databases.VARIABLE, server)
+    main(["admin", "--quick"])
+    rows = [row for row in _rows(capsys.readouterr().out) if row[-1].isdigit()]
+    named = [f"{name}, with the index" for name in admin.SEARCHES]
+    assert [row[0] for row in rows] == [*admin.PAGES, *named]
+    assert all(int(row[-1]) < 20 for row in rows)

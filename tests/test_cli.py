@@ -22,6 +22,7 @@ from click.testing import Result
 from flask import Flask
 from flask import request
 from flask_babel import Babel
+from sqlalchemy import delete
 from sqlalchemy import event
 from sqlalchemy import select
 
@@ -845,6 +846,13 @@ def test_a_service_is_switched_for_an_account(accounts: Flask) -> None:
         refused = run(accounts, *args, code=1)
         command = refused.stderr.partition("flask apitokens ")[2].split()
         assert command == ["service", "enable", "tmy", "--account", "example"]
+    for nowhere in ("exampel", "nosuch"):
+        refused = run(
+            accounts, "service", "disable", "tmy", "--account", nowhere, code=1
+        )
+        said = f"No user and no token belongs to the account {nowhere}."
+        assert said in refused.stderr
+        assert "is off" not in refused.output
     told = run(accounts, *command)
     assert "tmy is on for the account example." in told.stderr
     assert call(accounts, made["token"], "/api/tmy").status_code == 200
@@ -903,7 +911,12 @@ def test_requests_are_listed_and_decided(accounts: Flask) -> None:
     assert len(answer(accounts, "subscription", "requests")) == 4, "all or none"
     run(accounts, "subscription", "approve", "x", code=2)
     run(accounts, "subscription", "approve", "9" * 30, code=1)
-    [approved] = answer(accounts, "subscription", "approve", ids[0])
+    here = ("--account", "example")
+    run(accounts, "service", "disable", "tmy", *here)
+    off = run(accounts, "subscription", "approve", ids[0], "--json")
+    assert "tmy is off for the whole account" in off.stderr
+    [approved] = json.loads(off.stdout)
+    run(accounts, "service", "enable", "tmy", *here)
     assert (approved["service"], approved["decision"]) == ("tmy", "approved")
     no = run(accounts, "subscription", "decline", *ids[1:3], "--reason", "No seat")
     assert "Declined: ada@example.com, timeseries." in no.stderr
@@ -919,6 +932,22 @@ def test_requests_are_listed_and_decided(accounts: Flask) -> None:
     run(accounts, "subscription", "approve", ids[3])
     empty = run(accounts, "subscription", "requests")
     assert (empty.stdout, empty.stderr) == ("", "No one is waiting for access.\n")
+
+
+def test_a_request_of_who_is_gone_is_nobodys(app: Flask, user: Any) -> None:
+    """Where a database kept no foreign keys while the user was deleted."""
+    host = hosts.host_of(app)
+    with app.app_context():
+        mine = host.db.session.get(host.user_model, user.id)
+        row = host.apitokens.request_access(mine, "tmy", "please")
+        host.db.session.commit()
+        number = str(row.id)
+        host.db.session.execute(delete(host.user_model))
+        host.db.session.commit()
+    for decision in ("approve", "decline"):
+        gone = run(app, "subscription", decision, number, code=1)
+        assert gone.stderr == f"Error: Who made request {number} no longer exists.\n"
+    assert "No one is waiting" in run(app, "subscription", "requests").stderr
 
 
 def test_the_audit_log_is_listed(accounts: Flask) -> None:

@@ -11,6 +11,9 @@ from flask_apitokens import questions
 from flask_apitokens.catalog import Service
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.listing import Page
+from flask_apitokens.members import member_list
+from flask_apitokens.people import Members
+from flask_apitokens.people import PeopleQuery
 from flask_apitokens.views.admin.services import ServiceFigures
 from tests.conftest import MakeApp
 
@@ -48,3 +51,38 @@ def test_a_services_tokens_are_counted_as_far_as_either_kind() -> None:
     made = ServiceFigures(Service("tmy", "TMY"), True, 5, 2, 3, UNCOUNTED)
     told = made.user_counted, made.userless_counted, made.tokens_counted
     assert told == ("3", "10,000+", "10,000+")
+
+
+def test_a_list_says_where_counting_ended(app: Flask) -> None:
+    with app.test_request_context():
+        found = Page([], figures.FOUND + 1, 1, more=True, most=figures.FOUND)
+        shown = present.list_of(
+            found,
+            [],
+            ListQuery(q="a"),
+            owned=1,
+            services_shown=False,
+            may_generate=False,
+        )
+        assert present.found(shown) == "More than 1,000 tokens found"
+        assert shown.counted == "1,000+"
+
+
+@pytest.mark.parametrize(
+    ("total", "most", "counted", "spoken"),
+    [
+        (1001, 1000, "1,000+", "More than 1,000 users found"),
+        (1000, 1000, "1,000", "1000 users found"),
+        (100_000, None, "100,000", "100000 users found"),
+    ],
+)
+def test_a_search_for_users_says_that_there_are_more(
+    app: Flask, total: int, most: int | None, counted: str, spoken: str
+) -> None:
+    with app.test_request_context():
+        found = Members([], total, 1, most=most)
+        query = PeopleQuery(q="a")
+        shown = member_list(found, [], query, slug="tmy", focus=False)
+        assert (shown.counted, shown.announce) == (counted, spoken)
+        paged = member_list(found, [], query, slug="tmy", focus=True)
+        assert paged.announce.endswith(f"of {counted}")

@@ -34,7 +34,7 @@ LAYERS = (
         *("bearer", "watch", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
-        *("calls", "chart", "daily", "spreadsheet"),
+        *("calls", "chart", "daily", "sheets"),
         "cli",
     },
     {"extension", "hostcode"},

@@ -191,6 +191,25 @@ def test_nothing_is_counted_for_ever(domain: Domain, user: Any) -> None:
     assert told == [5, 5, 5, 2]
 
 
+def test_what_a_search_finds_is_counted_up_to_less(
+    domain: Domain, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "FOUND", 3)
+    monkeypatch.setattr(figures, "MOST", 20)
+    for number in range(25):
+        make(domain, user, f"t{number:02}")
+
+    def page(number: int, q: str = "t") -> listing.Page:
+        return listing.page_of(domain, user, ListQuery(q=q, page=number))
+
+    first, last = page(1), page(9)
+    assert (first.total, first.most, first.page, first.more) == (11, 10, 1, True)
+    # No link leads where no page is.
+    assert (last.total, last.most, last.page, last.more) == (21, 20, 2, False)
+    few = page(1, "t2")
+    assert (few.total, few.page, few.more) == (5, 1, False)
+
+
 FILTERS: list[tuple[dict[str, str], set[str]]] = [
     ({"service": "tmy"}, {"paused", "paused and over"}),
     ({"service": "tmy", "status": "paused"}, {"paused"}),

@@ -218,6 +218,8 @@ def test_a_list_is_narrowed_by_kind_use_and_service(app: Flask, domain: Domain) 
         "old, never": {"created_at": of_age},
         "new, never": {"created_at": fresh},
         "old, long ago": {"created_at": of_age, "last_used_at": of_age},
+        # Brought along with its last use: here it has not had the time yet.
+        "new, long ago": {"created_at": fresh, "last_used_at": of_age},
         "old, lately": {
             "created_at": of_age,
             "last_used_at": fresh,
@@ -279,16 +281,17 @@ def test_figures_count_what_works_in_one_account(app: Flask, domain: Domain) -> 
         and not any(word in name for word in ("no service", "switched", "gone", "not"))
         and name != "userless"
     ]
-    assert figures.counts_by_service(domain, ACME) == {
+    services = list(domain.services_of(ACME).values())
+    assert figures.counts_by_service(domain, ACME, services) == {
         "tmy": (len(of_tmy), 1),
         "timeseries": (1, 1),
         "free": (2, 0),
     }
-    assert figures.counts_by_service(domain, "nobody's") == {
-        "tmy": (0, 0),
+    assert figures.counts_by_service(domain, "nobody's", services[1:]) == {
         "timeseries": (0, 0),
         "free": (0, 0),
     }
+    assert figures.counts_by_service(domain, ACME, []) == {}
 
 
 def test_no_question_takes_a_statement_for_each_token(
@@ -300,7 +303,7 @@ def test_no_question_takes_a_statement_for_each_token(
     with administration.counting(app) as told:
         statuses.statuses_of(domain, found, account_id=ACME)
         figures.figures_of(domain, ACME)
-        figures.counts_by_service(domain, ACME)
+        figures.counts_by_service(domain, ACME, list(domain.catalog.services.values()))
         # One of them asks which services are on.
         assert len(told) == 4
         assert listing.owners_of(domain, found) == {}

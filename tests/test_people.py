@@ -144,7 +144,8 @@ def test_the_state_filter_knows_what_goes_without_saying(app: Flask) -> None:
                 assert {m.active for m in found.items} == {state == "active"}
         both = look(domain, OPEN, state="active", q="user03")
         assert emails(both) == ["user03@acme.example"]
-        counted = people.count_subscribed(domain, ACME, people.count(domain, ACME))
+        services = list(domain.services_of(ACME).values())
+        counted = people.count_subscribed(domain, ACME, services, 4)
         assert (counted[CLOSED], counted[OPEN], counted["timeseries"]) == (1, 3, 0)
 
 
@@ -241,7 +242,9 @@ def test_the_number_of_statements_does_not_grow(app: Flask) -> None:
             assert found.items
             look(domain)
             people.members(domain, ACME, CLOSED, [str(user.id) for user in made])
-            people.count_subscribed(domain, ACME, people.count(domain, ACME))
+            services = list(domain.services_of(ACME).values())
+            number = people.count(domain, ACME)
+            people.count_subscribed(domain, ACME, services, number)
             counted.append(len(told))
     assert counted[0] == counted[1]
 
@@ -357,3 +360,81 @@ def test_who_is_let_in_is_read_where_the_guard_reads_it(
             told.append(people.is_enabled(domain, user))
         assert told == expected
     hosts.put_away(app)
+
+
+# -- many of them --------------------------------------------------------------
+
+
+def test_the_last_pages_are_reached_from_the_end(database_url: str) -> None:
+    """In the very order of the first ones, names that are missing included."""
+    db = SQLAlchemy()
+    user_model = _names(db)
+    app = bearing.host_of_models(db, user_model, database_url, services=True)
+    with app.app_context():
+        for number in range(110):
+            name = None if number % 9 == 0 else f"name {number % 7}"
+            db.session.add(user_model(name=name))
+        db.session.commit()
+        domain = bearing.domain_of(app)
+        ordered = select(user_model.id).order_by(user_model.name, user_model.id)
+        pages = [
+            people.page_of(domain, "", CLOSED, PeopleQuery(page=page))
+            for page in range(1, 6)
+        ]
+        assert [len(page.items) for page in pages] == [25, 25, 25, 25, 10]
+        shown = [member.user.id for page in pages for member in page.items]
+        assert shown == list(db.session.scalars(ordered))
+        db.session.rollback()
+    hosts.put_away(app)
+
+
+def _memberships(account_id: str) -> Any:
+    """Each user as often as there are tokens of theirs, as a careless join has it."""
+    model = hosts.host_of(current_app).user_model
+    token = current_app.extensions["apitokens"].models.Token
+    mine = select(model).join(token, token.owner_id == model.id)
+    return mine.where(model.account == account_id)
+
+
+def test_a_search_counts_up_to_a_number_and_pages_beyond_it(
+    make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the host's own statement names users twice as well."""
+    plugin = {
+        "users_of": _memberships,
+        "account_of": lambda user: user.account or "",
+    }
+    app = host(make_app, database_url, plugin=plugin)
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        # At once: nothing here depends on how users and tokens come about.
+        user_model, token = domain.models.user, domain.models.Token
+        users = [
+            user_model(email=f"user{n:02}@acme.example", account=ACME)
+            for n in range(60)
+        ]
+        domain.session.add_all(users)
+        domain.session.flush()
+        for number, user in enumerate([*users, *users]):
+            values = {"kind": "api", "name": "n", "scheme": "native"}
+            values |= {"secret_hash": "x", "account_id": ACME, "created_by": "test"}
+            row = token(
+                id=f"{number:012}",
+                owner_id=user.id,
+                check_digest=b"0" * 16,
+                created_at=domain.now(),
+                **values,
+            )
+            domain.session.add(row)
+        domain.session.commit()
+        monkeypatch.setattr(people, "FOUND", 30)
+        first = look(domain, q="USER")
+        assert (first.total, first.most, first.pages) == (31, 30, 2)
+        assert emails(first) == [f"user{n:02}@acme.example" for n in range(25)]
+        second = look(domain, q="user", page=2)
+        assert (second.total, second.most, second.pages) == (51, 50, 3)
+        for page in (3, 10**30):
+            last = look(domain, q="user", page=page)
+            assert (last.total, last.page, last.pages) == (60, 3, 3)
+            assert emails(last) == [f"user{n:02}@acme.example" for n in range(50, 60)]
+        assert look(domain).total == 60

@@ -510,6 +510,18 @@ def test_an_approval_that_the_host_has_yet_to_follow_says_so(
     assert "It counts once the application lets them" in response.text
 
 
+def test_an_approval_of_what_is_off_for_the_account_says_so(
+    admin: Administrator, app: Flask
+) -> None:
+    users = [guest(app, name) for name in ("a", "b")]
+    first, second = (asked(user) for user in users)
+    bearing.switch_service(app, "tmy", active=False, account="example.com")
+    said = text_of(admin.post(f"/{first}", do="approve"), "#at-toasts")
+    assert "Access approved for a@example.com." in said
+    assert "TMY data is off for the whole account: it counts once that is on." in said
+    assert "off for" not in admin.post(f"/{second}", do="decline", confirm="1").text
+
+
 def test_the_next_row_takes_the_focus(admin: Administrator, app: Flask) -> None:
     users = [guest(app, name) for name in ("a", "b", "c")]
     numbers = [asked(user) for user in users]

@@ -22,8 +22,11 @@ from werkzeug.test import Client
 
 from flask_apitokens import ANY_SERVICE
 from flask_apitokens import token_required
+from flask_apitokens.usage_rows import Call
 from tests import hosts
 from tests.conftest import MakeApp
+from tests.test_cli import answer
+from tests.test_cli import run
 
 MakeHistory = Callable[..., "History"]
 AGENT = "tests/1.0"
@@ -351,3 +354,27 @@ def test_in_memory_calls_are_recorded_too(make_history: MakeHistory) -> None:
     assert history.call("/usage/200").status_code == 200
     history.call("/usage/stream").close()
     assert [row.status for row in history.rows()] == [200, 207]
+
+
+@pytest.mark.parametrize("mode", ["buffered", "off"])
+def test_the_command_removes_what_is_past_retention(
+    mode: str, make_history: MakeHistory, sqlite_url: str
+) -> None:
+    history = make_history(
+        sqlite_url, APITOKENS_USAGE=mode, APITOKENS_USAGE_RETENTION_DAYS=30
+    )
+    state = history.app.extensions["apitokens"]
+    with history.app.app_context():
+        now = datetime.now(UTC)
+        for days in (29, 31, 32):
+            call = Call(history.token, now - timedelta(days=days))
+            state.recorder.prepare()
+            state.recorder._writer.write([call], patience=1)
+    # two calls, and for each its token's hour and everybody's
+    removed = {"removed": 6, "retention_days": 30}
+    assert answer(history.app, "usage", "prune") == removed
+    assert len(history.rows()) == 1
+    assert (
+        "Removed 0 rows older than 30 days."
+        in run(history.app, "usage", "prune").stderr
+    )

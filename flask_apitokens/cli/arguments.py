@@ -20,6 +20,7 @@ from sqlalchemy import inspect
 from sqlalchemy import or_
 from sqlalchemy import select
 
+from flask_apitokens import people
 from flask_apitokens.domain import Domain
 from flask_apitokens.domain import utcnow
 from flask_apitokens.errors import TokenNotFound
@@ -108,6 +109,22 @@ def account_meant(domain: Domain, account: str | None) -> str | None:
     """
     check_account(account)
     return account if account or domain.hooks.has_accounts else ""
+
+
+def check_account_known(domain: Domain, account: str) -> None:
+    """Refuse an account that nobody and nothing belongs to: it is mistyped.
+
+    :raises ClickException: saying so.
+    """
+    models = domain.models
+    for model in (models.Token, models.ServiceSetting):
+        held = select(model.account_id).where(model.account_id == account)
+        if domain.session.scalar(held.limit(1)) is not None:
+            return
+    if not people.has_users(domain, account):
+        raise click.ClickException(
+            f"No user and no token belongs to the account {printable(account)}."
+        )
 
 
 def check_services(domain: Domain, *slugs: str | None, hint: str) -> None:

@@ -12,6 +12,7 @@ from . import edge
 from .arguments import Decorator
 from .arguments import account_meant
 from .arguments import account_option
+from .arguments import check_account_known
 from .arguments import check_services
 from .arguments import json_option
 from .facts import Facts
@@ -91,6 +92,8 @@ def _switch(
         meant = account_meant(domain, account)
         if meant is None:
             raise click.UsageError("Say in which account: --account ID.")
+        if domain.hooks.has_accounts:
+            check_account_known(domain, meant)
         for slug in services:
             if slug not in domain.services_of(meant):
                 raise click.ClickException(

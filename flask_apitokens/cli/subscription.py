@@ -203,11 +203,14 @@ def _decide(
                     f"Request {request_id} was decided or withdrawn already."
                 ) from None
             decided.append({**_request(domain, row, user), "decision": row.decision})
+        idle = [access.is_idle(domain, f["account_id"], f["service"]) for f in decided]
     if as_json:
         show_json(decided)
-    for facts in decided:
+    for facts, off in zip(decided, idle, strict=True):
         what = facts["service"] or "the API as a whole"
         say(f"{facts['decision'].capitalize()}: {printable(facts['owner'])}, {what}.")
+        if approve and off:
+            say(f"{what} is off for the whole account: it counts once that is on.")
 
 
 def _asked(domain: Domain, request_id: int) -> tuple[Subscription, Any]:
@@ -217,7 +220,11 @@ def _asked(domain: Domain, request_id: int) -> tuple[Subscription, Any]:
         row = domain.session.get(models.Subscription, request_id)
     if row is None or (row.requested_at is None and row.decided_at is None):
         raise click.ClickException(f"No request has the id {request_id}.")
-    return row, domain.session.get(models.user, row.user_id)
+    user = domain.session.get(models.user, row.user_id)
+    if user is None:
+        # Deleted behind our back, by a database that keeps no foreign keys.
+        raise click.ClickException(f"Who made request {request_id} no longer exists.")
+    return row, user
 
 
 def _request(domain: Domain, row: Subscription, user: Any) -> Facts:

@@ -217,9 +217,9 @@ def list_tokens(
     elif listed:
         output.show_table(COLUMNS, [row_of(facts) for facts in listed])
     if past_the_end or not listed:
-        say(f"Nothing on page {page}; {counted(found.total)} in all.")
+        say(f"Nothing on page {page}; {counted(found.total, found.most)} in all.")
     elif found.more or page > 1:
-        total = counted(found.total)
+        total = counted(found.total, found.most)
         say(f"{found.first} to {found.last} of {total}, page {page}.")
 
 

@@ -33,6 +33,7 @@ from flask_apitokens.views import leave_notice
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import store
+from flask_apitokens.views import stored
 from flask_apitokens.views import toast
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
@@ -129,8 +130,11 @@ def revoke_many(visit: Visit) -> ResponseReturnValue:
     if refused is not None:
         return refused
     ids = [token.id for token in chosen]
-    revoked = tokens.revoke_many(visit.domain, visit.tokens(), ids, actor=visit.actor)
-    store(visit.domain)
+    domain = visit.domain
+    revoked = stored(
+        domain,
+        lambda: tokens.revoke_many(domain, visit.tokens(), ids, actor=visit.actor),
+    )
     return done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
 
 

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
-from datetime import UTC
 from datetime import date
-from itertools import chain
 from typing import Any
 
-from flask import Response
 from flask import redirect
 from flask import request
-from flask import stream_with_context
 from flask.typing import ResponseReturnValue
 
 from flask_apitokens import call_log
@@ -41,6 +37,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.models import Token
 from flask_apitokens.places import HistoryPlace
+from flask_apitokens.views import files
 from flask_apitokens.views import partial
 from flask_apitokens.views.visit import LAST_PAGE
 from flask_apitokens.views.visit import Visit
@@ -211,17 +208,7 @@ class Reading:
     def file(self) -> ResponseReturnValue:
         """All calls that the filters find, as a file, written as it is read."""
         lines = self._lines(replace(self.query, before=None, after=None))
-        # What fails at once fails as a page, not in the middle of a file.
-        lines = chain([next(lines)], lines)
-        name = f"{self.file_name}-{self.domain.now().astimezone(UTC):%Y-%m-%d}.csv"
-        return Response(
-            stream_with_context(lines),
-            content_type="text/csv; charset=utf-8",
-            headers={
-                "Content-Disposition": f'attachment; filename="{name}"',
-                "Cache-Control": "no-store",
-            },
-        )
+        return files.attached(self.domain, self.file_name, lines)
 
     def _lines(self, query: CallQuery) -> Iterator[str]:
         domain, header = self.domain, True

@@ -26,7 +26,6 @@ from flask_apitokens.generating import Wish
 from flask_apitokens.generating import first_wish
 from flask_apitokens.generating import presented
 from flask_apitokens.generating import weighed
-from flask_apitokens.happenings import happening
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.state import current_apitokens
@@ -59,10 +58,13 @@ def tokens(visit: Visit) -> ResponseReturnValue:
         return visit.page(visit.overview(query))
     focus, overview = request.args.get("focus", ""), visit.overview(query)
     shown = partial("list", list=present.focused(overview.list, focus))
-    if focus != present.SEARCH:
-        return htmx.fragment(shown)
-    tools = partial("toolbar", overview=overview, focus=True)
-    return htmx.fragment(shown, out_of_band={htmx.TOOLS: tools})
+    around: dict[str, Markup | str] = {}
+    if overview.list.owners_shown:
+        # The file is of what the list shows: its address follows the search.
+        around[htmx.ACTIONS] = partial("actions", list=overview.list)
+    if focus == present.SEARCH:
+        around[htmx.TOOLS] = partial("toolbar", overview=overview, focus=True)
+    return htmx.fragment(shown, out_of_band=around)
 
 
 def panel() -> Markup:
@@ -96,7 +98,7 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
     events = audit.events_of(visit.domain, token_id)
     return visit.token_page(
         visit.row(found),
-        [happening(event) for event in events],
+        [visit.happening(event) for event in events],
         history=shown_of(visit, found),
     )
 

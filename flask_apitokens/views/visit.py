@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from flask import request
@@ -35,8 +36,10 @@ from flask_apitokens.generating import Refusals
 from flask_apitokens.generating import Wish
 from flask_apitokens.generating import presented
 from flask_apitokens.happenings import Happening
+from flask_apitokens.happenings import happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.listing import ListQuery
+from flask_apitokens.models import Event
 from flask_apitokens.models import Token
 from flask_apitokens.places import OWN
 from flask_apitokens.places import Place
@@ -147,6 +150,10 @@ class Visit(ABC):
         """
         return tokens.get(self.domain, self.tokens(), token_id)
 
+    def happening(self, event: Event) -> Happening:
+        """What happened to a token, as it is told here."""
+        return happening(event)
+
     def token_page(
         self,
         row: Row,
@@ -237,6 +244,12 @@ class OwnTokens(Visit):
             )
             for token in found
         ]
+
+    def happening(self, event: Event) -> Happening:
+        """What happened, and from where where it was the owner: others may not say."""
+        told = happening(event)
+        mine = event.actor_id == self.domain.key_text(self.user)
+        return told if mine else replace(told, ip="")
 
     def _paused_by(self, token: Token) -> str:
         """What a token waits for before it works; empty for one that works."""

@@ -83,9 +83,19 @@ class Figure:
 
 
 def is_admin(user: Any) -> bool:
-    """Whether *user* administers their account, asked now."""
-    asked = current_apitokens.hooks.is_admin
-    return asked is not None and asked(user)
+    """Whether *user* administers their account, asked now.
+
+    Who has none, where there are accounts, administers nothing: the others who have
+    none have nothing in common.
+    """
+    hooks = current_apitokens.hooks
+    asked = hooks.is_admin
+    return asked is not None and asked(user) and _is_account(hooks.account_of(user))
+
+
+def _is_account(account_id: str) -> bool:
+    there = bool(account_id) or not current_apitokens.hooks.has_accounts
+    return there and account_id != NOWHERE
 
 
 def admit_admin() -> ResponseReturnValue | None:
@@ -109,7 +119,8 @@ def begin() -> Admin:
         raise AccessDenied
     domain = current_apitokens.domain()
     account_id = domain.account_of(user)
-    if account_id == NOWHERE:
+    if not _is_account(account_id):
+        # A moment ago it was one.
         raise AccessDenied
     return Admin(domain, user, account_id)
 

@@ -7,13 +7,10 @@ from datetime import UTC
 from datetime import date
 from datetime import datetime
 from datetime import time
-from itertools import chain
 from typing import Any
 
-from flask import Response
 from flask import redirect
 from flask import request
-from flask import stream_with_context
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
@@ -28,6 +25,7 @@ from flask_apitokens.views import partial
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
 from flask_apitokens.views.admin import begin
+from flask_apitokens.views.files import attached
 from flask_apitokens.views.visit import searched
 from flask_apitokens.views.visit import token_searched_for
 
@@ -101,18 +99,7 @@ def _key(name: str) -> int | None:
 def export() -> ResponseReturnValue:
     """The events that search and filters find, as a file, written as it is read."""
     admin = begin()
-    lines = _lines(admin)
-    # What fails at once fails as a page, not in the middle of a file.
-    lines = chain([next(lines)], lines)
-    name = f"audit-log-{admin.domain.now().astimezone(UTC):%Y-%m-%d}.csv"
-    return Response(
-        stream_with_context(lines),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return attached(admin.domain, "audit-log", _lines(admin))
 
 
 def _lines(admin: Admin) -> Iterator[str]:

@@ -144,16 +144,9 @@ def _asked_page(name: str) -> int:
     return min(max(request.args.get(name, 1, type=int), 1), LAST_PAGE)
 
 
-def _names(admin: Admin, user: Any) -> tuple[str, str]:
-    """What a user is called, and what tells them from another of the same name."""
-    label = admin.domain.user_label(user)
-    name = str(getattr(user, "name", None) or label)
-    return name, "" if name == label else label
-
-
 def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
     domain = admin.domain
-    name, sub = _names(admin, user)
+    name, sub = people.names_of(domain, user)
     enabled = people.is_enabled(domain, user)
     return WaitingRow(
         id=row.id,
@@ -168,7 +161,7 @@ def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
 
 
 def _decided_row(admin: Admin, row: Subscription, user: Any) -> DecidedRow:
-    name, sub = _names(admin, user)
+    name, sub = people.names_of(admin.domain, user)
     approved = row.decision == "approved"
     chip = Chip(_("Approved"), "ok") if approved else Chip(_("Declined"), "off")
     return DecidedRow(
@@ -204,7 +197,7 @@ def decide(number: int) -> ResponseReturnValue:
     if request.method != "POST" and not access.is_waiting(row):
         raise Conflict
     question = decline_question(
-        _names(admin, user)[0],
+        people.names_of(admin.domain, user)[0],
         access.label(admin.domain, row.service),
         url_for(f"{NAME}.decide", number=number, **_list_args()),
         url_for(f"{NAME}.requests", **_list_args()),
@@ -234,7 +227,7 @@ def _decided(
     admin: Admin, number: int, user: Any, *, approve: bool, reason: str = ""
 ) -> ResponseReturnValue:
     domain, account_id = admin.domain, admin.account_id
-    who, place = _names(admin, user)[0], _place_of(admin, number)
+    who, place = people.names_of(admin.domain, user)[0], _place_of(admin, number)
     row = stored(
         domain,
         lambda: access.decide(
@@ -251,6 +244,12 @@ def _decided(
     message = _("Access approved for %(who)s", who=who)
     if row.service == access.WHOLE_API and not domain.may_use_api(user):
         message += ". " + _("It counts once the application lets them use the API.")
+    elif access.is_idle(domain, account_id, row.service):
+        service = access.label(domain, row.service)
+        message += ". " + _(
+            "%(service)s is off for the whole account: it counts once that is on.",
+            service=service,
+        )
     return _done(admin, message, place)
 
 

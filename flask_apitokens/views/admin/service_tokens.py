@@ -152,8 +152,7 @@ class UserTokens(ServiceVisit):
     @property
     def label(self) -> str:
         """What people call the user."""
-        name = getattr(self.member, "name", None)
-        return str(name or self.domain.user_label(self.member))
+        return people.names_of(self.domain, self.member)[0]
 
     @property
     def title(self) -> str:

@@ -41,7 +41,7 @@ from flask_apitokens.questions import users_off_question
 from flask_apitokens.views import leave_notice
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
-from flask_apitokens.views import store
+from flask_apitokens.views import stored
 from flask_apitokens.views import toast
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
@@ -97,21 +97,21 @@ def services() -> ResponseReturnValue:
     admin = begin()
     return page(
         "apitokens/admin/services.html",
-        figures=_figures(admin),
+        figures=_figures(admin, admin.services),
         waiting=access.count_waiting_users(admin.domain, admin.account_id),
         recorded=admin.domain.records_calls,
     )
 
 
-def _figures(admin: Admin) -> list[ServiceFigures]:
+def _figures(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures]:
     domain, account_id = admin.domain, admin.account_id
     on = subscriptions.services_on(domain, account_id)
     users = people.count(domain, account_id)
-    users_on = people.count_subscribed(domain, account_id, users)
-    tokens = figures.counts_by_service(domain, account_id)
+    users_on = people.count_subscribed(domain, account_id, services, users)
+    tokens = figures.counts_by_service(domain, account_id, services)
     return [
-        ServiceFigures(service, on[slug], users, users_on[slug], *tokens[slug])
-        for slug, service in domain.services_of(account_id).items()
+        ServiceFigures(s, on[s.slug], users, users_on[s.slug], *tokens[s.slug])
+        for s in services
     ]
 
 
@@ -131,7 +131,7 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
     :raises NotFound: if the account has no such service.
     """
     service = admin.service(slug)
-    [numbers] = [f for f in _figures(admin) if f.service.slug == slug]
+    [numbers] = _figures(admin, [service])
     sections: list[tuple[str, str, str | None]] = [
         ("service", _("General"), None),
         ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
@@ -176,10 +176,12 @@ def switch(slug: str) -> ResponseReturnValue:
             return refused
     elif not ConfirmForm().is_genuine():
         raise StaleForm
-    subscriptions.switch_service(
-        admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+    stored(
+        admin.domain,
+        lambda: subscriptions.switch_service(
+            admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+        ),
     )
-    store(admin.domain)
     name = section.service.name
     if wanted:
         leave_notice(_("%(service)s is on again.", service=name))
@@ -248,7 +250,7 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
     return MemberRow.of(
         member,
         key=domain.key_text(user),
-        label=domain.user_label(user),
+        names=people.names_of(domain, user),
         usable=on and member.active and domain.may_use_api(user),
         allowed=domain.may_use_api(user),
         enabled=people.is_enabled(domain, user),
@@ -287,12 +289,18 @@ def save_users(slug: str) -> ResponseReturnValue:
             return refused
     elif not ConfirmForm().is_genuine():
         raise StaleForm
-    for member in changed:
+    stored(admin.domain, lambda: _switch(admin, slug, turned_on, turned_off))
+    return _saved(admin, slug, len(turned_on), len(turned_off))
+
+
+def _switch(
+    admin: Admin, slug: str, turned_on: Collection[str], turned_off: Collection[str]
+) -> None:
+    """Switch the subscriptions of users read anew: it may be done more than once."""
+    for member in _changed(admin, slug, [*turned_on, *turned_off]):
         wanted = admin.domain.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
         change(admin.domain, member.user, slug, actor=admin.actor)
-    store(admin.domain)
-    return _saved(admin, slug, len(turned_on), len(turned_off))
 
 
 def _changes() -> tuple[set[str], set[str]]:

@@ -12,12 +12,14 @@ from flask_apitokens import questions
 from flask_apitokens import tokens as domain_tokens
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.generating import ECHOED
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.models import Token
 from flask_apitokens.questions import Confirm
 from flask_apitokens.views import store
+from flask_apitokens.views import stored
 from flask_apitokens.views.changes import ask
 from flask_apitokens.views.changes import asked
 from flask_apitokens.views.changes import chosen_live
@@ -51,11 +53,9 @@ def _deactivating(
     if refused is not None:
         return refused
     reason = request.form.get("reason", "")
-    names = [token.name for token in chosen]
+    names, ids = [token.name for token in chosen], [token.id for token in chosen]
     try:
-        for token in domain_tokens.held_in_order(visit.domain, chosen):
-            domain_tokens.deactivate(visit.domain, token, reason, actor=visit.actor)
-        store(visit.domain)
+        stored(visit.domain, lambda: _stop(visit, ids, reason))
     except DomainError as error:
         if error.field != "reason":
             raise
@@ -74,6 +74,16 @@ def _deactivating(
         return done(visit, _("Token “%(name)s” deactivated", name=names[0]))
     message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))
     return done(visit, message)
+
+
+def _stop(visit: Visit, ids: Sequence[str], reason: str) -> None:
+    """Deactivate what is still there, read anew: it may be done more than once."""
+    domain = visit.domain
+    found = domain_tokens.find_many(domain, visit.tokens(), ids)
+    if not found:
+        raise TokenNotFound
+    for token in domain_tokens.held_in_order(domain, found):
+        domain_tokens.deactivate(domain, token, reason, actor=visit.actor)
 
 
 def activate(visit: Visit, token_id: str) -> ResponseReturnValue:
