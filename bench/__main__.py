@@ -1,4 +1,4 @@
-"""``python -m bench guard|admin|usage``: run a bench and print its tables."""
+"""``python -m bench guard|admin|usage|history``: run a bench and print its tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.metadata import version
 from . import admin
 from . import databases
 from . import guard
+from . import history
 from . import report
 from . import usage
 
@@ -17,7 +18,7 @@ from . import usage
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["guard", "admin", "usage"])
+    parser.add_argument("what", choices=["guard", "admin", "usage", "history"])
     parser.add_argument(
         "--database",
         choices=databases.KINDS,
@@ -40,6 +41,11 @@ def main(arguments: list[str] | None = None) -> None:
         for kind in options.database or databases.KINDS:
             for line in usage.lines(kind, amount):
                 print(line, flush=True)
+        return
+    if options.what == "history":
+        volume = history.QUICK if options.quick else history.FULL
+        for line in history.lines(volume):
+            print(line, flush=True)
         return
     effort = guard.QUICK if options.quick else guard.FULL
     for kind in options.database or databases.KINDS:

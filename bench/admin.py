@@ -68,8 +68,8 @@ def lines(kind: str, size: Size) -> Iterator[str]:
     """Fill a database of this kind and time every page, in a Markdown table."""
     with databases.empty_database(kind, "admin") as url:
         host = host_with_plugin(url, APITOKENS_BCRYPT_ROUNDS=4)
-        token_id = _fill(host, size)
-        client = _signed_in(host)
+        token_id = fill(host, size)
+        client = signed_in(host)
         yield f"## {databases.version_of(url)}"
         yield ""
         yield f"{size.users:,} users and {size.tokens:,} tokens in one account"
@@ -77,24 +77,26 @@ def lines(kind: str, size: Size) -> Iterator[str]:
         yield "| page | median ms | slowest ms | statements |"
         yield "| --- | ---: | ---: | ---: |"
         for name, path in PAGES.items():
-            yield _line(host, client, name, path.format(id=token_id), size)
+            yield line(host, client, name, path.format(id=token_id), size)
         if kind == "postgresql":
-            _run(host, *INDEX, "ANALYZE")
+            run(host, *INDEX, "ANALYZE")
             for name in SEARCHES:
                 title = f"{name}, with the index"
-                yield _line(host, client, title, PAGES[name], size)
+                yield line(host, client, title, PAGES[name], size)
         host.state.recorder.close()
         host.engine.dispose()
 
 
-def _line(host: Host, client: FlaskClient, name: str, path: str, size: Size) -> str:
+def line(host: Host, client: FlaskClient, name: str, path: str, size: Size) -> str:
+    """A row of the table: how long a page takes."""
     took, statements = _timed(host, client, path, size)
     middle = statistics.median(took)
     mark = "" if middle <= GOAL else " **over**"
     return f"| {name} | {middle:.0f}{mark} | {max(took):.0f} | {statements} |"
 
 
-def _run(host: Host, *statements: str) -> None:
+def run(host: Host, *statements: str) -> None:
+    """Execute statements, each on its own."""
     with host.engine.connect().execution_options(
         isolation_level="AUTOCOMMIT"
     ) as connection:
@@ -102,7 +104,8 @@ def _run(host: Host, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def _signed_in(host: Host) -> FlaskClient:
+def signed_in(host: Host) -> FlaskClient:
+    """A browser of the administrator."""
     client = host.app.test_client()
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = "1", True
@@ -112,17 +115,17 @@ def _signed_in(host: Host) -> FlaskClient:
 def _timed(
     host: Host, client: FlaskClient, path: str, size: Size
 ) -> tuple[list[float], int]:
-    run: list[str] = []
+    seen: list[str] = []
 
     def count(
         connection: object, cursor: object, statement: str, *rest: object
     ) -> None:
-        run.append(statement)
+        seen.append(statement)
 
     event.listen(host.engine, "before_cursor_execute", count)
     took = []
     for _round in range(size.rounds + 1):
-        run.clear()
+        seen.clear()
         began = time.perf_counter()
         answer = client.get(A + path)
         took.append((time.perf_counter() - began) * 1000)
@@ -130,10 +133,10 @@ def _timed(
             raise RuntimeError(f"{path} answered {answer.status}")
     event.remove(host.engine, "before_cursor_execute", count)
     # The first has templates to compile.
-    return took[1:], len(run)
+    return took[1:], len(seen)
 
 
-def _fill(host: Host, size: Size) -> str:
+def fill(host: Host, size: Size) -> str:
     """Real rows first, then copies of them by the thousand; answers one token's id."""
     tokens = populate(host, tokens=20, users=5, special=1)
     with host.engine.begin() as connection:
@@ -142,7 +145,7 @@ def _fill(host: Host, size: Size) -> str:
             connection.execute(
                 text(statement), {"users": size.users, "tokens": size.tokens}
             )
-    _run(host, "ANALYZE")
+    run(host, "ANALYZE")
     return tokens.good[0][4:16]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import URL
 from bench import admin
 from bench import databases
 from bench import guard
+from bench import history
 from bench import usage
 from bench.__main__ import main
 
@@ -96,3 +97,7 @@ def test_the_bench_of_the_administrators_pages(
     named = [f"{name}, with the index" for name in admin.SEARCHES]
     assert [row[0] for row in rows] == [*admin.PAGES, *named]
     assert all(int(row[-1]) < 20 for row in rows)
+    main(["history", "--quick"])
+    rows = [row for row in _rows(capsys.readouterr().out) if row[-1].isdigit()]
+    assert [row[0] for row in rows] == list(history.PAGES)
+    assert all(int(row[-1]) <= 20 for row in rows)

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from flask_apitokens import call_log
 from tests import administration
+from tests import bearing
 from tests.administration import A
 from tests.administration import administrator
 from tests.calling import call
@@ -153,8 +154,11 @@ def test_a_service_shows_figures_bars_and_calls(
 
 
 def test_filters_narrow_calls_and_file_and_leave_the_figures(
-    app: Flask, boss: Visitor, ada: Any
+    make_app: MakeApp, database_url: str
 ) -> None:
+    app = administration.administered(make_app, database_url)
+    boss = administrator(app).without_script()
+    ada = administration.create_user(app, "ada")
     eve = administration.create_user(app, "eve")
     deploy, hers = token_of(app, ada), token_of(app, eve, "Notebook")
     today = datetime.now(UTC) - timedelta(minutes=1)
@@ -213,6 +217,44 @@ def test_filters_narrow_calls_and_file_and_leave_the_figures(
     ]
     assert choices(chosen, "day")[:2] == ["Last 7 days", "Today"]
     assert len(choices(chosen, "day")) == 9
+
+
+@pytest.mark.parametrize("user_key", ["int", "uuid", "str"])
+def test_what_the_guard_has_recorded_is_shown(make_app: MakeApp, user_key: str) -> None:
+    options: dict[str, Any] = {"user_key": user_key, "APITOKENS_USAGE": "sync"}
+    app = administration.administered(make_app, **options)
+    boss = administrator(app).without_script()
+    ada = administration.create_user(app, "ada")
+    subscribe(app, ada, "tmy")
+    values: dict[str, Any]
+    values = {"service": "tmy", "scopes": ["read"], "name": "Deploy script"}
+    token_id, plaintext = bearing.generate(app, ada, **values)
+    bearer = {"Authorization": f"Bearer {plaintext}"}
+    assert (
+        app.test_client().get("/api/tmy?key=secret", headers=bearer).status_code == 200
+    )
+    subscribe(app, ada, "tmy", active=False)
+    assert app.test_client().get("/api/tmy", headers=bearer).status_code == 403
+
+    shown = boss.get(f"services/tmy/usage?user={ada.id}&token={token_id}")
+    assert [row[2] for row in rows_of(shown)] == [
+        *("403 Forbidden service_inactive", "200 OK")
+    ]
+    assert {row[3] for row in rows_of(shown)} == {"Deploy script ada@acme.example"}
+    assert kpis(shown)["Tokens in use"] == "1 of 1"
+    assert "secret" not in words(one(shown, "#at-list"))
+    file = boss.get(f"usage.csv?user={ada.id}").text
+    rows = [*csv.DictReader(io.StringIO(file))]
+    assert {row["owner"] for row in rows} == {"ada@acme.example"}
+    assert {row["owner_id"] for row in rows} == {str(ada.id)}
+
+    # USE-13: its history stays, by the name it had.
+    assert boss.post(f"tokens/{token_id}/delete", confirm="1").status_code == 303
+    shown = boss.get(f"usage?token={token_id}")
+    said = f"Deploy script {token_id} Deleted ada@acme.example · TMY data"
+    assert {row[3] for row in rows_of(shown)} == {said}
+    chosen = "Deploy script (deleted), ada@acme.example"
+    assert choices(shown, "token") == ["All tokens", chosen]
 
 
 def test_pages_lead_to_each_other_with_and_without_script(
