@@ -13,9 +13,12 @@ from playwright.sync_api import expect
 
 from example_app import create_app
 from example_app import demo
+from example_app.models import User
 from example_app.models import db
 from tests.browser.chromium import ConsoleGuard
+from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
+from tests.browser.conftest import NewPage
 
 ROOT = Path(__file__).parents[2]
 MACROS = "apitokens/_macros.html"
@@ -84,10 +87,47 @@ def test_a_token_from_the_dialog_to_its_end(
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def sign_in(page: Page, address: str) -> None:
-    """Open ada's tokens."""
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_administrators_pages_are_accessible_and_fit(
+    new_page: NewPage,
+    axe: Axe,
+    live_server: LiveServer,
+    example: Flask,
+    scheme: str,
+    width: int,
+) -> None:
+    with example.app_context():
+        apitokens = example.extensions["apitokens"].extension
+        users = {user.email: user for user in db.session.query(User)}
+        apitokens.generate(owner=users["ada@example.com"], name="Deploy")
+        asked = "Nightly export to our data warehouse"
+        apitokens.request_access(users["grace@example.com"], "tmy", asked)
+        key = users["ada@example.com"].id
+        db.session.commit()
+    viewport = {"width": width, "height": 800}
+    page = new_page(color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    address = live_server(example)
+    sign_in(page, address, "admin@example.com")
+    service = "/services/tmy"
+    for path in (
+        *("/services", service, f"{service}/users", f"{service}/users/{key}"),
+        *(f"{service}/userless", "/tokens", "/requests", "/audit"),
+    ):
+        page.goto(f"{address}/admin/api{path}")
+        expect(page.locator("[data-apitokens-ready]")).to_be_attached()
+        axe(page)
+        wide = "document.documentElement.scrollWidth"
+        assert page.evaluate(wide) == width, path
+    page.goto(f"{address}/admin/api/requests")
+    note = page.get_by_text(asked).bounding_box()
+    assert note is not None
+    assert note["width"] > 60, "a word is not broken in the middle"
+
+
+def sign_in(page: Page, address: str, email: str = "ada@example.com") -> None:
+    """Open the tokens of ada, or of somebody else."""
     page.goto(f"{address}/login")
-    page.get_by_label("Email").fill("ada@example.com")
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(demo.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.goto(f"{address}/account/api-tokens/")
