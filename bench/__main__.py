@@ -1,4 +1,4 @@
-"""``python -m bench guard|admin``: run a bench and print its tables."""
+"""``python -m bench guard|admin|usage``: run a bench and print its tables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from . import admin
 from . import databases
 from . import guard
 from . import report
+from . import usage
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["guard", "admin"])
+    parser.add_argument("what", choices=["guard", "admin", "usage"])
     parser.add_argument(
         "--database",
         choices=databases.KINDS,
@@ -33,6 +34,12 @@ def main(arguments: list[str] | None = None) -> None:
         for kind in options.database or ["postgresql"]:
             for line in admin.lines(kind, size):
                 print(line)
+        return
+    if options.what == "usage":
+        amount = usage.QUICK if options.quick else usage.FULL
+        for kind in options.database or databases.KINDS:
+            for line in usage.lines(kind, amount):
+                print(line, flush=True)
         return
     effort = guard.QUICK if options.quick else guard.FULL
     for kind in options.database or databases.KINDS:

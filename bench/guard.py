@@ -100,7 +100,7 @@ def measure(kind: str, effort: Effort) -> Result:
         databases.empty_database(kind, "small") as url,
         databases.empty_database(kind, "grown") as grown_url,
     ):
-        with _closing(host_with_plugin(url, **CHEAP)) as plugin:
+        with closing(host_with_plugin(url, **CHEAP)) as plugin:
             tokens = rows.populate(plugin, tokens=effort.tokens, users=effort.users)
             timed = _time(url, plugin, tokens, effort)
             grown = _time_grown(url, grown_url, plugin, tokens, effort)
@@ -116,7 +116,8 @@ def measure(kind: str, effort: Effort) -> Result:
 
 
 @contextmanager
-def _closing(host: Host) -> Iterator[Host]:
+def closing(host: Host) -> Iterator[Host]:
+    """End what *host* has running when it has been measured."""
     try:
         yield host
     finally:
@@ -183,8 +184,8 @@ class Body(list[bytes]):
 
 def _time(url: str, plugin: Host, tokens: Tokens, effort: Effort) -> list[Figures]:
     with (
-        _closing(host_by_hand(url)) as by_hand,
-        _closing(host_with_plugin(url)) as cold,
+        closing(host_by_hand(url)) as by_hand,
+        closing(host_with_plugin(url)) as cold,
     ):
         routes = [
             *_by_hand(by_hand, tokens),
@@ -200,8 +201,8 @@ def _time_grown(
 ) -> list[Figures]:
     """The same tokens, in the small tables and among *effort.grown_rows* of them."""
     with (
-        _closing(host_by_hand(url)) as by_hand,
-        _closing(host_with_plugin(grown_url, **CHEAP)) as grown,
+        closing(host_by_hand(url)) as by_hand,
+        closing(host_with_plugin(grown_url, **CHEAP)) as grown,
     ):
         rows.copy_grown(plugin, grown, rows=effort.grown_rows)
         routes = [
@@ -219,9 +220,9 @@ def _count(url: str, tokens: Tokens, effort: Effort) -> dict[str, Counter[str]]:
     quiet = {"APITOKENS_USAGE_FLUSH_SECONDS": 60}
     counted: dict[str, Counter[str]] = {}
     with (
-        _closing(host_by_hand(url)) as by_hand,
-        _closing(host_with_plugin(url, **CHEAP, **quiet)) as plugin,
-        _closing(host_with_plugin(url, **quiet)) as cold,
+        closing(host_by_hand(url)) as by_hand,
+        closing(host_with_plugin(url, **CHEAP, **quiet)) as plugin,
+        closing(host_with_plugin(url, **quiet)) as cold,
     ):
         counted |= _counted(by_hand, _by_hand(by_hand, tokens), effort.counted)
         counted |= _counted(plugin, _with_plugin(plugin, tokens), effort.counted)

@@ -92,21 +92,21 @@ def _costs(result: Result) -> Iterator[str]:
     for name in timed[0].cpu:
         if name not in APART:
             yield (
-                f"| {name} | {_middle(timed, cpu(name)):.1f} "
-                f"| {_middle(timed, over(name)):.1f} "
-                f"| {_spread(timed, in_units(over(name)))} "
-                f"| {_middle(timed, wall_over(name)):.1f} "
-                f"| {_middle(timed, p99(name)):.0f} | {_statements(result, name)} |"
+                f"| {name} | {middle(timed, cpu(name)):.1f} "
+                f"| {middle(timed, over(name)):.1f} "
+                f"| {spread(timed, in_units(over(name)))} "
+                f"| {middle(timed, wall_over(name)):.1f} "
+                f"| {middle(timed, p99(name)):.0f} | {_statements(result, name)} |"
             )
     for name, part in (
         ("the recorder's thread, for an accepted call", recording),
         ("**plugin, warm, with its recording**", with_recording),
     ):
-        units = _spread(timed, in_units(part))
-        yield f"| {name} | | {_middle(timed, part):.1f} | {units} | | | |"
+        units = spread(timed, in_units(part))
+        yield f"| {name} | | {middle(timed, part):.1f} | {units} | | | |"
     for name in APART:
         statements = _statements(result, name)
-        yield f"| {name} | {_middle(timed, cpu(name)):.0f} | | | | | {statements} |"
+        yield f"| {name} | {middle(timed, cpu(name)):.0f} | | | | | {statements} |"
 
 
 def _goals(result: Result) -> Iterator[str]:
@@ -129,8 +129,8 @@ def _goals(result: Result) -> Iterator[str]:
     what, allowed = "an unguarded route beside the plugin", f"{UNGUARDED_LIMIT:g} µs"
     yield _goal(what, allowed, timed, beside, UNGUARDED_LIMIT)
     first = ratio(over(guard.COLD, guard.WARM), cpu(guard.BCRYPT))
-    spread = _spread(timed, first)
-    yield f"| a first sight over a warm call | one bcrypt | {spread} bcrypts | |"
+    said = spread(timed, first)
+    yield f"| a first sight over a warm call | one bcrypt | {said} bcrypts | |"
     yield from _memory(result)
 
 
@@ -140,7 +140,7 @@ def _refusals(timed: Sequence[Figures]) -> Iterator[str]:
         ("an acceptance in the request alone", over(guard.WARM)),
         ("an acceptance with its recording", with_recording),
     ):
-        limit = _middle(timed, acceptance)
+        limit = middle(timed, acceptance)
         for name in REFUSALS:
             what = name.replace("plugin,", "refusal:")
             allowed = f"{limit:.1f} µs, {whose}"
@@ -161,19 +161,21 @@ def _memory(result: Result) -> Iterator[str]:
 def _goal(
     what: str, allowed: str, batches: Sequence[Figures], value: Reading, limit: float
 ) -> str:
-    verdict = _verdict(_middle(batches, value), limit)
-    return f"| {what} | at most {allowed} | {_spread(batches, value)} | {verdict} |"
+    verdict = _verdict(middle(batches, value), limit)
+    return f"| {what} | at most {allowed} | {spread(batches, value)} | {verdict} |"
 
 
 def _verdict(value: float, limit: float) -> str:
     return "met" if value <= limit else "**missed**"
 
 
-def _middle(batches: Sequence[Figures], reading: Reading) -> float:
+def middle(batches: Sequence[Figures], reading: Reading) -> float:
+    """The median over the batches."""
     return median(map(reading, batches))
 
 
-def _spread(batches: Sequence[Figures], reading: Reading) -> str:
+def spread(batches: Sequence[Figures], reading: Reading) -> str:
+    """The median, the lowest and the highest."""
     values = [reading(batch) for batch in batches]
     return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 

@@ -69,11 +69,12 @@ class Policy:
 class CurrentToken:
     """The token a request was accepted with; plain values, no row of the session."""
 
-    __slots__ = ("_found", "_owner", "_state", "accepted_at", "id")
+    __slots__ = ("_owner", "_state", "accepted_at", "found", "id")
 
     def __init__(self, state: State, token_id: str, found: Found) -> None:
         self._state = state
-        self._found = found
+        #: what the look-up found
+        self.found = found
         self._owner: Any = None
         #: the public id
         self.id = token_id
@@ -83,49 +84,49 @@ class CurrentToken:
     @property
     def name(self) -> str:
         """What its owner calls it."""
-        return self._found.name
+        return self.found.name
 
     @property
     def kind(self) -> str:
         """ "api" or "access"."""
-        return self._found.kind
+        return self.found.kind
 
     @property
     def service(self) -> str | None:
         """The slug of the service it is bound to."""
-        return self._found.service
+        return self.found.service
 
     @property
     def scopes(self) -> frozenset[str]:
         """What it may do in that service."""
-        return frozenset(self._found.scopes or ())
+        return frozenset(self.found.scopes or ())
 
     @property
     def is_userless(self) -> bool:
         """Whether it acts for nobody."""
-        return bool(self._found.userless)
+        return bool(self.found.userless)
 
     @property
     def owner_id(self) -> Any:
         """The primary key of the user it acts for."""
-        return self._found.owner_id
+        return self.found.owner_id
 
     @property
     def account_id(self) -> str:
         """The account it was generated in."""
-        return self._found.account_id
+        return self.found.account_id
 
     @property
     def expires_at(self) -> datetime | None:
         """When it ends, aware and in UTC."""
-        return self._found.expires_at
+        return self.found.expires_at
 
     @property
     def owner(self) -> Any:
         """The user it acts for, loaded at the first look; none for a userless one."""
-        if self._owner is None and not self._found.userless:
+        if self._owner is None and not self.found.userless:
             state = self._state
-            key, session = self._found.owner_id, state.db.session
+            key, session = self.found.owner_id, state.db.session
             # What the host has not flushed yet is none of our business.
             with session.no_autoflush:
                 self._owner = session.get(state.models.user, key)
@@ -188,7 +189,7 @@ def admit(
     """
     text = _presented(policy, request)
     if known is not None:
-        _check_policy(state, policy, known._found)
+        _check_policy(state, policy, known.found)
         return known
     if text is None:
         if policy.optional:
@@ -220,6 +221,8 @@ def admit(
         _check_bcrypt(state, token_id, token, found)
     except errors.Refusal as refusal:
         refusal.token_id = token_id
+        if not isinstance(refusal, errors.InvalidToken):
+            refusal.token = current
         raise
     return current
 

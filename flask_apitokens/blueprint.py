@@ -94,7 +94,7 @@ def build_blueprint(settings: Settings) -> Blueprint:
     pages = _Pages(settings)
     add = pages.add_url_rule
     _add_list(pages, "", "", "visit.begin", generate="/")
-    add(_ONE, "token", _visiting("visit.begin", "preferences.token"))
+    _add_token(pages, _ONE, "", "visit.begin")
     asking = {"ask": "/request", "withdraw": "/request/withdraw"}
     for name, path in asking.items():
         view = _visiting("visit.begin", f"requests.{name}")
@@ -136,9 +136,13 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
     act(f"{one}/deactivate", "all_deactivate", "deactivate")
     act(f"{one}/activate", "all_activate", "activate")
-    pages.add_url_rule(
-        one, "all_token", _visiting("admin.tokens.begin_all", "preferences.token")
-    )
+    _add_token(pages, one, "all_", "admin.tokens.begin_all")
+    for path, name, view in (
+        ("/usage", "usage", "history.of_all"),
+        (f"{_SERVICE}/usage", "service_usage", "history.of_service"),
+    ):
+        add(path, name, view, "GET")
+        add(f"{path}.csv", f"{name}_csv", f"{view}_csv", "GET")
     pages.add_url_rule(
         "/tokens.csv",
         "all_csv",
@@ -203,6 +207,22 @@ def _add_list(
         add(f"{path}{_ONE}/rename", "rename", "changes.rename", "GET", "POST")
     for act in ("revoke", "delete"):
         add(f"{path}{_ONE}/{act}", act, f"changes.{act}", "GET", "POST")
+
+
+def _add_token(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
+    """The addresses of the page of one token, and of its usage history there.
+
+    :param path: of the page.
+    :param prefix: of the names of its endpoints, and
+    :param begin: what begins a visit, as for :func:`_add_list`.
+    """
+    pages.add_url_rule(path, f"{prefix}token", _visiting(begin, "preferences.token"))
+    for name, ending, view in (
+        ("usage", "", "history.of_token"),
+        ("usage_csv", ".csv", "history.of_token_csv"),
+    ):
+        answer = _visiting(begin, view)
+        pages.add_url_rule(f"{path}/usage{ending}", prefix + name, answer)
 
 
 def _visiting(begin: str, view: str) -> Callable[..., Any]:

@@ -167,6 +167,8 @@ class Settings:
     usage_flush_seconds: float = _setting(1.0, _seconds(0.05, 60))
     #: calls kept in memory while the database is away; then the oldest go
     usage_buffer_rows: int = _setting(10_000, _whole(100, 1_000_000))
+    #: days the usage history goes back; older calls are neither shown nor kept
+    usage_retention_days: int = _setting(7, _whole(1, 400))
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:

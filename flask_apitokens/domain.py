@@ -117,6 +117,11 @@ class Domain:
         return all([self.hooks.tell(notice) for notice in told])
 
     @property
+    def records_calls(self) -> bool:
+        """Whether calls are recorded at all, so that there is something to be told."""
+        return self.settings.usage != "off"
+
+    @property
     def dialect(self) -> str:
         """The name of the database our tables are in, as SQLAlchemy has it."""
         return self.session.get_bind(self.models.Token).dialect.name

@@ -12,6 +12,7 @@ import os
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 from werkzeug.exceptions import HTTPException
@@ -243,6 +244,8 @@ class Refusal(HTTPException):
         self.retry_after = retry_after
         self.realm = "api"
         self.token_id: str | None = None
+        #: the refused token itself, where it is a genuine one
+        self.token: Any = None
         # A fresh name for each refusal: what the caller quotes is what the log has.
         self.instance = _random_urn()
 

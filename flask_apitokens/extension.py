@@ -26,6 +26,7 @@ from . import neighbours
 from . import secret
 from . import templating
 from . import tokens
+from . import watch
 from .bearer import Policy
 from .blueprint import build_admin_blueprint
 from .blueprint import build_blueprint
@@ -48,6 +49,7 @@ from .state import KEY
 from .state import Protection
 from .state import State
 from .usage import Recorder
+from .usage_sql import Tables
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -207,6 +209,8 @@ class APITokens(HostCode):
         app.register_blueprint(build_admin_blueprint(settings))
         app.cli.add_command(cli.group)
         install_globals(app)
+        if state.recorder.on:
+            watch.install(app)
         _when_requests_come(app)
 
     def _state(
@@ -214,10 +218,11 @@ class APITokens(HostCode):
     ) -> State:
         recorder = Recorder(
             lambda: app.extensions[KEY].engine,
-            models.tables[0],
+            _usage_tables(models),
             mode=settings.usage,
             flush_seconds=settings.usage_flush_seconds,
             max_rows=settings.usage_buffer_rows,
+            retention_days=settings.usage_retention_days,
         )
         return State(
             app=app,
@@ -229,6 +234,11 @@ class APITokens(HostCode):
             asks_user=_asks_user(models.user),
             parse=secret.parser(settings.brand),
         )
+
+
+def _usage_tables(models: Models) -> Tables:
+    classes: tuple[Any, ...] = (models.Token, models.Call, models.CallHour)
+    return Tables(*[model.__table__ for model in classes])
 
 
 def _asks_user(user_model: type[Any]) -> bool:
@@ -269,6 +279,7 @@ def _when_requests_come(app: Flask) -> None:
     def look_around() -> None:
         functions = app.before_request_funcs
         functions[None] = [f for f in functions[None] if f is not look_around]
+        watch.come_last(app)
         neighbours.excuse_from_csrf(app)
         neighbours.warn_of_open_routes(app)
         neighbours.warn_of_closed_routes(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
@@ -93,6 +94,15 @@ def figures_of(domain: Domain, account_id: str) -> Figures:
             ],
         )
     )
+
+
+def used_since(
+    domain: Domain, among: Select[Token], since: datetime
+) -> tuple[int, int]:
+    """How many tokens of a list were used since a moment, and how many there are."""
+    used = among.where(domain.models.Token.last_used_at >= since)
+    some, every = _numbers(domain, [used, among])
+    return some, every
 
 
 def is_unused(domain: Domain) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from datetime import datetime
 from inspect import iscoroutinefunction
+from time import perf_counter
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
@@ -26,6 +27,7 @@ from werkzeug.local import LocalProxy
 from . import errors
 from . import neighbours
 from . import signals
+from . import watch
 from .bearer import CurrentToken
 from .bearer import Policy
 from .bearer import admit
@@ -34,6 +36,7 @@ from .state import KEY
 from .state import Protection
 from .state import State
 from .state import state_of
+from .watch import Watch
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
@@ -46,11 +49,13 @@ View = TypeVar("View", bound=Callable[..., Any])
 current_token = cast("CurrentToken", LocalProxy(neighbours.accepted))
 
 
-def _enter(state: State, context: RequestContext, current: CurrentToken) -> None:
+def _enter(
+    state: State, context: RequestContext, current: CurrentToken, begun: float
+) -> None:
     """Make the token the identity of this request, and the cookie nobody's."""
     neighbours.become(context, current)
-    address = context.request.environ.get("REMOTE_ADDR")
-    state.recorder.record(current.id, current.accepted_at, address)
+    if state.recorder.on:
+        watch.begin(Watch(state.recorder, current, begun), context)
     if signals.token_authenticated.receivers:
         signals.token_authenticated.send(state.app, token=current)
     expires_at = current.expires_at
@@ -90,15 +95,20 @@ def check(policy: Policy) -> Response | None:
     context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
     known: CurrentToken | None = context.request.environ.get(neighbours.ENVIRON_KEY)
+    begun = perf_counter()
     try:
         current = admit(state, policy, context.request, known)
     except errors.Refusal as refusal:
         if known is not None:
             refusal.token_id = known.id
+            watch.refuse(context, refusal.problem)
+        elif refusal.token is not None and state.recorder.on:
+            seen = Watch(state.recorder, refusal.token, begun, refusal.problem)
+            watch.begin(seen, context)
         neighbours.drop_session(context)
         return _refused(state, refusal)
     if current is not None and current is not known:
-        _enter(state, context, current)
+        _enter(state, context, current, begun)
     if policy.query_parameter is not None:
         # The address itself is a credential: no cache, no Referer.
         after_this_request(_keep_address_private)
@@ -169,7 +179,15 @@ def token_required(
         @functools.wraps(inner)
         def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
             refused = check(policy)
-            return run(*args, **kwargs) if refused is None else refused
+            if refused is not None:
+                return refused
+            try:
+                return run(*args, **kwargs)
+            except Exception:
+                raise
+            except BaseException:  # of these Flask makes no answer
+                watch.stop()
+                raise
 
         neighbours.mark(guarded, inner, policy)
         return cast("View", guarded)

@@ -222,7 +222,7 @@ def csv_lines(rows: Iterable[Any], *, header: bool) -> str:
     :param rows: with the attributes of :data:`.audit_log.COLUMNS`.
     :param header: whether the names of the columns come first.
     """
-    return sheets.lines(map(_cells, rows), header=CSV_HEADER if header else None)
+    return sheets.lines(map(_cells, rows), CSV_HEADER if header else ())
 
 
 def _cells(row: Any) -> Sequence[str | None]:

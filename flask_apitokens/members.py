@@ -36,6 +36,8 @@ class MemberRow:
     chip: Chip | None
     #: what saving would do, once the switch is moved
     change: str
+    #: whether uses are recorded, so that none means never
+    recorded: bool = True
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class MemberRow:
         allowed: bool,
         enabled: bool,
         now: datetime,
+        recorded: bool = True,
     ) -> MemberRow:
         """The user as the list shows them.
 
@@ -55,6 +58,7 @@ class MemberRow:
         :param usable: whether a token of theirs would work now.
         :param allowed: whether they may use the API at all.
         :param enabled: whether the host lets them in.
+        :param recorded: whether uses are recorded at all.
         """
         name, sub = names
         used = member.last_used_at
@@ -68,6 +72,7 @@ class MemberRow:
             usable=usable and enabled,
             chip=_hindrance(allowed=allowed, enabled=enabled),
             change=_change(member),
+            recorded=recorded,
         )
 
 

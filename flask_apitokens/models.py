@@ -13,11 +13,14 @@ from typing import Any
 from typing import cast
 
 from sqlalchemy import JSON
+from sqlalchemy import BigInteger
 from sqlalchemy import Boolean
 from sqlalchemy import Column
 from sqlalchemy import ForeignKey
 from sqlalchemy import Index
+from sqlalchemy import Integer
 from sqlalchemy import MetaData
+from sqlalchemy import SmallInteger
 from sqlalchemy import Table
 from sqlalchemy import UniqueConstraint
 from sqlalchemy import inspect
@@ -40,6 +43,11 @@ LABEL_LENGTH = 255
 ACCOUNT_LENGTH = 64
 #: of what people write to each other: why access is wanted, why it is taken away
 REASON_LENGTH = 500
+METHOD_LENGTH = 16
+PATH_LENGTH = 500
+AGENT_LENGTH = 255
+#: how a call ended: under 400, from 400, from 500
+SUCCEEDED, REJECTED, FAILED = RESULTS = range(3)
 
 
 class Row:
@@ -136,6 +144,59 @@ class EventMixin(Row):
     form_key: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
 
 
+class CallMixin(Row):
+    """One call of a guarded route, as long as the usage history keeps it.
+
+    It outlives the token, whose name stands here as it was. Of the owner there is only
+    the key: who is deleted leaves no name behind.
+    """
+
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    #: when it was judged
+    at: Mapped[datetime] = mapped_column(MOMENT)
+    account_id: Mapped[str] = mapped_column(text_string(ACCOUNT_LENGTH))
+    #: empty for a token that is bound to no service
+    service: Mapped[str] = mapped_column(ascii_string(64))
+    token_id: Mapped[str] = mapped_column(ascii_string(12))
+    token_name: Mapped[str] = mapped_column(text_string(NAME_LENGTH))
+    #: the owner's primary key as text; empty for a userless token
+    owner_key: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
+    method: Mapped[str] = mapped_column(text_string(METHOD_LENGTH))
+    #: the route as the host wrote it, such as ``/jobs/<int:id>``
+    rule: Mapped[str] = mapped_column(text_string(PATH_LENGTH))
+    #: as the client asked for it, without the query string
+    path: Mapped[str] = mapped_column(text_string(PATH_LENGTH))
+    status: Mapped[int] = mapped_column(SmallInteger)
+    #: one of :data:`RESULTS`, from the status: what people filter by
+    result: Mapped[int] = mapped_column(SmallInteger)
+    #: why the guard refused it, a code of :mod:`flask_apitokens.errors`
+    code: Mapped[str | None] = mapped_column(ascii_string(32))
+    #: from the guard until the response was closed, in whole milliseconds
+    duration: Mapped[int] = mapped_column(Integer)
+    ip: Mapped[str | None] = mapped_column(ascii_string(45))
+    user_agent: Mapped[str | None] = mapped_column(text_string(AGENT_LENGTH))
+
+
+class CallHourMixin(Row):
+    """How many calls there were in an hour: of one token, or of a whole service.
+
+    The row of a service (and of no service) has an empty token and owner. Figures are
+    added up from these, whatever the number of calls.
+    """
+
+    account_id: Mapped[str] = mapped_column(
+        text_string(ACCOUNT_LENGTH), primary_key=True
+    )
+    service: Mapped[str] = mapped_column(ascii_string(64), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ascii_string(12), primary_key=True)
+    #: its first moment
+    hour: Mapped[datetime] = mapped_column(MOMENT, primary_key=True)
+    owner_key: Mapped[str] = mapped_column(text_string(LABEL_LENGTH))
+    succeeded: Mapped[int] = mapped_column(BigInteger)
+    rejected: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+
+
 class Token(TokenMixin):
     """What code outside this module calls a token; the mapped class is per host."""
 
@@ -156,6 +217,14 @@ class Event(EventMixin):
     """What code outside this module calls an event."""
 
 
+class Call(CallMixin):
+    """What code outside this module calls a recorded call."""
+
+
+class CallHour(CallHourMixin):
+    """What code outside this module calls the calls of an hour."""
+
+
 @dataclass(frozen=True)
 class Models:
     """The mapped classes of one host and what is known of its user model."""
@@ -164,6 +233,8 @@ class Models:
     Subscription: type[Subscription]
     ServiceSetting: type[ServiceSetting]
     Event: type[Event]
+    Call: type[Call]
+    CallHour: type[CallHour]
     user: type[Any]
     user_key: Column[Any]
 
@@ -175,6 +246,8 @@ class Models:
             self.Subscription,
             self.ServiceSetting,
             self.Event,
+            self.Call,
+            self.CallHour,
         )
         return tuple(model.__table__ for model in classes)
 
@@ -301,11 +374,34 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
             options,
         )
 
+    class ApiCall(CallMixin, Base):
+        __tablename__ = "apitokens_call"
+        __table_args__ = (
+            Index("ix_apitokens_call_at", "at"),
+            Index("ix_apitokens_call_account", "account_id", "at", "id"),
+            Index("ix_apitokens_call_service", "account_id", "service", "at", "id"),
+            Index("ix_apitokens_call_result", "account_id", "result", "at", "id"),
+            Index("ix_apitokens_call_token", "token_id", "at", "id"),
+            Index("ix_apitokens_call_owner", "owner_key", "at", "id"),
+            options,
+        )
+
+    class ApiCallHour(CallHourMixin, Base):
+        __tablename__ = "apitokens_call_hour"
+        __table_args__ = (
+            Index("ix_apitokens_call_hour", "hour"),
+            Index("ix_apitokens_call_hour_token", "account_id", "token_id", "hour"),
+            Index("ix_apitokens_call_hour_owner", "account_id", "owner_key", "hour"),
+            options,
+        )
+
     return Models(
         Token=cast("type[Token]", ApiToken),
         Subscription=cast("type[Subscription]", ApiSubscription),
         ServiceSetting=cast("type[ServiceSetting]", ApiServiceSetting),
         Event=cast("type[Event]", ApiEvent),
+        Call=cast("type[Call]", ApiCall),
+        CallHour=cast("type[CallHour]", ApiCallHour),
         user=user_model,
         user_key=user_key,
     )

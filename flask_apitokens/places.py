@@ -34,3 +34,28 @@ class Place:
 
 #: the list of who is signed in
 OWN = Place("apitokens.", "apitokens.token")
+
+
+@dataclass(frozen=True)
+class HistoryPlace:
+    """Where a usage history stands: the endpoints of its page, its list and its file.
+
+    :param values: what all their addresses carry: the service, the token.
+    """
+
+    page: str
+    list: str
+    file: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def page_url(self, **args: Any) -> str:
+        """The page it is on."""
+        return url_for(self.page, **self.values, **args)
+
+    def list_url(self, **args: Any) -> str:
+        """What a filter or a page link swaps in."""
+        return url_for(self.list, **self.values, **args)
+
+    def file_url(self, **args: Any) -> str:
+        """The file of all that the filters find."""
+        return url_for(self.file, **self.values, **args)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 
@@ -52,6 +54,27 @@ class Confirm:
     facts: Sequence[tuple[str, str]] = ()
     #: what the form carries besides its protection
     hidden: Sequence[tuple[str, str]] = ()
+    #: what the next is called, and how many calls each token made, in words by its id
+    calls_label: str = ""
+    calls: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether tokens are at stake that still work, so that their use counts."""
+        return bool(self.rows) and bool(self.strong or self.many)
+
+
+def with_calls(question: Confirm, numbers: Mapping[str, int], days: int) -> Confirm:
+    """The same question, which says how often each token was called with.
+
+    :param numbers: from :func:`.history.calls_of`.
+    :param days: how many days they are of.
+    """
+    return replace(
+        question,
+        calls_label=_n("Calls in %(n)s day", "Calls in %(n)s days", days),
+        calls={token_id: f"{number:,}" for token_id, number in numbers.items()},
+    )
 
 
 def revoke_question(row: Row, action: str) -> Confirm:
@@ -104,7 +127,7 @@ def deactivate_question(row: Row, action: str) -> Confirm:
     return Confirm(
         title=title,
         action=action,
-        strong=row.in_use or _("Never used."),
+        strong=row.in_use or _never_in_use(row),
         text=told,
         keep=_("Keep token"),
         go=_("Deactivate token"),
@@ -168,6 +191,7 @@ def users_off_question(
     back: str,
     hidden: Sequence[tuple[str, str]],
     now: datetime,
+    recorded: bool = True,
 ) -> Confirm:
     """Ask before users lose a service: how many of their tokens pause."""
     users, tokens = len(losing), sum(member.tokens for _label, member in losing)
@@ -189,7 +213,10 @@ def users_off_question(
         go=_("Save and turn off"),
         rows=(),
         back=back,
-        facts=[(label, _holding(member, now)) for label, member in losing[:_FACTS]],
+        facts=[
+            (label, _holding(member, now, recorded=recorded))
+            for label, member in losing[:_FACTS]
+        ],
         hidden=hidden,
     )
 
@@ -232,10 +259,12 @@ def _stopping(tokens: int, when: str) -> str:
     )
 
 
-def _holding(member: Member, now: datetime) -> str:
+def _holding(member: Member, now: datetime, *, recorded: bool) -> str:
     if not member.tokens:
         return _("No tokens")
     tokens = _n("%(n)s token", "%(n)s tokens", member.tokens)
+    if not recorded:
+        return tokens
     if member.last_used_at is None:
         return _("%(tokens)s, never used", tokens=tokens)
     used = ago(member.last_used_at, now).text

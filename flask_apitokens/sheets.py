@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
+from typing import Any
 
 from .models import Token
 from .present import Row
@@ -22,24 +23,24 @@ TOKEN_HEADER = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def lines(
-    rows: Iterable[Sequence[str | None]], *, header: Sequence[str] | None = None
-) -> str:
+def lines(rows: Iterable[Iterable[Any]], header: Sequence[str] = ()) -> str:
     """Rows of cells as lines of a file.
 
+    :param rows: of plain values; none makes an empty cell.
     :param header: the names of the columns, where they come first.
     """
     text = io.StringIO()
     writer = csv.writer(text)
-    if header is not None:
+    if header:
         writer.writerow(header)
-    writer.writerows([_inert(cell or "") for cell in row] for row in rows)
+    writer.writerows([_inert(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
-def _inert(cell: str) -> str:
+def _inert(cell: Any) -> str:
     """*cell* as text: no spreadsheet is to compute what people have typed."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def at(moment: datetime | None) -> str:

@@ -173,6 +173,11 @@ def _language() -> tuple[str, str]:
     return str(locale).replace("_", "-"), locale.text_direction
 
 
+def is_rtl() -> bool:
+    """Whether the page is read from the right to the left."""
+    return _language()[1] == "rtl"
+
+
 def install_globals(app: Flask, **more: Callable[..., object]) -> None:
     """Let the templates of *app* call what ours need.
 

@@ -13,20 +13,25 @@ the last ``flush_seconds``.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy import Table
+from sqlalchemy.exc import OperationalError
 
 from . import process
-from .usage_writer import Call
+from .usage_rows import Call
+from .usage_sql import Tables
 from .usage_writer import Outage
 from .usage_writer import Writer
 from .usage_writer import is_hopeless
+from .usage_writer import reason
 from .usage_writer import shares_connection
 
 _log = logging.getLogger(__name__)
@@ -39,6 +44,9 @@ _PATIENCE = 1.0
 _IDLE = 60.0
 #: seconds that an ending process waits for a database that does not answer
 _FAREWELL = 5.0
+#: seconds between two looks for what is past retention, and those one look may take
+_PRUNE_EVERY = 600.0
+_PRUNE_FOR = 0.2
 
 
 class Recorder:
@@ -46,28 +54,34 @@ class Recorder:
 
     :param engine_of: names the host's engine. It is called in the thread of a record,
         so it may need the application context.
-    :param token_table: with the columns id, last_used_at and last_used_ip.
+    :param tables: those the calls go to.
     :param mode: ``"buffered"`` writes in the background, ``"sync"`` before
         :meth:`record` returns, ``"off"`` records nothing.
     :param flush_seconds: how long a call waits at most, while the database answers.
     :param max_rows: how many calls are kept while it does not.
+    :param retention_days: how long a call stays in the database.
     """
 
     def __init__(
         self,
         engine_of: Callable[[], Engine],
-        token_table: Table,
+        tables: Tables,
         *,
         mode: str = "buffered",
         flush_seconds: float = 1.0,
         max_rows: int = 10_000,
+        retention_days: int = 7,
     ) -> None:
         self._engine_of = engine_of
-        self._table = token_table
-        self._on = mode != "off"
-        self._sync = mode == "sync"
+        #: those the calls go to
+        self.tables = tables
+        #: whether anything is recorded at all
+        self.on = mode != "off"
+        #: whether a call is written before :meth:`record` returns
+        self.sync = mode == "sync"
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
+        self._retention = timedelta(days=retention_days)
         # With half the buffer full the thread is woken before its time. Not sooner:
         # of all the calls with a token in one batch, only the last costs a write.
         self._enough = max_rows // 2
@@ -88,6 +102,8 @@ class Recorder:
         # to patch the threads after this lock was made.
         self._lock = threading.Lock()
         self._outage = Outage(self._flush_seconds)
+        # Not all the processes of a server at once, and none at its first call.
+        self._prune_at = time.monotonic() + random.uniform(1, 60)  # noqa: S311
         #: calls lost since the process began: for want of room, or as unwritable
         self.dropped = 0
 
@@ -106,16 +122,21 @@ class Recorder:
         """How many writes failed since the process began."""
         return self._outage.failures
 
-    def record(self, token_id: str, at: datetime, ip: str | None) -> None:
-        """Remember a call. It never raises, and waits for nothing but in ``"sync"``.
+    def prepare(self) -> None:
+        """Find the database now, for a record outside of the application context."""
+        if self._writer is not None:
+            return
+        try:
+            self._open_writer()
+        except Exception as error:
+            self._outage.note(error)
 
-        :param at: aware.
-        :param ip: the client's address.
-        """
-        if not self._on:
+    def record(self, call: Call) -> None:
+        """Remember a call. It never raises, and waits for nothing but in ``"sync"``."""
+        if not self.on:
             return
         calls = self._calls
-        calls.append(Call(token_id, at, ip))
+        calls.append(call)
         if not self._running or len(calls) >= self._enough:
             self._attend()
 
@@ -126,17 +147,19 @@ class Recorder:
             if self._outage.remaining():
                 return
             writer = self._writer or self._open_writer()
-            if self._sync or writer.shared:
+            if self.sync or writer.shared:
                 self._write_out(writer, wait=_PATIENCE)
             elif self._running:
-                self._wake.set()
+                # Or another thread has just started it, and nothing is urgent.
+                if len(self._calls) >= self._enough:
+                    self._wake.set()
             else:
                 self._start(writer)
         except Exception as error:
             self._outage.note(error)
 
     def _open_writer(self) -> Writer:
-        writer = Writer(self._engine_of(), self._table)
+        writer = Writer(self._engine_of(), self.tables)
         with self._lock:
             self._writer = self._writer or writer
             return self._writer
@@ -241,6 +264,8 @@ class Recorder:
                 if not self._write(writer, calls):
                     return False
                 left -= len(calls)
+            if time.monotonic() >= self._prune_at:
+                self._prune(writer)
             return True
         finally:
             writer.writing.release()
@@ -260,6 +285,31 @@ class Recorder:
             return False
         self._outage.end(self.dropped)
         return True
+
+    def _prune(self, writer: Writer) -> None:
+        """Remove some of what is past retention; go on at the next write if need be."""
+        done = True
+        try:
+            done = writer.prune(self._since(), seconds=_PRUNE_FOR)
+        except Exception as error:
+            # Somebody's lock may be in the way: then it is done another time.
+            passing = isinstance(error, OperationalError)
+            level = logging.INFO if passing else logging.WARNING
+            _log.log(level, "The usage history was not pruned: %s", reason(error))
+        if done:
+            self._prune_at = time.monotonic() + _PRUNE_EVERY
+
+    def prune(self) -> int:
+        """Remove all calls past retention, in the calling thread.
+
+        :returns: how many rows of the history went.
+        :raises SQLAlchemyError: if the database does not let us.
+        """
+        writer = self._writer or self._open_writer()
+        return writer.prune_all(self._since())
+
+    def _since(self) -> datetime:
+        return datetime.now(UTC) - self._retention
 
     def _take(self, count: int) -> list[Call]:
         with self._lock:

@@ -9,22 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine
-from sqlalchemy import Table
-from sqlalchemy import Update
-from sqlalchemy import bindparam
 from sqlalchemy import create_engine
 from sqlalchemy import event
-from sqlalchemy import or_
-from sqlalchemy import update
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
@@ -32,27 +24,17 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
+from .usage_prune import prune_some
+from .usage_rows import Call
+from .usage_sql import Tables
+from .usage_sql import statements_for
+
 #: seconds before the second try of a write; each further pause is twice as long
 _FIRST_PAUSE = 0.02
-#: rows handed to the driver at once: SQLAlchemy makes several copies of them, and the
-#: memory of the largest batch there ever was stays with the process
-_ROWS = 250
 #: seconds between two tries in an outage, at most
 _LONGEST_PAUSE = 30.0
 
 _log = logging.getLogger("flask_apitokens.usage")
-
-
-class Call(NamedTuple):
-    """One guarded call, as it waits to be written.
-
-    :param at: aware; of two calls with one token the later one stays.
-    :param ip: the client's address; what is not an address is not stored.
-    """
-
-    token_id: str
-    at: datetime
-    ip: str | None
 
 
 def shares_connection(engine: Engine) -> bool:
@@ -70,38 +52,36 @@ class Writer:
     the threads, so that its lock and its connection belong to this process alone.
 
     :param host: the engine the host keeps its tokens in.
-    :param token_table: with the columns id, last_used_at and last_used_ip.
+    :param tables: those the calls go to.
     """
 
-    def __init__(self, host: Engine, token_table: Table) -> None:
+    def __init__(self, host: Engine, tables: Tables) -> None:
         #: whether there is but the host's own connection to write on
         self.shared = shares_connection(host)
         #: held while a batch is written
         self.writing = threading.Lock()
-        self._engine = host if self.shared else _private_engine(host)
-        self._touch = _touch_statement(token_table)
+        #: what it writes on
+        self.engine = host if self.shared else _private_engine(host)
+        self._tables = tables
+        self._statements = statements_for(tables, self.engine.dialect)
 
     def is_lent_out(self) -> bool:
         """Whether a write now would join, and so commit, a transaction of the host."""
-        return self.shared and _in_transaction(self._engine)
+        return self.shared and _in_transaction(self.engine)
 
-    def write(self, calls: Iterable[Call], *, patience: float) -> None:
+    def write(self, calls: Sequence[Call], *, patience: float) -> None:
         """Write a batch in one short transaction.
 
         :param patience: seconds to try again for, if a lock or a lost connection is in
             the way. We wait here and not inside SQLite, which would stop all of gevent.
         :raises SQLAlchemyError: or whatever else the host's driver raises.
         """
-        latest = _latest(calls)
         give_up = time.monotonic() + patience
         pause = _FIRST_PAUSE
         while True:
             try:
-                with self._engine.begin() as connection:
-                    # In the order of the ids: two processes never wait for each other.
-                    for start in range(0, len(latest), _ROWS):
-                        rows = [_row(call) for call in latest[start : start + _ROWS]]
-                        connection.execute(self._touch, rows)
+                with self.engine.begin() as connection:
+                    self._statements.write(connection, calls)
             except OperationalError:
                 if time.monotonic() + pause > give_up:
                     raise
@@ -110,10 +90,43 @@ class Writer:
             time.sleep(pause)
             pause *= 2
 
+    def prune(self, since: datetime, *, seconds: float) -> bool:
+        """Remove what is older than *since*, for so long at most.
+
+        :returns: whether nothing is left that this process has to remove.
+        """
+        end = time.monotonic() + seconds
+        while prune_some(self.engine, self._tables, since=since):
+            if time.monotonic() > end:
+                return False
+        return True
+
+    def prune_all(self, since: datetime) -> int:
+        """Remove all that is older than *since*; the number of rows.
+
+        Others get their turn between two batches, whether they write or prune too.
+
+        :raises OperationalError: if for long none of it can be removed.
+        """
+        removed, give_up = 0, time.monotonic() + _LONGEST_PAUSE
+        while True:
+            begun = time.monotonic()
+            try:
+                number = prune_some(self.engine, self._tables, since=since)
+            except OperationalError:
+                if begun > give_up:
+                    raise
+                number = None
+            if number == 0:
+                return removed
+            if number:
+                removed, give_up = removed + number, begun + _LONGEST_PAUSE
+            time.sleep(max(_FIRST_PAUSE, time.monotonic() - begun))
+
     def disconnect(self) -> None:
         """Close our connection; the next write opens one."""
         if not self.shared:
-            self._engine.dispose()
+            self.engine.dispose()
 
 
 class Outage:
@@ -141,7 +154,7 @@ class Outage:
         self._in_a_row += 1
         pause = self._first_pause * 2 ** min(self._in_a_row, 16)
         self._retry_at = time.monotonic() + min(pause, _LONGEST_PAUSE)
-        self.tell("%s", _reason(error))
+        self.tell("%s", reason(error))
 
     def tell(self, message: str, *details: object) -> None:
         """Log what is wrong, once until it is over."""
@@ -167,47 +180,14 @@ def is_hopeless(error: BaseException) -> bool:
     """Whether these very rows fail, so that they would at every further try."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError)
-    return isinstance(error, StatementError)
+    return isinstance(error, StatementError | ValueError | TypeError)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
     # The driver's own words: SQLAlchemy's add the statement.
     cause = error.orig if isinstance(error, DBAPIError) else error
     return f"{type(cause).__name__}: {cause}".splitlines()[0]
-
-
-def _touch_statement(table: Table) -> Update:
-    stored = table.c.last_used_at
-    at = bindparam("at", type_=stored.type)
-    return (
-        update(table)
-        .where(table.c.id == bindparam("token"), or_(stored.is_(None), stored < at))
-        .values(last_used_at=at, last_used_ip=bindparam("address"))
-    )
-
-
-def _latest(calls: Iterable[Call]) -> list[Call]:
-    """One call a token, in the order of their ids."""
-    latest: dict[str, Call] = {}
-    for call in calls:
-        known = latest.get(call.token_id)
-        if known is None or known.at <= call.at:
-            latest[call.token_id] = call
-    return [call for _, call in sorted(latest.items())]
-
-
-def _row(call: Call) -> dict[str, Any]:
-    return {"token": call.token_id, "at": call.at, "address": _address(call.ip)}
-
-
-@lru_cache(maxsize=256)
-def _address(text: str | None) -> str | None:
-    # A proxy hands on what a client wrote: text that no column takes would fail the
-    # whole batch, again and again.
-    try:
-        return str(ip_address((text or "").partition("%")[0]))
-    except ValueError:
-        return None
 
 
 def _in_transaction(engine: Engine) -> bool:

@@ -12,13 +12,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL
+from sqlalchemy import make_url
 
+from tests import compiled
 from tests import databases
 from tests import hosts
 from tests import machine
 
 #: ``make_app(database_url=…, user_key=…, services=…, **config)``, see create_host
 MakeApp = Callable[..., Flask]
+
+compiled.install()
 
 
 @pytest.fixture
@@ -28,7 +32,9 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 
     def make(database_url: str | None = None, **options: Any) -> Flask:
         url = database_url or databases.sqlite_url(tmp_path)
-        app = hosts.create_host(url, **options)
+        tables = hosts.tables_of(options.get("user_key", "int"))
+        with databases.kept(make_url(url), tables):
+            app = hosts.create_host(url, **options)
         made.append(app)
         return app
 
@@ -81,17 +87,24 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_database: URL) -> str:
+def postgresql_url(request: pytest.FixtureRequest, postgresql_database: URL) -> str:
     """An empty PostgreSQL database."""
-    databases.empty(postgresql_database)
-    return postgresql_database.render_as_string(hide_password=False)
+    return _emptied(request, postgresql_database)
 
 
 @pytest.fixture
-def mariadb_url(mariadb_database: URL) -> str:
+def mariadb_url(request: pytest.FixtureRequest, mariadb_database: URL) -> str:
     """An empty MariaDB database."""
-    databases.empty(mariadb_database)
-    return mariadb_database.render_as_string(hide_password=False)
+    return _emptied(request, mariadb_database)
+
+
+def _emptied(request: pytest.FixtureRequest, database: URL) -> str:
+    # What `make_app` builds finds the tables of the last one; any other test, none.
+    if "make_app" in request.fixturenames:
+        databases.empty_rows(database)
+    else:
+        databases.empty(database)
+    return database.render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """An empty database for a test: a file of SQLite, or one of a server's, reused.
 
 Each test process has a database of its own on a server, made once and emptied before
-each test that asks for it.
+each test that asks for it. Making tables takes a server a hundred times as long as
+emptying them, so those of the hosts in :mod:`tests.hosts` are kept for the next host.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL
+from sqlalchemy import Connection
 from sqlalchemy import Engine
+from sqlalchemy import MetaData
+from sqlalchemy import Pool
 from sqlalchemy import create_engine
+from sqlalchemy import event
 from sqlalchemy import make_url
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -24,7 +31,10 @@ from sqlalchemy.pool import NullPool
 from tests.machine import missing
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-MARIADB = "mysql+pymysql://root@127.0.0.1:3306/"
+#: without TLS: for each connection PyMySQL would read all certificates there are
+MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?ssl_disabled=true"
+_FACTS = "table_name, column_name, data_type, is_nullable"
+_PUBLIC, _CURRENT = "table_schema = 'public'", "table_schema = database()"
 #: A connection that a test forgot to close makes the next reset fail, not hang.
 LOCK_SECONDS = 10
 
@@ -33,8 +43,19 @@ def sqlite_url(directory: Path) -> str:
     """The address of a new SQLite file in write-ahead mode."""
     path = directory / "test.sqlite"
     with closing(sqlite3.connect(path)) as connection:
+        _need_not_last(connection)
         connection.execute("PRAGMA journal_mode = WAL")
     return f"sqlite:///{path}"
+
+
+@event.listens_for(Pool, "connect")
+def _need_not_last(connection: Any, _record: object = None) -> None:
+    """Let SQLite not wait for the disk: a test database need not survive a power cut.
+
+    Most of what a small test would do is wait for it.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @contextmanager
@@ -69,23 +90,72 @@ def mariadb_database(worker: str) -> Iterator[URL]:
         _run(engine, f"DROP DATABASE `{name}`")
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """Tables that stand in a database, and all their columns as they were made."""
+
+    tables: MetaData
+    columns: frozenset[tuple[str, ...]]
+
+
+#: by server and database, whatever the driver
+_kept: dict[tuple[str, str | None], _Kept] = {}
+
+
+def _key(url: URL) -> tuple[str, str | None]:
+    return url.get_backend_name(), url.database
+
+
 def empty(url: URL) -> None:
     """Take every table out of a database of :func:`postgresql_database` and so on."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    if url.get_backend_name() == "postgresql":
-        _run(
-            engine,
-            f"SET lock_timeout = '{LOCK_SECONDS}s'",
-            "DROP SCHEMA public CASCADE",
-            "CREATE SCHEMA public",
+    _kept.pop(_key(url), None)
+    with _waiting_shortly(url) as connection:
+        if url.get_backend_name() == "postgresql":
+            _tell(connection, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+            return
+        _tell(
+            connection,
+            f"DROP DATABASE `{url.database}`",
+            f"CREATE DATABASE `{url.database}` CHARACTER SET utf8mb4",
         )
+
+
+@contextmanager
+def kept(url: URL, tables: MetaData) -> Iterator[None]:
+    """Let *tables*, which are made in the block, stay there for the next test."""
+    known = _kept.get(_key(url))
+    if known is not None and known.tables is tables:
+        yield
         return
-    _run(
-        engine,
-        f"SET lock_wait_timeout = {LOCK_SECONDS}",
-        f"DROP DATABASE `{url.database}`",
-        f"CREATE DATABASE `{url.database}` CHARACTER SET utf8mb4",
-    )
+    if known is not None:
+        empty(url)
+    yield
+    if url.get_backend_name() != "sqlite":
+        with _waiting_shortly(url) as connection:
+            columns = _columns(connection)
+        if {table for table, *_ in columns} == set(tables.tables):
+            _kept[_key(url)] = _Kept(tables, columns)
+
+
+def empty_rows(url: URL) -> None:
+    """The same as :func:`empty`, but for the tables that were kept, if any were.
+
+    Where a test has changed them, or made others, they go.
+    """
+    known = _kept.get(_key(url))
+    if known is not None:
+        with _waiting_shortly(url) as connection:
+            if _columns(connection) == known.columns:
+                for table in reversed(known.tables.sorted_tables):
+                    connection.execute(table.delete())
+                return
+    empty(url)
+
+
+def _columns(connection: Connection) -> frozenset[tuple[str, ...]]:
+    here = _PUBLIC if connection.dialect.name == "postgresql" else _CURRENT
+    query = f"SELECT {_FACTS} FROM information_schema.columns WHERE {here}"  # noqa: S608
+    return frozenset(tuple(row) for row in connection.execute(text(query)))
 
 
 def _name(worker: str) -> str:
@@ -107,7 +177,25 @@ def _administration(server: URL, what: str, variable: str) -> Iterator[Engine]:
     yield engine
 
 
+@contextmanager
+def _waiting_shortly(url: URL) -> Iterator[Connection]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    patience = (
+        f"SET lock_timeout = '{LOCK_SECONDS}s'"
+        if url.get_backend_name() == "postgresql"
+        else f"SET lock_wait_timeout = {LOCK_SECONDS}, "
+        f"innodb_lock_wait_timeout = {LOCK_SECONDS}"
+    )
+    with engine.connect() as connection:
+        _tell(connection, patience)
+        yield connection
+
+
 def _run(engine: Engine, *statements: str) -> None:
     with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
+        _tell(connection, *statements)
+
+
+def _tell(connection: Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.execute(text(statement))

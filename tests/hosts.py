@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from typing import Literal
 
@@ -24,6 +25,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Integer
+from sqlalchemy import MetaData
 from sqlalchemy import String
 from sqlalchemy import Uuid
 from sqlalchemy import select
@@ -108,6 +110,11 @@ def create_host(
     return app
 
 
+def tables_of(user_key: UserKey = "int") -> MetaData:
+    """The tables of all hosts with such users; once there was one, ours among them."""
+    return _schema(user_key)[0].metadata
+
+
 @dataclass(frozen=True)
 class _Key:
     column: Any
@@ -122,7 +129,13 @@ _KEYS: dict[UserKey, _Key] = {
 }
 
 
+@cache
 def _schema(user_key: UserKey) -> tuple[SQLAlchemy, Any]:
+    """The mapped classes that all hosts of a test process share.
+
+    Mapping takes longer than most tests; each host has an engine of its own.
+    """
+
     class Base(DeclarativeBase):
         pass
 

@@ -15,7 +15,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy import Table
 from sqlalchemy import create_engine
 from sqlalchemy import insert
 from sqlalchemy import select
@@ -25,6 +24,8 @@ from sqlalchemy.orm import mapped_column
 
 from flask_apitokens.models import bind_models
 from flask_apitokens.usage import Recorder
+from flask_apitokens.usage_rows import Call
+from flask_apitokens.usage_sql import Tables
 
 #: How long a test waits for what should come at once, before it fails.
 DEADLINE = 60.0
@@ -67,9 +68,18 @@ class _User(_Base):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
-def token_table() -> Table:
-    """The table of the real model, beside a user table of nobody's."""
-    return bind_models(_Base.metadata, _User).tables[0]
+def tables() -> Tables:
+    """The tables of the real models, beside a user table of nobody's."""
+    models: Any = bind_models(_Base.metadata, _User)
+    classes = models.Token, models.Call, models.CallHour
+    return Tables(*[model.__table__ for model in classes])
+
+
+def record(
+    recorder: Recorder, token_id: str, at: datetime, ip: str | None = None, **more: Any
+) -> None:
+    """Record a call with a token."""
+    recorder.record(Call(token_id, at, ip, **more))
 
 
 class Tokens:
@@ -77,7 +87,8 @@ class Tokens:
 
     def __init__(self, url: str, **options: Any) -> None:
         self.engine: Engine = create_engine(url, **options)
-        self.table = token_table()
+        self.tables = tables()
+        self.table = self.tables.token
         self.recorders: list[Recorder] = []
 
     def create(self, *ids: str) -> None:
@@ -88,7 +99,7 @@ class Tokens:
 
     def recorder(self, **options: Any) -> Recorder:
         """A recorder of its own, as each process has one."""
-        recorder = Recorder(lambda: self.engine, self.table, **options)
+        recorder = Recorder(lambda: self.engine, self.tables, **options)
         self.recorders.append(recorder)
         return recorder
 

@@ -31,6 +31,7 @@ from tests.recording import A  # noqa: E402
 from tests.recording import B  # noqa: E402
 from tests.recording import Tokens  # noqa: E402
 from tests.recording import moment  # noqa: E402
+from tests.recording import record  # noqa: E402
 
 
 def say(value: Any) -> None:
@@ -46,7 +47,7 @@ def wait_for_a_signal() -> None:
 
 def returns(tokens: Tokens) -> None:
     """Do the work and be done."""
-    tokens.recorder(flush_seconds=NEVER).record(A, moment(1), None)
+    record(tokens.recorder(flush_seconds=NEVER), A, moment(1), None)
 
 
 def fails(tokens: Tokens) -> None:
@@ -58,7 +59,7 @@ def fails(tokens: Tokens) -> None:
 def serves(tokens: Tokens) -> None:
     """Work in another thread, as servers do, and get a signal in the main one."""
     recorder = tokens.recorder(flush_seconds=NEVER)
-    worker = threading.Thread(target=recorder.record, args=(A, moment(1), None))
+    worker = threading.Thread(target=record, args=(recorder, A, moment(1), None))
     worker.start()
     worker.join()
     wait_for_a_signal()
@@ -74,7 +75,7 @@ def handles_later(tokens: Tokens) -> None:
     """Have a handler after the recorder came."""
     recorder = tokens.recorder(flush_seconds=NEVER)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(8))
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     wait_for_a_signal()
 
 
@@ -84,14 +85,14 @@ def forks(tokens: Tokens) -> None:
     event.listen(tokens.engine, "connect", lambda *_: next(connections))
     tokens.engine.dispose()
     recorder = tokens.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     recorder.flush()
-    recorder.record(A, moment(2), "192.0.2.2")
+    record(recorder, A, moment(2), "192.0.2.2")
     child = os.fork()
     if child == 0:
         handler = signal.getsignal(signal.SIGTERM)
         say([recorder.pending, handler == signal.SIG_DFL])
-        recorder.record(B, moment(3), "192.0.2.3")
+        record(recorder, B, moment(3), "192.0.2.3")
         return
     os.waitpid(child, 0)
     recorder.flush()
@@ -105,19 +106,19 @@ def gevent_records(tokens: Tokens) -> None:
 
     def turn() -> None:
         while recorder.failures == 0:
-            recorder.record(A, moment(next(turns)), None)
+            record(recorder, A, moment(next(turns)), None)
             gevent.sleep(0.001)
 
     with recording.locked(tokens.engine):
         gevent.joinall([gevent.spawn(turn) for _ in range(10)], raise_error=True)
-    recorder.record(B, moment(next(turns)), None)
+    record(recorder, B, moment(next(turns)), None)
     say(next(turns))
 
 
 def gevent_serves(tokens: Tokens) -> None:
     """Get the signal while the hub runs."""
     recorder = tokens.recorder(flush_seconds=NEVER)
-    gevent.spawn(recorder.record, A, moment(1), None).join()
+    gevent.spawn(record, recorder, A, moment(1), None).join()
     say("ready")
     gevent.event.Event().wait()
 

@@ -1,7 +1,7 @@
 """A host for real servers to run: ``tests.server_app:app`` on ``$TEST_DATABASE_URL``.
 
-It writes no recorded call for its time within a test; what the test finds was written
-when the process ended.
+It writes no recorded call for its time within a test, unless told; what the test finds
+was written when the process ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests import hosts
 app = hosts.create_host(
     os.environ["TEST_DATABASE_URL"],
     services=False,
-    APITOKENS_USAGE_FLUSH_SECONDS=60.0,
+    APITOKENS_USAGE_FLUSH_SECONDS=float(os.environ.get("TEST_FLUSH_SECONDS", "60")),
     APITOKENS_USAGE=os.environ.get("TEST_USAGE", "buffered"),
 )
 # As a host does that is loaded before its workers are forked.

@@ -10,6 +10,7 @@ from sqlalchemy import URL
 from bench import admin
 from bench import databases
 from bench import guard
+from bench import usage
 from bench.__main__ import main
 
 ROUTES = {
@@ -53,6 +54,21 @@ def test_the_bench_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
     _check(capsys.readouterr().out)
 
 
+def _check_usage(text: str) -> None:
+    rows = {row[0] for row in _rows(text)}
+    assert {usage.OFF, usage.ON, usage.USUAL, guard.OPEN} <= rows
+    in_process = next(row for row in _rows(text) if row[0] == usage.ON)
+    assert NUMBER.fullmatch(in_process[3])
+    said = re.search(r"2 INSERT.* ([\d.]+) statements a call", text)
+    assert said
+    assert 0 < float(said[1]) <= 0.02
+
+
+def test_the_bench_of_usage_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["usage", "--quick", "--database", "sqlite"])
+    _check_usage(capsys.readouterr().out)
+
+
 @pytest.mark.database
 def test_the_bench_on_postgresql(
     postgresql_database: URL,
@@ -63,6 +79,8 @@ def test_the_bench_on_postgresql(
     monkeypatch.setenv(databases.VARIABLE, server)
     main(["guard", "--quick", "--database", "postgresql"])
     _check(capsys.readouterr().out)
+    main(["usage", "--quick", "--database", "postgresql"])
+    _check_usage(capsys.readouterr().out)
 
 
 @pytest.mark.database

@@ -169,6 +169,7 @@ def test_revoking_asks_first(ada: Visitor) -> None:
     assert [words(fact) for fact in soup(response).select(".at-facts > div")] == [
         f"Token ID {token_id}",
         "Last used 3 hours ago from 203.0.113.7",
+        "Calls in 7 days 0",
     ]
     assert one(response, "dialog")["role"] == "alertdialog"
     assert words(one(response, "[autofocus]")) == "Keep token"

@@ -103,8 +103,12 @@ def test_every_page_renders(tried: dict[str, Any]) -> None:
     assert failed(tried["pages"]) == {}
 
 
-def test_the_secret_is_revealed_once(tried: dict[str, Any]) -> None:
-    assert tried["reveal"] == {"status": 201, "shows_token": True}
+def test_the_secret_is_revealed_once_and_a_call_is_seen(tried: dict[str, Any]) -> None:
+    made, called = (
+        {"status": 201, "shows_token": True},
+        {"call": 200, "shows_call": True},
+    )
+    assert tried["reveal"] == made | called
 
 
 def test_every_template_compiles(tried: dict[str, Any]) -> None:

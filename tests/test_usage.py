@@ -20,6 +20,7 @@ from tests.recording import A
 from tests.recording import B
 from tests.recording import Tokens
 from tests.recording import moment
+from tests.recording import record
 from tests.recording import threads
 from tests.recording import tokens_in
 from tests.recording import until
@@ -40,7 +41,7 @@ def on_sqlite(sqlite_url: str) -> Iterator[Tokens]:
 
 
 def test_a_call_is_written_by_itself(tokens: Tokens) -> None:
-    tokens.recorder(flush_seconds=SOON).record(A, moment(1), "192.0.2.7")
+    record(tokens.recorder(flush_seconds=SOON), A, moment(1), "192.0.2.7")
     until(lambda: tokens.last_used(A) == (moment(1), "192.0.2.7"))
     assert tokens.last_used(B) == (None, None)
 
@@ -48,17 +49,17 @@ def test_a_call_is_written_by_itself(tokens: Tokens) -> None:
 def test_a_half_full_buffer_is_written_before_its_time(on_sqlite: Tokens) -> None:
     recorder = on_sqlite.recorder(flush_seconds=NEVER, max_rows=200)
     for number in range(99):
-        recorder.record(A, moment(number), None)
+        record(recorder, A, moment(number), None)
     assert recorder.pending == 99
-    recorder.record(A, moment(99), None)
+    record(recorder, A, moment(99), None)
     until(lambda: on_sqlite.last_used(A) == (moment(99), None))
 
 
 def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(2), "192.0.2.2")
-    recorder.record(B, moment(1), "2001:db8::1")
-    recorder.record(A, moment(1), "192.0.2.1")
+    record(recorder, A, moment(2), "192.0.2.2")
+    record(recorder, B, moment(1), "2001:db8::1")
+    record(recorder, A, moment(1), "192.0.2.1")
     assert tokens.last_used(A) == (None, None)
     assert recorder.flush()
     assert tokens.last_used(A) == (moment(2), "192.0.2.2")
@@ -68,12 +69,12 @@ def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
 
 def test_the_time_of_the_last_use_goes_only_forward(tokens: Tokens) -> None:
     late, early = tokens.recorder(), tokens.recorder()
-    late.record(A, moment(2), "192.0.2.2")
+    record(late, A, moment(2), "192.0.2.2")
     assert late.flush()
-    early.record(A, moment(1), "192.0.2.1")
+    record(early, A, moment(1), "192.0.2.1")
     assert early.flush()
     assert tokens.last_used(A) == (moment(2), "192.0.2.2")
-    early.record(A, moment(2.000001), None)
+    record(early, A, moment(2.000001), None)
     assert early.flush()
     assert tokens.last_used(A) == (moment(2.000001), None)
 
@@ -87,7 +88,7 @@ def test_processes_that_write_at_once_do_not_stop_each_other(tokens: Tokens) -> 
     def work(recorder: Recorder, turn: int) -> None:
         for second in range(15):
             for name in names[turn * 20 :] + names[: turn * 20]:
-                recorder.record(name, moment(second + turn / 10), None)
+                record(recorder, name, moment(second + turn / 10), None)
             together.wait(recording.DEADLINE)
             recorder.flush()
 
@@ -106,7 +107,7 @@ def test_processes_that_write_at_once_do_not_stop_each_other(tokens: Tokens) -> 
 
 def test_nothing_but_the_last_use_is_written(tokens: Tokens) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     with tokens.engine.begin() as connection:
         change = tokens.table.update().where(tokens.table.c.id == A)
         connection.execute(change.values(name="renamed", revoked_at=moment(0)))
@@ -129,7 +130,7 @@ def test_a_close_ends_thread_and_connection_and_a_call_begins_anew(
     recorder = tokens.recorder(flush_seconds=NEVER)
     before = threads()
     for second in (1, 2):
-        recorder.record(A, moment(second), None)
+        record(recorder, A, moment(second), None)
         assert len(threads() - before) == 1
         assert recorder.close()
         assert threads() <= before
@@ -145,7 +146,7 @@ def test_a_long_idle_thread_ends_and_loses_no_call(
     recorder = tokens.recorder(flush_seconds=0.001)
     before = threads()
     for second in range(1, 200):
-        recorder.record(A, moment(second), None)
+        record(recorder, A, moment(second), None)
         if second % 20 == 0:
             until(lambda: threads() <= before)
     until(lambda: tokens.last_used(A) == (moment(199), None))
@@ -162,9 +163,9 @@ def test_a_call_in_the_moment_the_idle_thread_ends_is_not_forgotten(
     def interrupted(writer: Writer) -> None:
         disconnect(writer)
         if threading.current_thread().name == "apitokens-usage":
-            recorder.record(A, moment(2), None)
+            record(recorder, A, moment(2), None)
 
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     with monkeypatch.context() as patch:
         patch.setattr(Writer, "disconnect", interrupted)
         until(lambda: on_sqlite.last_used(A) == (moment(2), None))
@@ -173,7 +174,7 @@ def test_a_call_in_the_moment_the_idle_thread_ends_is_not_forgotten(
 
 def test_sync_writes_before_it_returns_and_starts_no_thread(tokens: Tokens) -> None:
     before = threads()
-    tokens.recorder(mode="sync").record(A, moment(1), "192.0.2.7")
+    record(tokens.recorder(mode="sync"), A, moment(1), "192.0.2.7")
     assert tokens.last_used(A) == (moment(1), "192.0.2.7")
     assert threads() <= before
 
@@ -182,8 +183,8 @@ def test_off_records_nothing_and_asks_for_no_engine() -> None:
     def engine() -> Engine:
         raise AssertionError("asked for the engine")
 
-    recorder = Recorder(engine, recording.token_table(), mode="off")
-    recorder.record(A, moment(1), None)
+    recorder = Recorder(engine, recording.tables(), mode="off")
+    record(recorder, A, moment(1), None)
     assert recorder.pending == 0
     assert recorder.flush()
     assert recorder.close()
@@ -209,6 +210,6 @@ def test_what_is_no_address_is_not_stored_and_spoils_nothing(
     given: str | None, stored: str | None, tokens: Tokens
 ) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), given)
+    record(recorder, A, moment(1), given)
     assert recorder.flush()
     assert tokens.last_used(A) == (moment(1), stored)

@@ -24,6 +24,7 @@ from tests.recording import B
 from tests.recording import Relay
 from tests.recording import Tokens
 from tests.recording import moment
+from tests.recording import record
 from tests.recording import tokens_in
 from tests.recording import until
 
@@ -93,14 +94,14 @@ def _outlive(fault: Fault, tokens: Tokens, told: Told, *names: str) -> None:
     with fault(tokens.engine):
         for second in (1, 2):
             for name in names:
-                recorder.record(name, moment(second), None)
+                record(recorder, name, moment(second), None)
             _until_failed_again(recorder)
         assert len(told()) == 1
         assert "no call fails for it" in told()[0]
         assert recorder.pending == 2 * len(names)
     until(lambda: tokens.last_used(names[-1]) == (moment(2), None))
     until(lambda: told()[1:] == [HEALED])
-    recorder.record(A, moment(3), None)
+    record(recorder, A, moment(3), None)
     until(lambda: tokens.last_used(A) == (moment(3), None))
     assert len(told()) == 2
 
@@ -125,7 +126,7 @@ def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
     tries: list[object] = []
     event.listen(on_sqlite.engine, "checkout", lambda *_: tries.append(1))
     recorder = on_sqlite.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     flusher = threading.Thread(target=recorder.flush)
     with recording.locked(on_sqlite.engine):
         of_the_lock = len(tries)
@@ -147,13 +148,13 @@ def test_a_server_that_stops_answering_stops_no_call(
     tokens = Tokens(by_relay.render_as_string(hide_password=False))
     tokens.create(A)
     recorder = tokens.recorder(flush_seconds=SOON, max_rows=100)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     assert recorder.flush()
     relay.freeze()
-    recorder.record(A, moment(2), None)
+    record(recorder, A, moment(2), None)
     until(lambda: recorder.pending == 0)
     for number in range(350):
-        recorder.record(A, moment(number + 3), None)
+        record(recorder, A, moment(number + 3), None)
     assert (recorder.pending, recorder.dropped) == (100, 250)
     assert not recorder.flush(timeout=0.01)
     assert not recorder.close(timeout=0.01)
@@ -170,10 +171,10 @@ def test_the_oldest_are_dropped_and_counted_when_the_buffer_is_full(
     on_sqlite: Tokens, told: Told
 ) -> None:
     recorder = on_sqlite.recorder(flush_seconds=SOON, max_rows=100)
-    recorder.record(B, moment(1), None)
+    record(recorder, B, moment(1), None)
     with recording.without_table(on_sqlite.engine):
         for second in range(300):
-            recorder.record(A, moment(second), None)
+            record(recorder, A, moment(second), None)
         until(lambda: recorder.failures > 1)
         assert (recorder.pending, recorder.dropped) == (100, 201)
         assert len(told()) == 1
@@ -189,7 +190,7 @@ def test_sync_calls_do_not_fail_and_wait_once_an_outage(
     recorder = on_sqlite.recorder(mode="sync", flush_seconds=NEVER)
     with recording.locked(on_sqlite.engine):
         for second in (1, 2, 3):
-            recorder.record(A, moment(second), None)
+            record(recorder, A, moment(second), None)
         assert (recorder.failures, recorder.pending) == (1, 3)
     assert recorder.flush()
     assert on_sqlite.last_used(A) == (moment(3), None)
@@ -201,9 +202,9 @@ def test_a_host_without_an_engine_fails_no_call(mode: str, told: Told) -> None:
     def engine() -> Engine:
         raise RuntimeError("no database today\nand none tomorrow")
 
-    recorder = Recorder(engine, recording.token_table(), mode=mode)
+    recorder = Recorder(engine, recording.tables(), mode=mode)
     for second in (1, 2):
-        recorder.record(A, moment(second), None)
+        record(recorder, A, moment(second), None)
     assert not recorder.flush()
     assert not recorder.close()
     assert (recorder.pending, len(told())) == (2, 1)
@@ -219,10 +220,10 @@ def test_a_process_that_may_start_no_thread_fails_no_call(
     recorder = on_sqlite.recorder(flush_seconds=SOON)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
-        recorder.record(A, moment(1), None)
+        record(recorder, A, moment(1), None)
     assert told()[0].endswith("can't start new thread")
     assert recorder.flush()
-    recorder.record(A, moment(2), None)
+    record(recorder, A, moment(2), None)
     until(lambda: on_sqlite.last_used(A) == (moment(2), None))
 
 
@@ -230,9 +231,9 @@ def test_a_call_that_no_database_takes_is_dropped_not_tried_for_ever(
     tokens: Tokens, told: Told
 ) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
-    recorder.record(A, datetime(2026, 1, 1), None)  # naive: a mistake of the caller
+    record(recorder, A, datetime(2026, 1, 1), None)  # naive: a mistake of the caller
     assert not recorder.flush()
     assert (recorder.pending, recorder.dropped, len(told())) == (0, 1, 1)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     assert recorder.flush()
     assert tokens.last_used(A) == (moment(1), None)

@@ -21,7 +21,11 @@ from typing import Any
 import pytest
 import requests
 from flask import Flask
+from sqlalchemy import func
+from sqlalchemy import select
 
+from flask_apitokens.models import FAILED
+from flask_apitokens.models import SUCCEEDED
 from tests import hosts
 from tests import recording
 from tests.conftest import MakeApp
@@ -106,11 +110,15 @@ class Client:
         user = hosts.create_user(app, "ada@example.com")
         self.tokens = dict(_generate(app, user, f"t{each}") for each in range(number))
         self._last: dict[str, tuple[datetime, datetime]] = {}
+        #: how many calls were answered
+        self.answered = 0
 
     def call_each(self, server: Server) -> set[int]:
         """Call with all the tokens at once; the answer is who answered."""
         with ThreadPoolExecutor(len(self.tokens)) as callers:
-            return set(callers.map(lambda each: self._call(server, each), self.tokens))
+            seen = set(callers.map(lambda each: self._call(server, each), self.tokens))
+        self.answered += len(self.tokens)
+        return seen
 
     def _call(self, server: Server, token_id: str) -> int:
         before = datetime.now(UTC)
@@ -137,10 +145,30 @@ class Client:
             rows = host.db.session.query(model.id, model.last_used_at).all()
         return dict(tuple(row) for row in rows)
 
+    def recorded(self) -> tuple[int, int]:
+        """The calls that succeeded in the history: one by one, and by the hour."""
+        host = hosts.host_of(self._app)
+        models: Any = self._app.extensions["apitokens"].models
+        hour = models.CallHour
+        with self._app.app_context():
+            session = host.db.session
+            rows = select(func.count()).where(models.Call.result == SUCCEEDED)
+            total = func.coalesce(func.sum(hour.succeeded), 0)
+            hours = select(total).where(hour.token_id != "")
+            return int(session.scalar(rows) or 0), int(session.scalar(hours) or 0)
+
+    def failed(self) -> int:
+        """The calls in the history that came to no good end."""
+        host = hosts.host_of(self._app)
+        call: Any = self._app.extensions["apitokens"].models.Call
+        with self._app.app_context():
+            rows = select(func.count()).where(call.result == FAILED)
+            return int(host.db.session.scalar(rows) or 0)
+
     def all_is_written(self) -> bool:
-        """Whether each token was used for the last time when it was called last."""
+        """Whether the history has every answered call, and each token its last use."""
         stored = self.last_used()
-        return all(
+        return self.recorded() == (self.answered, self.answered) and all(
             used is not None and before <= used <= after
             for token_id, (before, after) in self._last.items()
             for used in [stored[token_id]]
@@ -224,9 +252,10 @@ def test_a_worker_that_is_too_slow_loses_no_call(
         caller = threading.Thread(target=hang)
         caller.start()
         until(hangs.exists)
-        until(lambda: None not in client.last_used().values())
+        until(lambda: client.recorded() == (client.answered, client.answered))
         caller.join(recording.DEADLINE)
         assert "WORKER TIMEOUT" in server.log
+        until(lambda: client.failed() == 1)  # the one it was stopped in
         server.process.terminate()
         assert server.process.wait(recording.DEADLINE) == 0
 
@@ -240,6 +269,22 @@ def test_the_development_server_loses_no_call(
         assert set(client.last_used().values()) == {None}
         assert server.end(number) == {signal.SIGTERM: -15, signal.SIGINT: 0}[number]
     assert client.all_is_written()
+
+
+def test_a_killed_worker_loses_no_call_that_is_older_than_a_flush(
+    url: str, client: Client, tmp_path: Path
+) -> None:
+    soon = {"TEST_FLUSH_SECONDS": "0.05"}
+    with serving(tmp_path, url, _workers("gthread"), **soon) as server:
+        workers = client.call_until_seen(server, 2)
+        until(client.all_is_written)  # by itself, a flush later
+        written = client.answered
+        client.call_each(server)
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        server.process.terminate()
+        server.process.wait(recording.DEADLINE)
+    assert written <= client.recorded()[0] <= client.answered
 
 
 def test_sync_has_written_a_call_before_its_answer_arrives(

@@ -23,6 +23,7 @@ from tests.recording import A
 from tests.recording import B
 from tests.recording import Tokens
 from tests.recording import moment
+from tests.recording import record
 from tests.recording import threads
 from tests.recording import tokens_in
 
@@ -47,7 +48,7 @@ def test_in_memory_a_call_is_written_at_once(mode: str, in_memory: Tokens) -> No
     recorder = in_memory.recorder(mode=mode, flush_seconds=NEVER)
     assert recorder.shares_connection
     before = threads()
-    recorder.record(A, moment(1), "192.0.2.1")
+    record(recorder, A, moment(1), "192.0.2.1")
     assert in_memory.last_used(A) == (moment(1), "192.0.2.1")
     assert threads() <= before
 
@@ -57,12 +58,12 @@ def test_in_memory_the_transaction_of_the_host_is_left_alone(
     mode: str, in_memory: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = in_memory.recorder(mode=mode, flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     with in_memory.engine.connect() as host:
         driver: Any = host.connection.dbapi_connection
         transaction = host.begin()
         host.exec_driver_sql(INSERT)
-        recorder.record(A, moment(2), None)
+        record(recorder, A, moment(2), None)
         assert not recorder.flush()
         assert not recorder.close()
         assert driver.in_transaction
@@ -70,7 +71,7 @@ def test_in_memory_the_transaction_of_the_host_is_left_alone(
         transaction.rollback()
         assert _ids(host) == {A, B}
     assert in_memory.last_used(A) == (moment(1), None)
-    recorder.record(A, moment(3), None)
+    record(recorder, A, moment(3), None)
     assert in_memory.last_used(A) == (moment(3), None)
     assert caplog.messages == []
 
@@ -81,7 +82,7 @@ def test_in_memory_the_host_can_commit_what_it_began_before_a_call(
     recorder = in_memory.recorder(flush_seconds=NEVER)
     with in_memory.engine.begin() as host:
         host.exec_driver_sql(INSERT)
-        recorder.record(A, moment(1), None)
+        record(recorder, A, moment(1), None)
     with in_memory.engine.connect() as host:
         assert _ids(host) == {A, B, "unfinished"}
     assert recorder.flush()
@@ -103,7 +104,7 @@ def counted(sqlite_url: str) -> Iterator[Tokens]:
 def test_the_pool_of_the_host_may_be_used_up(counted: Tokens) -> None:
     recorder = counted.recorder(flush_seconds=NEVER)
     with counted.engine.connect():
-        recorder.record(A, moment(1), None)
+        record(recorder, A, moment(1), None)
         assert recorder.flush()
     assert counted.last_used(A) == (moment(1), None)
 
@@ -116,14 +117,14 @@ def test_what_watches_the_host_queries_sees_none_of_ours(counted: Tokens) -> Non
     event.listen(counted.engine, "begin", lambda _: seen.append("begin"))
     event.listen(counted.engine, "commit", lambda _: seen.append("commit"))
     recorder = counted.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     assert recorder.flush()
     assert seen == []
 
 
 def test_a_host_keeps_its_own_connection_settings(counted: Tokens) -> None:
     recorder = counted.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     assert recorder.flush()
     with counted.engine.connect() as connection:
         driver: Any = connection.connection.dbapi_connection
@@ -162,8 +163,8 @@ def test_hosts_connect_in_many_ways(
     }[kind]()
     if kind == "documented":
         _as_documented_for_sqlite(engine)
-    recorder = Recorder(lambda: engine, counted.table, flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    recorder = Recorder(lambda: engine, counted.tables, flush_seconds=NEVER)
+    record(recorder, A, moment(1), None)
     assert recorder.flush()
     assert counted.last_used(A) == (moment(1), None)
     assert recorder.close()
@@ -183,7 +184,7 @@ def test_a_listener_for_all_engines_that_begins_is_no_obstacle(
     event.listen(Pool, "connect", connect)
     try:
         recorder = counted.recorder(flush_seconds=NEVER)
-        recorder.record(A, moment(1), None)
+        record(recorder, A, moment(1), None)
         assert recorder.flush()
     finally:
         event.remove(Engine, "begin", begin)
@@ -201,7 +202,7 @@ def test_a_schema_that_the_host_translates_is_translated_for_us(
         connection.exec_driver_sql("CREATE SCHEMA tenant")
     tokens.create(A)
     recorder = tokens.recorder(flush_seconds=NEVER)
-    recorder.record(A, moment(1), None)
+    record(recorder, A, moment(1), None)
     assert recorder.flush()
     assert tokens.last_used(A) == (moment(1), None)
     recorder.close()

@@ -41,12 +41,15 @@ def create_app(folder: Path) -> Flask:
     app = Flask("wheel")
     app.config["SECRET_KEY"] = "not-a-secret"
     app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{folder / 'wheel.sqlite'}"
+    app.config["APITOKENS_USAGE"] = "sync"
     app.test_client_class = FlaskLoginClient
     db.init_app(app)
     LoginManager(app).user_loader(lambda key: db.session.get(User, int(key)))
     apitokens = flask_apitokens.APITokens(db, User, is_admin=lambda user: user.id == 1)
     apitokens.service("tmy", "TMY data", scopes={"read": "Read"}, default_active=True)
     apitokens.init_app(app)
+    guarded = flask_apitokens.token_required(service="tmy")(lambda: "ok")
+    app.add_url_rule("/api/tmy", "api", guarded)
     with app.app_context():
         db.create_all()
         db.session.add(User(id=1))
@@ -55,7 +58,10 @@ def create_app(folder: Path) -> Flask:
 
 
 def generate(client: FlaskClient) -> tuple[dict[str, Any], str]:
-    """Send the form as the page has it: what was answered, and the token's id."""
+    """Send the form as the page has it: what was answered, and the token's id.
+
+    The token is called with once, so that its pages have a history to show.
+    """
     form = client.get(f"{PREFIX}/new").get_data(as_text=True)
     data = {
         "name": "Wheel",
@@ -72,7 +78,14 @@ def generate(client: FlaskClient) -> tuple[dict[str, Any], str]:
     response = client.post(f"{PREFIX}/", data=data)
     token = re.search(r"apt_([0-9a-z]{12})_\w{38}", response.get_data(as_text=True))
     seen = {"status": response.status_code, "shows_token": token is not None}
-    return seen, token[1] if token else ""
+    if token is None:
+        return seen, ""
+    bearer = {"Authorization": f"Bearer {token[0]}"}
+    call = client.application.test_client().get("/api/tmy", headers=bearer)
+    page = client.get(f"{PREFIX}/{token[1]}").get_data(as_text=True)
+    seen["call"] = call.status_code
+    seen["shows_call"] = "at-calls-table" in page
+    return seen, token[1]
 
 
 def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:

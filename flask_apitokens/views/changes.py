@@ -11,6 +11,7 @@ from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from flask_apitokens import history
 from flask_apitokens import htmx
 from flask_apitokens import present
 from flask_apitokens import questions
@@ -164,10 +165,24 @@ def asked(
     """Ask, unless the form that came is the genuine answer to the question."""
     question = replace(question, back=_list_again(visit))
     if request.method != "POST" or not sure:
-        return ask(question, 200)
+        return ask(weighed(visit, question), 200)
     if ConfirmForm().is_genuine():
         return None
-    return ask(replace(question, problem=stale()), 400)
+    return ask(weighed(visit, replace(question, problem=stale())), 400)
+
+
+def weighed(visit: Visit, question: Confirm) -> Confirm:
+    """A question with how often its tokens were called with lately, where it is known.
+
+    What will break says more than "Are you sure?".
+    """
+    domain = visit.domain
+    if not domain.records_calls or not question.weighs:
+        return question
+    ids = [row.id for row in question.rows]
+    numbers = history.calls_of(domain, visit.tokens(), ids)
+    days = domain.settings.usage_retention_days
+    return questions.with_calls(question, numbers, days)
 
 
 def ask(question: Confirm, status: int) -> ResponseReturnValue:

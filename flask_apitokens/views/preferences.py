@@ -37,6 +37,7 @@ from flask_apitokens.views import signed_in
 from flask_apitokens.views import stored
 from flask_apitokens.views.handover import note_shown
 from flask_apitokens.views.handover import reveal_of
+from flask_apitokens.views.history import shown_of
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
 from flask_apitokens.views.visit import begin
@@ -92,10 +93,14 @@ def panel() -> Markup:
 
 
 def token(visit: Visit, token_id: str) -> ResponseReturnValue:
-    """One token: its facts and its events."""
-    row = visit.row(visit.token(token_id))
+    """One token: its facts, the calls with it and its events."""
+    found = visit.token(token_id)
     events = audit.events_of(visit.domain, token_id)
-    return visit.token_page(row, [visit.happening(event) for event in events])
+    return visit.token_page(
+        visit.row(found),
+        [visit.happening(event) for event in events],
+        history=shown_of(visit, found),
+    )
 
 
 # -- generate ------------------------------------------------------------------

@@ -161,10 +161,12 @@ class Visit(ABC):
         *,
         template: str = "apitokens/token.html",
         owner: str = "",
+        history: Any = None,
     ) -> ResponseReturnValue:
         """The page of one of the tokens.
 
         :param owner: whose it is, for others than the owner.
+        :param history: a :class:`.history.History`; none where nothing is recorded.
         """
         return page(
             template,
@@ -174,6 +176,7 @@ class Visit(ABC):
             owner=owner,
             account_id=self.account_id,
             events=events,
+            history=history,
         )
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from importlib import resources
 from typing import Any
+from typing import Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser
@@ -36,6 +37,15 @@ ARGUMENTS = (
 )
 LOCAL_HOSTS = {"127.0.0.1", INSECURE_HOST, ""}
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+#: the widths and colour schemes a page is looked at in; first the one it has anyway
+GUISES: tuple[tuple[int, Literal["light", "dark"]], ...] = (
+    (1280, "light"),
+    (360, "light"),
+    (360, "dark"),
+    (1280, "dark"),
+)
+#: all that a colour scheme can spoil: in the dark the rest is as it is in the light
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 
 
 @dataclass(frozen=True)
@@ -127,8 +137,9 @@ def accessibility_problems(page: Page, **options: Any) -> list[str]:
 
     :param options: of ``axe.run``, besides the rules of WCAG 2.2 AA and good practice.
     """
-    source = resources.files("axe_playwright_python").joinpath("axe.min.js")
-    page.evaluate(source.read_text("utf-8"))
+    if not page.evaluate("'axe' in window"):
+        source = resources.files("axe_playwright_python").joinpath("axe.min.js")
+        page.evaluate(source.read_text("utf-8"))
     found = page.evaluate(
         "async options => (await axe.run(document, options)).violations",
         {"runOnly": list(AXE_TAGS), "resultTypes": ["violations"], **options},
@@ -138,3 +149,29 @@ def accessibility_problems(page: Page, **options: Any) -> list[str]:
         for violation in found
         for node in violation["nodes"]
     ]
+
+
+def problems_in_all_guises(page: Page) -> list[str]:
+    """What is wrong with *page*, as it stands, in any width and colour scheme.
+
+    It is taken through :data:`GUISES`, so that a test walks its way but once. Its
+    context should have ``reduced_motion="reduce"``: axe sees half of what fades.
+    """
+    problems = []
+    for width, scheme in GUISES:
+        _put_on(page, width, scheme)
+        options = {"runOnly": COLOURS} if scheme == "dark" else {}
+        found = accessibility_problems(page, **options)
+        if page.evaluate(
+            "document.documentElement.scrollWidth"
+            " > document.documentElement.clientWidth"
+        ):
+            found.append("it scrolls sideways")
+        problems += [f"{width} {scheme}, {page.url}: {each}" for each in found]
+    _put_on(page, *GUISES[0])
+    return problems
+
+
+def _put_on(page: Page, width: int, scheme: Literal["light", "dark"]) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)

@@ -34,6 +34,8 @@ LiveServer = Callable[[Flask], str]
 NewPage = Callable[..., Page]
 #: ``axe(page)`` fails on what is not accessible
 Axe = Callable[..., None]
+#: ``all_guises(page)`` does so in light and dark, wide and narrow
+AllGuises = Callable[[Page], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -105,13 +107,27 @@ def axe() -> Axe:
 
 
 @pytest.fixture
+def all_guises() -> AllGuises:
+    """Fails with what axe-core finds in any width and colour scheme, or too wide."""
+
+    def check(page: Page) -> None:
+        assert chromium.problems_in_all_guises(page) == []
+
+    return check
+
+
+@pytest.fixture
 def live_server() -> Iterator[LiveServer]:
     """Serves applications on free ports, from threads, until the test ends."""
     with ExitStack() as servers:
 
         def serve(app: Flask) -> str:
             server = make_server("127.0.0.1", 0, app, threaded=True)
-            thread = Thread(target=server.serve_forever, name="live-server")
+            # It looks so often whether it is to end: the default is half a second.
+            options = {"poll_interval": 0.01}
+            thread = Thread(
+                target=server.serve_forever, kwargs=options, name="live-server"
+            )
             thread.start()
             servers.callback(server.server_close)
             servers.callback(thread.join)

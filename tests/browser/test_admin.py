@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from tests import hosts
-from tests.browser.conftest import Axe
+from tests.browser.conftest import AllGuises
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
 from tests.browser.test_pages import COPIES
@@ -25,7 +25,6 @@ from tests.pages import subscribe
 
 A = "/admin/api"
 ADMIN = {"is_admin": lambda user: user.email == "ada@example.com"}
-WIDTHS = [("light", 1240), ("dark", 1240), ("light", 360)]
 
 
 def account(make_app: MakeApp, users: int = 3, **config: Any) -> Flask:
@@ -250,24 +249,17 @@ def test_tokens_are_deactivated_with_a_reason(
     expect(page.locator("#at-toasts strong")).to_have_text("Token “One” activated")
 
 
-@pytest.mark.parametrize(("scheme", "width"), WIDTHS)
 def test_the_pages_are_accessible_and_fit(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,
-    axe: Axe,
-    scheme: str,
-    width: int,
+    all_guises: AllGuises,
 ) -> None:
     app = account(make_app, 30)
     user = member(app, "user00@example.com")
     subscribe(app, user, "tmy")
     add_token(app, user, "Deploy", service="tmy", scopes=["read"])
-    page = new_page(
-        color_scheme=scheme,
-        viewport={"width": width, "height": 800},
-        reduced_motion="reduce",
-    )
+    page = new_page(reduced_motion="reduce")
     opened(app, live_server(app), page, "/services")
     base = page.url.removesuffix("/services")
     for path in (
@@ -276,18 +268,11 @@ def test_the_pages_are_accessible_and_fit(
     ):
         page.goto(base + path)
         has_htmx(page)
-        check(page, axe)
+        all_guises(page)
     page.goto(f"{base}/services/tmy/users")
     has_htmx(page)
     page.get_by_role("switch", name="for user00").uncheck()
-    check(page, axe)
+    all_guises(page)
     save(page)
     expect(page.get_by_role("alertdialog")).to_be_visible()
-    check(page, axe)
-
-
-def check(page: Page, axe: Axe) -> None:
-    """Nothing for axe, and nothing to scroll sideways."""
-    axe(page)
-    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    assert not page.evaluate(wide)
+    all_guises(page)

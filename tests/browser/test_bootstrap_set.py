@@ -19,6 +19,8 @@ from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
+from tests.calling import note
+from tests.calling import some
 
 ROOT = Path(__file__).parents[2]
 MACROS = "apitokens/_macros.html"
@@ -88,6 +90,43 @@ def test_a_token_from_the_dialog_to_its_end(
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_usage_history_has_its_look(
+    new_page: NewPage,
+    live_server: LiveServer,
+    axe: Axe,
+    example: Flask,
+    scheme: str,
+    width: int,
+) -> None:
+    note(
+        example,
+        *some(55, status=200),
+        *some(3, status=429, code="rate_limited"),
+        *some(2, status=503, path="/api/" + "x" * 200),
+    )
+    page = new_page(
+        color_scheme=scheme,
+        viewport={"width": width, "height": 800},
+        reduced_motion="reduce",
+    )
+    address = live_server(example)
+    sign_in(page, address, "admin@example.com")
+    page.goto(f"{address}/admin/api/services/tmy/usage")
+    page.get_by_text("Calls per day as a table").click()
+    axe(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    fills = page.locator("svg[role=img] rect").evaluate_all(
+        "rects => [...new Set(rects.map(rect => getComputedStyle(rect).fill))]"
+    )
+    # Each part is seen in a colour of its own, and one of them is hatched.
+    assert len(fills) == 4
+    assert "rgb(0, 0, 0)" not in fills
+    page.get_by_label("Result").select_option("rejected")
+    expect(page.locator("#at-calls-table tbody tr")).to_have_count(3)
+    expect(page.get_by_text("429 Too many calls").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_the_administrators_pages_are_accessible_and_fit(
     new_page: NewPage,
     axe: Axe,
@@ -119,13 +158,13 @@ def test_the_administrators_pages_are_accessible_and_fit(
         wide = "document.documentElement.scrollWidth"
         assert page.evaluate(wide) == width, path
     page.goto(f"{address}/admin/api/requests")
-    note = page.get_by_text(asked).bounding_box()
-    assert note is not None
-    assert note["width"] > 60, "a word is not broken in the middle"
+    shown = page.get_by_text(asked).bounding_box()
+    assert shown is not None
+    assert shown["width"] > 60, "a word is not broken in the middle"
 
 
 def sign_in(page: Page, address: str, email: str = "ada@example.com") -> None:
-    """Open the tokens of ada, or of somebody else."""
+    """Open somebody's tokens."""
     page.goto(f"{address}/login")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(demo.PASSWORD)

@@ -19,6 +19,7 @@ from playwright.sync_api import expect
 from flask_apitokens import templating
 from tests import hosts
 from tests.browser.chromium import INSECURE_HOST
+from tests.browser.conftest import AllGuises
 from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
@@ -706,61 +707,52 @@ def test_the_panel_stays_in_the_hosts_page(
 # -- looks and access --------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
 def test_every_state_is_accessible(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,
-    axe: Axe,
+    all_guises: AllGuises,
     console_guard: Any,
-    scheme: str,
-    width: int,
 ) -> None:
     """UI.md 7.12; no sideways scrolling at 360px"""
     console_guard.expect("status of (422|404)")
     app = build(make_app)
-    page = new_page(
-        color_scheme=scheme,
-        viewport={"width": width, "height": 800},
-        reduced_motion="reduce",
-    )
-    visit = Visit(app, live_server(app), page)
+    visit = Visit(app, live_server(app), new_page(reduced_motion="reduce"))
     page = visit.open()
-    check(page, axe)
+    all_guises(page)
     add_tokens(app, visit.user, 12)
     for path in ("", "?q=nothing", "new"):
         visit.open(path)
-        check(page, axe)
+        all_guises(page)
     visit.open()
     page.locator("#at-generate").click()
     expect(page.locator("dialog")).to_be_visible()
     settled(page)
-    check(page, axe)
+    all_guises(page)
     page.get_by_role("button", name="Generate token", exact=True).click()
     expect(page.locator("#at-errsum")).to_be_visible()
     settled(page)
-    check(page, axe)
+    all_guises(page)
     page.locator("#name").fill("New")
     page.get_by_role("button", name="Generate token", exact=True).click()
     expect(page.locator("#at-secret")).to_be_visible()
     page.get_by_text("How to use it").click()
-    check(page, axe)
+    all_guises(page)
     page.keyboard.press("Escape")
-    check(page, axe)
+    all_guises(page)
     page.get_by_role("button", name="Close without storing").click()
     for act in ("Revoke", "Delete"):
         page.get_by_role("link", name=f"{act} token New").click()
         expect(page.locator("dialog")).to_be_visible()
-        check(page, axe)
+        all_guises(page)
         page.get_by_role("link", name="Keep token").click()
     page.get_by_role("link", name="Rename token New").click()
     expect(page.locator("#rn")).to_be_visible()
-    check(page, axe)
+    all_guises(page)
     token_id = stored(app, visit.user)[0]["id"]
     for path in (token_id, f"{token_id}/delete", "nowhere"):
         page.goto(visit.base + U + path)
-        check(page, axe)
+        all_guises(page)
 
 
 def check(page: Page, axe: Axe) -> None:

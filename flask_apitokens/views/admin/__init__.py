@@ -72,10 +72,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number and what it counts."""
+    """A number and what it counts.
+
+    :param small: what stands beside it.
+    """
 
     label: str
     figure: str
+    small: str = ""
 
 
 def is_admin(user: Any) -> bool:
@@ -143,6 +147,7 @@ def links() -> list[Link]:
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
         _link(_("Access requests"), "requests", f"{waiting:,}" if waiting else None),
+        *([_link(_("Usage history"), "usage")] if domain.records_calls else []),
         _link(_("Audit log"), "audit"),
     ]
 

@@ -25,7 +25,7 @@ from flask_apitokens.views import partial
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
 from flask_apitokens.views.admin import begin
-from flask_apitokens.views.admin.files import attached
+from flask_apitokens.views.files import attached
 from flask_apitokens.views.visit import searched
 from flask_apitokens.views.visit import token_searched_for
 

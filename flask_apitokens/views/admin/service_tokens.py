@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask import request
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy import Select
@@ -195,7 +196,15 @@ class UserTokens(ServiceVisit):
             chip=Chip(_("Subscription active"), "ok")
             if on
             else Chip(_("No access"), "off"),
+            history_url=self._history_url(),
         )
+
+    def _history_url(self) -> str:
+        """The calls of the user in the service; empty where nothing is recorded."""
+        if not self.domain.records_calls:
+            return ""
+        key = self.domain.key_text(self.member)
+        return url_for(f"{NAME}.service_usage", slug=self.service.slug, user=key)
 
 
 def begin_user(slug: str, key: str) -> UserTokens:

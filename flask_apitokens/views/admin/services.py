@@ -99,6 +99,7 @@ def services() -> ResponseReturnValue:
         "apitokens/admin/services.html",
         figures=_figures(admin, admin.services),
         waiting=access.count_waiting_users(admin.domain, admin.account_id),
+        recorded=admin.domain.records_calls,
     )
 
 
@@ -136,6 +137,8 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
         ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
         ("userless_tokens", _("Userless tokens"), numbers.userless_counted),
     ]
+    if admin.domain.records_calls:
+        sections.append(("service_usage", _("Usage history"), None))
     return Section(
         service,
         numbers,
@@ -252,6 +255,7 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
         allowed=domain.may_use_api(user),
         enabled=people.is_enabled(domain, user),
         now=domain.now(),
+        recorded=domain.records_calls,
     )
 
 
@@ -335,6 +339,7 @@ def _off_question(
         back=url_for(f"{NAME}.users", slug=slug, **people_args()),
         hidden=carried,
         now=admin.domain.now(),
+        recorded=admin.domain.records_calls,
     )
 
 

@@ -201,7 +201,10 @@ class AllTokens(AdminVisit):
                 ("api", _("API tokens")),
                 ("access", _("Access tokens")),
             ],
-            uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)],
+            # Where nothing is recorded, nobody knows.
+            uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)]
+            if self.domain.records_calls
+            else (),
         )
 
     def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
@@ -220,21 +223,29 @@ class AllTokens(AdminVisit):
         *,
         template: str = "apitokens/admin/token.html",
         owner: str = "",
+        history: Any = None,
     ) -> ResponseReturnValue:
         """The page of one token, which says whose it is."""
         whose = owner or row.owner or _("Userless")
-        return super().token_page(row, events, template=template, owner=whose)
+        return super().token_page(
+            row, events, template=template, owner=whose, history=history
+        )
 
     def _figures(self) -> list[Figure]:
         domain = self.domain
         numbers = figures.figures_of(domain, self.account)
         days, unused = domain.settings.expiring_days, domain.settings.unused_days
-        return [
+        working = [
             Figure(_("Active"), figures.counted(numbers.live)),
             Figure(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
                 figures.counted(numbers.expiring),
             ),
+        ]
+        if not domain.records_calls:
+            return working
+        return [
+            *working,
             Figure(_("Never used"), figures.counted(numbers.never_used)),
             Figure(
                 _n("Unused for %(n)s day", "Unused for %(n)s days", unused),

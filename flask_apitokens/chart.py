@@ -1,0 +1,181 @@
+"""Stacked bars as geometry: numbers in, places out; a template draws the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH = 960
+#: the bars stand between these two
+_TOP, _BASE = 24, 232
+#: below them: a line of text, and another where a bar has a remark
+_LABEL, _REMARK = 253, 269
+_BAR = 52
+#: what separates one part of a bar from the next, and the least of one that can be seen
+_GAP, _LEAST = 1.5, 1.5
+#: how wide a character of the chart's text is, about
+_CHARACTER = 7.2
+#: how many spaces the lines of the axis make, about
+_SPACES = 3
+_STEPS = (1, 2, 4, 5, 8, 10)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A bar to be drawn.
+
+    :param label: what stands below it.
+    :param title: what it says in words.
+    :param parts: what it is made of, from below.
+    :param text: their sum, as it is read.
+    :param remark: what stands below the label.
+    """
+
+    label: str
+    title: str
+    parts: Sequence[int]
+    text: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a bar; *kind* is its number, from 1."""
+
+    kind: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar with its texts, which are centred at *middle*.
+
+    :param label: empty where there is no room for it, as *text* is.
+    """
+
+    title: str
+    x: float
+    middle: float
+    label: str
+    remark: str
+    text: str
+    text_y: float
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the axis."""
+
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing of stacked bars.
+
+    :param title: what it shows, and *desc* what is seen in it.
+    :param start, end: where the lines of the axis begin and end.
+    :param axis: where their texts stand, at the end that *anchor* names.
+    """
+
+    title: str
+    desc: str
+    height: int
+    bar: float
+    start: float
+    end: float
+    axis: float
+    anchor: str
+    lines: Sequence[Line]
+    bars: Sequence[Bar]
+    width: int = WIDTH
+    label_y: int = _LABEL
+    remark_y: int = _REMARK
+
+
+def chart_of(
+    columns: Sequence[Column], *, title: str, desc: str, rtl: bool = False
+) -> Chart:
+    """The drawing of *columns*, the first of them where reading begins.
+
+    :param rtl: whether that is on the right.
+    """
+    most = max((sum(column.parts) for column in columns), default=0)
+    step = step_for(most)
+    top = step * max(1, -(-most // step))
+    lines = [Line(_y(value, top), f"{value:,}") for value in range(0, top + step, step)]
+    margin = max(len(line.text) for line in lines) * _CHARACTER + 16
+    slot = (WIDTH - margin) / max(1, len(columns))
+    width = round(min(_BAR, slot * 0.6), 1)
+    bars = [
+        _bar(column, number, margin, slot, width, top, rtl=rtl)
+        for number, column in enumerate(columns)
+    ]
+    remarks = any(column.remark for column in columns)
+    return Chart(
+        title=title,
+        desc=desc,
+        height=276 if remarks else 260,
+        bar=width,
+        start=0 if rtl else round(margin, 1),
+        end=round(WIDTH - margin, 1) if rtl else WIDTH,
+        axis=round(WIDTH - margin + 8 if rtl else margin - 8, 1),
+        anchor="start" if rtl else "end",
+        lines=lines,
+        bars=bars,
+    )
+
+
+def step_for(most: int) -> int:
+    """From one line of the axis to the next: a number that people count in."""
+    wanted = max(1, -(-most // _SPACES))
+    power: int = 10 ** (len(str(wanted)) - 1)
+    return next(n * power for n in _STEPS if n * power >= wanted)
+
+
+def _bar(
+    column: Column,
+    number: int,
+    margin: float,
+    slot: float,
+    width: float,
+    top: int,
+    *,
+    rtl: bool,
+) -> Bar:
+    middle = margin + slot * (number + 0.5)
+    if rtl:
+        middle = WIDTH - middle
+    parts = _stacked(column.parts, top)
+    apart = -(-_BAR // max(1, int(slot)))
+    labelled = number % apart == 0
+    fits = len(column.text) * _CHARACTER <= slot and any(column.parts)
+    return Bar(
+        title=column.title,
+        x=round(middle - width / 2, 1),
+        middle=round(middle, 1),
+        label=column.label if labelled else "",
+        remark=column.remark if labelled else "",
+        text=column.text if fits else "",
+        text_y=round((parts[-1].y if parts else _BASE) - 6, 1),
+        parts=parts,
+    )
+
+
+def _stacked(parts: Sequence[int], top: int) -> list[Part]:
+    """The parts on top of each other; what there is is seen, however little."""
+    stacked, y = [], float(_BASE)
+    for kind, value in enumerate(parts, start=1):
+        if not value:
+            continue
+        height = max(_BASE - _y(value, top) - _GAP, _LEAST)
+        y = y - _GAP - height
+        stacked.append(Part(kind, round(y, 1), round(height, 1)))
+    return stacked
+
+
+def _y(value: int, top: int) -> float:
+    return round(_BASE - (_BASE - _TOP) * value / top, 1)

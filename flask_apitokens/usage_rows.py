@@ -1,0 +1,190 @@
+"""From calls to rows: what is recorded of a call, cut, cleaned and added up.
+
+None of it is done in the request, which only hands over what it has at hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
+from typing import NamedTuple
+
+from .models import AGENT_LENGTH
+from .models import FAILED
+from .models import LABEL_LENGTH
+from .models import METHOD_LENGTH
+from .models import NAME_LENGTH
+from .models import PATH_LENGTH
+from .models import REJECTED
+from .models import RESULTS
+from .models import SUCCEEDED
+
+#: what no text column takes, or no page should show
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: the columns of a call, in the order of a row from :func:`call_rows`
+CALL_COLUMNS = (
+    "at",
+    "account_id",
+    "service",
+    "token_id",
+    "token_name",
+    "owner_key",
+    "method",
+    "rule",
+    "path",
+    "status",
+    "result",
+    "code",
+    "duration",
+    "ip",
+    "user_agent",
+)
+#: those of an hour, as in :func:`hour_rows`
+HOUR_COLUMNS = (
+    "account_id",
+    "service",
+    "token_id",
+    "hour",
+    "owner_key",
+    "succeeded",
+    "rejected",
+    "failed",
+)
+#: those of a last use, as in :func:`use_rows`
+USE_COLUMNS = ("id", "last_used_at", "last_used_ip")
+
+
+class Call(NamedTuple):
+    """One guarded call, as it waits to be written: nothing cleaned yet.
+
+    :param at: aware; when it was judged.
+    :param accepted: whether it was a use of the token; a refusal is not.
+    :param owner: the owner's primary key; None for a userless token.
+    :param path: as WSGI has it, its bytes read as Latin-1; so is the user agent.
+    :param status: of the answer.
+    :param code: why the guard refused it.
+    :param duration: in seconds.
+    :param ip: the client's address; what is not an address is not stored.
+    """
+
+    token_id: str
+    at: datetime
+    ip: str | None = None
+    accepted: bool = True
+    token_name: str = ""
+    account_id: str = ""
+    service: str | None = None
+    owner: Any = None
+    method: str = "GET"
+    rule: str = ""
+    path: str = ""
+    status: int = 200
+    code: str | None = None
+    duration: float = 0.0
+    user_agent: str | None = None
+
+
+def call_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
+    """A row a call, in the order of :data:`CALL_COLUMNS`."""
+    return [_row(call) for call in calls]
+
+
+def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
+    """Calls added up by hour, for each token and for each service of an account.
+
+    Sorted, so that two processes never wait for each other; those of the services come
+    last, as everybody's calls meet there.
+    """
+    sums: dict[tuple[Any, ...], list[Any]] = {}
+    for call in calls:
+        hour = call.at.replace(minute=0, second=0, microsecond=0)
+        where = call.account_id, call.service or ""
+        result = _result(call.status)
+        for token_id, owner in ((call.token_id, call.owner), ("", None)):
+            key = (*where, token_id, hour)
+            counts = sums.get(key)
+            if counts is None:
+                counts = sums[key] = [_key(owner), *[0 for _ in RESULTS]]
+            counts[1 + result] += 1
+    return sorted(
+        ((*key, *counts) for key, counts in sums.items()),
+        key=lambda row: (row[2] == "", row),
+    )
+
+
+def use_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
+    """The last use of each token, in the order of their ids."""
+    latest: dict[str, Call] = {}
+    for call in calls:
+        known = latest.get(call.token_id)
+        if call.accepted and (known is None or known.at <= call.at):
+            latest[call.token_id] = call
+    return [
+        (token_id, call.at, address(call.ip))
+        for token_id, call in sorted(latest.items())
+    ]
+
+
+def _row(call: Call) -> tuple[Any, ...]:
+    return (
+        call.at,
+        call.account_id,
+        call.service or "",
+        call.token_id,
+        call.token_name[:NAME_LENGTH],
+        _key(call.owner),
+        _clean(call.method, METHOD_LENGTH),
+        _clean(call.rule, PATH_LENGTH),
+        _decoded(call.path, PATH_LENGTH),
+        call.status,
+        _result(call.status),
+        call.code,
+        max(0, round(call.duration * 1000)),
+        address(call.ip),
+        _decoded(call.user_agent, AGENT_LENGTH) if call.user_agent else None,
+    )
+
+
+def _result(status: int) -> int:
+    if status < 400:
+        return SUCCEEDED
+    return REJECTED if status < 500 else FAILED
+
+
+def _key(owner: Any) -> str:
+    return "" if owner is None else str(owner)[:LABEL_LENGTH]
+
+
+@lru_cache(maxsize=256)
+def _decoded(text: str, length: int) -> str:
+    return _clean(text.encode("latin-1", "replace").decode("utf-8", "replace"), length)
+
+
+@lru_cache(maxsize=256)
+def _clean(text: str, length: int) -> str:
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)[:length]
+
+
+@lru_cache(maxsize=256)
+def address(text: str | None) -> str | None:
+    """The address in *text*, or nothing.
+
+    A proxy hands on what a client wrote: text that no column takes would fail the whole
+    batch, again and again.
+    """
+    try:
+        return str(ip_address((text or "").partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def mappings(
+    columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """Rows as SQLAlchemy takes many at once."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]

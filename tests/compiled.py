@@ -1,0 +1,42 @@
+"""Templates compiled once for all the hosts of a test process.
+
+Each host has a Jinja environment of its own, so without this each test would compile
+the pages anew, which takes longer than whatever it does with them.
+"""
+
+from __future__ import annotations
+
+from types import CodeType
+
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2 import Environment
+from jinja2.bccache import Bucket
+
+
+class CompiledTemplates(BytecodeCache):
+    """Keeps code by the source it was made of, and by what may change the outcome."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def get_bucket(
+        self, environment: Environment, name: str, filename: str | None, source: str
+    ) -> Bucket:
+        """What is kept of *source*, for an environment with the same extensions."""
+        extensions = " ".join(sorted(environment.extensions))
+        return super().get_bucket(environment, f"{name} {extensions}", filename, source)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take the code out, if there is any."""
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code."""
+        if bucket.code is not None:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+def install() -> None:
+    """Let every application made from now on share what was compiled."""
+    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}

@@ -1,0 +1,172 @@
+"""The usage history in figures: exact at both ends of what is kept, of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flask_apitokens import figures
+from flask_apitokens import history
+from flask_apitokens import listing
+from flask_apitokens.domain import Domain
+from flask_apitokens.history import Extent
+from flask_apitokens.history import Sums
+from tests import bearing
+from tests.calling import ACME
+from tests.calling import TOKEN
+from tests.calling import call
+from tests.calling import store
+from tests.conftest import MakeApp
+
+NOW = datetime(2026, 11, 21, 9, 14, 2, 500, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+TICK = timedelta(microseconds=1)
+LAST_HOUR = datetime(2026, 11, 21, 9, tzinfo=UTC)
+OTHER = "zzzzzzzzzzzz"
+
+
+@pytest.fixture
+def domain(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+    """The domain at a certain moment, on each database in turn."""
+    app = make_app(database_url)
+    with app.app_context():
+        yield replace(bearing.domain_of(app), now=lambda: NOW)
+
+
+def sums(domain: Domain, extent: Extent) -> Sums:
+    """All calls of *extent* together."""
+    window = history.window_of(domain)
+    hours = history.hours_of(domain, extent, window)
+    return sum(hours.values(), Sums())
+
+
+def test_the_window_is_exact_at_both_ends(domain: Domain) -> None:
+    first_full = datetime(2026, 11, 14, 10, tzinfo=UTC)
+    rows = [
+        call(SINCE - TICK),
+        call(SINCE),
+        call(SINCE + TICK, status=403),
+        call(first_full - TICK, status=500),
+        call(first_full),
+        call(NOW),
+    ]
+    store(domain, rows)
+
+    window = history.window_of(domain)
+    hours = history.hours_of(domain, history.of_account(ACME), window)
+    assert hours == {
+        first_full - history.HOUR: Sums(1, 1, 1),
+        first_full: Sums(1, 0, 0),
+        LAST_HOUR: Sums(1, 0, 0),
+    }
+    days = history.by_day(hours, window)
+    assert list(days) == [date(2026, 11, 14 + n) for n in range(8)]
+    assert days[date(2026, 11, 14)] == Sums(2, 1, 1)
+    assert days[date(2026, 11, 15)] == Sums()
+    assert days[date(2026, 11, 21)].of(0) == 1
+
+    # A window that begins with an hour needs nothing counted one by one.
+    sharp = replace(domain, now=lambda: first_full + timedelta(days=7))
+    assert history.window_of(sharp).first_full == first_full
+    assert sums(sharp, history.of_account(ACME)).total == 2
+
+
+def test_only_what_is_meant_is_added_up(domain: Domain) -> None:
+    at, begun = NOW - timedelta(hours=3), SINCE + timedelta(minutes=1)
+    for moment in (at, begun):
+        store(
+            domain,
+            [
+                call(moment),
+                call(moment, status=429),
+                call(moment, service="", owner_key="2", token_id=OTHER),
+                call(moment, service="timeseries", owner_key="", token_id="0" * 12),
+                call(moment, account_id="other", token_id="1" * 12, owner_key="1"),
+            ],
+        )
+
+    account = history.of_account(ACME)
+    for extent, expected in [
+        (account, 4),
+        (history.of_account(ACME, "tmy"), 2),
+        (history.of_account(ACME, ""), 1),
+        (replace(account, owner_key="1"), 2),
+        (replace(account, owner_key=""), 1),
+        (replace(account, token_id=TOKEN), 2),
+        (replace(account, token_id=TOKEN, owner_key="2"), 0),
+        (replace(account, token_id=TOKEN, service="timeseries"), 0),
+        (replace(account, token_id="1" * 12), 0),
+        (history.of_account("other"), 1),
+        (Extent(None), 5),
+        (Extent(None, owner_key="1"), 3),
+    ]:
+        assert sums(domain, extent).total == 2 * expected, extent
+
+
+def test_calls_of_tokens_start_at_the_list_they_are_in(domain: Domain) -> None:
+    user: Any = domain.models.user
+    ada, eve = user(email="ada@example.com"), user(email="eve@example.com")
+    domain.session.add_all([ada, eve])
+    mine, unused = bearing.make(domain, ada, "mine"), bearing.make(domain, ada, "new")
+    hers = bearing.make(domain, eve, "hers")
+    for token in (mine, hers):
+        values: dict[str, Any]
+        values = {"account_id": token.account_id, "token_id": token.id}
+        moments = (SINCE - TICK, SINCE, SINCE + timedelta(hours=2), NOW)
+        store(domain, [call(moment, **values) for moment in moments])
+        token.last_used_at = NOW
+    unused.last_used_at = SINCE - TICK
+    domain.session.commit()
+
+    among = listing.owned_by(domain, ada)
+    ids = [mine.id, unused.id]
+    assert history.calls_of(domain, among, ids) == {mine.id: 3, unused.id: 0}
+    assert history.calls_of(domain, among, [hers.id]) == {hers.id: 0}
+    assert history.calls_of(domain, among, []) == {}
+    assert sums(domain, history.of_token(mine)).total == 3
+    assert figures.used_since(domain, among, SINCE) == (1, 2)
+    extent = history.of_account(mine.account_id)
+    window = history.window_of(domain)
+    users = history.owners_lately(domain, extent, window)
+    assert sorted(users) == sorted(str(owner.id) for owner in (ada, eve))
+    in_service = replace(extent, service="tmy")
+    assert history.owners_lately(domain, in_service, window) == []
+
+
+@pytest.mark.parametrize("hours", [0, 20, 100])
+def test_tokens_used_last_are_offered_first(domain: Domain, hours: int) -> None:
+    at = NOW - timedelta(hours=hours)
+    rows = [
+        call(at, token_id=f"{n:012}", owner_key=str(n % 3))
+        for n in range(history.OFFERED + 5)
+    ]
+    old = call(SINCE + timedelta(hours=2), token_id=TOKEN, service="timeseries")
+    store(domain, [*rows, old, call(SINCE - TICK, token_id=OTHER)])
+    window, account = history.window_of(domain), history.of_account(ACME)
+
+    found = history.used_lately(domain, account, window)
+    assert len(found) == history.OFFERED + 1
+    assert (f"{1:012}", "1") in found
+    assert (TOKEN, "1") not in found
+
+    few = history.used_lately(domain, replace(account, service="timeseries"), window)
+    assert few == [(TOKEN, "1")]
+
+
+def test_an_hour_in_another_zone_is_an_hour_in_utc(make_app: MakeApp) -> None:
+    moment = datetime.fromisoformat("2026-11-21T02:29:59+05:30")
+    assert history.hour_of(moment) == datetime(2026, 11, 20, 20, tzinfo=UTC)
+    app = make_app(APITOKENS_USAGE_RETENTION_DAYS=1)
+    with app.app_context():
+        here = replace(bearing.domain_of(app), now=lambda: moment)
+        window = history.window_of(here)
+    assert window.days == [date(2026, 11, 19), date(2026, 11, 20)]
+    assert window.day(window.days[0]).since == moment - timedelta(days=1)
+    assert window.day(window.days[0]).until == datetime(2026, 11, 20, tzinfo=UTC)
