@@ -14,7 +14,7 @@ from flask_apitokens.listing import Page
 from flask_apitokens.members import member_list
 from flask_apitokens.people import Members
 from flask_apitokens.people import PeopleQuery
-from flask_apitokens.views.admin.services import ServiceFigures
+from flask_apitokens.views.admin.sections import ServiceFigures
 from tests.conftest import MakeApp
 
 UNCOUNTED = figures.MOST + 1

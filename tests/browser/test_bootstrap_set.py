@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from example_app import create_app
 from example_app import demo
+from example_app.models import User
 from example_app.models import db
 from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import Axe
@@ -123,6 +124,43 @@ def test_the_usage_history_has_its_look(
     page.get_by_label("Result").select_option("rejected")
     expect(page.locator("#at-calls-table tbody tr")).to_have_count(3)
     expect(page.get_by_text("429 Too many calls").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_administrators_pages_are_accessible_and_fit(
+    new_page: NewPage,
+    axe: Axe,
+    live_server: LiveServer,
+    example: Flask,
+    scheme: str,
+    width: int,
+) -> None:
+    with example.app_context():
+        apitokens = example.extensions["apitokens"].extension
+        users = {user.email: user for user in db.session.query(User)}
+        apitokens.generate(owner=users["ada@example.com"], name="Deploy")
+        asked = "Nightly export to our data warehouse"
+        apitokens.request_access(users["grace@example.com"], "tmy", asked)
+        key = users["ada@example.com"].id
+        db.session.commit()
+    viewport = {"width": width, "height": 800}
+    page = new_page(color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
+    address = live_server(example)
+    sign_in(page, address, "admin@example.com")
+    service = "/services/tmy"
+    for path in (
+        *("/services", service, f"{service}/users", f"{service}/users/{key}"),
+        *(f"{service}/userless", "/tokens", "/requests", "/audit"),
+    ):
+        page.goto(f"{address}/admin/api{path}")
+        expect(page.locator("[data-apitokens-ready]")).to_be_attached()
+        axe(page)
+        wide = "document.documentElement.scrollWidth"
+        assert page.evaluate(wide) == width, path
+    page.goto(f"{address}/admin/api/requests")
+    shown = page.get_by_text(asked).bounding_box()
+    assert shown is not None
+    assert shown["width"] > 60, "a word is not broken in the middle"
 
 
 def sign_in(page: Page, address: str, email: str = "ada@example.com") -> None:

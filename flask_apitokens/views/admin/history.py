@@ -31,7 +31,7 @@ from flask_apitokens.views import page
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
 from flask_apitokens.views.admin import begin
-from flask_apitokens.views.admin.services import section_of
+from flask_apitokens.views.admin.sections import section_of
 from flask_apitokens.views.history import Reading
 from flask_apitokens.views.history import check_recorded
 

@@ -36,8 +36,8 @@ from flask_apitokens.textsearch import searchable
 from flask_apitokens.views import page
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import begin
+from flask_apitokens.views.admin.sections import section_of
 from flask_apitokens.views.admin.services import people_args
-from flask_apitokens.views.admin.services import section_of
 from flask_apitokens.views.admin.services import user_panels
 from flask_apitokens.views.admin.tokens import TOKEN
 from flask_apitokens.views.admin.tokens import AdminVisit

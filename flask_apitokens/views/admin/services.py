@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +14,11 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens import access
-from flask_apitokens import figures
 from flask_apitokens import htmx
 from flask_apitokens import people
 from flask_apitokens import subscriptions
-from flask_apitokens.catalog import Service
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
-from flask_apitokens.figures import MOST
-from flask_apitokens.figures import counted
 from flask_apitokens.forms import ConfirmForm
 from flask_apitokens.forms import StaleForm
 from flask_apitokens.forms import stale
@@ -34,7 +29,6 @@ from flask_apitokens.members import MemberRow
 from flask_apitokens.members import member_list
 from flask_apitokens.people import Member
 from flask_apitokens.people import PeopleQuery
-from flask_apitokens.present import Chip
 from flask_apitokens.questions import Confirm
 from flask_apitokens.questions import service_off_question
 from flask_apitokens.questions import users_off_question
@@ -45,8 +39,9 @@ from flask_apitokens.views import stored
 from flask_apitokens.views import toast
 from flask_apitokens.views.admin import NAME
 from flask_apitokens.views.admin import Admin
-from flask_apitokens.views.admin import Link
 from flask_apitokens.views.admin import begin
+from flask_apitokens.views.admin.sections import figures_of
+from flask_apitokens.views.admin.sections import section_of
 from flask_apitokens.views.changes import ask
 from flask_apitokens.views.visit import searched
 
@@ -54,98 +49,14 @@ from flask_apitokens.views.visit import searched
 MOST_CHANGES = 500
 
 
-@dataclass(frozen=True)
-class ServiceFigures:
-    """A service in numbers, as an account's administrators see it."""
-
-    service: Service
-    on: bool
-    users: int
-    users_on: int
-    user_tokens: int
-    userless_tokens: int
-
-    @property
-    def tokens(self) -> int:
-        """All tokens of the service that work."""
-        return self.user_tokens + self.userless_tokens
-
-    @property
-    def tokens_counted(self) -> str:
-        """Their number, as far as it was counted."""
-        most = max(self.user_tokens, self.userless_tokens)
-        return counted(self.tokens if most <= MOST else most)
-
-    @property
-    def user_counted(self) -> str:
-        """The number of user tokens, as far as it was counted."""
-        return counted(self.user_tokens)
-
-    @property
-    def userless_counted(self) -> str:
-        """The number of userless tokens, as far as it was counted."""
-        return counted(self.userless_tokens)
-
-    @property
-    def chip(self) -> Chip:
-        """Whether the service is on, in a word."""
-        return Chip(_("Active"), "ok") if self.on else Chip(_("Off"), "off")
-
-
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
     admin = begin()
     return page(
         "apitokens/admin/services.html",
-        figures=_figures(admin, admin.services),
+        figures=figures_of(admin, admin.services),
         waiting=access.count_waiting_users(admin.domain, admin.account_id),
         recorded=admin.domain.records_calls,
-    )
-
-
-def _figures(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures]:
-    domain, account_id = admin.domain, admin.account_id
-    on = subscriptions.services_on(domain, account_id)
-    users = people.count(domain, account_id)
-    users_on = people.count_subscribed(domain, account_id, services, users)
-    tokens = figures.counts_by_service(domain, account_id, services)
-    return [
-        ServiceFigures(s, on[s.slug], users, users_on[s.slug], *tokens[s.slug])
-        for s in services
-    ]
-
-
-@dataclass(frozen=True)
-class Section:
-    """What stands above each section of one service."""
-
-    service: Service
-    figures: ServiceFigures
-    tabs: Sequence[Link]
-
-
-def section_of(admin: Admin, slug: str, here: str) -> Section:
-    """The head of a service's page.
-
-    :param here: the endpoint of the section, without the blueprint's name.
-    :raises NotFound: if the account has no such service.
-    """
-    service = admin.service(slug)
-    [numbers] = _figures(admin, [service])
-    sections: list[tuple[str, str, str | None]] = [
-        ("service", _("General"), None),
-        ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
-        ("userless_tokens", _("Userless tokens"), numbers.userless_counted),
-    ]
-    if admin.domain.records_calls:
-        sections.append(("service_usage", _("Usage history"), None))
-    return Section(
-        service,
-        numbers,
-        [
-            Link(label, url_for(f"{NAME}.{name}", slug=slug), name == here, count)
-            for name, label, count in sections
-        ],
     )
 
 
