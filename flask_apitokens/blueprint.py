@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
@@ -235,6 +236,7 @@ def _visiting(begin: str, view: str) -> Callable[..., Any]:
     return call
 
 
+@cache
 def _late(where: str) -> Callable[..., Any]:
     """A function below :mod:`.views` whose module is loaded at its first call.
 

@@ -1,4 +1,7 @@
-"""What host code asks for in Python, in its own session and its own transaction."""
+"""What host code asks for in Python, in its own session and its own transaction.
+
+Each method imports what it needs: a process that only guards calls needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from . import access
-from . import audit_log
-from . import subscriptions
-from . import tokens
-from .audit_log import LogQuery
 from .domain import SYSTEM
 from .domain import Actor
 from .models import Event
@@ -53,6 +51,8 @@ class HostCode:
         :returns: the row and the plaintext, which nothing can show again.
         :raises DomainError: whichever of its kinds tells what to change.
         """
+        from . import tokens
+
         domain = current_apitokens.domain()
         made = tokens.generate(
             domain,
@@ -71,6 +71,8 @@ class HostCode:
 
     def tokens_of(self, owner: Any) -> Sequence[Token]:
         """All tokens of a user, newest first, in the host's session."""
+        from . import tokens
+
         return tokens.all_of(current_apitokens.domain(), owner)
 
     def revoke(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
@@ -79,6 +81,8 @@ class HostCode:
         :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
         :raises TokenNotFound: if its row is gone.
         """
+        from . import tokens
+
         domain = current_apitokens.domain()
         tokens.revoke(domain, token, actor=actor)
         domain.tell()
@@ -90,6 +94,8 @@ class HostCode:
         :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
         :raises TokenNotFound: if its row is gone already.
         """
+        from . import tokens
+
         domain = current_apitokens.domain()
         tokens.delete(domain, token, actor=actor)
         domain.tell()
@@ -99,6 +105,8 @@ class HostCode:
 
         :raises ServiceUnavailable: if no such service is declared.
         """
+        from . import subscriptions
+
         domain = current_apitokens.domain()
         return subscriptions.activate(domain, user, slug, actor=actor)
 
@@ -109,6 +117,8 @@ class HostCode:
 
         :raises ServiceUnavailable: if no such service is declared.
         """
+        from . import subscriptions
+
         domain = current_apitokens.domain()
         return subscriptions.deactivate(domain, user, slug, actor=actor)
 
@@ -120,6 +130,8 @@ class HostCode:
         :raises Conflict: if the token is revoked.
         :raises TokenNotFound: if its row is gone.
         """
+        from . import tokens
+
         domain = current_apitokens.domain()
         tokens.deactivate(domain, token, reason, actor=actor)
         domain.tell()
@@ -131,6 +143,8 @@ class HostCode:
         :raises Conflict: if the token is revoked.
         :raises TokenNotFound: if its row is gone.
         """
+        from . import tokens
+
         domain = current_apitokens.domain()
         tokens.activate(domain, token, actor=actor)
         domain.tell()
@@ -157,6 +171,8 @@ class HostCode:
     def _switch(
         self, slug: str, account_id: str, *, active: bool, actor: Actor
     ) -> ServiceSetting:
+        from . import subscriptions
+
         domain = current_apitokens.domain()
         switch = subscriptions.switch_service
         row = switch(domain, account_id, slug, active=active, actor=actor)
@@ -173,6 +189,8 @@ class HostCode:
         :raises Conflict: if it cannot be asked for, or was asked for already.
         :raises InvalidReason: if the reason cannot be stored.
         """
+        from . import access
+
         domain = current_apitokens.domain()
         who = actor or Actor(domain.user_label(user), domain.key_text(user))
         row = access.request(domain, user, slug, reason, actor=who)
@@ -194,6 +212,8 @@ class HostCode:
         :param since: an aware moment; nothing from before it.
         :param before: the ``id`` of an event: older ones only, to read on.
         """
-        query = LogQuery(q=q, since=since, before=before)
+        from . import audit_log
+
+        query = audit_log.LogQuery(q=q, since=since, before=before)
         domain = current_apitokens.domain()
         return audit_log.newest(domain, query, account_id=account_id, limit=limit)

@@ -38,10 +38,19 @@ from sqlalchemy.pool import StaticPool
 from .hooks import column_named
 from .models import Models
 
+
+def _set_up_sqlite(connection: Any) -> None:
+    """Keep the memory small: each connection would hold 2 MiB of pages.
+
+    Outside a transaction sqlite3 commits each statement by itself already. What is not
+    in these 256 KiB is in the pages of the operating system, a microsecond away.
+    """
+    connection.execute("PRAGMA cache_size = -256")
+
+
 #: how a driver connection is put into autocommit, by the name of its driver
 AUTOCOMMIT: dict[str, Callable[[Any], None]] = {
-    # Outside a transaction sqlite3 commits each statement by itself already.
-    "pysqlite": lambda connection: None,
+    "pysqlite": _set_up_sqlite,
     "psycopg": lambda connection: setattr(connection, "autocommit", True),
     "psycopg2": lambda connection: setattr(connection, "autocommit", True),
     "pymysql": lambda connection: connection.autocommit(True),

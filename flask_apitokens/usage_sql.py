@@ -48,7 +48,7 @@ Rows = Sequence[tuple[Any, ...]]
 _COUNTS = HOUR_COLUMNS[-3:]
 #: calls handed over at once: the memory of the largest text there ever was may stay
 #: with the process
-_AT_ONCE = 1_000
+_AT_ONCE = 250
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterator
@@ -119,6 +120,15 @@ def mariadb_database(worker_id: str) -> Iterator[URL]:
     """The MariaDB database of this test process."""
     with databases.mariadb_database(worker_id) as url:
         yield url
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what lives as long as the process.
+
+    All modules and tests are that; it would look through them again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
