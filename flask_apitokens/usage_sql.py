@@ -99,7 +99,7 @@ class OneByOne:
 
 
 class AtOnce:
-    """Writes calls with three statements, each over one JSON array of rows.
+    """Writes calls with a few statements, each over one JSON array of rows.
 
     Times go as the database stores them, everything else as JSON has it.
     """

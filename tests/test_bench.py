@@ -60,7 +60,7 @@ def _check_usage(text: str) -> None:
     assert {usage.OFF, usage.ON, usage.USUAL, guard.OPEN} <= rows
     in_process = next(row for row in _rows(text) if row[0] == usage.ON)
     assert NUMBER.fullmatch(in_process[3])
-    said = re.search(r"2 INSERT.* ([\d.]+) statements a call", text)
+    said = re.search(r"3 INSERT.* ([\d.]+) statements a call", text)
     assert said
     assert 0 < float(said[1]) <= 0.02
 

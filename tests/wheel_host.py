@@ -100,7 +100,8 @@ def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:
         stray = {"rest", "version", "number"} & rule.arguments
         if not ours or stray or rule.endpoint == "apitokens_admin.all_activate":
             continue
-        path = rule.rule.replace("<slug>", "tmy").replace("<path:key>", "1")
+        path = rule.rule.replace("<slug>", "tmy")
+        path = re.sub(r"<[^>]*:key>", "1", path)
         if "/userless/" in path and "new" not in path:
             continue  # the token is a user's
         path = re.sub(r"<[^>]*token_id>", token_id, path)
