@@ -97,14 +97,17 @@ def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:
         stray = {"rest", "version", "number"} & rule.arguments
         if not ours or stray or rule.endpoint == "apitokens_admin.all_activate":
             continue
-        path = rule.rule.replace("<slug>", "tmy").replace("<path:key>", "1")
+        path = re.sub(r"<[^>]*:key>", "1", rule.rule.replace("<slug>", "tmy"))
         if "/userless/" in path and "new" not in path:
             continue  # the token is a user's
         path = re.sub(r"<[^>]*token_id>", token_id, path)
         page = f"{path}?id={token_id}&service=tmy"
-        seen[page] = client.get(page, follow_redirects=True).status_code
+        # Read to their ends, as servers do: files are written as they are read.
+        whole = client.get(page, follow_redirects=True, buffered=True)
+        seen[page] = whole.status_code
+        headers = {"HX-Request": "true"}
         fragment = client.get(
-            page, headers={"HX-Request": "true"}, follow_redirects=True
+            page, headers=headers, follow_redirects=True, buffered=True
         )
         seen[f"{page} (fragment)"] = fragment.status_code
     return seen
