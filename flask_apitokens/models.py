@@ -380,7 +380,10 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
             Index("ix_apitokens_call_at", "at"),
             Index("ix_apitokens_call_account", "account_id", "at", "id"),
             Index("ix_apitokens_call_service", "account_id", "service", "at", "id"),
-            Index("ix_apitokens_call_result", "account_id", "result", "at", "id"),
+            Index(
+                "ix_apitokens_call_result",
+                *("account_id", "result", "at", "id", "token_id"),
+            ),
             Index("ix_apitokens_call_token", "token_id", "at", "id"),
             Index("ix_apitokens_call_owner", "owner_key", "at", "id"),
             options,

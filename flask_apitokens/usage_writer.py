@@ -24,7 +24,6 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
-from .usage_prune import prune_some
 from .usage_rows import Call
 from .usage_sql import Tables
 from .usage_sql import statements_for
@@ -95,6 +94,8 @@ class Writer:
 
         :returns: whether nothing is left that this process has to remove.
         """
+        from .usage_prune import prune_some  # most processes need it late, or never
+
         end = time.monotonic() + seconds
         while prune_some(self.engine, self._tables, since=since):
             if time.monotonic() > end:
@@ -108,6 +109,8 @@ class Writer:
 
         :raises OperationalError: if for long none of it can be removed.
         """
+        from .usage_prune import prune_some
+
         removed, give_up = 0, time.monotonic() + _LONGEST_PAUSE
         while True:
             begun = time.monotonic()

@@ -15,7 +15,8 @@ from tests.conftest import MakeApp
 #: imported where it is used: below :mod:`.views` or :mod:`.cli`, or in a function.
 NEEDED = {
     *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
-    *("columns", "models", "hooks", "domain", "lookup", "usage", "usage_writer"),
+    *("columns", "models", "hooks", "domain", "lookup", "usage", "usage_rows"),
+    *("usage_sql", "usage_writer", "watch"),
     *("state", "bearer", "guard", "neighbours", "templating", "blueprint", "cli"),
     *("hostcode", "extension"),
 }

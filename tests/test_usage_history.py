@@ -188,7 +188,7 @@ def test_a_database_that_lets_nothing_be_pruned_still_takes_calls(
     def refuse(*_: Any, **__: Any) -> int:
         raise RuntimeError("not today")
 
-    monkeypatch.setattr("flask_apitokens.usage_writer.prune_some", refuse)
+    monkeypatch.setattr("flask_apitokens.usage_prune.prune_some", refuse)
     recorder = tokens.recorder(flush_seconds=NEVER)
     recorder._prune_at = 0.0
     record(recorder, A, moment(1))
