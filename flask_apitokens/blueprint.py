@@ -69,6 +69,8 @@ def build_blueprint(settings: Settings) -> Blueprint:
     add = pages.add_url_rule
     _add_list(pages, "", "", "visit.begin", generate="/")
     add(_ONE, "token", _visiting("visit.begin", "preferences.token"))
+    rotate = _visiting("visit.begin", "rotating.rotate")
+    add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
     asking = {"ask": "/request", "withdraw": "/request/withdraw"}
     for name, path in asking.items():
         view = _visiting("visit.begin", f"requests.{name}")
@@ -88,8 +90,8 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     def add(rule: str, name: str, view: str, *methods: str) -> None:
         pages.add_url_rule(rule, name, _late(f"admin.{view}"), methods=methods)
 
-    def act(rule: str, name: str, view: str) -> None:
-        answer = _visiting("admin.tokens.begin_all", f"admin.stopping.{view}")
+    def act(rule: str, name: str, view: str, where: str = "admin.stopping") -> None:
+        answer = _visiting("admin.tokens.begin_all", f"{where}.{view}")
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     add("/", "start", "start", "GET")
@@ -109,6 +111,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
     act(f"{one}/deactivate", "all_deactivate", "deactivate")
     act(f"{one}/activate", "all_activate", "activate")
+    act(f"{one}/rotate", "all_rotate", "rotate", "rotating")
     pages.add_url_rule(
         one, "all_token", _visiting("admin.tokens.begin_all", "preferences.token")
     )

@@ -37,6 +37,8 @@ TAGS_SHOWN = 2
 TOOLBAR_ABOVE = 10
 #: the statuses of tokens that work, or will again when nothing is off for them
 LIVE = frozenset({"active", "expiring", "paused"})
+#: those of them that work now
+WORKING = frozenset({"active", "expiring"})
 #: a secret that no browser got by then is marked "Never shown"
 SHOWN_WITHIN = timedelta(seconds=15)
 #: the ``focus`` of an address that empties the search field and goes there
@@ -243,6 +245,8 @@ class Reveal:
     #: the list it stands in now, and what is said once its dialog is closed
     back: str = ""
     toast: str = ""
+    #: what is said of the token whose place it took
+    old: str = ""
 
     @property
     def file_name(self) -> str:

@@ -14,6 +14,8 @@ _signals = Namespace()
 token_generated = _signals.signal("token-generated")
 #: A token got another name: ``token``, ``actor``, ``old_name``.
 token_renamed = _signals.signal("token-renamed")
+#: A token got a successor: ``token``, ``successor``, ``actor``.
+token_rotated = _signals.signal("token-rotated")
 #: A token was revoked: ``token``, ``actor``.
 token_revoked = _signals.signal("token-revoked")
 #: A token was deleted, its row is going: ``token``, ``actor``.

@@ -22,6 +22,7 @@ from flask_apitokens.statuses import STATUSES
 
 from . import edge
 from . import output
+from . import rotating
 from .arguments import check_account
 from .arguments import check_scopes
 from .arguments import check_services
@@ -33,14 +34,17 @@ from .arguments import json_option
 from .arguments import owner_option
 from .facts import COLUMNS
 from .facts import EVENT_COLUMNS
-from .facts import Facts
 from .facts import events_of
 from .facts import facts_of
 from .facts import named
 from .facts import row_of
+from .handover import hand_over
 from .output import say
 
-token_group = AppGroup("token", help="Generate, list, show, rename, stop, delete.")
+token_group = AppGroup(
+    "token", help="Generate, list, show, rename, rotate, stop, delete."
+)
+rotating.add_to(token_group)
 
 KINDS = ("api", "access")
 MOST = 1000
@@ -92,7 +96,7 @@ def generate(
             account_id=account,
         )
         [facts] = facts_of(domain, [token])
-    _hand_over(facts, plaintext, as_json=as_json)
+    hand_over(facts, plaintext, as_json=as_json)
 
 
 def _offered(domain: Domain, kind: str | None) -> str:
@@ -148,30 +152,6 @@ def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
         f"{output.printable(label)} may not use {slug}. To allow it: "
         f"flask apitokens subscription activate --owner {key} {slug}"
     )
-
-
-def _hand_over(facts: Facts, plaintext: str, *, as_json: bool) -> None:
-    """Print the plaintext, and only then note that it was shown."""
-    told = {key: value for key, value in facts.items() if key != "shown_at"}
-    try:
-        if as_json:
-            output.show_json({**told, "token": plaintext})
-        else:
-            click.echo(plaintext)
-    except OSError as error:
-        output.give_up_stdout()
-        raise click.ClickException(
-            f"Token {facts['id']} exists, but its plaintext could not be written "
-            f"({error.strerror}) and cannot be shown again. End it: "
-            f"flask apitokens token revoke {facts['id']}"
-        ) from None
-    say(f"Generated {named(facts)}. The plaintext is not shown again.")
-    try:
-        with edge.changing() as domain:
-            tokens.mark_shown(domain, facts["id"])
-    except click.ClickException as error:
-        # The token is out and works: a failure now must not make a script drop it.
-        error.show()
 
 
 @token_group.command("list")

@@ -10,7 +10,6 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from flask_apitokens import audit
 from flask_apitokens import htmx
 from flask_apitokens import present
 from flask_apitokens import tokens as domain_tokens
@@ -26,18 +25,15 @@ from flask_apitokens.generating import Wish
 from flask_apitokens.generating import first_wish
 from flask_apitokens.generating import presented
 from flask_apitokens.generating import weighed
-from flask_apitokens.happenings import happening
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
-from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import frame
 from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import signed_in
 from flask_apitokens.views import stored
-from flask_apitokens.views.handover import note_shown
-from flask_apitokens.views.handover import reveal_of
+from flask_apitokens.views.handover import answer_with
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
 from flask_apitokens.views.visit import begin
@@ -91,9 +87,8 @@ def panel() -> Markup:
 
 def token(visit: Visit, token_id: str) -> ResponseReturnValue:
     """One token: its facts and its events."""
-    row = visit.row(visit.token(token_id))
-    events = audit.events_of(visit.domain, token_id)
-    return visit.token_page(row, [happening(event) for event in events])
+    context = visit.token_context(visit.token(token_id))
+    return page(visit.token_template, **context)
 
 
 # -- generate ------------------------------------------------------------------
@@ -151,7 +146,8 @@ def generate(visit: Visit) -> ResponseReturnValue:
         refusals.add(error)
         status = error.status
         return _form(visit, wish, form_id=form_id, refusals=refusals, status=status)
-    return _reveal(visit, made, plaintext)
+    panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
+    return answer_with(visit, made, plaintext, panels=panels)
 
 
 def _check_generating(visit: Visit) -> None:
@@ -191,19 +187,3 @@ def _form(
     if not htmx.wants_fragment():
         return page("apitokens/generate.html", form=view, status=status)
     return htmx.fragment(partial("generate_dialog", form=view), status=status)
-
-
-def _reveal(visit: Visit, made: Token, plaintext: str) -> ResponseReturnValue:
-    dialog = htmx.wants_fragment()
-    reveal = reveal_of(visit, made, plaintext, dialog=dialog)
-    if dialog:
-        response = htmx.fragment(
-            partial("reveal_dialog", reveal=reveal),
-            status=201,
-            out_of_band=visit.panels(ListQuery(), fresh=made.id),
-        )
-    else:
-        response = page("apitokens/generated.html", reveal=reveal, status=201)
-    app = current_apitokens.app
-    response.call_on_close(functools.partial(note_shown, app, made.id))
-    return response

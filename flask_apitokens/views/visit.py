@@ -16,10 +16,13 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy import Select
 
+from flask_apitokens import audit
 from flask_apitokens import figures
 from flask_apitokens import htmx
 from flask_apitokens import listing
 from flask_apitokens import present
+from flask_apitokens import rotating
+from flask_apitokens import rotation
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
@@ -34,7 +37,7 @@ from flask_apitokens.generating import GenerateView
 from flask_apitokens.generating import Refusals
 from flask_apitokens.generating import Wish
 from flask_apitokens.generating import presented
-from flask_apitokens.happenings import Happening
+from flask_apitokens.happenings import happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
@@ -147,27 +150,42 @@ class Visit(ABC):
         """
         return tokens.get(self.domain, self.tokens(), token_id)
 
-    def token_page(
-        self,
-        row: Row,
-        events: Sequence[Happening],
-        *,
-        template: str = "apitokens/token.html",
-        owner: str = "",
-    ) -> ResponseReturnValue:
-        """The page of one of the tokens.
+    @property
+    def token_template(self) -> str:
+        """The page of one of the tokens."""
+        return "apitokens/token.html"
 
-        :param owner: whose it is, for others than the owner.
-        """
-        return page(
-            template,
-            row=row,
-            at=self.at,
-            list_title=self.title,
-            owner=owner,
-            account_id=self.account_id,
-            events=events,
-        )
+    @property
+    def rotate_warning(self) -> str:
+        """What to know before a token is rotated here."""
+        return ""
+
+    def whose(self, row: Row) -> str:
+        """Whose a token is, for others than its owner."""
+        return ""
+
+    def can_rotate(self, token: Token) -> bool:
+        """Whether a new token could take the place of this one and work."""
+        usable = self.row(token).status in present.WORKING
+        return usable and rotation.can_be_rotated(self.domain, token)
+
+    def token_context(self, token: Token) -> dict[str, Any]:
+        """What the page of one of the tokens is given."""
+        row, domain = self.row(token), self.domain
+        kin = {key for key in (token.successor_id, token.predecessor_id) if key}
+        known = tokens.find_many(domain, self.tokens(), kin) if kin else ()
+        can_rotate = self.can_rotate(token)
+        return {
+            "row": row,
+            "at": self.at,
+            "list_title": self.title,
+            "owner": self.whose(row),
+            "account_id": self.account_id,
+            "events": [happening(e) for e in audit.events_of(domain, token.id)],
+            "kin": rotating.kin_of(token, known, self.at),
+            "works_until": rotating.works_until(domain, token),
+            "rotate_url": self.at.url("rotate", token_id=row.id) if can_rotate else "",
+        }
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:
         """A token as it is shown."""

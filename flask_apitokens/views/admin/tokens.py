@@ -18,7 +18,6 @@ from flask_apitokens import present
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
-from flask_apitokens.happenings import Happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.listing import ListQuery
@@ -213,17 +212,22 @@ class AllTokens(AdminVisit):
             figures=self._figures(),
         )
 
-    def token_page(
-        self,
-        row: Row,
-        events: Sequence[Happening],
-        *,
-        template: str = "apitokens/admin/token.html",
-        owner: str = "",
-    ) -> ResponseReturnValue:
-        """The page of one token, which says whose it is."""
-        whose = owner or row.owner or _("Userless")
-        return super().token_page(row, events, template=template, owner=whose)
+    @property
+    def token_template(self) -> str:
+        """The page of one token, below the administrators' ways."""
+        return "apitokens/admin/token.html"
+
+    @property
+    def rotate_warning(self) -> str:
+        """That somebody else has to get it."""
+        return _(
+            "You will see the new token once and have to pass it on safely to whoever "
+            "uses the old one."
+        )
+
+    def whose(self, row: Row) -> str:
+        """Whose a token is, which its page says."""
+        return row.owner or _("Userless")
 
     def _figures(self) -> list[Figure]:
         domain = self.domain

@@ -1,0 +1,116 @@
+"""The life of a token in Chromium: rotating it, on its own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from playwright.sync_api import Page
+from playwright.sync_api import expect
+
+from tests import hosts
+from tests.browser.conftest import Axe
+from tests.browser.conftest import LiveServer
+from tests.browser.conftest import NewPage
+from tests.browser.test_pages import COPIES
+from tests.browser.test_pages import Visit
+from tests.browser.test_pages import build
+from tests.browser.test_pages import settled
+from tests.browser.test_pages import sign_in
+from tests.conftest import MakeApp
+from tests.pages import U
+from tests.pages import add_token
+from tests.pages import stored
+
+#: how a page is looked at: schemes, and a telephone
+LOOKS: list[dict[str, Any]] = [
+    {"color_scheme": "light"},
+    {"color_scheme": "dark"},
+    {"viewport": {"width": 360, "height": 740}},
+]
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def looks_sound(page: Page, axe: Axe) -> None:
+    """Nothing for axe to find, nothing wider than the screen."""
+    axe(page)
+    assert page.evaluate(WIDER) == 0
+
+
+def test_a_token_is_rotated_with_each_htmx(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage, console_guard: Any
+) -> None:
+    console_guard.expect("status of 422")
+    for copy in COPIES:
+        app = build(make_app, copy=copy)
+        visit = Visit(app, live_server(app), new_page(clipboard=True))
+        token_id = add_token(app, visit.user, "Deploy", service="tmy", scopes=["read"])
+        rotate(visit, token_id)
+        hosts.put_away(app)
+        _forget(app)
+
+
+def _forget(app: Flask) -> None:
+    """Take the users and tokens out, for the next copy: the database is one file."""
+    host = hosts.host_of(app)
+    with app.app_context():
+        host.db.drop_all()
+        host.db.create_all()
+
+
+def rotate(visit: Visit, token_id: str) -> None:
+    """By the button, with an error on the way, to the end."""
+    page = visit.open(token_id)
+    settled(page)
+    page.get_by_role("link", name="Rotate").click()
+    dialog = page.get_by_role("dialog", name="Rotate “Deploy”")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_label("Keep it for 1 day")).to_be_checked()
+    dialog.get_by_text("On a date", exact=True).click()
+    settled(page)
+    dialog.get_by_role("button", name="Rotate token").click()
+    expect(page.locator("#at-errsum")).to_be_focused()
+    dialog.get_by_text("90 days").click()
+    settled(page)
+    dialog.get_by_role("button", name="Rotate token").click()
+    expect(page.get_by_role("heading", name="Token generated")).to_be_focused()
+    expect(page.locator("dialog")).to_contain_text("The old token works until")
+    page.get_by_role("button", name="I have stored it").click()
+    page.get_by_role("button", name="Copy token", exact=True).last.click()
+    page.get_by_role("button", name="I have stored it").click()
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("#at-toasts")).to_contain_text("Token “Deploy” rotated")
+    expect(page.locator("#at-title")).to_be_focused()
+    expect(page.locator("#at-token")).to_contain_text("Replaced by")
+    assert len(stored(visit.app, visit.user)) == 2
+    page.locator("#at-token dd a").click()
+    expect(page.locator("#at-token")).to_contain_text("Replaces")
+
+
+def test_rotating_looks_sound_with_and_without_script(
+    make_app: MakeApp,
+    live_server: LiveServer,
+    new_page: NewPage,
+    axe: Axe,
+) -> None:
+    app = build(make_app)
+    base = live_server(app)
+    user = hosts.create_user(app, "ada@example.com")
+    token_id = add_token(app, user, "Deploy")
+    for look in LOOKS:
+        page = new_page(reduced_motion="reduce", **look)
+        sign_in(page, base)
+        page.goto(f"{base}{U}{token_id}")
+        looks_sound(page, axe)
+        settled(page)
+        page.get_by_role("link", name="Rotate").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        looks_sound(page, axe)
+    page = new_page(java_script_enabled=False)
+    sign_in(page, base)
+    page.goto(f"{base}{U}{token_id}")
+    page.get_by_role("link", name="Rotate").click()
+    page.get_by_role("button", name="Rotate token").click()
+    expect(page.locator("#at-secret")).to_be_visible()
+    page.get_by_role("link", name="I have stored it").click()
+    expect(page.locator("#at-token")).to_contain_text("Replaces")
