@@ -71,6 +71,8 @@ def build_blueprint(settings: Settings) -> Blueprint:
     add(_ONE, "token", _visiting("visit.begin", "preferences.token"))
     rotate = _visiting("visit.begin", "rotating.rotate")
     add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
+    replace = _visiting("visit.begin", "replacing.replace")
+    add("/replace", "replace", replace, methods=["GET", "POST"])
     asking = {"ask": "/request", "withdraw": "/request/withdraw"}
     for name, path in asking.items():
         view = _visiting("visit.begin", f"requests.{name}")

@@ -107,6 +107,12 @@ class OnceForm(ProtectedForm):
         return known and super().is_genuine()
 
 
+class ReplaceForm(OnceForm):
+    """Which token is to give way to a new one: the one that the form was shown for."""
+
+    current = StringField()
+
+
 class RotateForm(OnceForm):
     """How a token is to be rotated."""
 

@@ -267,6 +267,9 @@ class Overview:
     services: Sequence[tuple[str, str]]
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
+    #: what stands in place of the list, where one token is all there may be: a
+    #: :class:`~flask_apitokens.single.Single`
+    single: Any = None
 
 
 # -- tokens --------------------------------------------------------------------

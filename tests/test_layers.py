@@ -27,7 +27,7 @@ LAYERS = (
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
-        *("rotating", "latecomers"),
+        *("rotating", "latecomers", "single"),
         "cli",
     },
     {"extension", "hostcode"},

@@ -31,8 +31,10 @@ from tests.pages import HTMX
 from tests.pages import Visitor
 from tests.pages import add_token
 from tests.pages import add_tokens
+from tests.pages import hidden_fields
 from tests.pages import one
 from tests.pages import soup
+from tests.pages import stored
 from tests.pages import visitor
 
 SHIPPED = Path(templating.__file__).parent / "templates"
@@ -95,6 +97,12 @@ def every_answer(ada: Visitor) -> list[TestResponse]:
             answers += [browser.get(known), browser.get(f"{known}/delete")]
         answers += [browser.get(f"{token_id}/{act}") for act in ("rename", "revoke")]
         answers.append(browser.post(f"{token_id}/rename", name=""))
+        rotate = f"{token_id}/rotate"
+        form = hidden_fields(browser.get(rotate).text)
+        answers.append(browser.get(rotate))
+        for expiry in ("", "30"):
+            answers.append(browser.post(rotate, **form, grace="7", expiry=expiry))
+        token_id = stored(app, user)[-1]["id"]
         answers.append(browser.post(f"{token_id}/revoke", csrf_token=""))
         answers.append(browser.generate(name="", service="none", expiry=""))
         answers.append(
@@ -224,6 +232,24 @@ def test_administration_renders_with_every_set(
     app = host(make_app, gallery, is_admin=lambda user: True)
     for response in every_administrators_answer(member(app)):
         assert response.status_code in {200, 302, 404}, response.text
+        assert_sound(response.text)
+
+
+@pytest.mark.parametrize(
+    "gallery", SETS, ids=lambda path: path.name if path else "none"
+)
+def test_single_token_mode_renders_with_every_set(
+    make_app: MakeApp, gallery: Path | None
+) -> None:
+    ada = member(host(make_app, gallery, APITOKENS_MAX_PER_OWNER=1))
+    empty = [browser.get() for browser in (ada, ada.without_script())]
+    add_token(ada.app, ada.user, service="timeseries", scopes=["read"])
+    for browser in (ada, ada.without_script()):
+        question = browser.get("replace")
+        done = browser.post("replace", **hidden_fields(question.text))
+        assert done.status_code == 201
+        empty += [question, done, browser.get()]
+    for response in empty:
         assert_sound(response.text)
 
 

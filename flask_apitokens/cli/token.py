@@ -10,9 +10,13 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from flask_apitokens import rotation
+from flask_apitokens import single
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
+from flask_apitokens.errors import LimitReached
+from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.figures import counted
 from flask_apitokens.listing import ListQuery
@@ -127,12 +131,31 @@ def _generate(
         return tokens.generate(
             domain, user, service=service, actor=edge.actor(), **wish
         )
+    except (LimitReached, NameTaken):
+        message = _how_to_replace(domain, user)
+        if not message:
+            raise
+        raise click.ClickException(message) from None
     except ServiceUnavailable:
         account = (wish["account_id"] or "") if user is None else None
         account = domain.account_of(user) if account is None else account
         raise click.ClickException(
             _how_to_allow(domain, user, service or "", account)
         ) from None
+
+
+def _how_to_replace(domain: Domain, user: Any) -> str:
+    """The command that puts a new token in the place of the only one there may be."""
+    if user is None or not single.is_on(domain):
+        return ""
+    label = output.printable(domain.user_label(user))
+    [token, *more] = single.live_of(domain, user)
+    if more or not rotation.can_be_rotated(domain, token):
+        return ""
+    return (
+        f"{label} already has a token, the only one there may be. To put a new one in "
+        f"its place, which stops it at once: flask apitokens token rotate {token.id}"
+    )
 
 
 def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:

@@ -53,6 +53,8 @@ def tokens(visit: Visit) -> ResponseReturnValue:
             return redirect(visit.at.url("tokens", **present.query_args(query)))
         return visit.page(visit.overview(query))
     focus, overview = request.args.get("focus", ""), visit.overview(query)
+    if overview.single is not None:
+        return htmx.fragment(partial("single_card", single=overview.single))
     shown = partial("list", list=present.focused(overview.list, focus))
     if focus != present.SEARCH:
         return htmx.fragment(shown)
@@ -97,6 +99,8 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
 def new(visit: Visit) -> ResponseReturnValue:
     """The generate form."""
     _check_generating(visit)
+    if visit.only is not None:
+        return redirect(visit.at.url("replace"))
     return _form(visit, first_wish(visit.domain, visit.services))
 
 
@@ -125,6 +129,9 @@ def generate(visit: Visit) -> ResponseReturnValue:
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
         return _form(visit, wish, form_id=form_id)
+    if visit.only is not None:
+        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
+        raise Conflict
     wanted = visit.named(wish)
     refusals, expires_at = weighed(
         visit.domain,

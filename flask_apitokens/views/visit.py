@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from flask import request
@@ -23,6 +24,7 @@ from flask_apitokens import listing
 from flask_apitokens import present
 from flask_apitokens import rotating
 from flask_apitokens import rotation
+from flask_apitokens import single
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
@@ -46,6 +48,7 @@ from flask_apitokens.places import Place
 from flask_apitokens.present import Overview
 from flask_apitokens.present import Row
 from flask_apitokens.present import TokenList
+from flask_apitokens.single import Single
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import actor_of
 from flask_apitokens.views import page
@@ -136,12 +139,23 @@ class Visit(ABC):
     ) -> GenerateView:
         """The generate form filled in with *wish*."""
         return presented(
-            self.domain, wish, self.services, form_id=form_id, refusals=refusals
+            self.domain,
+            wish,
+            self.services,
+            form_id=form_id,
+            refusals=refusals,
+            suggested=single.suggested_name(self.domain),
         )
 
     def named(self, wish: Wish) -> Wish:
         """*wish* with a name, where one goes without saying."""
-        return wish
+        name = single.suggested_name(self.domain)
+        return wish if wish.name.strip() else replace(wish, name=name)
+
+    @property
+    def only(self) -> Token | None:
+        """The token that a new one has to replace; none where there is room."""
+        return None
 
     def token(self, token_id: str) -> Token:
         """One of the tokens that are here.
@@ -263,6 +277,35 @@ class OwnTokens(Visit):
             return _("Access to the service is off")
         return ""
 
+    @property
+    def only(self) -> Token | None:
+        """The user's only live token, where one is all they may have."""
+        if not single.is_on(self.domain):
+            return None
+        live = single.live_of(self.domain, self.user)
+        return live[0] if len(live) == 1 else None
+
+    def _single(self, fresh: str) -> Single | None:
+        """What stands in place of a list; none where there is a list."""
+        domain = self.domain
+        if not single.is_on(domain) or len(single.live_of(domain, self.user)) > 1:
+            return None
+        token = single.shown_of(domain, self.user)
+        way = "new" if self.may_generate else ""
+        if token is None:
+            return Single(None, self.at.url(way) if way else "")
+        row = self.row(token, fresh=token.id == fresh)
+        if row.status != "expired":
+            way = "replace" if self.can_rotate(token) else ""
+        return Single(row, self.at.url(way) if way else "")
+
+    def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
+        """The list, or the only token that there may be."""
+        shown = self._single(fresh)
+        if shown is None:
+            return super().panels(query, fresh=fresh)
+        return {htmx.LIST: partial("single_card", single=shown)}
+
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The whole section around the list."""
         counts = figures.counts(self.domain, self.tokens())
@@ -281,6 +324,7 @@ class OwnTokens(Visit):
             expiring_days=self.domain.settings.expiring_days,
             statuses=present.statuses_offered(),
             services=present.services_offered(self.domain.catalog),
+            single=self._single(fresh),
         )
 
     def page(

@@ -21,6 +21,7 @@ from tests.conftest import MakeApp
 from tests.pages import U
 from tests.pages import add_token
 from tests.pages import stored
+from tests.pages import subscribe
 
 #: how a page is looked at: schemes, and a telephone
 LOOKS: list[dict[str, Any]] = [
@@ -114,3 +115,81 @@ def test_rotating_looks_sound_with_and_without_script(
     expect(page.locator("#at-secret")).to_be_visible()
     page.get_by_role("link", name="I have stored it").click()
     expect(page.locator("#at-token")).to_contain_text("Replaces")
+
+
+# -- single-token mode -----------------------------------------------------------
+
+
+def test_the_only_token_is_overwritten_with_each_htmx(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage
+) -> None:
+    for copy in COPIES:
+        app = build(make_app, copy=copy, APITOKENS_MAX_PER_OWNER=1)
+        visit = Visit(app, live_server(app), new_page(clipboard=True))
+        page = visit.open()
+        first = _new(page)
+        page.get_by_role("link", name="Generate a new token").click()
+        question = page.get_by_role("alertdialog")
+        expect(question).to_contain_text("Your current token stops working at once.")
+        expect(question.get_by_role("link", name="Keep current token")).to_be_focused()
+        settled(page)
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog")).to_have_count(0)
+        page.get_by_role("link", name="Generate a new token").click()
+        settled(page)
+        page.get_by_role("button", name="Generate and overwrite").click()
+        expect(page.get_by_role("heading", name="Token generated")).to_be_focused()
+        second = page.locator("#at-secret").inner_text()
+        assert second != first
+        _close(page)
+        expect(page.locator("#at-generate")).to_be_focused()
+        expect(page.locator("#at-list")).to_contain_text(second.split("_")[1])
+        hosts.put_away(app)
+        _forget(app)
+
+
+def _new(page: Page) -> str:
+    page.get_by_role("link", name="Generate a new token").click()
+    settled(page)
+    page.get_by_role("button", name="Generate token").click()
+    expect(page.locator("#at-secret")).to_be_visible()
+    plaintext = page.locator("#at-secret").inner_text()
+    _close(page)
+    return plaintext
+
+
+def _close(page: Page) -> None:
+    page.get_by_role("button", name="Copy token", exact=True).click()
+    page.get_by_role("button", name="I have stored it").click()
+    expect(page.locator("dialog")).to_have_count(0)
+    settled(page)
+
+
+def test_the_only_token_looks_sound_with_and_without_script(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage, axe: Axe
+) -> None:
+    app = build(make_app, APITOKENS_MAX_PER_OWNER=1)
+    base = live_server(app)
+    user = hosts.create_user(app, "ada@example.com")
+    for path in (U, "/panel"):
+        for look in LOOKS:
+            page = new_page(reduced_motion="reduce", **look)
+            sign_in(page, base)
+            page.goto(f"{base}{path}")
+            looks_sound(page, axe)
+            if stored(app, user):
+                settled(page)
+                page.get_by_role("link", name="Generate a new token").click()
+                expect(page.get_by_role("alertdialog")).to_be_visible()
+                looks_sound(page, axe)
+        if not stored(app, user):
+            subscribe(app, user, "tmy")
+            add_token(app, user, "Deploy", service="tmy", scopes=["read"])
+    page = new_page(java_script_enabled=False)
+    sign_in(page, base)
+    page.goto(f"{base}{U}")
+    page.get_by_role("link", name="Generate a new token").click()
+    page.get_by_role("button", name="Generate and overwrite").click()
+    expect(page.locator("#at-secret")).to_be_visible()
+    page.get_by_role("link", name="I have stored it").click()
+    expect(page.locator("#at-list")).to_contain_text("Active")
