@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 from typing import Protocol
 
+from . import ending
 from . import rules
 from .catalog import Service
 from .domain import Domain
@@ -273,8 +274,8 @@ def _expiry_option(domain: Domain, word: str, today: date) -> Option:
         return Option(word, _("Never"))
     days = int(word)
     end = datetime.combine(today + timedelta(days=days), time(), UTC)
-    warning = domain.settings.expiring_days
-    if days <= warning:
+    warning = ending.days_of_warning(domain, days)
+    if not warning:
         return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
     text = _n(
         "Stops working on %(day)s. You will see a warning %(n)s day before.",

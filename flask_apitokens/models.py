@@ -17,6 +17,7 @@ from sqlalchemy import Boolean
 from sqlalchemy import Column
 from sqlalchemy import ForeignKey
 from sqlalchemy import Index
+from sqlalchemy import Integer
 from sqlalchemy import MetaData
 from sqlalchemy import Table
 from sqlalchemy import UniqueConstraint
@@ -83,6 +84,8 @@ class TokenMixin(Row):
     #: token is followed by one other, and keeps that when the other is deleted
     successor_id: Mapped[str | None] = mapped_column(ascii_string(12))
     predecessor_id: Mapped[str | None] = mapped_column(ascii_string(12), unique=True)
+    #: days before its end that were noticed last; notices go by :mod:`.notices`
+    noticed_days: Mapped[int | None] = mapped_column(Integer)
     #: when it was first used past its end, although another had taken its place
     late_use_at: Mapped[datetime | None] = mapped_column(MOMENT)
 

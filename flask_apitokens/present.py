@@ -267,6 +267,7 @@ class Overview:
     services: Sequence[tuple[str, str]]
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
+    policies: Sequence[tuple[str, str]] = ()
     #: what stands in place of the list, where one token is all there may be: a
     #: :class:`~flask_apitokens.single.Single`
     single: Any = None
@@ -440,6 +441,7 @@ def query_args(query: ListQuery) -> dict[str, Any]:
         "service": query.service,
         "kind": query.kind,
         "use": query.use,
+        "policy": query.policy,
         "sort": query.sort,
         "page": query.page,
     }

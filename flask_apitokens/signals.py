@@ -29,6 +29,9 @@ token_authenticated = _signals.signal("token-authenticated")
 #: A guarded route refused a call: ``refusal``
 #: (:class:`~flask_apitokens.errors.Refusal`).
 token_rejected = _signals.signal("token-rejected")
+#: A token ends soon and its owner is told: ``token``, ``days``, ``notice``
+#: (:class:`~flask_apitokens.Notice`). Unlike the others it is committed already.
+notice_due = _signals.signal("notice-due")
 #: A subscription was switched: ``subscription``, ``actor``.
 subscription_changed = _signals.signal("subscription-changed")
 #: A service was switched for a whole account: ``setting``, ``actor``.

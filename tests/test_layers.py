@@ -13,20 +13,20 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 #: From the top: a module may import those of its own layer and of the layers above.
 LAYERS = (
-    {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
+    {"i18n", "errors", "signals", "secret", "config", "catalog", "process", "times"},
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
         "audit_log",
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
-        "rotation",
+        *("rotation", "ending", "notices"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },
     {"state"},
     {
         *("bearer", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("times", "places", "questions", "present", "asking", "happenings", "members"),
+        *("places", "questions", "present", "asking", "happenings", "members"),
         *("rotating", "latecomers", "single"),
         "cli",
     },

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
+from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
 from tests.pages import HTMX
@@ -184,7 +185,10 @@ def test_nonsense_in_the_address_is_passed_over(
 
 def test_a_status_filter(plain: Visitor) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
-    add_token(plain.app, plain.user, "Soon", expires_at=NOW + timedelta(days=3))
+    days = timedelta(days=3)
+    ages = {"created_at": NOW - 9 * days, "expires_at": NOW + days}
+    soon = add_token(plain.app, plain.user, "Soon")
+    bearing.change(plain.app, soon, **ages)
     add_token(plain.app, plain.user, "Fine")
     for status, expected in (
         ("revoked", ["Old"]),

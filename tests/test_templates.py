@@ -562,7 +562,11 @@ def test_no_expiry_is_promised_only_where_it_is_allowed(
 
 def test_several_tokens_need_several_replacements(app: Flask, user: Any) -> None:
     guest = visitor(app, user, "tmy").without_script()
-    soon = datetime.now(UTC) + timedelta(days=2)
+    days = timedelta(days=2)
+    span: dict[str, Any] = {
+        "created_at": datetime.now(UTC) - 9 * days,
+        "expires_at": datetime.now(UTC) + days,
+    }
     for number, words in enumerate(("its replacement", "their replacements")):
-        add_token(app, user, f"Token {number}", expires_at=soon)
+        add_token(app, user, f"Token {number}", **span)
         assert f"Generate {words} first" in guest.get().get_data(as_text=True)

@@ -19,6 +19,7 @@ from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.figures import counted
+from flask_apitokens.listing import OUTSIDE
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.listing import page_of_all
 from flask_apitokens.models import Token
@@ -183,6 +184,11 @@ def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
 @click.option("--service", metavar="SERVICE", help="Only tokens for this service.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option(
+    "--outside-policy",
+    is_flag=True,
+    help="Only those that outlive APITOKENS_EXPIRY_MAX.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(1, MOST),
     default=50,
@@ -199,6 +205,7 @@ def list_tokens(
     userless: bool,
     service: str | None,
     status: str | None,
+    outside_policy: bool,
     limit: int,
     page: int,
     as_json: bool,
@@ -206,7 +213,10 @@ def list_tokens(
     """List tokens, the newest first; everybody's unless told."""
     if owner is not None and userless:
         raise click.UsageError("Give --owner or --userless, not both.")
-    query = ListQuery(status=status or "", service=service or "", page=page)
+    policy = OUTSIDE if outside_policy else ""
+    query = ListQuery(
+        status=status or "", service=service or "", policy=policy, page=page
+    )
     with edge.reading() as domain:
         check_services(domain, service, hint="--service")
         user = None if owner is None else find_owner(domain, owner)
@@ -215,10 +225,13 @@ def list_tokens(
         # would never come to an end.
         past_the_end = found.page != page
         listed = [] if past_the_end else facts_of(domain, found.items)
+        unlimited = domain.settings.expiry_max is None
     if as_json:
         output.show_json(listed)
     elif listed:
         output.show_table(COLUMNS, [row_of(facts) for facts in listed])
+    if outside_policy and unlimited:
+        say("APITOKENS_EXPIRY_MAX is not set, so there is nothing to outlive.")
     if past_the_end or not listed:
         say(f"Nothing on page {page}; {counted(found.total)} in all.")
     elif found.more or page > 1:

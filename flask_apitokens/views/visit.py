@@ -394,6 +394,7 @@ def asked_query() -> ListQuery:
     status = args.get("status", "")
     service = args.get("service", "")
     kind, use = args.get("kind", ""), args.get("use", "")
+    policy = args.get("policy", "")
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
         q=searched(args.get("q", "")),
@@ -401,6 +402,7 @@ def asked_query() -> ListQuery:
         service=service if service in current_apitokens.catalog.services else "",
         kind=kind if kind in _KINDS else "",
         use=use if use in listing.USES else "",
+        policy=policy if policy == listing.OUTSIDE else "",
         sort=sort if sort.removeprefix("-") in listing.SORTS else "-created",
         page=min(max(asked_page, 1), LAST_PAGE),
     )

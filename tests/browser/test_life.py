@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -193,3 +195,40 @@ def test_the_only_token_looks_sound_with_and_without_script(
     expect(page.locator("#at-secret")).to_be_visible()
     page.get_by_role("link", name="I have stored it").click()
     expect(page.locator("#at-list")).to_contain_text("Active")
+
+
+# -- time zones -------------------------------------------------------------------
+
+
+def test_an_end_is_told_in_the_zone_of_the_browser(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage, axe: Axe
+) -> None:
+    """DBS-06: stored in UTC, shown as it is called here, and as UTC without script."""
+    app = build(make_app)
+    base = live_server(app)
+    user = hosts.create_user(app, "ada@example.com")
+    end = datetime(2040, 2, 19, 23, 59, 59, tzinfo=UTC)
+    token_id = add_token(app, user, "Deploy", expires_at=end)
+    here = "20 Feb 2040, 08:59 (Asia/Tokyo)"
+    page = new_page(timezone_id="Asia/Tokyo")
+    sign_in(page, base)
+    page.goto(f"{base}{U}{token_id}")
+    ends = page.locator("#at-token .at-facts [data-apitokens-zoned]").last
+    expect(ends).to_have_text("19 Feb 2040")
+    expect(ends).to_have_attribute("title", f"{here}, 19 Feb 2040, 23:59 UTC")
+    expect(page.locator("#at-token")).to_contain_text(here)
+    settled(page)
+    # What is swapped in is told as well.
+    page.get_by_role("link", name="Rotate").click()
+    page.get_by_text("On a date", exact=True).click()
+    hint = page.locator("#expiry_date-h")
+    expect(hint).to_have_text("Works until the end of that day, UTC.")
+    page.get_by_label("Expiry date").fill("2040-02-19")
+    expect(hint).to_have_text(f"Works until {here}.")
+    axe(page)
+    for options in ({"timezone_id": "Etc/UTC"}, {"java_script_enabled": False}):
+        page = new_page(**options)
+        sign_in(page, base)
+        page.goto(f"{base}{U}{token_id}")
+        expect(page.locator("#at-token")).to_contain_text("23:59 UTC")
+        assert stored(app, user)[0]["expires_at"] == end

@@ -11,15 +11,18 @@ from typing import Any
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
+from flask_apitokens import ending
 from flask_apitokens import figures
 from flask_apitokens import listing
 from flask_apitokens import people
 from flask_apitokens import present
+from flask_apitokens import rules
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.listing import OUTSIDE
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.places import Place
@@ -135,6 +138,15 @@ def _service_off(token: Token, on: dict[str, bool]) -> str:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """That tokens outlive what the settings allow by now, and where they are listed."""
+
+    strong: str
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
 class AllTokens(AdminVisit):
     """An administrator in front of every token of the account."""
 
@@ -201,6 +213,41 @@ class AllTokens(AdminVisit):
                 ("access", _("Access tokens")),
             ],
             uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)],
+            policies=self._policies(),
+        )
+
+    def _policies(self) -> list[tuple[str, str]]:
+        """The choices of the filter by lifetime, none where there is no longest."""
+        if self.domain.settings.expiry_max is None:
+            return []
+        return [("", _("Any lifetime")), (OUTSIDE, _("Longer than allowed now"))]
+
+    def _outside(self) -> Outside | None:
+        """What is said of tokens that outlive the policy; none where there are none."""
+        domain = self.domain
+        days = domain.settings.expiry_max
+        if days is None:
+            return None
+        model = domain.models.Token
+        live, longer = rules.is_live(domain, model), ending.outlives(domain, model)
+        number = figures.count_up_to(domain, self.tokens().where(live, longer))
+        if not number:
+            return None
+        return Outside(
+            _n(
+                "%(count)s token works for longer than new ones may.",
+                "%(count)s tokens work for longer than new ones may.",
+                number,
+                count=figures.counted(number),
+            ),
+            _n(
+                "The longest lifetime is %(n)s day now. What was generated before "
+                "keeps working.",
+                "The longest lifetime is %(n)s days now. What was generated before "
+                "keeps working.",
+                days,
+            ),
+            self.at.url("tokens", policy=OUTSIDE),
         )
 
     def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
@@ -210,6 +257,7 @@ class AllTokens(AdminVisit):
             status=status,
             overview=overview,
             figures=self._figures(),
+            outside=self._outside(),
         )
 
     @property
