@@ -13,11 +13,13 @@ import logging
 from flask import Flask
 from flask import after_this_request
 from flask.wrappers import Response
+from sqlalchemy import Engine
 
 from . import rotation
 from .state import State
 from .state import commit
 from .state import state_of
+from .usage_writer import shares_connection
 
 log = logging.getLogger("flask_apitokens")
 
@@ -28,13 +30,10 @@ MOST = 10_000
 def watch(state: State, token_id: str, address: str | None) -> None:
     """Look into the use of an ended token as soon as its refusal is answered.
 
-    Not where all threads share one connection (in-memory SQLite): others may be in the
-    middle of a transaction on it.
-
     :param token_id: of a token whose genuine plaintext was presented.
     :param address: where it came from.
     """
-    if token_id in state.looked_into or state.recorder.shares_connection:
+    if token_id in state.looked_into:
         return
     look = functools.partial(_look, state.app, token_id, address)
 
@@ -45,10 +44,17 @@ def watch(state: State, token_id: str, address: str | None) -> None:
 
 
 def _look(app: Flask, token_id: str, address: str | None) -> None:
-    """On a session of its own, since the request's is over; a failure fails nothing."""
+    """On a session of its own, since the request's is over; a failure fails nothing.
+
+    Not where there is but one connection, as in-memory SQLite has it and tests that
+    undo everything: somebody may be in the middle of a transaction on it.
+    """
     state = state_of(app)
     try:
         with app.app_context():
+            engine: object = state.engine
+            if not isinstance(engine, Engine) or shares_connection(engine):
+                return
             domain = state.domain()
             if rotation.note_late_use(domain, token_id, ip=address):
                 commit(domain)

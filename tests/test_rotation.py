@@ -403,3 +403,31 @@ def test_host_code_rotates(app: Flask, user: Any, told: list[Told]) -> None:
     assert answer(app, first, "/api/plain") == "token_revoked"
     assert answer(app, second, "/api/plain") == "ok"
     assert [notice.kind for notice in told] == ["token_rotated", "rotated_token_used"]
+
+
+def test_where_there_is_but_one_connection_nothing_is_written(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In-memory SQLite, and tests of a host's that undo everything in the end."""
+    told: list[str] = []
+    plugin = {"on_notice": lambda notice: told.append(notice.kind)}
+    memory = make_app("sqlite://", plugin=plugin)
+    undone = make_app(plugin=plugin, APITOKENS_LOOKUP="session")
+    for app in (memory, undone):
+        user = hosts.create_user(app, "ada@example.com")
+        with app.app_context():
+            domain = bearing.domain_of(app)
+            token, first = tokens.generate(domain, user, name="x", actor=ACTOR)
+            rotated(domain, token, grace=0)
+            told.clear()
+            engines: Any = hosts.host_of(app).db.engines
+            engine = engines[None]
+            with engine.connect() as connection:
+                if app is undone:
+                    engines[None] = connection
+                assert answer(app, first, "/api/plain") == "token_revoked"
+                domain.session.remove()  # type: ignore[union-attr]
+            engines[None] = engine
+        assert administration.column(app, "Token", "late_use_at") == [None, None]
+    assert told == []
+    assert "looked into" not in caplog.text
