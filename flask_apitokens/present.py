@@ -12,6 +12,7 @@ from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from typing import Any
 
 from .catalog import Catalog
@@ -30,6 +31,9 @@ from .times import day
 from .times import in_days
 from .times import in_use
 from .times import moment
+
+if TYPE_CHECKING:
+    from .single import Single
 
 #: tags a row shows before it counts the rest
 TAGS_SHOWN = 2
@@ -268,9 +272,8 @@ class Overview:
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
     policies: Sequence[tuple[str, str]] = ()
-    #: what stands in place of the list, where one token is all there may be: a
-    #: :class:`~flask_apitokens.single.Single`
-    single: Any = None
+    #: what stands in place of the list, where one token is all there may be
+    single: Single | None = None
 
 
 # -- tokens --------------------------------------------------------------------
