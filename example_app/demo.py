@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 from flask import Flask
+from flask import current_app
 from flask.cli import ScriptInfo
 from flask.cli import with_appcontext
 from werkzeug.serving import make_server
@@ -137,8 +138,9 @@ def _demo_token() -> str:
     ada = User.with_email("ada@example.com")
     if ada is None:
         raise click.ClickException("ada@example.com is gone; the demo acts for her.")
+    only_one = current_app.config.get("APITOKENS_MAX_PER_OWNER") == 1
     for token in apitokens.tokens_of(ada):
-        if token.name == DEMO_TOKEN:
+        if token.name == DEMO_TOKEN or only_one:
             apitokens.delete(token)
     _token, plaintext = apitokens.generate(
         owner=ada, name=DEMO_TOKEN, service="timeseries", scopes=["read"]

@@ -32,6 +32,7 @@ BATCH = 1000
 GROUPS = {
     "generated": ("generated",),
     "renamed": ("renamed",),
+    "rotated": ("rotated", "late-use"),
     "ended": ("revoked", "deactivated", "deleted"),
     "activated": ("activated",),
     "services": (

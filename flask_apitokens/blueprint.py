@@ -96,6 +96,10 @@ def build_blueprint(settings: Settings) -> Blueprint:
     add = pages.add_url_rule
     _add_list(pages, "", "", "visit.begin", generate="/")
     _add_token(pages, _ONE, "", "visit.begin")
+    rotate = _visiting("visit.begin", "rotating.rotate")
+    add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
+    replace = _visiting("visit.begin", "replacing.replace")
+    add("/replace", "replace", replace, methods=["GET", "POST"])
     asking = {"ask": "/request", "withdraw": "/request/withdraw"}
     for name, path in asking.items():
         view = _visiting("visit.begin", f"requests.{name}")
@@ -116,8 +120,8 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     def add(rule: str, name: str, view: str, *methods: str) -> None:
         pages.add_url_rule(rule, name, _late(f"admin.{view}"), methods=methods)
 
-    def act(rule: str, name: str, view: str) -> None:
-        answer = _visiting("admin.tokens.begin_all", f"admin.stopping.{view}")
+    def act(rule: str, name: str, view: str, where: str = "admin.stopping") -> None:
+        answer = _visiting("admin.tokens.begin_all", f"{where}.{view}")
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     add("/", "start", "start", "GET")
@@ -137,6 +141,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
     act(f"{one}/deactivate", "all_deactivate", "deactivate")
     act(f"{one}/activate", "all_activate", "activate")
+    act(f"{one}/rotate", "all_rotate", "rotate", "rotating")
     _add_token(pages, one, "all_", "admin.tokens.begin_all")
     for path, name, view in (
         ("/usage", "usage", "history.of_all"),

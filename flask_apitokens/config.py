@@ -82,6 +82,17 @@ def _days(value: Any) -> tuple[int, ...]:
     return tuple(sorted(set(value)))
 
 
+def _days_before(value: Any) -> tuple[int, ...]:
+    return _days(value)[::-1]
+
+
+def _graces(value: Any) -> tuple[int, ...]:
+    listed = isinstance(value, tuple | list) and value
+    if not listed or any(type(day) is not int or not 0 <= day <= 90 for day in value):
+        raise ValueError("one or more whole numbers of days from 0 to 90, as a tuple")
+    return tuple(sorted(set(value)))
+
+
 def _template(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not value.strip()):
         raise ValueError("the name of a template of yours, or None for the built-in")
@@ -151,6 +162,10 @@ class Settings:
     expiry_default: int | None = _setting(None, _whole(1, 3660, or_none=True))
     #: the longest life, in days; None allows tokens that never expire
     expiry_max: int | None = _setting(None, _whole(1, 3660, or_none=True))
+    #: days that a rotated token may go on working beside its successor
+    rotation_grace: tuple[int, ...] = _setting((0, 1, 7), _graces)
+    #: days before its end at which the owner of a token is told, by a command
+    expiry_notice_days: tuple[int, ...] = _setting((30, 7, 1), _days_before)
     #: how many days before its end a token is marked "Expires soon"
     expiring_days: int = _setting(7, _whole(1, 90))
     #: days without a call after which administrators see a token as unused

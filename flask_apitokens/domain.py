@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
 from datetime import datetime
+from enum import Enum
 from ipaddress import ip_address
 from typing import Any
+from typing import Final
 
 from sqlalchemy import event
 from sqlalchemy import select
@@ -56,6 +58,14 @@ def _address(text: str | None) -> str | None:
     except ValueError:
         return None
 
+
+class Same(Enum):
+    """Stands for an expiry that is as far off as that of a token before once was."""
+
+    SAME = "same"
+
+
+SAME: Final = Same.SAME
 
 #: the plugin itself, or host code that names nobody
 SYSTEM = Actor("system")

@@ -116,6 +116,17 @@ class InvalidExpiry(DomainError):
     field = "expiry"
 
 
+class InvalidGrace(DomainError):
+    """A rotated token may not go on working for so long."""
+
+    reason = "invalid_grace"
+    field = "grace"
+
+    def __init__(self, offered: Iterable[int]) -> None:
+        self.offered = tuple(offered)
+        super().__init__(_("Choose one of the times listed."))
+
+
 class ServiceUnavailable(DomainError):
     """The owner may not use this service, or it does not exist."""
 

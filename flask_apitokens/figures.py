@@ -17,6 +17,7 @@ from sqlalchemy import literal_column
 from sqlalchemy import or_
 from sqlalchemy import select
 
+from . import ending
 from . import rules
 from .catalog import Service
 from .domain import Domain
@@ -69,11 +70,10 @@ def counts(domain: Domain, among: Select[Token]) -> Counts:
     :param among: where the list starts: :func:`listing.owned_by` and the like.
     """
     model = domain.models.Token
-    soon = domain.now() + timedelta(days=domain.settings.expiring_days)
-    live = rules.is_live(domain, model)
-    return Counts(
-        *_numbers(domain, [among, among.where(live, model.expires_at <= soon)])
-    )
+    # Whoever rotated a token knows that it ends, and has another.
+    near = and_(ending.is_near(domain, model), model.successor_id.is_(None))
+    soon = among.where(rules.is_live(domain, model), near)
+    return Counts(*_numbers(domain, [among, soon]))
 
 
 def figures_of(domain: Domain, account_id: str) -> Figures:
@@ -82,13 +82,12 @@ def figures_of(domain: Domain, account_id: str) -> Figures:
     works = select(model).where(
         model.account_id == account_id, rules.is_usable(domain, model)
     )
-    soon = domain.now() + timedelta(days=domain.settings.expiring_days)
     return Figures(
         *_numbers(
             domain,
             [
                 works,
-                works.where(model.expires_at <= soon),
+                works.where(ending.is_near(domain, model)),
                 works.where(model.last_used_at.is_(None)),
                 works.where(is_unused(domain)),
             ],

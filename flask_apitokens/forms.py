@@ -96,10 +96,34 @@ class RenameForm(ProtectedForm):
     name = StringField()
 
 
-class GenerateForm(ProtectedForm):
-    """What a new token is to be."""
+class OnceForm(ProtectedForm):
+    """A form that counts once, by an id that it brings along."""
 
     form_id = StringField()
+
+    def is_genuine(self) -> bool:
+        """As every form's, and it carries the id that makes it count once."""
+        known = bool(_FORM_ID.fullmatch(self.form_id.data or ""))
+        return known and super().is_genuine()
+
+
+class ReplaceForm(OnceForm):
+    """Which token is to give way to a new one: the one that the form was shown for."""
+
+    current = StringField()
+
+
+class RotateForm(OnceForm):
+    """How a token is to be rotated."""
+
+    grace = StringField()
+    expiry = StringField()
+    expiry_date = StringField()
+
+
+class GenerateForm(OnceForm):
+    """What a new token is to be."""
+
     kind = StringField()
     name = StringField()
     service = StringField()
@@ -107,8 +131,3 @@ class GenerateForm(ProtectedForm):
     expiry = StringField()
     expiry_date = StringField()
     change = StringField()
-
-    def is_genuine(self) -> bool:
-        """As every form's, and it carries the id that makes it count once."""
-        known = bool(_FORM_ID.fullmatch(self.form_id.data or ""))
-        return known and super().is_genuine()

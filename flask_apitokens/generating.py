@@ -14,7 +14,9 @@ from datetime import datetime
 from datetime import time
 from datetime import timedelta
 from typing import Any
+from typing import Protocol
 
+from . import ending
 from . import rules
 from .catalog import Service
 from .domain import Domain
@@ -142,7 +144,7 @@ class Refusals:
 def first_wish(domain: Domain, services: Sequence[Service]) -> Wish:
     """What a new form is filled in with: the least access there is."""
     settings = domain.settings
-    words = _expiry_words(domain)
+    words = expiry_words(domain)
     word = str(settings.expiry_default or "never")
     service = services[0] if services else None
     return Wish(
@@ -175,8 +177,7 @@ def presented(
     :param warning: what an administrator should know.
     :param suggested: the name of a token that is not given one.
     """
-    today = domain.now().astimezone(UTC).date()
-    longest = domain.settings.expiry_max
+    first_day, last_day = date_range(domain)
     refusals = refusals or Refusals()
     offered = {service.slug for service in services}
     if services and wish.service not in offered:
@@ -191,9 +192,9 @@ def presented(
         ],
         services=[(service.slug, service.name) for service in services],
         scopes=scopes_of(services, wish.service),
-        expiries=_expiries(domain, today),
-        first_day=(today + timedelta(days=1)).isoformat(),
-        last_day=(today + timedelta(days=longest)).isoformat() if longest else "",
+        expiries=expiry_options(domain, expiry_words(domain)),
+        first_day=first_day,
+        last_day=last_day,
         errors={name: refusals.fields.get(name, "") for name in TARGETS},
         summary=_summary(refusals) if refusals else None,
         at=at,
@@ -231,22 +232,39 @@ def scopes_of(services: Sequence[Service], slug: str) -> list[Option]:
     return []
 
 
-def _presets(domain: Domain) -> list[int]:
+def _presets(domain: Domain, also: int | None = None) -> list[int]:
     settings = domain.settings
-    days = {*settings.expiry_presets, *filter(None, [settings.expiry_default])}
+    days = {*settings.expiry_presets, *filter(None, [settings.expiry_default, also])}
     longest = settings.expiry_max
     return sorted(number for number in days if not longest or number <= longest)
 
 
-def _expiry_words(domain: Domain) -> list[str]:
+def expiry_words(
+    domain: Domain, *, also: int | None = None, kind: str = "api"
+) -> list[str]:
+    """What can be chosen for the end of a token: days, "custom" and "never".
+
+    :param also: days to be offered besides.
+    :param kind: of the token, where it is known.
+    """
     settings = domain.settings
-    may_last = settings.expiry_max is None and "api" in settings.kinds
-    words = [*map(str, _presets(domain)), "custom"]
+    may_last = settings.expiry_max is None and kind == "api" and "api" in settings.kinds
+    words = [*map(str, _presets(domain, also)), "custom"]
     return [*words, "never"] if may_last else words
 
 
-def _expiries(domain: Domain, today: date) -> list[Option]:
-    return [_expiry_option(domain, word, today) for word in _expiry_words(domain)]
+def expiry_options(domain: Domain, words: Sequence[str]) -> list[Option]:
+    """The choices of :func:`expiry_words` as buttons."""
+    today = domain.now().astimezone(UTC).date()
+    return [_expiry_option(domain, word, today) for word in words]
+
+
+def date_range(domain: Domain) -> tuple[str, str]:
+    """The first and the last day that a date field takes; no last one for any."""
+    today = domain.now().astimezone(UTC).date()
+    longest = domain.settings.expiry_max
+    last = (today + timedelta(days=longest)).isoformat() if longest else ""
+    return (today + timedelta(days=1)).isoformat(), last
 
 
 def _expiry_option(domain: Domain, word: str, today: date) -> Option:
@@ -256,8 +274,8 @@ def _expiry_option(domain: Domain, word: str, today: date) -> Option:
         return Option(word, _("Never"))
     days = int(word)
     end = datetime.combine(today + timedelta(days=days), time(), UTC)
-    warning = domain.settings.expiring_days
-    if days <= warning:
+    warning = ending.days_of_warning(domain, days)
+    if not warning:
         return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
     text = _n(
         "Stops working on %(day)s. You will see a warning %(n)s day before.",
@@ -323,14 +341,27 @@ def _check_access(domain: Domain, wish: Wish, services: Sequence[Service]) -> No
     rules.checked_scopes(domain, wish.service, wish.scopes)
 
 
-def expiry_of(domain: Domain, wish: Wish) -> datetime | None:
+class Ending(Protocol):
+    """What of a form says when a token is to end."""
+
+    @property
+    def expiry(self) -> str: ...
+
+    @property
+    def expiry_date(self) -> str: ...
+
+
+def expiry_of(
+    domain: Domain, wish: Ending, words: Sequence[str] = ()
+) -> datetime | None:
     """The moment the token expires, or none for never.
 
+    :param words: what was offered, if it was more than :func:`expiry_words`.
     :raises InvalidExpiry: for a choice that is none, or a date that is past or no date.
     """
     if wish.expiry == "never":
         return None
-    if wish.expiry in _expiry_words(domain) and wish.expiry != "custom":
+    if wish.expiry in (words or expiry_words(domain)) and wish.expiry != "custom":
         return domain.now() + timedelta(days=int(wish.expiry))
     try:
         last_day = date.fromisoformat(wish.expiry_date)

@@ -70,6 +70,13 @@ def _say_when(expires_at: datetime, response: Response) -> Response:
     return response
 
 
+def _look_into(state: State, refusal: errors.Refusal, context: RequestContext) -> None:
+    """Have it found out, after the answer, whether a rotated token is still in use."""
+    from .latecomers import watch  # most processes never see one
+
+    watch(state, refusal.token_id or "", context.request.environ.get("REMOTE_ADDR"))
+
+
 def _refused(state: State, refusal: errors.Refusal) -> Response:
     refusal.realm = state.settings.realm
     log.info(
@@ -106,6 +113,8 @@ def check(policy: Policy) -> Response | None:
             seen = Watch(state.recorder, refusal.token, begun, refusal.problem)
             watch.begin(seen, context)
         neighbours.drop_session(context)
+        if isinstance(refusal, errors.TokenExpired | errors.TokenRevoked):
+            _look_into(state, refusal, context)
         return _refused(state, refusal)
     if current is not None and current is not known:
         _enter(state, context, current, begun)

@@ -33,6 +33,8 @@ def chips() -> dict[str, Chip]:
     return {
         "generated": Chip(_("Token generated"), "ok"),
         "renamed": Chip(_("Token renamed"), "plain"),
+        "rotated": Chip(_("Token rotated"), "plain"),
+        "late-use": Chip(_("Used after rotation"), "bad"),
         "revoked": Chip(_("Token revoked"), "bad"),
         "deactivated": Chip(_("Token deactivated"), "bad"),
         "activated": Chip(_("Token activated"), "ok"),
@@ -53,6 +55,7 @@ def groups_offered() -> list[tuple[str, str]]:
     words = {
         "generated": _("Generated"),
         "renamed": _("Renamed"),
+        "rotated": _("Rotated, or used after it"),
         "ended": _("Revoked, deactivated or deleted"),
         "activated": _("Activated"),
         "services": _("Subscriptions and services"),
@@ -84,6 +87,8 @@ def happening(event: Event) -> Happening:
         "generated": _("Generated"),
         "revoked": _("Revoked"),
         "deleted": _("Deleted"),
+        "rotated": _("Rotated"),
+        "late-use": _("Refused: still used after rotation"),
         "deactivated": _("Deactivated"),
         "activated": _("Activated"),
         "renamed": _("Renamed to “%(name)s”", name=event.token_name or ""),
@@ -93,7 +98,7 @@ def happening(event: Event) -> Happening:
         words.get(event.action, event.action),
         _person(event),
         event.ip or "",
-        str(event.detail.get("reason") or ""),
+        str(event.detail.get("reason") or "") or _kin(event),
     )
 
 
@@ -161,7 +166,16 @@ def _note(event: Event) -> str:
         return _("was “%(name)s”", name=detail["old_name"])
     if detail.get("why") == "owner deleted":
         return _("Its owner was deleted")
-    return str(detail.get("reason") or "")
+    return str(detail.get("reason") or "") or _kin(event)
+
+
+def _kin(event: Event) -> str:
+    """Which token took this one's place, or whose place it took."""
+    if event.detail.get("successor"):
+        return _("replaced by %(id)s", id=event.detail["successor"])
+    if event.detail.get("predecessor"):
+        return _("replaces %(id)s", id=event.detail["predecessor"])
+    return ""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from .domain import SAME
 from .domain import SYSTEM
 from .domain import Actor
+from .domain import Same
 from .models import Event
 from .models import ServiceSetting
 from .models import Subscription
@@ -87,6 +89,43 @@ class HostCode:
         tokens.revoke(domain, token, actor=actor)
         domain.tell()
         return token
+
+    def rotate(
+        self,
+        token: Token,
+        *,
+        grace: int | None = None,
+        expires_at: datetime | None | Same = SAME,
+        actor: Actor = SYSTEM,
+    ) -> tuple[Token, str]:
+        """Give a token a successor in the host's session; the host commits.
+
+        The successor has the same name, service, scopes, kind, account and owner.
+
+        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :param grace: days that the old one works beside it, one of
+            ``APITOKENS_ROTATION_GRACE``; by default the shortest that is more than 0.
+        :param expires_at: an aware moment, ``None`` for never; by default it lives as
+            long as the old one was to, as far as ``APITOKENS_EXPIRY_MAX`` allows.
+        :param actor: who does it, for the audit log.
+        :returns: the successor and its plaintext, which nothing can show again.
+        :raises Conflict: if the token was rotated before, or does not work any more.
+        :raises TokenNotFound: if its row is gone.
+        :raises DomainError: whichever of its kinds tells what to change.
+        """
+        from . import rotation
+
+        domain = current_apitokens.domain()
+        made = rotation.rotate(
+            domain,
+            token,
+            grace=grace,
+            expires_at=expires_at,
+            actor=actor,
+            shown=True,
+        )
+        domain.tell()
+        return made
 
     def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
         """End a token and remove its row, in the host's session; the host commits.

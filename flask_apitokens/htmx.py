@@ -24,6 +24,7 @@ TOOLS = "at-tools"
 ACTIONS = "at-actions"
 TABS = "at-tabs"
 PANEL = "at-panel"
+ABOUT = "at-token"
 
 
 def wants_fragment() -> bool:

@@ -20,8 +20,10 @@ from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy import true
 
+from . import ending
 from . import figures
 from . import people
+from . import rules
 from . import statuses
 from . import subscriptions
 from .domain import Domain
@@ -35,6 +37,8 @@ PAGE_SIZE = 10
 SORTS = ("created", "name", "last_used", "expires")
 #: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
 USES = ("never", "unused")
+#: the only one that a filter asks for: generated when tokens could live for longer
+OUTSIDE = "outside"
 _FEW_OWNERS = 500
 #: tokens that :func:`batches` reads at a time
 BATCH = 1000
@@ -49,6 +53,7 @@ class ListQuery:
     :param service: a slug, or empty for all.
     :param kind: "api" or "access", or empty for both.
     :param use: one of :data:`USES`, or empty for any.
+    :param policy: "outside" for live tokens that outlive ``APITOKENS_EXPIRY_MAX``.
     :param sort: one of :data:`SORTS`, with ``-`` in front for the largest first.
     :param page: from 1; a page past the end shows the last.
     """
@@ -58,13 +63,15 @@ class ListQuery:
     service: str = ""
     kind: str = ""
     use: str = ""
+    policy: str = ""
     sort: str = "-created"
     page: int = 1
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves anything out."""
-        return bool(self.q or self.status or self.service or self.kind or self.use)
+        found_by = (self.q, self.status, self.service, self.kind, self.use)
+        return any(found_by) or bool(self.policy)
 
 
 @dataclass(frozen=True)
@@ -291,6 +298,9 @@ def _narrowed(
         found = found.where(model.last_used_at.is_(None))
     elif query.use:
         found = found.where(figures.is_unused(domain))
+    if query.policy:
+        live = rules.is_live(domain, model)
+        found = found.where(live, ending.outlives(domain, model))
     if query.service:
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())

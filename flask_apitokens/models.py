@@ -87,6 +87,14 @@ class TokenMixin(Row):
     #: a digest of owner and name while the token is live, None after: a plain unique
     #: constraint then keeps names apart on databases without partial indexes too
     live_name: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
+    #: the ids of the token that took its place and of the one whose place it took; a
+    #: token is followed by one other, and keeps that when the other is deleted
+    successor_id: Mapped[str | None] = mapped_column(ascii_string(12))
+    predecessor_id: Mapped[str | None] = mapped_column(ascii_string(12), unique=True)
+    #: days before its end that were noticed last; notices go by :mod:`.notices`
+    noticed_days: Mapped[int | None] = mapped_column(Integer)
+    #: when it was first used past its end, although another had taken its place
+    late_use_at: Mapped[datetime | None] = mapped_column(MOMENT)
 
 
 class SubscriptionMixin(Row):

@@ -12,6 +12,7 @@ from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from typing import Any
 
 from .catalog import Catalog
@@ -31,12 +32,17 @@ from .times import in_days
 from .times import in_use
 from .times import moment
 
+if TYPE_CHECKING:
+    from .single import Single
+
 #: tags a row shows before it counts the rest
 TAGS_SHOWN = 2
 #: up to so many tokens a list needs neither search nor filters
 TOOLBAR_ABOVE = 10
 #: the statuses of tokens that work, or will again when nothing is off for them
 LIVE = frozenset({"active", "expiring", "paused"})
+#: those of them that work now
+WORKING = frozenset({"active", "expiring"})
 #: a secret that no browser got by then is marked "Never shown"
 SHOWN_WITHIN = timedelta(seconds=15)
 #: the ``focus`` of an address that empties the search field and goes there
@@ -250,6 +256,8 @@ class Reveal:
     #: the list it stands in now, and what is said once its dialog is closed
     back: str = ""
     toast: str = ""
+    #: what is said of the token whose place it took
+    old: str = ""
 
     @property
     def file_name(self) -> str:
@@ -270,6 +278,9 @@ class Overview:
     services: Sequence[tuple[str, str]]
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
+    policies: Sequence[tuple[str, str]] = ()
+    #: what stands in place of the list, where one token is all there may be
+    single: Single | None = None
 
 
 # -- tokens --------------------------------------------------------------------
@@ -441,6 +452,7 @@ def query_args(query: ListQuery) -> dict[str, Any]:
         "service": query.service,
         "kind": query.kind,
         "use": query.use,
+        "policy": query.policy,
         "sort": query.sort,
         "page": query.page,
     }

@@ -57,6 +57,8 @@ class Confirm:
     #: what the next is called, and how many calls each token made, in words by its id
     calls_label: str = ""
     calls: Mapping[str, str] = field(default_factory=dict)
+    #: what the one token is called beside its id
+    id_label: str = ""
 
     @property
     def weighs(self) -> bool:
@@ -150,6 +152,26 @@ def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
         rows=rows,
         many=True,
         reason=Reason(),
+    )
+
+
+def overwrite_question(
+    row: Row, action: str, back: str, hidden: Sequence[tuple[str, str]]
+) -> Confirm:
+    """Ask before the only token a user may have gives way to a new one."""
+    return Confirm(
+        title=_("Generate a new token and overwrite the old one?"),
+        action=action,
+        strong=_("Your current token stops working at once."),
+        text=_(
+            "Everything that uses it needs the new token before it can connect again."
+        ),
+        keep=_("Keep current token"),
+        go=_("Generate and overwrite"),
+        rows=[row],
+        back=back,
+        hidden=hidden,
+        id_label=_("Current token"),
     )
 
 

@@ -91,7 +91,9 @@ def check_name_free(
         theirs = and_(model.account_id == account_id, model.userless.is_(True))
     else:
         theirs = model.owner_id == domain.models.user_id(owner)
-    holder = select(model.id).where(theirs, model.name == name, is_live(domain, model))
+    # One that another has taken the place of has let go of its name.
+    held = and_(is_live(domain, model), model.successor_id.is_(None))
+    holder = select(model.id).where(theirs, model.name == name, held)
     if domain.session.scalar(holder.limit(1)) is not None:
         raise NameTaken(name)
 
@@ -183,8 +185,11 @@ def check_limit(domain: Domain, token: Token) -> None:
     if limit is None or token.userless:
         return
     model = domain.models.Token
+    # What is rotated is on its way out, and does not count.
     live = select(model.id).where(
-        model.owner_id == token.owner_id, is_live(domain, model)
+        model.owner_id == token.owner_id,
+        is_live(domain, model),
+        model.successor_id.is_(None),
     )
     # A locking read sees what was committed since this transaction began.
     if len(domain.session.scalars(live.with_for_update()).all()) > limit:

@@ -14,6 +14,8 @@ _signals = Namespace()
 token_generated = _signals.signal("token-generated")
 #: A token got another name: ``token``, ``actor``, ``old_name``.
 token_renamed = _signals.signal("token-renamed")
+#: A token got a successor: ``token``, ``successor``, ``actor``.
+token_rotated = _signals.signal("token-rotated")
 #: A token was revoked: ``token``, ``actor``.
 token_revoked = _signals.signal("token-revoked")
 #: A token was deleted, its row is going: ``token``, ``actor``.
@@ -27,6 +29,9 @@ token_authenticated = _signals.signal("token-authenticated")
 #: A guarded route refused a call: ``refusal``
 #: (:class:`~flask_apitokens.errors.Refusal`).
 token_rejected = _signals.signal("token-rejected")
+#: A token ends soon and its owner is told: ``token``, ``days``, ``notice``
+#: (:class:`~flask_apitokens.Notice`). Unlike the others it is committed already.
+notice_due = _signals.signal("notice-due")
 #: A subscription was switched: ``subscription``, ``actor``.
 subscription_changed = _signals.signal("subscription-changed")
 #: A service was switched for a whole account: ``setting``, ``actor``.

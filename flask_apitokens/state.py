@@ -68,6 +68,8 @@ class State:
     #: finds the public id in a token of our brand
     parse: Callable[[bytes], str | None]
     verifier: secret.Verifier = field(default_factory=secret.Verifier)
+    #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
+    looked_into: set[str] = field(default_factory=set)
     _given: Hooks | None = None
     _hooks: Hooks | None = None
     _lookup: lookup.Lookup | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Boolean
@@ -18,6 +17,7 @@ from sqlalchemy import not_
 from sqlalchemy import or_
 from sqlalchemy import select
 
+from . import ending
 from . import people
 from . import rules
 from . import subscriptions
@@ -37,10 +37,10 @@ def has_status(
     :param paused: from :func:`paused_anywhere` or :func:`paused_in`.
     """
     model, now = domain.models.Token, domain.now()
-    soon = now + timedelta(days=domain.settings.expiring_days)
+    near = ending.is_near(domain, model)
     unstopped = and_(model.revoked_at.is_(None), model.deactivated_at.is_(None))
     works = and_(rules.is_usable(domain, model), not_(paused))
-    later = or_(model.expires_at.is_(None), model.expires_at > soon)
+    later = or_(model.expires_at.is_(None), not_(near))
     conditions = {
         "revoked": model.revoked_at.is_not(None),
         "deactivated": and_(
@@ -48,7 +48,7 @@ def has_status(
         ),
         "expired": and_(unstopped, model.expires_at <= now),
         "paused": and_(rules.is_usable(domain, model), paused),
-        "expiring": and_(works, model.expires_at <= soon),
+        "expiring": and_(works, near),
         "active": and_(works, later),
     }
     # What is no status may be text that no database takes.
@@ -78,13 +78,12 @@ def statuses_of(
 
 def _status_sql(domain: Domain, paused: ColumnElement[bool]) -> ColumnElement[str]:
     model, now = domain.models.Token, domain.now()
-    soon = now + timedelta(days=domain.settings.expiring_days)
     return case(
         (model.revoked_at.is_not(None), "revoked"),
         (model.deactivated_at.is_not(None), "deactivated"),
         (model.expires_at <= now, "expired"),
         (paused, "paused"),
-        (model.expires_at <= soon, "expiring"),
+        (ending.is_near(domain, model), "expiring"),
         else_="active",
     )
 
@@ -184,7 +183,4 @@ def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
         return "expired"
     if paused:
         return "paused"
-    soon = now + timedelta(days=domain.settings.expiring_days)
-    if token.expires_at is not None and token.expires_at <= soon:
-        return "expiring"
-    return "active"
+    return "expiring" if ending.ends_soon(domain, token) else "active"

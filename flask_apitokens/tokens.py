@@ -84,7 +84,7 @@ def generate(
     minted = secret.mint(domain.settings.brand)
     now = domain.now()
     token = domain.models.Token(
-        **_digests(domain, minted),
+        **digests(domain, minted),
         kind=kind,
         name=rules.clean_name(name),
         owner_id=None if owner is None else domain.models.user_id(owner),
@@ -100,7 +100,7 @@ def generate(
     _store(domain, token, owner, actor=actor, form_key=form_key)
     domain.notify("token_generated", token=token, actor=actor)
     text = _("%(who)s generated the token “%(name)s” for you.", **_told(token, actor))
-    _tell_owner(domain, "token_generated", token, text, actor=actor)
+    tell_owner(domain, "token_generated", token, text, actor=actor)
     return token, minted.plaintext
 
 
@@ -109,7 +109,7 @@ def _told(token: Token, actor: Actor) -> dict[str, str]:
     return {"who": who, "name": token.name}
 
 
-def _tell_owner(
+def tell_owner(
     domain: Domain,
     kind: str,
     token: Token,
@@ -133,7 +133,7 @@ def _tell_owner(
     )
 
 
-def _digests(domain: Domain, minted: secret.Minted) -> dict[str, Any]:
+def digests(domain: Domain, minted: secret.Minted) -> dict[str, Any]:
     """What of a new plaintext is stored, and how to recognise it by that."""
     plaintext = minted.plaintext.encode()
     rounds = domain.settings.bcrypt_rounds
@@ -151,12 +151,12 @@ def check_form_is_new(domain: Domain, owner: Any, form_key: str) -> None:
     :raises AlreadyGenerated: if this form made a token before.
     """
     owner_id = None if owner is None else domain.models.user_id(owner)
-    once = _form_digest(owner_id, form_key)
-    if _event_with(domain, once):
+    once = form_digest(owner_id, form_key)
+    if event_with(domain, once):
         raise AlreadyGenerated
 
 
-def _form_digest(owner_id: Any, form_key: str) -> bytes:
+def form_digest(owner_id: Any, form_key: str) -> bytes:
     return _digest("form", str(owner_id), form_key)
 
 
@@ -164,11 +164,11 @@ def _store(
     domain: Domain, token: Token, owner: Any, *, actor: Actor, form_key: str | None
 ) -> None:
     """Insert under the constraints that keep names, forms and numbers right."""
-    once = None if form_key is None else _form_digest(token.owner_id, form_key)
+    once = None if form_key is None else form_digest(token.owner_id, form_key)
     # Parallel requests of one owner come one after the other. On SQLite this also opens
     # the transaction: a savepoint that came first would commit when it ends.
     domain.hold_user(token.owner_id)
-    if once and _event_with(domain, once):
+    if once and event_with(domain, once):
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
     _free_name(domain, token.live_name)
@@ -195,7 +195,7 @@ def _store(
 def _lost_to(domain: Domain, token: Token, once: bytes | None) -> Exception:
     """Which constraint a parallel request made us meet."""
     # Locking reads see what was committed since this transaction began.
-    if once and _event_with(domain, once, lock=True):
+    if once and event_with(domain, once, lock=True):
         return AlreadyGenerated()
     model = domain.models.Token
     holder = select(model.id).where(model.live_name == _live_name(token, token.name))
@@ -203,7 +203,7 @@ def _lost_to(domain: Domain, token: Token, once: bytes | None) -> Exception:
     return NameTaken(token.name) if taken else Conflict()
 
 
-def _event_with(domain: Domain, once: bytes, *, lock: bool = False) -> bool:
+def event_with(domain: Domain, once: bytes, *, lock: bool = False) -> bool:
     event = domain.models.Event
     query = select(event.id).where(event.form_key == once)
     if lock:
@@ -291,7 +291,7 @@ def find_many(
     ).all()
 
 
-def _hold(domain: Domain, token: Token) -> None:
+def hold(domain: Domain, token: Token) -> None:
     """See the row as it is now, and keep it so until the transaction ends.
 
     :raises TokenNotFound: if another request deleted it in the meantime.
@@ -311,7 +311,7 @@ def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
     :raises TokenNotFound: if the token is revoked or gone: its record stays as it was.
     """
     new = rules.clean_name(name)
-    _hold(domain, token)
+    hold(domain, token)
     old = token.name
     if token.revoked_at is not None:
         raise TokenNotFound
@@ -346,7 +346,7 @@ def end(domain: Domain, token: Token, *, actor: Actor) -> bool:
 
     :raises TokenNotFound: if the row is gone.
     """
-    _hold(domain, token)
+    hold(domain, token)
     if token.revoked_at is not None:
         return False
     token.revoked_at = domain.now()
@@ -355,7 +355,7 @@ def end(domain: Domain, token: Token, *, actor: Actor) -> bool:
     domain.session.flush()
     domain.notify("token_revoked", token=token, actor=actor)
     text = _("%(who)s revoked your token “%(name)s”.", **_told(token, actor))
-    _tell_owner(domain, "token_revoked", token, text, actor=actor)
+    tell_owner(domain, "token_revoked", token, text, actor=actor)
     return True
 
 
@@ -369,7 +369,7 @@ def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> To
     :raises TokenNotFound: if the row is gone.
     """
     text = rules.clean_reason(domain, reason, required=True)
-    _hold(domain, token)
+    hold(domain, token)
     if token.revoked_at is not None:
         raise Conflict
     if token.deactivated_at is not None:
@@ -379,7 +379,7 @@ def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> To
     domain.session.flush()
     domain.notify("token_deactivated", token=token, actor=actor, reason=text)
     said = _("%(who)s deactivated your token “%(name)s”.", **_told(token, actor))
-    _tell_owner(domain, "token_deactivated", token, said, actor=actor, reason=text)
+    tell_owner(domain, "token_deactivated", token, said, actor=actor, reason=text)
     return token
 
 
@@ -389,7 +389,7 @@ def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
     :raises Conflict: if the token was revoked in the meantime.
     :raises TokenNotFound: if the row is gone.
     """
-    _hold(domain, token)
+    hold(domain, token)
     if token.revoked_at is not None:
         raise Conflict
     if token.deactivated_at is None:
@@ -399,7 +399,7 @@ def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
     domain.session.flush()
     domain.notify("token_activated", token=token, actor=actor)
     said = _("%(who)s activated your token “%(name)s” again.", **_told(token, actor))
-    _tell_owner(domain, "token_activated", token, said, actor=actor)
+    tell_owner(domain, "token_activated", token, said, actor=actor)
     return token
 
 
@@ -428,13 +428,13 @@ def delete(domain: Domain, token: Token, *, actor: Actor) -> None:
 
     :raises TokenNotFound: if the row is gone already.
     """
-    _hold(domain, token)
+    hold(domain, token)
     audit.note_token(domain, "deleted", token, actor=actor)
     domain.session.delete(token)
     domain.session.flush()
     domain.notify("token_deleted", token=token, actor=actor)
     text = _("%(who)s deleted your token “%(name)s”.", **_told(token, actor))
-    _tell_owner(domain, "token_deleted", token, text, actor=actor)
+    tell_owner(domain, "token_deleted", token, text, actor=actor)
 
 
 def mark_shown(domain: Domain, token_id: str) -> None:

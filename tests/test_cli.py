@@ -361,6 +361,9 @@ def test_the_list_finds_each_status(anywhere: Flask) -> None:
         state = anywhere.extensions["apitokens"]
         token = state.db.session.get(state.models.Token, made["expired"])
         token.expires_at = datetime.now(UTC)
+        token = state.db.session.get(state.models.Token, made["expiring"])
+        token.created_at -= timedelta(days=2)
+        token.expires_at -= timedelta(days=1, minutes=1)
         state.db.session.commit()
     for status, token_id in made.items():
         found = answer(anywhere, "token", "list", "--status", status)

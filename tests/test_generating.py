@@ -78,7 +78,9 @@ def test_what_is_offered(
 def test_each_preset_says_when_it_ends() -> None:
     view = presented(domain(), first_wish(domain(), []), [])
     texts = {option.value: option.text for option in view.expiries}
-    assert texts["7"] == "Stops working on 28 Nov 2026."
+    assert texts["7"] == (
+        "Stops working on 28 Nov 2026. You will see a warning 1 day before."
+    )
     assert texts["90"] == (
         "Stops working on 19 Feb 2027. You will see a warning 7 days before."
     )

@@ -13,28 +13,22 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 #: From the top: a module may import those of its own layer and of the layers above.
 LAYERS = (
-    {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
+    {"i18n", "errors", "signals", "secret", "config", "catalog", "process", "times"},
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
         *("audit_log", "history", "call_log", "call_names"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
-        *(
-            "prepared",
-            "lookup",
-            "usage_rows",
-            "usage_sql",
-            "usage_prune",
-            "usage_writer",
-            "usage",
-        ),
+        *("rotation", "ending", "notices"),
+        *("prepared", "lookup", "usage_rows", "usage_sql", "usage_prune"),
+        *("usage_writer", "usage"),
     },
     {"state"},
     {
         *("bearer", "watch", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("times", "places", "questions", "present", "asking", "happenings", "members"),
-        *("calls", "chart", "daily", "sheets"),
+        *("places", "questions", "present", "asking", "happenings", "members"),
+        *("rotating", "latecomers", "single", "calls", "chart", "daily", "sheets"),
         "cli",
     },
     {"extension", "hostcode"},

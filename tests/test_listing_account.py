@@ -95,9 +95,11 @@ class Account:
         self._change(name)
 
     def _change(self, name: str) -> None:
+        day = timedelta(days=1)
+        soon = {"created_at": NOW - 9 * day, "expires_at": NOW + day}
         changes: dict[str, dict[str, Any]] = {
-            "ends soon": {"expires_at": NOW + timedelta(days=1)},
-            "soon, but paused": {"expires_at": NOW + timedelta(days=1)},
+            "ends soon": soon,
+            "soon, but paused": soon,
             "revoked": {"revoked_at": NOW},
             "deactivated": {"deactivated_at": NOW, "deactivated_reason": "Leaked"},
             "expired": {"expires_at": NOW - timedelta(seconds=1)},

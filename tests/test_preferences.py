@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
+from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
 from tests.pages import HTMX
@@ -184,7 +185,10 @@ def test_nonsense_in_the_address_is_passed_over(
 
 def test_a_status_filter(plain: Visitor) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
-    add_token(plain.app, plain.user, "Soon", expires_at=NOW + timedelta(days=3))
+    days = timedelta(days=3)
+    ages = {"created_at": NOW - 9 * days, "expires_at": NOW + days}
+    soon = add_token(plain.app, plain.user, "Soon")
+    bearing.change(plain.app, soon, **ages)
     add_token(plain.app, plain.user, "Fine")
     for status, expected in (
         ("revoked", ["Old"]),
@@ -534,15 +538,16 @@ def test_a_host_without_services_shows_none(plain: Visitor) -> None:
 
 
 def test_the_most_allowed(make_app: MakeApp) -> None:
-    app = make_app(services=False, APITOKENS_MAX_PER_OWNER=1)
+    app = make_app(services=False, APITOKENS_MAX_PER_OWNER=2)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     assert ada.generate().status_code == 201
-    response = ada.generate(name="Second")
+    assert ada.generate(name="Second").status_code == 201
+    response = ada.generate(name="Third")
     assert response.status_code == 409
-    assert "You already have 1 token, the most allowed." in text_of(
+    assert "You already have 2 tokens, the most allowed." in text_of(
         response, "#at-errsum"
     )
-    assert one(response, "#name")["value"] == "Second"
+    assert one(response, "#name")["value"] == "Third"
 
 
 def test_the_access_follows_the_service(ada: Visitor) -> None:

@@ -25,6 +25,8 @@ _LIFE = (
     "deactivated_reason",
     "last_used_at",
     "last_used_ip",
+    "successor_id",
+    "predecessor_id",
 )
 
 #: the columns of a list

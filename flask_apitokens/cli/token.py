@@ -10,11 +10,16 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from flask_apitokens import rotation
+from flask_apitokens import single
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
+from flask_apitokens.errors import LimitReached
+from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.figures import counted
+from flask_apitokens.listing import OUTSIDE
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.listing import page_of_all
 from flask_apitokens.models import Token
@@ -22,6 +27,7 @@ from flask_apitokens.statuses import STATUSES
 
 from . import edge
 from . import output
+from . import rotating
 from .arguments import check_account
 from .arguments import check_scopes
 from .arguments import check_services
@@ -33,14 +39,17 @@ from .arguments import json_option
 from .arguments import owner_option
 from .facts import COLUMNS
 from .facts import EVENT_COLUMNS
-from .facts import Facts
 from .facts import events_of
 from .facts import facts_of
 from .facts import named
 from .facts import row_of
+from .handover import hand_over
 from .output import say
 
-token_group = AppGroup("token", help="Generate, list, show, rename, stop, delete.")
+token_group = AppGroup(
+    "token", help="Generate, list, show, rename, rotate, stop, delete."
+)
+rotating.add_to(token_group)
 
 KINDS = ("api", "access")
 MOST = 1000
@@ -92,7 +101,7 @@ def generate(
             account_id=account,
         )
         [facts] = facts_of(domain, [token])
-    _hand_over(facts, plaintext, as_json=as_json)
+    hand_over(facts, plaintext, as_json=as_json)
 
 
 def _offered(domain: Domain, kind: str | None) -> str:
@@ -123,12 +132,31 @@ def _generate(
         return tokens.generate(
             domain, user, service=service, actor=edge.actor(), **wish
         )
+    except (LimitReached, NameTaken):
+        message = _how_to_replace(domain, user)
+        if not message:
+            raise
+        raise click.ClickException(message) from None
     except ServiceUnavailable:
         account = (wish["account_id"] or "") if user is None else None
         account = domain.account_of(user) if account is None else account
         raise click.ClickException(
             _how_to_allow(domain, user, service or "", account)
         ) from None
+
+
+def _how_to_replace(domain: Domain, user: Any) -> str:
+    """The command that puts a new token in the place of the only one there may be."""
+    if user is None or not single.is_on(domain):
+        return ""
+    label = output.printable(domain.user_label(user))
+    [token, *more] = single.live_of(domain, user)
+    if more or not rotation.can_be_rotated(domain, token):
+        return ""
+    return (
+        f"{label} already has a token, the only one there may be. To put a new one in "
+        f"its place, which stops it at once: flask apitokens token rotate {token.id}"
+    )
 
 
 def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
@@ -150,35 +178,16 @@ def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
     )
 
 
-def _hand_over(facts: Facts, plaintext: str, *, as_json: bool) -> None:
-    """Print the plaintext, and only then note that it was shown."""
-    told = {key: value for key, value in facts.items() if key != "shown_at"}
-    try:
-        if as_json:
-            output.show_json({**told, "token": plaintext})
-        else:
-            click.echo(plaintext)
-    except OSError as error:
-        output.give_up_stdout()
-        raise click.ClickException(
-            f"Token {facts['id']} exists, but its plaintext could not be written "
-            f"({error.strerror}) and cannot be shown again. End it: "
-            f"flask apitokens token revoke {facts['id']}"
-        ) from None
-    say(f"Generated {named(facts)}. The plaintext is not shown again.")
-    try:
-        with edge.changing() as domain:
-            tokens.mark_shown(domain, facts["id"])
-    except click.ClickException as error:
-        # The token is out and works: a failure now must not make a script drop it.
-        error.show()
-
-
 @token_group.command("list")
 @owner_option(text="Only the tokens of this user")
 @click.option("--userless", is_flag=True, help="Only tokens without an owner.")
 @click.option("--service", metavar="SERVICE", help="Only tokens for this service.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
+@click.option(
+    "--outside-policy",
+    is_flag=True,
+    help="Only those that outlive APITOKENS_EXPIRY_MAX.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1, MOST),
@@ -196,6 +205,7 @@ def list_tokens(
     userless: bool,
     service: str | None,
     status: str | None,
+    outside_policy: bool,
     limit: int,
     page: int,
     as_json: bool,
@@ -203,7 +213,10 @@ def list_tokens(
     """List tokens, the newest first; everybody's unless told."""
     if owner is not None and userless:
         raise click.UsageError("Give --owner or --userless, not both.")
-    query = ListQuery(status=status or "", service=service or "", page=page)
+    policy = OUTSIDE if outside_policy else ""
+    query = ListQuery(
+        status=status or "", service=service or "", policy=policy, page=page
+    )
     with edge.reading() as domain:
         check_services(domain, service, hint="--service")
         user = None if owner is None else find_owner(domain, owner)
@@ -212,10 +225,13 @@ def list_tokens(
         # would never come to an end.
         past_the_end = found.page != page
         listed = [] if past_the_end else facts_of(domain, found.items)
+        unlimited = domain.settings.expiry_max is None
     if as_json:
         output.show_json(listed)
     elif listed:
         output.show_table(COLUMNS, [row_of(facts) for facts in listed])
+    if outside_policy and unlimited:
+        say("APITOKENS_EXPIRY_MAX is not set, so there is nothing to outlive.")
     if past_the_end or not listed:
         say(f"Nothing on page {page}; {counted(found.total, found.most)} in all.")
     elif found.more or page > 1:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
+from collections.abc import Callable
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from flask import Flask
 from flask import current_app
 from flask import request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
+from flask_apitokens import htmx
 from flask_apitokens import neighbours
 from flask_apitokens import tokens
 from flask_apitokens.catalog import ANY_SERVICE
@@ -17,7 +23,10 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.models import Token
 from flask_apitokens.present import Example
 from flask_apitokens.present import Reveal
+from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
+from flask_apitokens.views import page
+from flask_apitokens.views import partial
 from flask_apitokens.views.visit import Visit
 
 log = logging.getLogger("flask_apitokens")
@@ -47,8 +56,48 @@ console.log(response.status, await response.text());
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 
 
-def reveal_of(visit: Visit, token: Token, plaintext: str, *, dialog: bool) -> Reveal:
-    """The one answer that shows *plaintext*."""
+def answer_with(
+    visit: Visit,
+    made: Token,
+    plaintext: str,
+    *,
+    panels: Callable[[], Mapping[str, Markup]],
+    back: str = "",
+    toast: str = "",
+    old: str = "",
+) -> ResponseReturnValue:
+    """The one answer that shows *plaintext*: a dialog, or a page.
+
+    :param panels: make anew what stands behind the dialog.
+    :param back: where the page leads; by default to the list.
+    :param toast: what is said once the dialog is closed.
+    :param old: what is said of the token whose place this one took.
+    """
+    dialog = htmx.wants_fragment()
+    reveal = reveal_of(
+        visit, made, plaintext, dialog=dialog, back=back, toast=toast, old=old
+    )
+    if dialog:
+        shown = partial("reveal_dialog", reveal=reveal)
+        response = htmx.fragment(shown, status=201, out_of_band=panels())
+    else:
+        response = page("apitokens/generated.html", reveal=reveal, status=201)
+    app = current_apitokens.app
+    response.call_on_close(functools.partial(note_shown, app, made.id))
+    return response
+
+
+def reveal_of(
+    visit: Visit,
+    token: Token,
+    plaintext: str,
+    *,
+    dialog: bool,
+    back: str = "",
+    toast: str = "",
+    old: str = "",
+) -> Reveal:
+    """A token with its *plaintext*, as it is shown."""
     account_id = visit.account_id
     service = visit.domain.catalog.services.get(token.service or "")
     return Reveal(
@@ -59,8 +108,9 @@ def reveal_of(visit: Visit, token: Token, plaintext: str, *, dialog: bool) -> Re
         examples=_examples(token),
         docs_url=(service.docs_url or "") if service else "",
         dialog=dialog,
-        back=visit.at.url("tokens"),
-        toast=_("Token “%(name)s” added", name=token.name),
+        back=back or visit.at.url("tokens"),
+        toast=toast or _("Token “%(name)s” added", name=token.name),
+        old=old,
     )
 
 

@@ -10,7 +10,6 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from flask_apitokens import audit
 from flask_apitokens import htmx
 from flask_apitokens import present
 from flask_apitokens import tokens as domain_tokens
@@ -28,15 +27,13 @@ from flask_apitokens.generating import presented
 from flask_apitokens.generating import weighed
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
-from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import frame
 from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import signed_in
 from flask_apitokens.views import stored
-from flask_apitokens.views.handover import note_shown
-from flask_apitokens.views.handover import reveal_of
+from flask_apitokens.views.handover import answer_with
 from flask_apitokens.views.history import shown_of
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import asked_query
@@ -57,6 +54,8 @@ def tokens(visit: Visit) -> ResponseReturnValue:
             return redirect(visit.at.url("tokens", **present.query_args(query)))
         return visit.page(visit.overview(query))
     focus, overview = request.args.get("focus", ""), visit.overview(query)
+    if overview.single is not None:
+        return htmx.fragment(partial("single_card", single=overview.single))
     shown = partial("list", list=present.focused(overview.list, focus))
     around: dict[str, Markup | str] = {}
     if overview.list.owners_shown:
@@ -95,12 +94,8 @@ def panel() -> Markup:
 def token(visit: Visit, token_id: str) -> ResponseReturnValue:
     """One token: its facts, the calls with it and its events."""
     found = visit.token(token_id)
-    events = audit.events_of(visit.domain, token_id)
-    return visit.token_page(
-        visit.row(found),
-        [visit.happening(event) for event in events],
-        history=shown_of(visit, found),
-    )
+    context = visit.token_context(found)
+    return page(visit.token_template, **context, history=shown_of(visit, found))
 
 
 # -- generate ------------------------------------------------------------------
@@ -109,6 +104,8 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
 def new(visit: Visit) -> ResponseReturnValue:
     """The generate form."""
     _check_generating(visit)
+    if visit.only is not None:
+        return redirect(visit.at.url("replace"))
     return _form(visit, first_wish(visit.domain, visit.services))
 
 
@@ -137,6 +134,9 @@ def generate(visit: Visit) -> ResponseReturnValue:
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
         return _form(visit, wish, form_id=form_id)
+    if visit.only is not None:
+        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
+        raise Conflict
     wanted = visit.named(wish)
     refusals, expires_at = weighed(
         visit.domain,
@@ -158,7 +158,8 @@ def generate(visit: Visit) -> ResponseReturnValue:
         refusals.add(error)
         status = error.status
         return _form(visit, wish, form_id=form_id, refusals=refusals, status=status)
-    return _reveal(visit, made, plaintext)
+    panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
+    return answer_with(visit, made, plaintext, panels=panels)
 
 
 def _check_generating(visit: Visit) -> None:
@@ -198,19 +199,3 @@ def _form(
     if not htmx.wants_fragment():
         return page("apitokens/generate.html", form=view, status=status)
     return htmx.fragment(partial("generate_dialog", form=view), status=status)
-
-
-def _reveal(visit: Visit, made: Token, plaintext: str) -> ResponseReturnValue:
-    dialog = htmx.wants_fragment()
-    reveal = reveal_of(visit, made, plaintext, dialog=dialog)
-    if dialog:
-        response = htmx.fragment(
-            partial("reveal_dialog", reveal=reveal),
-            status=201,
-            out_of_band=visit.panels(ListQuery(), fresh=made.id),
-        )
-    else:
-        response = page("apitokens/generated.html", reveal=reveal, status=201)
-    app = current_apitokens.app
-    response.call_on_close(functools.partial(note_shown, app, made.id))
-    return response

@@ -17,10 +17,14 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy import Select
 
+from flask_apitokens import audit
 from flask_apitokens import figures
 from flask_apitokens import htmx
 from flask_apitokens import listing
 from flask_apitokens import present
+from flask_apitokens import rotating
+from flask_apitokens import rotation
+from flask_apitokens import single
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
@@ -46,6 +50,7 @@ from flask_apitokens.places import Place
 from flask_apitokens.present import Overview
 from flask_apitokens.present import Row
 from flask_apitokens.present import TokenList
+from flask_apitokens.single import Single
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import actor_of
 from flask_apitokens.views import page
@@ -136,12 +141,23 @@ class Visit(ABC):
     ) -> GenerateView:
         """The generate form filled in with *wish*."""
         return presented(
-            self.domain, wish, self.services, form_id=form_id, refusals=refusals
+            self.domain,
+            wish,
+            self.services,
+            form_id=form_id,
+            refusals=refusals,
+            suggested=single.suggested_name(self.domain),
         )
 
     def named(self, wish: Wish) -> Wish:
         """*wish* with a name, where one goes without saying."""
-        return wish
+        name = single.suggested_name(self.domain)
+        return wish if wish.name.strip() else replace(wish, name=name)
+
+    @property
+    def only(self) -> Token | None:
+        """The token that a new one has to replace; none where there is room."""
+        return None
 
     def token(self, token_id: str) -> Token:
         """One of the tokens that are here.
@@ -154,30 +170,47 @@ class Visit(ABC):
         """What happened to a token, as it is told here."""
         return happening(event)
 
-    def token_page(
-        self,
-        row: Row,
-        events: Sequence[Happening],
-        *,
-        template: str = "apitokens/token.html",
-        owner: str = "",
-        history: Any = None,
-    ) -> ResponseReturnValue:
-        """The page of one of the tokens.
+    @property
+    def token_template(self) -> str:
+        """The page of one of the tokens."""
+        return "apitokens/token.html"
 
-        :param owner: whose it is, for others than the owner.
-        :param history: a :class:`.history.History`; none where nothing is recorded.
-        """
-        return page(
-            template,
-            row=row,
-            at=self.at,
-            list_title=self.title,
-            owner=owner,
-            account_id=self.account_id,
-            events=events,
-            history=history,
-        )
+    @property
+    def rotate_warning(self) -> str:
+        """What to know before a token is rotated here."""
+        return ""
+
+    def whose(self, row: Row) -> str:
+        """Whose a token is, for others than its owner."""
+        return ""
+
+    def usage_url(self, token: Token) -> str:
+        """Where the calls with a token stand among those of others, if anywhere."""
+        return ""
+
+    def can_rotate(self, token: Token) -> bool:
+        """Whether a new token could take the place of this one and work."""
+        usable = self.row(token).status in present.WORKING
+        return usable and rotation.can_be_rotated(self.domain, token)
+
+    def token_context(self, token: Token) -> dict[str, Any]:
+        """What the page of one of the tokens is given."""
+        row, domain = self.row(token), self.domain
+        kin = {key for key in (token.successor_id, token.predecessor_id) if key}
+        known = tokens.find_many(domain, self.tokens(), kin) if kin else ()
+        can_rotate = self.can_rotate(token)
+        return {
+            "row": row,
+            "at": self.at,
+            "list_title": self.title,
+            "owner": self.whose(row),
+            "account_id": self.account_id,
+            "events": [self.happening(e) for e in audit.events_of(domain, token.id)],
+            "kin": rotating.kin_of(token, known, self.at),
+            "works_until": rotating.works_until(domain, token),
+            "usage_url": self.usage_url(token),
+            "rotate_url": self.at.url("rotate", token_id=row.id) if can_rotate else "",
+        }
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:
         """A token as it is shown."""
@@ -261,6 +294,35 @@ class OwnTokens(Visit):
             return _("Access to the service is off")
         return ""
 
+    @property
+    def only(self) -> Token | None:
+        """The user's only live token, where one is all they may have."""
+        if not single.is_on(self.domain):
+            return None
+        live = single.live_of(self.domain, self.user)
+        return live[0] if len(live) == 1 else None
+
+    def _single(self, fresh: str) -> Single | None:
+        """What stands in place of a list; none where there is a list."""
+        domain = self.domain
+        if not single.is_on(domain) or len(single.live_of(domain, self.user)) > 1:
+            return None
+        token = single.shown_of(domain, self.user)
+        way = "new" if self.may_generate else ""
+        if token is None:
+            return Single(None, self.at.url(way) if way else "")
+        row = self.row(token, fresh=token.id == fresh)
+        if row.status != "expired":
+            way = "replace" if self.can_rotate(token) else ""
+        return Single(row, self.at.url(way) if way else "")
+
+    def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
+        """The list, or the only token that there may be."""
+        shown = self._single(fresh)
+        if shown is None:
+            return super().panels(query, fresh=fresh)
+        return {htmx.LIST: partial("single_card", single=shown)}
+
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The whole section around the list."""
         counts = figures.counts(self.domain, self.tokens())
@@ -279,6 +341,7 @@ class OwnTokens(Visit):
             expiring_days=self.domain.settings.expiring_days,
             statuses=present.statuses_offered(),
             services=present.services_offered(self.domain.catalog),
+            single=self._single(fresh),
         )
 
     def page(
@@ -348,6 +411,7 @@ def asked_query() -> ListQuery:
     status = args.get("status", "")
     service = args.get("service", "")
     kind, use = args.get("kind", ""), args.get("use", "")
+    policy = args.get("policy", "")
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
         q=searched(args.get("q", "")),
@@ -355,6 +419,7 @@ def asked_query() -> ListQuery:
         service=service if service in current_apitokens.catalog.services else "",
         kind=kind if kind in _KINDS else "",
         use=use if use in listing.USES else "",
+        policy=policy if policy == listing.OUTSIDE else "",
         sort=sort if sort.removeprefix("-") in listing.SORTS else "-created",
         page=min(max(asked_page, 1), LAST_PAGE),
     )

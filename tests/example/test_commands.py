@@ -18,9 +18,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from example_app.demo import PASSWORD
+from example_app.demo import _demo_token
+from example_app.extensions import apitokens
 from example_app.models import User
 from example_app.models import db
+from tests.example.conftest import MakeExample
 from tests.example.steps import bearer
+from tests.example.steps import sign_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,3 +133,24 @@ def status_of(address: str, token: str) -> int:
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+def test_the_demo_starts_in_single_token_mode(
+    make_example: MakeExample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one environment variable, and again whatever was generated meanwhile."""
+    monkeypatch.setenv("FLASK_APITOKENS_MAX_PER_OWNER", "1")
+    app = make_example()
+    with app.app_context():
+        _demo_token()
+        ada = User.with_email("ada@example.com")
+        [token] = apitokens.tokens_of(ada)
+        token.name = "My own"
+        db.session.commit()
+        plaintext = _demo_token()
+    call = app.test_client().get("/api/ping", headers=bearer(plaintext))
+    assert call.status_code == 200
+    browser = app.test_client()
+    sign_in(browser)
+    page = browser.get("/account/api-tokens/")
+    assert "Generating a new one replaces it." in page.text

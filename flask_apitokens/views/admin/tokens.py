@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
+from flask_apitokens import ending
 from flask_apitokens import figures
 from flask_apitokens import listing
 from flask_apitokens import people
 from flask_apitokens import present
+from flask_apitokens import rules
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
-from flask_apitokens.happenings import Happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.listing import OUTSIDE
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.places import Place
@@ -136,6 +139,15 @@ def _service_off(token: Token, on: dict[str, bool]) -> str:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """That tokens outlive what the settings allow by now, and where they are listed."""
+
+    strong: str
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
 class AllTokens(AdminVisit):
     """An administrator in front of every token of the account."""
 
@@ -205,6 +217,41 @@ class AllTokens(AdminVisit):
             uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)]
             if self.domain.records_calls
             else (),
+            policies=self._policies(),
+        )
+
+    def _policies(self) -> list[tuple[str, str]]:
+        """The choices of the filter by lifetime, none where there is no longest."""
+        if self.domain.settings.expiry_max is None:
+            return []
+        return [("", _("Any lifetime")), (OUTSIDE, _("Longer than allowed now"))]
+
+    def _outside(self) -> Outside | None:
+        """What is said of tokens that outlive the policy; none where there are none."""
+        domain = self.domain
+        days = domain.settings.expiry_max
+        if days is None:
+            return None
+        model = domain.models.Token
+        live, longer = rules.is_live(domain, model), ending.outlives(domain, model)
+        number = figures.count_up_to(domain, self.tokens().where(live, longer))
+        if not number:
+            return None
+        return Outside(
+            _n(
+                "%(count)s token works for longer than new ones may.",
+                "%(count)s tokens work for longer than new ones may.",
+                number,
+                count=figures.counted(number),
+            ),
+            _n(
+                "The longest lifetime is %(n)s day now. What was generated before "
+                "keeps working.",
+                "The longest lifetime is %(n)s days now. What was generated before "
+                "keeps working.",
+                days,
+            ),
+            self.at.url("tokens", policy=OUTSIDE),
         )
 
     def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
@@ -214,22 +261,31 @@ class AllTokens(AdminVisit):
             status=status,
             overview=overview,
             figures=self._figures(),
+            outside=self._outside(),
         )
 
-    def token_page(
-        self,
-        row: Row,
-        events: Sequence[Happening],
-        *,
-        template: str = "apitokens/admin/token.html",
-        owner: str = "",
-        history: Any = None,
-    ) -> ResponseReturnValue:
-        """The page of one token, which says whose it is."""
-        whose = owner or row.owner or _("Userless")
-        return super().token_page(
-            row, events, template=template, owner=whose, history=history
+    @property
+    def token_template(self) -> str:
+        """The page of one token, below the administrators' ways."""
+        return "apitokens/admin/token.html"
+
+    @property
+    def rotate_warning(self) -> str:
+        """That somebody else has to get it."""
+        return _(
+            "You will see the new token once and have to pass it on safely to whoever "
+            "uses the old one."
         )
+
+    def usage_url(self, token: Token) -> str:
+        """The usage history of the account, of this token alone."""
+        if not self.domain.records_calls:
+            return ""
+        return url_for(f"{NAME}.usage", token=token.id)
+
+    def whose(self, row: Row) -> str:
+        """Whose a token is, which its page says."""
+        return row.owner or _("Userless")
 
     def _figures(self) -> list[Figure]:
         domain = self.domain

@@ -1,0 +1,67 @@
+"""``flask apitokens notices …``."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+from flask.cli import AppGroup
+
+from flask_apitokens import notices
+from flask_apitokens.domain import Domain
+
+from . import edge
+from .arguments import json_option
+from .output import say
+from .output import show_json
+
+log = logging.getLogger("flask_apitokens")
+
+notices_group = AppGroup("notices", help="Tell people what they should know in time.")
+
+
+@notices_group.command("send")
+@json_option
+def send(*, as_json: bool) -> None:
+    """Tell the owners of tokens that end soon, for a cron job.
+
+    Each notice of APITOKENS_EXPIRY_NOTICE_DAYS is sent once for a token, however many
+    processes run this. One that on_notice or a receiver of notice_due fails for is sent
+    again by the next run.
+    """
+    sent = failed = 0
+    with edge.reading() as domain:
+        for token_id in notices.due(domain):
+            due = notices.claim(domain, token_id)
+            if due is None:
+                domain.session.rollback()
+                continue
+            # From here on it is nobody else's.
+            domain.session.commit()
+            if _tell(domain, due):
+                sent += 1
+            else:
+                failed += 1
+    if as_json:
+        show_json({"sent": sent, "failed": failed})
+    say(f"Sent {sent} notices.")
+    if failed:
+        raise click.ClickException(
+            f"{failed} could not be sent: the log says why. The next run tries again."
+        )
+
+
+def _tell(domain: Domain, due: notices.Due) -> bool:
+    try:
+        notice = due.notice
+        domain.notify("notice_due", token=notice.token, days=due.days, notice=notice)
+        told = domain.hooks.tell(notice)
+    except Exception:
+        log.exception("a receiver of notice_due failed for %s", due.token_id)
+        told = False
+    # Whatever it has left in the session is not ours to commit.
+    domain.session.rollback()
+    if not told:
+        notices.give_back(domain, due)
+        domain.session.commit()
+    return told

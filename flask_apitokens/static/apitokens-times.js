@@ -1,0 +1,50 @@
+'use strict'
+// What is written in UTC, in the time zone of this browser as well. Nothing needs it.
+if (!window.apitokensTimes) {
+window.apitokensTimes = true
+
+const {timeZone} = Intl.DateTimeFormat().resolvedOptions()
+const {lang} = document.documentElement
+const format = Intl.DateTimeFormat(/^(en)?$/.test(lang) ? 'en-GB' : lang, {dateStyle: 'medium', timeStyle: 'short'})
+const zone = timeZone.replaceAll('_', ' ')
+
+// A moment as it is called here; empty for what is none.
+function here(iso) {
+	const at = new Date(iso)
+	return isNaN(at) ? '' : `${format.format(at)} (${zone})`
+}
+
+function localize(root) {
+	for (const el of root.querySelectorAll('[data-apitokens] time[title]:not([data-apitokens-zoned])')) {
+		el.dataset.apitokensZoned = ''
+		el.title = `${here(el.dateTime)}, ${el.title}`
+	}
+	for (const el of root.querySelectorAll('[data-apitokens-local]')) {
+		el.textContent = here(el.dataset.apitokensLocal)
+		delete el.dataset.apitokensLocal
+	}
+	for (const el of root.querySelectorAll('[data-apitokens-day-end]')) end(el)
+}
+
+// The last moment of the day that stands in the field beside it.
+function end(el) {
+	const day = el.closest('fieldset').querySelector('[type=date]').value
+	el.plain ??= el.textContent
+	const time = day && here(day + 'T23:59:59Z')
+	el.textContent = time ? el.dataset.apitokensDayEnd.replace('{time}', time) : el.plain
+}
+
+function start() {
+	if (!timeZone || /^(Etc\/)?(UTC|GMT|Zulu)$/.test(timeZone)) return
+	localize(document)
+	new MutationObserver(list => {
+		if (list.some(({addedNodes}) => [...addedNodes].some(node => node.nodeType === 1))) localize(document)
+	}).observe(document, {childList: true, subtree: true})
+	addEventListener('input', ({target}) => {
+		const el = target.type === 'date' && target.closest('fieldset')?.querySelector('[data-apitokens-day-end]')
+		if (el) end(el)
+	}, true)
+}
+
+start()
+}
