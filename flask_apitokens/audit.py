@@ -54,8 +54,8 @@ def note_token(
 ) -> None:
     """Append what happened to a token.
 
-    :param action: "generated", "renamed", "revoked", "deleted", "deactivated",
-        "activated".
+    :param action: "generated", "imported", "renamed", "revoked", "deleted",
+        "deactivated", "activated".
     :param subject: the owner, where it is at hand.
     :param form_key: the digest of the form that asked, unique over all events.
     :param detail: plain values worth reading later; never a plaintext.

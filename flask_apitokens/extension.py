@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
@@ -48,6 +49,9 @@ from .state import KEY
 from .state import Protection
 from .state import State
 from .usage import Recorder
+
+if TYPE_CHECKING:
+    from .imported import Keyring
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -228,7 +232,16 @@ class APITokens(HostCode):
             recorder=recorder,
             asks_user=_asks_user(models.user),
             parse=secret.parser(settings.brand),
+            keyring=_keyring(settings),
         )
+
+
+def _keyring(settings: Settings) -> Keyring | None:
+    if not settings.peppers:
+        return None
+    from .imported import Keyring  # for hosts that imported tokens alone
+
+    return Keyring(settings.peppers, settings.brand)
 
 
 def _asks_user(user_model: type[Any]) -> bool:
@@ -273,5 +286,8 @@ def _when_requests_come(app: Flask) -> None:
         neighbours.warn_of_open_routes(app)
         neighbours.warn_of_closed_routes(app)
         templating.warn_of_layout(app)
+        state = app.extensions[KEY]
+        if state.keyring is not None:
+            neighbours.warn_of_peppers(state)
 
     neighbours.excuse_from_csrf(app)

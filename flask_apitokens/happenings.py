@@ -36,6 +36,7 @@ def chips() -> dict[str, Chip]:
     """Each action in words."""
     return {
         "generated": Chip(_("Token generated"), "ok"),
+        "imported": Chip(_("Token imported"), "ok"),
         "renamed": Chip(_("Token renamed"), "plain"),
         "revoked": Chip(_("Token revoked"), "bad"),
         "deactivated": Chip(_("Token deactivated"), "bad"),
@@ -56,6 +57,7 @@ def groups_offered() -> list[tuple[str, str]]:
     """The choices of the event filter."""
     words = {
         "generated": _("Generated"),
+        "imported": _("Imported"),
         "renamed": _("Renamed"),
         "ended": _("Revoked, deactivated or deleted"),
         "activated": _("Activated"),
@@ -86,6 +88,7 @@ def happening(event: Event) -> Happening:
     """An event of one token as a sentence."""
     words = {
         "generated": _("Generated"),
+        "imported": _("Imported"),
         "revoked": _("Revoked"),
         "deleted": _("Deleted"),
         "deactivated": _("Deactivated"),

@@ -27,6 +27,7 @@ from .domain import Domain
 from .models import Token
 from .secret import ID_ALPHABET
 from .secret import ID_LENGTH
+from .secret import IMPORTED
 from .textsearch import contains
 from .textsearch import searchable
 
@@ -34,6 +35,8 @@ PAGE_SIZE = 10
 SORTS = ("created", "name", "last_used", "expires")
 #: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
 USES = ("never", "unused")
+#: made by another system, or of those the ones that are weak
+ORIGINS = ("imported", "weak")
 _FEW_OWNERS = 500
 
 
@@ -46,6 +49,7 @@ class ListQuery:
     :param service: a slug, or empty for all.
     :param kind: "api" or "access", or empty for both.
     :param use: one of :data:`USES`, or empty for any.
+    :param origin: one of :data:`ORIGINS`, or empty for all.
     :param sort: one of :data:`SORTS`, with ``-`` in front for the largest first.
     :param page: from 1; a page past the end shows the last.
     """
@@ -55,13 +59,15 @@ class ListQuery:
     service: str = ""
     kind: str = ""
     use: str = ""
+    origin: str = ""
     sort: str = "-created"
     page: int = 1
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves anything out."""
-        return bool(self.q or self.status or self.service or self.kind or self.use)
+        filters = self.status, self.service, self.kind, self.use, self.origin
+        return bool(self.q or any(filters))
 
 
 @dataclass(frozen=True)
@@ -251,6 +257,10 @@ def _narrowed(
         found = found.where(model.last_used_at.is_(None))
     elif query.use:
         found = found.where(figures.is_unused(domain))
+    if query.origin == "imported":
+        found = found.where(model.scheme == IMPORTED)
+    elif query.origin:
+        found = found.where(figures.is_weak(domain))
     if query.service:
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())

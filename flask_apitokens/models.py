@@ -136,6 +136,25 @@ class EventMixin(Row):
     form_key: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
 
 
+class ImportMixin(Row):
+    """How a token that another system made is recognised.
+
+    It outlives its token: what was deleted here is not brought back by importing the
+    same file once more.
+    """
+
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    #: the keyed digest that the guard looks for
+    digest: Mapped[bytes] = mapped_column(binary(32), unique=True)
+    #: where the other system's own digest was imported and the token has been used
+    #: since: the keyed digest of that, so that it is known as imported
+    source: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
+    #: the id of the pepper that both are keyed with
+    pepper: Mapped[str] = mapped_column(ascii_string(16))
+    #: one of :data:`imported.STRENGTHS`: all that is kept of length and alphabet
+    strength: Mapped[str] = mapped_column(ascii_string(8))
+
+
 class Token(TokenMixin):
     """What code outside this module calls a token; the mapped class is per host."""
 
@@ -156,6 +175,12 @@ class Event(EventMixin):
     """What code outside this module calls an event."""
 
 
+class Import(ImportMixin):
+    """What code outside this module calls an import."""
+
+    token_id: Any
+
+
 @dataclass(frozen=True)
 class Models:
     """The mapped classes of one host and what is known of its user model."""
@@ -164,6 +189,7 @@ class Models:
     Subscription: type[Subscription]
     ServiceSetting: type[ServiceSetting]
     Event: type[Event]
+    Import: type[Import]
     user: type[Any]
     user_key: Column[Any]
 
@@ -175,6 +201,7 @@ class Models:
             self.Subscription,
             self.ServiceSetting,
             self.Event,
+            self.Import,
         )
         return tuple(model.__table__ for model in classes)
 
@@ -301,11 +328,23 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
             options,
         )
 
+    class ApiImport(ImportMixin, Base):
+        __tablename__ = "apitokens_import"
+        token_id: Mapped[str | None] = mapped_column(
+            ascii_string(12), ForeignKey(ApiToken.id, ondelete="SET NULL")
+        )
+        # Not an index, for the reason above.
+        __table_args__ = (
+            UniqueConstraint("token_id", name="uq_apitokens_import_token"),
+            options,
+        )
+
     return Models(
         Token=cast("type[Token]", ApiToken),
         Subscription=cast("type[Subscription]", ApiSubscription),
         ServiceSetting=cast("type[ServiceSetting]", ApiServiceSetting),
         Event=cast("type[Event]", ApiEvent),
+        Import=cast("type[Import]", ApiImport),
         user=user_model,
         user_key=user_key,
     )

@@ -24,6 +24,7 @@ from .listing import Page
 from .models import Token
 from .places import OWN
 from .places import Place
+from .secret import IMPORTED
 from .times import Moment
 from .times import ago
 from .times import day
@@ -93,6 +94,8 @@ class Row:
     actions: tuple[str, ...] = ()
     #: whether the host has uses recorded at all
     recorded: bool = True
+    #: whether another system made it: its value never was here to be shown
+    imported: bool = False
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -263,6 +266,7 @@ class Overview:
     services: Sequence[tuple[str, str]]
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
+    origins: Sequence[tuple[str, str]] = ()
 
 
 # -- tokens --------------------------------------------------------------------
@@ -330,7 +334,8 @@ def row_of(
     :param recorded: whether uses are recorded, so that none means never.
     """
     at = token.expires_at
-    unseen = token.shown_at is None and not fresh
+    imported = token.scheme == IMPORTED
+    unseen = token.shown_at is None and not fresh and not imported
     return Row(
         id=token.id,
         name=token.name,
@@ -355,6 +360,7 @@ def row_of(
         reason=token.deactivated_reason or "",
         actions=actions or own_actions(status),
         recorded=recorded,
+        imported=imported,
     )
 
 
@@ -433,6 +439,7 @@ def query_args(query: ListQuery) -> dict[str, Any]:
         "service": query.service,
         "kind": query.kind,
         "use": query.use,
+        "origin": query.origin,
         "sort": query.sort,
         "page": query.page,
     }

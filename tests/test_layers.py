@@ -13,17 +13,21 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 #: From the top: a module may import those of its own layer and of the layers above.
 LAYERS = (
-    {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
+    {
+        *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
+        *("peppers", "imported"),
+    },
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
         "audit_log",
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
+        *("lookup_imported", "importing", "import_names", "pepper_check"),
     },
     {"state"},
     {
-        *("bearer", "guard", "neighbours"),
+        *("bearer", "bearer_imported", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
         "cli",

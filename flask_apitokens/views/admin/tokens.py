@@ -18,6 +18,7 @@ from flask_apitokens import present
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
+from flask_apitokens.domain import Domain
 from flask_apitokens.happenings import Happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
@@ -201,6 +202,7 @@ class AllTokens(AdminVisit):
                 ("api", _("API tokens")),
                 ("access", _("Access tokens")),
             ],
+            origins=_origins(self.domain),
             uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)],
         )
 
@@ -229,7 +231,7 @@ class AllTokens(AdminVisit):
         domain = self.domain
         numbers = figures.figures_of(domain, self.account)
         days, unused = domain.settings.expiring_days, domain.settings.unused_days
-        return [
+        shown = [
             Figure(_("Active"), figures.counted(numbers.live)),
             Figure(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
@@ -241,6 +243,20 @@ class AllTokens(AdminVisit):
                 figures.counted(numbers.unused),
             ),
         ]
+        if numbers.weak is not None:
+            shown.append(Figure(_("Imported and weak"), figures.counted(numbers.weak)))
+        return shown
+
+
+def _origins(domain: Domain) -> list[tuple[str, str]]:
+    """The choices of where tokens are from, none where all are our own."""
+    if not domain.settings.peppers:
+        return []
+    return [
+        ("", _("Any origin")),
+        ("imported", _("Imported")),
+        ("weak", _("Imported and weak")),
+    ]
 
 
 def begin_all() -> AllTokens:
