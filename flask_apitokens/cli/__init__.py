@@ -15,7 +15,7 @@ from click import Context
 from flask.cli import AppGroup
 
 #: each has its module, and in it a group of this name and "_group"
-NOUNS = ("audit", "service", "subscription", "token")
+NOUNS = ("audit", "pepper", "service", "subscription", "token")
 
 
 class _Nouns(AppGroup):

@@ -38,9 +38,11 @@ from .facts import events_of
 from .facts import facts_of
 from .facts import named
 from .facts import row_of
+from .importing import import_tokens
 from .output import say
 
 token_group = AppGroup("token", help="Generate, list, show, rename, stop, delete.")
+token_group.add_command(import_tokens)
 
 KINDS = ("api", "access")
 MOST = 1000
