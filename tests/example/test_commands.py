@@ -18,8 +18,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from example_app.demo import PASSWORD
+from example_app.demo import imported_tokens
+from example_app.demo import welcome
 from example_app.models import User
 from example_app.models import db
+from tests.example.conftest import MakeExample
 from tests.example.steps import bearer
 
 ROOT = Path(__file__).parents[2]
@@ -129,3 +132,21 @@ def status_of(address: str, token: str) -> int:
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+def test_imported_tokens_of_the_demo_answer_too(
+    make_example: MakeExample, tmp_path: Path
+) -> None:
+    """`FLASK_EXAMPLE_IMPORTED=1`: with a pepper of its own, made at the first start."""
+    app = make_example(EXAMPLE_IMPORTED=True, APITOKENS_IMPORT_BCRYPT_ROUNDS=4)
+    before: list[str] = []
+    for _start in range(2):
+        with app.app_context():
+            tokens = imported_tokens()
+        for token, status in [*((t, 401) for t in before), *((t, 200) for t in tokens)]:
+            answer = app.test_client().get("/api/ping", headers=bearer(token))
+            assert answer.status_code == status
+        printed = welcome("http://127.0.0.1:5000", "apt_of_the_demo", tokens)
+        assert [printed.count(token) for token in tokens] == [1, 1]
+        before = tokens
+    assert (tmp_path / "0" / "pepper").stat().st_mode & 0o077 == 0
