@@ -16,6 +16,8 @@ LAYOUTS = {None: "base.html", "bootstrap5": "base_bootstrap.html"}
 DEFAULTS: dict[str, Any] = {
     #: an override set of the plugin's templates to mount: a key of LAYOUTS
     "EXAMPLE_TEMPLATES": None,
+    #: whether tokens of another system were imported, to try them by hand
+    "EXAMPLE_IMPORTED": False,
     #: how many proxies in front of us are ours, so that we believe what they forward
     "TRUSTED_PROXIES": 0,
     "SESSION_COOKIE_HTTPONLY": True,
@@ -35,6 +37,9 @@ def load(app: Flask, overrides: Mapping[str, Any]) -> None:
         app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{path}"
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = _secret_key(_instance(app) / "secret_key")
+    if app.config["EXAMPLE_IMPORTED"]:
+        secret = _secret_key(_instance(app) / "pepper")
+        app.config.setdefault("APITOKENS_PEPPERS", f"example-1:{secret}")
     _choose_templates(app)
 
 

@@ -1,6 +1,7 @@
 """`flask --app example_app seed` and `flask --app example_app demo`."""
 
 import errno
+import secrets
 import socket
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from example_app.models import db
 HOST = "127.0.0.1"
 PASSWORD = "demo-password"  # noqa: S105 - printed for everybody to use
 DEMO_TOKEN = "Curl line of the demo"  # noqa: S105 - a name
+#: what tokens of "the system before" are called here, and how long theirs were
+IMPORTED = {"From the old API": 32, "From the old API, too short": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,9 @@ def demo_command(script: ScriptInfo, port: int) -> None:
     with app.app_context():
         seed()
         token = _demo_token()
+        imported = imported_tokens() if app.config["EXAMPLE_IMPORTED"] else []
     address = "http://{}:{}".format(*listener.getsockname())
-    click.echo(_welcome(address, token))
+    click.echo(welcome(address, token, imported))
     server = make_server(HOST, port, app, threaded=True, fd=listener.fileno())
     server.serve_forever()
 
@@ -149,7 +153,33 @@ def _demo_token() -> str:
     return plaintext
 
 
-def _welcome(address: str, token: str) -> str:
+def imported_tokens() -> list[str]:
+    """Import what another system might have given ada, anew at each start."""
+    ada = User.with_email("ada@example.com")
+    for token in apitokens.tokens_of(ada):
+        if token.name in IMPORTED:
+            apitokens.delete(token)
+    made = {name: secrets.token_hex(length // 2) for name, length in IMPORTED.items()}
+    for name, plaintext in made.items():
+        apitokens.import_token(
+            plaintext, owner=ada, name=name, service="timeseries", scopes=["read"]
+        )
+    db.session.commit()
+    return list(made.values())
+
+
+def _curl(address: str, token: str) -> str:
+    day = "start=2026-06-21&end=2026-06-21&format=csv"
+    return f"""\
+  curl -H "Authorization: Bearer {token}" \\
+    "{address}/api/timeseries?lat=48.21&lon=16.37&{day}"
+"""
+
+
+def welcome(address: str, token: str, imported: list[str]) -> str:
+    """Tell who there is and what to try, in ready lines."""
+    lines = "".join(_curl(address, one) for one in imported)
+    before = f"\nThe same with tokens of another system, imported\n{lines}"
     users = "\n".join(
         f"  {seed.email:<22} {seed.account_id:<6} {seed.note}" for seed in SEEDS
     )
@@ -166,8 +196,6 @@ Pages
   {address}/admin/api/                  as admin@example.com
 
 A day of sun in Vienna, with ada's token "{DEMO_TOKEN}", new at each start
-  curl -H "Authorization: Bearer {token}" \\
-    "{address}/api/timeseries?lat=48.21&lon=16.37&start=2026-06-21&end=2026-06-21&format=csv"
-
+{_curl(address, token)}{before if imported else ""}
 Ctrl-C stops.
 """

@@ -54,7 +54,7 @@ def note_token(
 ) -> None:
     """Append what happened to a token.
 
-    :param action: "generated", "renamed", "rotated", "late-use", "revoked",
+    :param action: "generated", "imported", "renamed", "rotated", "late-use", "revoked",
         "deleted", "deactivated", "activated".
     :param subject: the owner, where it is at hand.
     :param form_key: the digest of the form that asked, unique over all events.

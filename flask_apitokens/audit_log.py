@@ -31,6 +31,7 @@ BATCH = 1000
 #: what the pages let people choose from, each with its actions
 GROUPS = {
     "generated": ("generated",),
+    "imported": ("imported",),
     "renamed": ("renamed",),
     "rotated": ("rotated", "late-use"),
     "ended": ("revoked", "deactivated", "deleted"),

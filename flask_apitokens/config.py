@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from typing import Any
 
 from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .peppers import Pepper
 
 PREFIX = "APITOKENS_"
 #: the blocks of our pages, in the order the host's layout is asked for them
@@ -121,6 +125,18 @@ def _setting(default: Any, check: Check) -> Any:
     return field(default_factory=lambda: default, metadata={"check": check})
 
 
+def _secret_setting(default: Any, check: Check) -> Any:
+    """As :func:`_setting`; no error shows the value."""
+    metadata = {"check": check, "secret": True}
+    return field(default_factory=lambda: default, metadata=metadata)
+
+
+def _peppers(value: Any) -> tuple[Pepper, ...]:
+    from .peppers import peppers_of  # for hosts that imported tokens alone
+
+    return peppers_of(value)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of one application, checked once at ``init_app``.
@@ -174,6 +190,10 @@ class Settings:
     audit_retention_days: int | None = _setting(None, _whole(1, 36_600, or_none=True))
     #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
     bcrypt_rounds: int = _setting(10, _whole(4, 16))
+    #: cost of bcrypt for imported tokens
+    import_bcrypt_rounds: int = _setting(12, _whole(4, 16))
+    #: what imported tokens are hashed under, newest first; none, and there are none
+    peppers: tuple[Pepper, ...] = _secret_setting((), _peppers)
     #: where the guard looks tokens up: on a connection of its own, or the session's
     lookup: str = _setting("engine", _one_of("engine", "session"))
     #: how calls are recorded: in the background, before the answer, not at all
@@ -203,11 +223,14 @@ class Settings:
             try:
                 values[item.name] = item.metadata["check"](value)
             except ValueError as allowed:
+                secret = item.metadata.get("secret", False)
+                shown = "cannot be used" if secret else f"is {value!r}"
                 raise ConfigurationError(
-                    f"{key} is {value!r}; allowed is {allowed}"
+                    f"{key} {shown}; allowed is {allowed}"
                 ) from None
         settings = cls(**values)
         settings._agree()
+        settings._keep_apart(config.get("SECRET_KEY"))
         return settings
 
     def _agree(self) -> None:
@@ -218,6 +241,16 @@ class Settings:
                 f"APITOKENS_EXPIRY_DEFAULT is {self.expiry_default!r}; allowed is at "
                 f"most APITOKENS_EXPIRY_MAX, {longest}"
             )
+
+    def _keep_apart(self, secret_key: Any) -> None:
+        """Refuse the application's key as a pepper: it has to be free to change."""
+        key = secret_key.encode() if isinstance(secret_key, str) else secret_key
+        for pepper in self.peppers:
+            if pepper.secret == key:
+                raise ConfigurationError(
+                    f"APITOKENS_PEPPERS has SECRET_KEY as the secret of {pepper.id}; "
+                    "allowed is a secret of its own"
+                )
 
 
 def _unknown(key: str, known: Mapping[str, Any]) -> str:

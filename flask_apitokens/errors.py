@@ -92,6 +92,12 @@ class InvalidReason(DomainError):
     field = "reason"
 
 
+class ImportRefused(DomainError):
+    """A token of another system cannot be taken in; nothing of it is told."""
+
+    reason = "import_refused"
+
+
 class InvalidKind(DomainError):
     """This kind of token is not offered here."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
@@ -49,6 +50,9 @@ from .state import Protection
 from .state import State
 from .usage import Recorder
 from .usage_sql import Tables
+
+if TYPE_CHECKING:
+    from .imported import Keyring
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -232,12 +236,21 @@ class APITokens(HostCode):
             recorder=recorder,
             asks_user=_asks_user(models.user),
             parse=secret.parser(settings.brand),
+            keyring=_keyring(settings),
         )
 
 
 def _usage_tables(models: Models) -> Tables:
     classes: tuple[Any, ...] = (models.Token, models.Call, models.CallHour)
     return Tables(*[model.__table__ for model in classes])
+
+
+def _keyring(settings: Settings) -> Keyring | None:
+    if not settings.peppers:
+        return None
+    from .imported import Keyring  # for hosts that imported tokens alone
+
+    return Keyring(settings.peppers, settings.brand)
 
 
 def _asks_user(user_model: type[Any]) -> bool:
@@ -285,5 +298,8 @@ def _when_requests_come(app: Flask) -> None:
         neighbours.warn_of_open_routes(app)
         neighbours.warn_of_closed_routes(app)
         templating.warn_of_layout(app)
+        state = app.extensions[KEY]
+        if state.keyring is not None:
+            neighbours.warn_of_peppers(state)
 
     neighbours.excuse_from_csrf(app)

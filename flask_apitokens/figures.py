@@ -45,6 +45,8 @@ class Figures:
     expiring: int
     never_used: int
     unused: int
+    #: imported ones that are weak; none where no token can be imported
+    weak: int | None = None
 
 
 def counted(number: int, most: int = MOST) -> str:
@@ -82,17 +84,22 @@ def figures_of(domain: Domain, account_id: str) -> Figures:
     works = select(model).where(
         model.account_id == account_id, rules.is_usable(domain, model)
     )
-    return Figures(
-        *_numbers(
-            domain,
-            [
-                works,
-                works.where(ending.is_near(domain, model)),
-                works.where(model.last_used_at.is_(None)),
-                works.where(is_unused(domain)),
-            ],
-        )
-    )
+    several = [
+        works,
+        works.where(ending.is_near(domain, model)),
+        works.where(model.last_used_at.is_(None)),
+        works.where(is_unused(domain)),
+    ]
+    if domain.settings.peppers:
+        several.append(works.where(is_weak(domain)))
+    return Figures(*_numbers(domain, several))
+
+
+def is_weak(domain: Domain) -> ColumnElement[bool]:
+    """Whether a token was imported with less to guess than there should be."""
+    row = domain.models.Import
+    weak = select(row.token_id).where(row.strength == "weak", row.token_id.is_not(None))
+    return domain.models.Token.id.in_(weak)
 
 
 def used_since(

@@ -32,6 +32,7 @@ def chips() -> dict[str, Chip]:
     """Each action in words."""
     return {
         "generated": Chip(_("Token generated"), "ok"),
+        "imported": Chip(_("Token imported"), "ok"),
         "renamed": Chip(_("Token renamed"), "plain"),
         "rotated": Chip(_("Token rotated"), "plain"),
         "late-use": Chip(_("Used after rotation"), "bad"),
@@ -54,6 +55,7 @@ def groups_offered() -> list[tuple[str, str]]:
     """The choices of the event filter."""
     words = {
         "generated": _("Generated"),
+        "imported": _("Imported"),
         "renamed": _("Renamed"),
         "rotated": _("Rotated, or used after it"),
         "ended": _("Revoked, deactivated or deleted"),
@@ -85,6 +87,7 @@ def happening(event: Event) -> Happening:
     """An event of one token as a sentence."""
     words = {
         "generated": _("Generated"),
+        "imported": _("Imported"),
         "revoked": _("Revoked"),
         "deleted": _("Deleted"),
         "rotated": _("Rotated"),

@@ -14,6 +14,7 @@ from .domain import SAME
 from .domain import SYSTEM
 from .domain import Actor
 from .domain import Same
+from .errors import ConfigurationError
 from .models import Event
 from .models import ServiceSetting
 from .models import Subscription
@@ -138,6 +139,57 @@ class HostCode:
         domain = current_apitokens.domain()
         tokens.delete(domain, token, actor=actor)
         domain.tell()
+
+    def import_token(
+        self,
+        token: str,
+        *,
+        owner: Any,
+        name: str = "",
+        digest: str | None = None,
+        service: str | None = None,
+        scopes: Collection[str] = (),
+        expires_at: datetime | None = None,
+        account_id: str = "",
+        actor: Actor = SYSTEM,
+    ) -> Token | None:
+        """Take in a token that another system made; it goes on working as it is.
+
+        In the host's session, which the host commits. The same one again changes
+        nothing and answers the row it has; see ``docs/importing.md``.
+
+        :param token: the plaintext; with *digest*, what the other system kept of it.
+        :param owner: the user it acts for; ``None`` for a userless token of
+            *account_id*.
+        :param name: default, "Imported token"; numbered, as one that is taken.
+        :param digest: "sha256", "sha512" or "sha512-unhex" of a digest in hexadecimal.
+        :param service: the slug of a declared service.
+        :param scopes: what it may do there; default, all of it.
+        :param expires_at: an aware moment.
+        :param actor: who does it, for the audit log.
+        :returns: the row; none for a token that was imported and deleted before.
+        :raises ImportRefused: for what cannot be a token, or is somebody else's.
+        :raises ConfigurationError: without ``APITOKENS_PEPPERS``.
+        :raises Conflict: if the same is being imported at this moment.
+        """
+        from . import importing  # for hosts that imported tokens alone
+
+        state = current_apitokens
+        if state.keyring is None:
+            raise ConfigurationError("importing tokens takes APITOKENS_PEPPERS")
+        domain = state.domain()
+        wanted = importing.wanted_of(
+            domain,
+            state.keyring,
+            importing.holder_of(domain, owner, account_id),
+            token,
+            digest=digest,
+            name=name,
+            service=service,
+            scopes=scopes,
+            expires_at=expires_at,
+        )
+        return importing.import_one(domain, wanted, actor=actor)
 
     def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
         """Let *user* use a service, in the host's session; the host commits.

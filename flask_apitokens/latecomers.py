@@ -14,8 +14,8 @@ from flask import Flask
 from flask import after_this_request
 from flask.wrappers import Response
 from sqlalchemy import Engine
+from sqlalchemy import select
 
-from . import rotation
 from .state import State
 from .state import commit
 from .state import state_of
@@ -55,12 +55,22 @@ def _look(app: Flask, token_id: str, address: str | None) -> None:
             engine: object = state.engine
             if not isinstance(engine, Engine) or shares_connection(engine):
                 return
-            domain = state.domain()
-            if rotation.note_late_use(domain, token_id, ip=address):
-                commit(domain)
+            if _was_rotated(state, engine, token_id):
+                from . import rotation  # most ended tokens need none of it
+
+                domain = state.domain()
+                if rotation.note_late_use(domain, token_id, ip=address):
+                    commit(domain)
     except Exception:
         log.warning("token %s: its use was not looked into", token_id, exc_info=True)
         return
     if len(state.looked_into) >= MOST:
         state.looked_into.clear()
     state.looked_into.add(token_id)
+
+
+def _was_rotated(state: State, engine: Engine, token_id: str) -> bool:
+    model = state.models.Token
+    query = select(model.successor_id).where(model.id == token_id)
+    with engine.connect() as connection:
+        return connection.scalar(query) is not None

@@ -30,6 +30,7 @@ from .domain import Domain
 from .models import Token
 from .secret import ID_ALPHABET
 from .secret import ID_LENGTH
+from .secret import IMPORTED
 from .textsearch import contains
 from .textsearch import searchable
 
@@ -39,6 +40,8 @@ SORTS = ("created", "name", "last_used", "expires")
 USES = ("never", "unused")
 #: the only one that a filter asks for: generated when tokens could live for longer
 OUTSIDE = "outside"
+#: made by another system, or of those the ones that are weak
+ORIGINS = ("imported", "weak")
 _FEW_OWNERS = 500
 #: tokens that :func:`batches` reads at a time
 BATCH = 1000
@@ -54,6 +57,7 @@ class ListQuery:
     :param kind: "api" or "access", or empty for both.
     :param use: one of :data:`USES`, or empty for any.
     :param policy: "outside" for live tokens that outlive ``APITOKENS_EXPIRY_MAX``.
+    :param origin: one of :data:`ORIGINS`, or empty for all.
     :param sort: one of :data:`SORTS`, with ``-`` in front for the largest first.
     :param page: from 1; a page past the end shows the last.
     """
@@ -64,14 +68,15 @@ class ListQuery:
     kind: str = ""
     use: str = ""
     policy: str = ""
+    origin: str = ""
     sort: str = "-created"
     page: int = 1
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves anything out."""
-        found_by = (self.q, self.status, self.service, self.kind, self.use)
-        return any(found_by) or bool(self.policy)
+        filters = self.status, self.service, self.kind, self.use
+        return bool(self.q or any(filters) or self.policy or self.origin)
 
 
 @dataclass(frozen=True)
@@ -301,6 +306,10 @@ def _narrowed(
     if query.policy:
         live = rules.is_live(domain, model)
         found = found.where(live, ending.outlives(domain, model))
+    if query.origin == "imported":
+        found = found.where(model.scheme == IMPORTED)
+    elif query.origin:
+        found = found.where(figures.is_weak(domain))
     if query.service:
         known = query.service in domain.catalog.services
         found = found.where(model.service == query.service if known else false())

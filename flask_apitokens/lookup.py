@@ -115,6 +115,23 @@ def statement(
 ) -> Select[Any]:
     """The token with its owner, subscription and service setting, by public id.
 
+    The arguments are those of :func:`joined`.
+    """
+    found = joined(
+        models, with_services=with_services, account=account, permission=permission
+    )
+    return found.where(models.Token.id == bindparam("token_id"))
+
+
+def joined(
+    models: Models,
+    *,
+    with_services: bool,
+    account: InstrumentedAttribute[Any] | None = None,
+    permission: InstrumentedAttribute[Any] | None = None,
+) -> Select[Any]:
+    """Tokens with what the guard needs to know of each, in the order of Found.
+
     :param with_services: whether the host declares services at all.
     :param account: the column of the user table that names their account.
     :param permission: the column that says whether they may use the API.
@@ -140,7 +157,7 @@ def statement(
             setting.account_id == token.account_id, setting.service == token.service
         )
         found = found.outerjoin(subscription, ours).outerjoin(setting, all_of_it)
-    return found.where(token.id == bindparam("token_id"))
+    return found
 
 
 def find_on(connection: Connection, query: Select[Any], token_id: str) -> Found | None:
@@ -274,9 +291,12 @@ class Lookup:
 
     :param query: from :func:`statement`.
     :param engine: the primary's, which writes go to.
+    :param beside: one of the same engine, whose connections it uses as well.
     """
 
-    def __init__(self, query: Select[Any], engine: Engine) -> None:
+    def __init__(
+        self, query: Select[Any], engine: Engine, beside: Lookup | None = None
+    ) -> None:
         self._query = query
         self._engine = engine
         self._blanks = (None,) * (len(Found._fields) - len(query.selected_columns))
@@ -290,7 +310,9 @@ class Lookup:
         self._shared: Any = None
         self._connections: _Connections | None = None
         autocommit = AUTOCOMMIT.get(engine.dialect.driver)
-        if isinstance(engine.pool, StaticPool):
+        if beside is not None:
+            self._shared, self._connections = beside._shared, beside._connections
+        elif isinstance(engine.pool, StaticPool):
             self._shared = engine.raw_connection()
         elif autocommit and not isinstance(engine.pool, SingletonThreadPool):
             connections = self._connections = _Connections(engine, autocommit)
@@ -302,34 +324,34 @@ class Lookup:
 
         :raises Unavailable: if the database does not answer.
         """
+        arguments = (token_id,) if self._positional else {"token_id": token_id}
+        found: Found | None
         try:
             if self._connections is not None:
-                return self._find_fast(self._connections, token_id)
+                found = self._find_fast(self._connections, arguments)
+                return found
             if self._shared is not None:
-                return self._find_shared(self._shared, token_id)
+                found = self._find_shared(self._shared, arguments)
+                return found
             with self._engine.connect() as connection:
                 return find_on(connection, self._query, token_id)
         except self._failures as error:
             raise Unavailable(str(error)) from error
 
-    def _find_fast(self, connections: _Connections, token_id: str) -> Found | None:
+    def _find_fast(self, connections: _Connections, arguments: Any) -> Any:
         kept = connections.take()
         try:
-            return self._find_kept(connections, kept, token_id)
+            return self._find_kept(connections, kept, arguments)
         except self._driver_error:
             # It may have been closed behind our back since its last use, and the
             # others with it: a fresh one tells whether the database is there.
             connections.close()
-        return self._find_kept(connections, connections.take(), token_id)
+        return self._find_kept(connections, connections.take(), arguments)
 
-    def _find_kept(
-        self, connections: _Connections, kept: _Kept, token_id: str
-    ) -> Found | None:
+    def _find_kept(self, connections: _Connections, kept: _Kept, arguments: Any) -> Any:
         try:
             cursor = kept.cursor
-            cursor.execute(
-                self._sql, (token_id,) if self._positional else {"token_id": token_id}
-            )
+            cursor.execute(self._sql, arguments)
             row = cursor.fetchone()
             found = None if row is None else self._converted(row, cursor)
         except BaseException:
@@ -340,17 +362,17 @@ class Lookup:
         connections.give_back(kept)
         return found
 
-    def _find_shared(self, shared: Any, token_id: str) -> Found | None:
+    def _find_shared(self, shared: Any, arguments: Any) -> Any:
         """In-memory SQLite: one connection for all, and the host may be writing.
 
         Nothing is begun, committed or handed back to the pool, which would roll back
         what the host has not committed yet.
         """
-        cursor = shared.driver_connection.execute(self._sql, (token_id,))
+        cursor = shared.driver_connection.execute(self._sql, arguments)
         row = cursor.fetchone()
         return None if row is None else self._converted(row, cursor)
 
-    def _converted(self, row: Any, cursor: Any) -> Found:
+    def _converted(self, row: Any, cursor: Any) -> Any:
         if self._converters is None:
             self._converters = self._make_converters(cursor.description)
         values = [*row, *self._blanks]

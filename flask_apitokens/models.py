@@ -205,6 +205,25 @@ class CallHourMixin(Row):
     failed: Mapped[int] = mapped_column(BigInteger)
 
 
+class ImportMixin(Row):
+    """How a token that another system made is recognised.
+
+    It outlives its token: what was deleted here is not brought back by importing the
+    same file once more.
+    """
+
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    #: the keyed digest that the guard looks for
+    digest: Mapped[bytes] = mapped_column(binary(32), unique=True)
+    #: where the other system's own digest was imported and the token has been used
+    #: since: the keyed digest of that, so that it is known as imported
+    source: Mapped[bytes | None] = mapped_column(binary(32), unique=True)
+    #: the id of the pepper that both are keyed with
+    pepper: Mapped[str] = mapped_column(ascii_string(16))
+    #: one of :data:`imported.STRENGTHS`: all that is kept of length and alphabet
+    strength: Mapped[str] = mapped_column(ascii_string(8))
+
+
 class Token(TokenMixin):
     """What code outside this module calls a token; the mapped class is per host."""
 
@@ -233,6 +252,12 @@ class CallHour(CallHourMixin):
     """What code outside this module calls the calls of an hour."""
 
 
+class Import(ImportMixin):
+    """What code outside this module calls an import."""
+
+    token_id: Any
+
+
 @dataclass(frozen=True)
 class Models:
     """The mapped classes of one host and what is known of its user model."""
@@ -243,6 +268,7 @@ class Models:
     Event: type[Event]
     Call: type[Call]
     CallHour: type[CallHour]
+    Import: type[Import]
     user: type[Any]
     user_key: Column[Any]
 
@@ -256,6 +282,7 @@ class Models:
             self.Event,
             self.Call,
             self.CallHour,
+            self.Import,
         )
         return tuple(model.__table__ for model in classes)
 
@@ -406,6 +433,17 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
             options,
         )
 
+    class ApiImport(ImportMixin, Base):
+        __tablename__ = "apitokens_import"
+        token_id: Mapped[str | None] = mapped_column(
+            ascii_string(12), ForeignKey(ApiToken.id, ondelete="SET NULL")
+        )
+        # Not an index, for the reason above.
+        __table_args__ = (
+            UniqueConstraint("token_id", name="uq_apitokens_import_token"),
+            options,
+        )
+
     return Models(
         Token=cast("type[Token]", ApiToken),
         Subscription=cast("type[Subscription]", ApiSubscription),
@@ -413,6 +451,7 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
         Event=cast("type[Event]", ApiEvent),
         Call=cast("type[Call]", ApiCall),
         CallHour=cast("type[CallHour]", ApiCallHour),
+        Import=cast("type[Import]", ApiImport),
         user=user_model,
         user_key=user_key,
     )

@@ -19,6 +19,7 @@ from flask import has_request_context
 from flask import request
 from flask.sessions import NullSession
 from flask.wrappers import Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from .bearer import KINDS
 from .bearer import CurrentToken
@@ -26,8 +27,10 @@ from .bearer import Policy
 from .bearer import bears_token
 from .catalog import AnyService
 from .catalog import Catalog
+from .domain import utcnow
 from .state import KEY
 from .state import Protection
+from .state import State
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
@@ -238,3 +241,24 @@ def warn_of_open_routes(app: Flask) -> list[str]:
             endpoint,
         )
     return blind
+
+
+def warn_of_peppers(state: State) -> None:
+    """Say loudly, once in a process, which peppers imported tokens lack.
+
+    Where there is any, at the first request. Where there is none at the first of a
+    page: without the feature no call is to cost a query more.
+    """
+    if state.settings.lookup == "session" or state.peppers_looked_at:
+        return
+    state.peppers_looked_at = True
+    from .pepper_check import complain  # for hosts that imported tokens alone
+
+    try:
+        with state.engine.connect() as connection:
+            said = complain(connection, state.models, state.settings, now=utcnow())
+    except SQLAlchemyError as error:
+        log.warning("which peppers are needed could not be looked up: %s", error)
+        return
+    if said:
+        log.critical("%s", said)

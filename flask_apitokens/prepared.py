@@ -8,6 +8,7 @@ psycopg's own: signals, a lost server and gevent meet what they meet in its curs
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,11 +21,14 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 #: psycopg's own statements are called _pg3_0, _pg3_1 …
-_NAME = b"apitokens"
+_NAME = b"apitokens_%d"
 
 
 class PreparedCursor:
-    """As much of a cursor as a look-up needs; text goes in.
+    """As much of a cursor as a look-up needs; text and bytes go in.
+
+    Of the two statements there can be, by id and by digest, each is prepared when it is
+    first run.
 
     :param connection: in autocommit, and nobody else's.
     """
@@ -34,6 +38,9 @@ class PreparedCursor:
         self._server = connection.pgconn
         self._rows = Transformer(connection)
         self._result: PGresult | None = None
+        self._sql, self._name = "", _NAME % 0
+        #: what is put aside of the other statements
+        self._others: dict[str, tuple[Any, PGresult | None, bytes]] = {}
 
     @property
     def description(self) -> list[tuple[None, int]]:
@@ -42,13 +49,18 @@ class PreparedCursor:
         columns = range(result.nfields) if result else ()
         return [(None, result.ftype(column)) for column in columns if result]
 
-    def execute(self, sql: str, arguments: Mapping[str, str]) -> None:
-        """Run *sql*, which is the same each time."""
+    def execute(self, sql: str, arguments: Mapping[str, str | bytes]) -> None:
+        """Run *sql*, which is mostly the same as the last time."""
+        if sql is not self._sql:
+            self._turn_to(sql)
         known = self._result is not None
         if not known:
             self._prepare(sql, arguments)
-        values = [value.encode() for value in arguments.values()]
-        self._server.send_query_prepared(_NAME, values)
+        values = [
+            value.encode() if isinstance(value, str) else b"\\x" + hexlify(value)
+            for value in arguments.values()
+        ]
+        self._server.send_query_prepared(self._name, values)
         self._result = result = self._answer(ExecStatus.TUPLES_OK)
         # How to load a column stays as it was found out the first time.
         self._rows.set_pgresult(result, set_loaders=not known)
@@ -59,10 +71,21 @@ class PreparedCursor:
             return None
         return self._rows.load_row(0, tuple)
 
-    def _prepare(self, sql: str, arguments: Mapping[str, str]) -> None:
+    def _turn_to(self, sql: str) -> None:
+        if self._sql:
+            self._others[self._sql] = (self._rows, self._result, self._name)
+            fresh = sql not in self._others
+            self._rows, self._result, self._name = (
+                (Transformer(self._connection), None, _NAME % len(self._others))
+                if fresh
+                else self._others.pop(sql)
+            )
+        self._sql = sql
+
+    def _prepare(self, sql: str, arguments: Mapping[str, str | bytes]) -> None:
         numbered = {name: f"${i}" for i, name in enumerate(arguments, start=1)}
         encoding = self._connection.info.encoding
-        self._server.send_prepare(_NAME, (sql % numbered).encode(encoding))
+        self._server.send_prepare(self._name, (sql % numbered).encode(encoding))
         self._answer(ExecStatus.COMMAND_OK)
 
     def _answer(self, expected: ExecStatus) -> PGresult:

@@ -25,6 +25,7 @@ from .listing import Page
 from .models import Token
 from .places import OWN
 from .places import Place
+from .secret import IMPORTED
 from .times import Moment
 from .times import ago
 from .times import day
@@ -99,6 +100,8 @@ class Row:
     actions: tuple[str, ...] = ()
     #: whether the host has uses recorded at all
     recorded: bool = True
+    #: whether another system made it: its value never was here to be shown
+    imported: bool = False
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -279,6 +282,7 @@ class Overview:
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
     policies: Sequence[tuple[str, str]] = ()
+    origins: Sequence[tuple[str, str]] = ()
     #: what stands in place of the list, where one token is all there may be
     single: Single | None = None
 
@@ -348,7 +352,8 @@ def row_of(
     :param recorded: whether uses are recorded, so that none means never.
     """
     at = token.expires_at
-    unseen = token.shown_at is None and not fresh
+    imported = token.scheme == IMPORTED
+    unseen = token.shown_at is None and not fresh and not imported
     return Row(
         id=token.id,
         name=token.name,
@@ -373,6 +378,7 @@ def row_of(
         reason=token.deactivated_reason or "",
         actions=actions or own_actions(status),
         recorded=recorded,
+        imported=imported,
     )
 
 
@@ -453,6 +459,7 @@ def query_args(query: ListQuery) -> dict[str, Any]:
         "kind": query.kind,
         "use": query.use,
         "policy": query.policy,
+        "origin": query.origin,
         "sort": query.sort,
         "page": query.page,
     }

@@ -35,6 +35,8 @@ SECRET_LENGTH = 32
 CRC_LENGTH = 6
 #: The digest scheme of a native token; imported tokens bring schemes of their own.
 NATIVE = "native"
+#: that of a token which another system made, see :mod:`.imported`
+IMPORTED = "imported"
 
 #: every two digits of base 62 in a row; as objects in a list they took 165 KiB
 _PAIRS = "".join(a + b for a in BASE62 for b in BASE62).encode()

@@ -42,3 +42,5 @@ access_requested = _signals.signal("access-requested")
 access_withdrawn = _signals.signal("access-withdrawn")
 #: A request was approved or declined: ``subscription``, ``actor``, ``approved``.
 access_decided = _signals.signal("access-decided")
+#: A token of another system was imported: ``token``, ``actor``.
+token_imported = _signals.signal("token-imported")

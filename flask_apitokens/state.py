@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 from typing import cast
@@ -30,6 +32,11 @@ from .hooks import Hooks
 from .hooks import bound
 from .models import Models
 from .usage import Recorder
+
+if TYPE_CHECKING:
+    from .imported import Keyring
+    from .lookup_imported import FoundImport
+    from .lookup_imported import ImportedLookup
 
 KEY = "apitokens"
 
@@ -70,9 +77,16 @@ class State:
     verifier: secret.Verifier = field(default_factory=secret.Verifier)
     #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
     looked_into: set[str] = field(default_factory=set)
+    #: the peppers of imported tokens; none where there are none
+    keyring: Keyring | None = None
+    #: the ids of imported tokens that this process is storing anew
+    rekeying: set[str] = field(default_factory=set)
+    #: whether this process has looked which peppers are missing
+    peppers_looked_at: bool = False
     _given: Hooks | None = None
     _hooks: Hooks | None = None
     _lookup: lookup.Lookup | None = None
+    _imported: ImportedLookup | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -131,6 +145,32 @@ class State:
                 self._lookup = lookup.Lookup(self._query(), self._real_engine())
             return self._lookup
 
+    def find_imported(self, digests: Sequence[bytes]) -> FoundImport | None:
+        """The row and the id of the token that one of *digests* is of, read now.
+
+        :raises lookup.Unavailable: if the database does not answer.
+        """
+        from . import lookup_imported  # for hosts that imported tokens alone
+
+        if self.settings.lookup == "session":
+            where = {"mapper": self.models.Token}
+            query = self._query_imported(len(digests))
+            return lookup_imported.find_in_session(
+                lambda: self.db.session.connection(bind_arguments=where), query, digests
+            )
+        if self._imported is None:
+            beside, engine = self._lookup or self._make_lookup(), self._real_engine()
+            query = self._query_imported(len(digests))
+            made = lookup_imported.ImportedLookup(query, engine, beside)
+            self._imported = made
+        return self._imported.find_any(digests)
+
+    def _query_imported(self, number: int) -> Select[Any]:
+        from . import lookup_imported
+
+        joined = lookup.joined(self.models, **self._wanted())
+        return lookup_imported.statement(self.models, joined, number)
+
     def _real_engine(self) -> Engine:
         engine: object = self.engine
         if not isinstance(engine, Engine):
@@ -142,12 +182,14 @@ class State:
         return engine
 
     def _query(self) -> Select[Any]:
-        return lookup.statement(
-            self.models,
-            with_services=bool(self.catalog),
-            account=self.hooks.account_column,
-            permission=self.hooks.permission_column,
-        )
+        return lookup.statement(self.models, **self._wanted())
+
+    def _wanted(self) -> dict[str, Any]:
+        return {
+            "with_services": bool(self.catalog),
+            "account": self.hooks.account_column,
+            "permission": self.hooks.permission_column,
+        }
 
     def _find_in_session(self, token_id: str) -> lookup.Found | None:
         where = {"mapper": self.models.Token}

@@ -233,9 +233,16 @@ def _digest(*parts: str) -> bytes:
 
 
 def _live_name(token: Token, name: str) -> bytes:
-    """What keeps a live token's name apart from its owner's others."""
-    whose = f"a:{token.account_id}" if token.userless else f"u:{token.owner_id}"
-    return _digest(whose, name)
+    owner_id = None if token.userless else token.owner_id
+    return live_name_of(owner_id, token.account_id, name)
+
+
+def live_name_of(owner_id: Any, account_id: str, name: str) -> bytes:
+    """What keeps a live token's name apart from its owner's others.
+
+    :param owner_id: the owner's key; none for a userless token of *account_id*.
+    """
+    return _digest(f"a:{account_id}" if owner_id is None else f"u:{owner_id}", name)
 
 
 def get(domain: Domain, among: Select[Token], token_id: str) -> Token:

@@ -16,7 +16,7 @@ from tests.conftest import MakeApp
 NEEDED = {
     *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
     *("columns", "models", "hooks", "domain", "lookup", "usage", "usage_rows"),
-    *("usage_sql", "usage_writer", "watch"),
+    *("usage_sql", "usage_writer", "watch", "latecomers"),
     *("state", "bearer", "guard", "neighbours", "templating", "blueprint", "cli"),
     *("hostcode", "extension"),
 }

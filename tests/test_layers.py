@@ -13,7 +13,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 #: From the top: a module may import those of its own layer and of the layers above.
 LAYERS = (
-    {"i18n", "errors", "signals", "secret", "config", "catalog", "process", "times"},
+    {
+        *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
+        *("peppers", "imported", "times"),
+    },
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
@@ -22,10 +25,11 @@ LAYERS = (
         *("rotation", "ending", "notices"),
         *("prepared", "lookup", "usage_rows", "usage_sql", "usage_prune"),
         *("usage_writer", "usage"),
+        *("lookup_imported", "importing", "import_names", "pepper_check"),
     },
     {"state"},
     {
-        *("bearer", "watch", "guard", "neighbours"),
+        *("bearer", "bearer_imported", "watch", "guard", "neighbours"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("places", "questions", "present", "asking", "happenings", "members"),
         *("rotating", "latecomers", "single", "calls", "chart", "daily", "sheets"),

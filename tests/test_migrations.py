@@ -19,6 +19,7 @@ from tests.bearing import bearer
 
 OURS = {
     "apitokens_event",
+    "apitokens_import",
     "apitokens_service_setting",
     "apitokens_subscription",
     "apitokens_token",

@@ -330,7 +330,8 @@ def test_of_other_ended_tokens_nobody_is_told(
     with administration.counting(app) as statements:
         for _ in range(3):
             assert answer(app, plaintext, "/api/plain") == "token_revoked"
-    looks = [text for text in statements if "late_use_at" in text]
+    asked = "successor_id \nFROM"
+    looks = [text for text in statements if asked in text]
     assert len(looks) == 1, "a process looks once"
     assert told == []
     assert bearing.actions(domain, token.id) == ["generated", "revoked"]

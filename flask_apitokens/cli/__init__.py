@@ -15,7 +15,10 @@ from click import Context
 from flask.cli import AppGroup
 
 #: each has its module, and in it a group of this name and "_group"
-NOUNS = ("audit", "notices", "service", "subscription", "token", "usage")
+NOUNS = (
+    *("audit", "notices", "pepper", "service"),
+    *("subscription", "token", "usage"),
+)
 
 
 class _Nouns(AppGroup):

@@ -10,6 +10,7 @@ from flask_apitokens import listing
 from flask_apitokens import statuses
 from flask_apitokens.domain import Domain
 from flask_apitokens.models import Token
+from flask_apitokens.secret import IMPORTED
 
 from .output import printable
 
@@ -54,6 +55,7 @@ def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
             "id": token.id,
             "name": token.name,
             "kind": token.kind,
+            "imported": token.scheme == IMPORTED,
             # A row may be deleted between the two statements.
             "status": known.get(token.id) or statuses.status_of(domain, token),
             "owner": _label(domain, owners.get(token.owner_id)),

@@ -44,12 +44,14 @@ from .facts import facts_of
 from .facts import named
 from .facts import row_of
 from .handover import hand_over
+from .importing import import_tokens
 from .output import say
 
 token_group = AppGroup(
-    "token", help="Generate, list, show, rename, rotate, stop, delete."
+    "token", help="Generate, list, show, rename, rotate, stop, delete, import."
 )
 rotating.add_to(token_group)
+token_group.add_command(import_tokens)
 
 KINDS = ("api", "access")
 MOST = 1000

@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from flask_apitokens import htmx
+from flask_apitokens import neighbours
 from flask_apitokens.domain import Actor
 from flask_apitokens.domain import Domain
 from flask_apitokens.errors import AccessDenied
@@ -103,7 +104,10 @@ def admit() -> ResponseReturnValue | None:
     unsafe = request.method not in _SAFE_METHODS
     if unsafe and request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise AccessDenied
-    return None if signed_in() is not None else _turn_away()
+    if signed_in() is None:
+        return _turn_away()
+    neighbours.warn_of_peppers(current_apitokens)
+    return None
 
 
 def _turn_away() -> ResponseReturnValue:

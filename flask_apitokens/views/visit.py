@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
@@ -43,6 +44,7 @@ from flask_apitokens.happenings import Happening
 from flask_apitokens.happenings import happening
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.listing import ListQuery
+from flask_apitokens.lookup import Unavailable
 from flask_apitokens.models import Event
 from flask_apitokens.models import Token
 from flask_apitokens.places import OWN
@@ -412,6 +414,7 @@ def asked_query() -> ListQuery:
     service = args.get("service", "")
     kind, use = args.get("kind", ""), args.get("use", "")
     policy = args.get("policy", "")
+    origin = args.get("origin", "")
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
         q=searched(args.get("q", "")),
@@ -420,6 +423,7 @@ def asked_query() -> ListQuery:
         kind=kind if kind in _KINDS else "",
         use=use if use in listing.USES else "",
         policy=policy if policy == listing.OUTSIDE else "",
+        origin=origin if origin in listing.ORIGINS else "",
         sort=sort if sort.removeprefix("-") in listing.SORTS else "-created",
         page=min(max(asked_page, 1), LAST_PAGE),
     )
@@ -441,4 +445,19 @@ def token_searched_for() -> bool:
 
 
 def _id_of_whole(text: str) -> str | None:
-    return current_apitokens.parse(text.encode("utf-8", "replace"))
+    state = current_apitokens
+    own = state.parse(text.encode("utf-8", "replace"))
+    if own is not None or state.keyring is None:
+        return own
+    from flask_apitokens.imported import SHORTEST
+    from flask_apitokens.imported import canonical
+
+    # One of another system has no id in it: it is recognised as the guard does.
+    token = canonical(text)
+    if token is None or len(token) < SHORTEST:
+        return None
+    found = None
+    # A database that does not answer says so in the list.
+    with suppress(Unavailable):
+        found = state.find_imported([m.digest for m in state.keyring.marks(token)])
+    return None if found is None else found[0]

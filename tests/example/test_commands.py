@@ -19,6 +19,8 @@ from sqlalchemy import select
 
 from example_app.demo import PASSWORD
 from example_app.demo import _demo_token
+from example_app.demo import imported_tokens
+from example_app.demo import welcome
 from example_app.extensions import apitokens
 from example_app.models import User
 from example_app.models import db
@@ -154,3 +156,21 @@ def test_the_demo_starts_in_single_token_mode(
     sign_in(browser)
     page = browser.get("/account/api-tokens/")
     assert "Generating a new one replaces it." in page.text
+
+
+def test_imported_tokens_of_the_demo_answer_too(
+    make_example: MakeExample, tmp_path: Path
+) -> None:
+    """`FLASK_EXAMPLE_IMPORTED=1`: with a pepper of its own, made at the first start."""
+    app = make_example(EXAMPLE_IMPORTED=True, APITOKENS_IMPORT_BCRYPT_ROUNDS=4)
+    before: list[str] = []
+    for _start in range(2):
+        with app.app_context():
+            tokens = imported_tokens()
+        for token, status in [*((t, 401) for t in before), *((t, 200) for t in tokens)]:
+            answer = app.test_client().get("/api/ping", headers=bearer(token))
+            assert answer.status_code == status
+        printed = welcome("http://127.0.0.1:5000", "apt_of_the_demo", tokens)
+        assert [printed.count(token) for token in tokens] == [1, 1]
+        before = tokens
+    assert (tmp_path / "0" / "pepper").stat().st_mode & 0o077 == 0

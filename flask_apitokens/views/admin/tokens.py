@@ -21,6 +21,7 @@ from flask_apitokens import rules
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
+from flask_apitokens.domain import Domain
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.listing import OUTSIDE
@@ -218,6 +219,7 @@ class AllTokens(AdminVisit):
             if self.domain.records_calls
             else (),
             policies=self._policies(),
+            origins=_origins(self.domain),
         )
 
     def _policies(self) -> list[tuple[str, str]]:
@@ -291,23 +293,35 @@ class AllTokens(AdminVisit):
         domain = self.domain
         numbers = figures.figures_of(domain, self.account)
         days, unused = domain.settings.expiring_days, domain.settings.unused_days
-        working = [
+        shown = [
             Figure(_("Active"), figures.counted(numbers.live)),
             Figure(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
                 figures.counted(numbers.expiring),
             ),
         ]
-        if not domain.records_calls:
-            return working
-        return [
-            *working,
-            Figure(_("Never used"), figures.counted(numbers.never_used)),
-            Figure(
-                _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
-                figures.counted(numbers.unused),
-            ),
-        ]
+        if domain.records_calls:
+            shown += [
+                Figure(_("Never used"), figures.counted(numbers.never_used)),
+                Figure(
+                    _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
+                    figures.counted(numbers.unused),
+                ),
+            ]
+        if numbers.weak is not None:
+            shown.append(Figure(_("Imported and weak"), figures.counted(numbers.weak)))
+        return shown
+
+
+def _origins(domain: Domain) -> list[tuple[str, str]]:
+    """The choices of where tokens are from, none where all are our own."""
+    if not domain.settings.peppers:
+        return []
+    return [
+        ("", _("Any origin")),
+        ("imported", _("Imported")),
+        ("weak", _("Imported and weak")),
+    ]
 
 
 def begin_all() -> AllTokens:

@@ -1,0 +1,161 @@
+"""Imported tokens: which text can be one, its keyed digests, how strong it is.
+
+A token that another system made is looked up by HMAC-SHA-256 under a pepper. Where that
+system kept a digest of the token rather than the token, the digest takes the token's
+place under the pepper, so that no digest without a key is ever stored here.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import math
+import re
+import string
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .peppers import Pepper
+
+#: the token itself, and the digests that other systems keep of theirs
+KINDS = ("plain", "sha256", "sha512", "sha512-unhex")
+DIGESTS = KINDS[1:]
+#: the characters of a digest in hexadecimal
+LENGTHS = {"sha256": 64, "sha512": 128, "sha512-unhex": 128}
+#: a token that can be guessed in an afternoon is none
+SHORTEST = 8
+LONGEST = 512
+#: under so many bits, by length and alphabet, an imported token counts as weak
+STRONG_BITS = 80
+STRENGTHS = ("weak", "strong", "unknown")
+
+#: RFC 6750's b64token, "=" anywhere; the number and the bar are how Sanctum sends it
+_TEXT = re.compile(r"(?:[0-9]{1,20}\|)?([A-Za-z0-9._~+/=-]+)")
+_FEW = 4
+
+
+def canonical(text: str) -> bytes | None:
+    """What of a presented text is the token; none where it cannot be one.
+
+    ``17|abc…`` is ``abc…``: Laravel's Sanctum puts the number of a row in front, and
+    accepts its tokens without it too.
+    """
+    found = _TEXT.fullmatch(text) if len(text) <= LONGEST else None
+    return found[1].encode("ascii") if found else None
+
+
+class Mark(NamedTuple):
+    """How one pepper sees a token, or a foreign digest of it.
+
+    :param digest: what it is looked up by.
+    """
+
+    pepper: Pepper
+    kind: str
+    material: bytes
+    digest: bytes
+
+    def __repr__(self) -> str:
+        return f"Mark({self.pepper!r}, {self.kind!r})"
+
+    @property
+    def check(self) -> bytes:
+        """The 16 bytes that stand in the token's row."""
+        return self.digest[:16]
+
+    @property
+    def secret(self) -> bytes:
+        """What bcrypt is given: worth nothing without the pepper either."""
+        return _keyed(b"bcrypt/v1", self.pepper, self.kind, self.material)
+
+
+def _keyed(purpose: bytes, pepper: Pepper, kind: str, material: bytes) -> bytes:
+    message = b"\0".join((purpose, kind.encode(), material))
+    return hmac.digest(pepper.secret, message, "sha256")
+
+
+class Keyring:
+    """The peppers of an application, the newest first.
+
+    :param peppers: at least one.
+    :param brand: the first word of the application's own tokens.
+    """
+
+    def __init__(self, peppers: Sequence[Pepper], brand: str) -> None:
+        self.peppers = tuple(peppers)
+        self._own = re.compile(
+            rf"{brand}_[^_]{{12}}_[0-9A-Za-z]{{38}}|{brand}s_.*".encode(), re.DOTALL
+        )
+
+    @property
+    def newest(self) -> Pepper:
+        """The pepper that is hashed under now."""
+        return self.peppers[0]
+
+    @property
+    def size(self) -> int:
+        """How many marks a token has."""
+        return len(self.peppers) * len(KINDS)
+
+    def is_own(self, token: bytes) -> bool:
+        """Whether *token* has the shape of the application's own.
+
+        A slip in one of those must cost no query.
+        """
+        return self._own.fullmatch(token) is not None
+
+    def mark(self, kind: str, material: bytes) -> Mark:
+        """How the newest pepper sees *material*."""
+        return mark_under(self.newest, kind, material)
+
+    def marks(self, token: bytes) -> list[Mark]:
+        """Every way a stored import may know *token*; always as many."""
+        materials = materials_of(token)
+        return [
+            mark_under(pepper, kind, materials[kind])
+            for pepper in self.peppers
+            for kind in KINDS
+        ]
+
+    def marks_of_digest(self, kind: str, material: bytes) -> list[Mark]:
+        """How each pepper sees a foreign digest."""
+        return [mark_under(pepper, kind, material) for pepper in self.peppers]
+
+
+def mark_under(pepper: Pepper, kind: str, material: bytes) -> Mark:
+    """How *pepper* sees *material*, a token or a foreign digest."""
+    digest = _keyed(b"lookup/v1", pepper, kind, material)
+    return Mark(pepper, kind, material, digest)
+
+
+def materials_of(token: bytes) -> dict[str, bytes]:
+    """The token and the digests that other systems would keep of it, by kind."""
+    sha512 = hashlib.sha512(token).digest()
+    try:
+        unhex = hashlib.sha512(binascii.unhexlify(token)).digest()
+    except ValueError:
+        unhex = sha512
+    return {
+        "plain": token,
+        "sha256": hashlib.sha256(token).digest(),
+        "sha512": sha512,
+        "sha512-unhex": unhex,
+    }
+
+
+def strength_of(token: bytes) -> str:
+    """One of :data:`STRENGTHS`, by length and alphabet: all that is kept of either."""
+    text = token.decode("ascii")
+    signs = set(text) - set(string.ascii_letters + string.digits)
+    plain = "".join(char for char in text if char not in signs)
+    if set(plain) <= set(string.digits):
+        alphabet = 10
+    elif set(plain) <= set("0123456789abcdef") or set(plain) <= set("0123456789ABCDEF"):
+        alphabet = 16
+    else:
+        alphabet = 26 * (plain.lower() != plain) + 26 * (plain.upper() != plain)
+        alphabet += 10 * any(char.isdigit() for char in plain)
+    # Signs only separate, as in a UUID, unless there is hardly anything else.
+    bits = len(plain) * math.log2(alphabet)
+    return "weak" if bits < STRONG_BITS or len(set(plain)) <= _FEW else "strong"
