@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
+from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import Request
@@ -30,12 +31,17 @@ from .lookup import Found
 from .lookup import Unavailable
 from .state import State
 
+if TYPE_CHECKING:
+    from .sessions import Claim
+
 log = logging.getLogger("flask_apitokens")
 
 #: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 #: the kinds of token a route can take
 KINDS = frozenset({"api", "access", "session"})
+#: what is said of an end, where "generate a new one" would not help
+_WHY_EXPIRED = {"session": "The session has ended. Log in again."}
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class CurrentToken:
 
     @property
     def kind(self) -> str:
-        """ "api" or "access"."""
+        """ "api", "access", or "session" for what the log-in endpoint handed out."""
         return self._found.kind
 
     @property
@@ -117,7 +123,7 @@ class CurrentToken:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it ends, aware and in UTC."""
+        """When it ends, aware and in UTC; of a session, when that ends."""
         return self._found.expires_at
 
     @property
@@ -194,14 +200,65 @@ def admit(
         if policy.optional:
             return None
         raise errors.MissingToken
+    current, token, claim = recognise(state, text)
+    found = current._found
+    try:
+        _check_row(state, current, found)
+        _check_policy(state, policy, found)
+        if claim is None:
+            _check_bcrypt(state, current.id, token, found)
+    except errors.Refusal as refusal:
+        refusal.token_id = current.id
+        raise
+    return current
+
+
+def recognise(state: State, text: str) -> tuple[CurrentToken, bytes, Claim | None]:
+    """The token that *text* is, or is a session of, by its digest or its signature.
+
+    Neither its state was looked at, nor was bcrypt asked.
+
+    :returns: the token, *text* as bytes, and what a session claims.
+    :raises errors.Refusal: if there is none.
+    """
     # What is not ASCII becomes "?", which no token of ours has in it either.
     token = text.encode("ascii", "replace")
     token_id = state.parse(token)
     if token_id is None:
+        claim = _claim_in(state, text, token)
+        found = _find(state, claim.token_id)
+        if found is None or found.kind != "access":
+            raise errors.InvalidToken
+        if not claim.fits(found.check_digest):
+            raise errors.InvalidToken
+        end = min(filter(None, (found.expires_at, claim.expires_at)))
+        session = found._replace(kind="session", expires_at=end)
+        return CurrentToken(state, claim.token_id, session), token, claim
+    found = _find(state, token_id)
+    if found is None or not hmac.compare_digest(
+        bytes(found.check_digest), secret.check_digest(token)
+    ):
+        raise errors.InvalidToken
+    return CurrentToken(state, token_id, found), token, None
+
+
+def _claim_in(state: State, text: str, token: bytes) -> Claim:
+    if not token.startswith(state.session_prefix):
         _check_readable(text)
         raise errors.InvalidToken
+    from . import sessions  # a host without access tokens never needs it
+
+    keys = sessions.keys_of(state.app.config)
+    claim = sessions.read(state.settings.brand, keys, token)
+    if claim is None:
+        _check_readable(text)
+        raise errors.InvalidToken
+    return claim
+
+
+def _find(state: State, token_id: str) -> Found | None:
     try:
-        found = state.find(token_id)
+        return state.find(token_id)
     except Unavailable as error:
         log.error(
             "a token could not be looked up; if the tables are missing, create them "
@@ -209,19 +266,11 @@ def admit(
             error,
         )
         raise errors.TemporarilyUnavailable from None
-    if found is None or not hmac.compare_digest(
-        bytes(found.check_digest), secret.check_digest(token)
-    ):
-        raise errors.InvalidToken
-    current = CurrentToken(state, token_id, found)
-    try:
-        _check_row(state, current, found)
-        _check_policy(state, policy, found)
-        _check_bcrypt(state, token_id, token, found)
-    except errors.Refusal as refusal:
-        refusal.token_id = token_id
-        raise
-    return current
+
+
+def bound_to(current: CurrentToken) -> bytes:
+    """What a session of *current* is bound to: the digest that its row has now."""
+    return bytes(current._found.check_digest)
 
 
 def _check_row(state: State, current: CurrentToken, found: Found) -> None:
@@ -230,7 +279,7 @@ def _check_row(state: State, current: CurrentToken, found: Found) -> None:
     if found.deactivated_at is not None:
         raise errors.TokenDeactivated
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
-        raise errors.TokenExpired
+        raise errors.TokenExpired(_WHY_EXPIRED.get(found.kind))
     if not found.userless:
         _check_owner(state, current, found)
 

@@ -133,6 +133,8 @@ class Settings:
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)
     #: where the administrators' pages stand
     admin_url_prefix: str = _setting("/admin/api", _url_prefix)
+    #: where scripts log in, and ask about tokens
+    endpoint_url_prefix: str = _setting("/api-tokens", _url_prefix)
     #: the host's layout; None takes the built-in one
     base_template: str | None = _setting(None, _template)
     #: our blocks and what the host's layout calls them
@@ -145,6 +147,8 @@ class Settings:
     max_per_owner: int | None = _setting(None, _whole(1, 10_000, or_none=True))
     #: the kinds offered in the dialog and by ``generate``
     kinds: tuple[str, ...] = _setting(("api", "access"), _some_of("api", "access"))
+    #: how long a session lasts that an access token is exchanged for
+    session_seconds: int = _setting(900, _whole(1, 86_400))
     #: days offered in the dialog
     expiry_presets: tuple[int, ...] = _setting((7, 30, 90, 365), _days)
     #: days preselected in the dialog; None preselects "Never"
@@ -200,6 +204,11 @@ class Settings:
             raise ConfigurationError(
                 f"APITOKENS_EXPIRY_DEFAULT is {self.expiry_default!r}; allowed is at "
                 f"most APITOKENS_EXPIRY_MAX, {longest}"
+            )
+        if self.endpoint_url_prefix in {self.url_prefix, self.admin_url_prefix}:
+            raise ConfigurationError(
+                f"APITOKENS_ENDPOINT_URL_PREFIX is {self.endpoint_url_prefix!r}; "
+                "allowed is a path at which no pages stand"
             )
 
 

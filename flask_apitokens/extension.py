@@ -35,6 +35,7 @@ from .catalog import Catalog
 from .catalog import Service
 from .config import Settings
 from .domain import utcnow
+from .endpoints import build_endpoints
 from .errors import ConfigurationError
 from .errors import Refusal
 from .hooks import Notice
@@ -205,6 +206,7 @@ class APITokens(HostCode):
         app.extensions[KEY] = state
         app.register_blueprint(build_blueprint(settings))
         app.register_blueprint(build_admin_blueprint(settings))
+        app.register_blueprint(build_endpoints(settings))
         app.cli.add_command(cli.group)
         install_globals(app)
         _when_requests_come(app)
@@ -228,6 +230,7 @@ class APITokens(HostCode):
             recorder=recorder,
             asks_user=_asks_user(models.user),
             parse=secret.parser(settings.brand),
+            session_prefix=f"{settings.brand}s_".encode(),
         )
 
 

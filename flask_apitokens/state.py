@@ -67,6 +67,8 @@ class State:
     asks_user: bool
     #: finds the public id in a token of our brand
     parse: Callable[[bytes], str | None]
+    #: what a session token begins with
+    session_prefix: bytes
     verifier: secret.Verifier = field(default_factory=secret.Verifier)
     _given: Hooks | None = None
     _hooks: Hooks | None = None

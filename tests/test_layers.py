@@ -13,7 +13,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 #: From the top: a module may import those of its own layer and of the layers above.
 LAYERS = (
-    {"i18n", "errors", "signals", "secret", "config", "catalog", "process"},
+    {
+        *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
+        "sessions",
+    },
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
@@ -23,7 +26,7 @@ LAYERS = (
     },
     {"state"},
     {
-        *("bearer", "guard", "neighbours"),
+        *("bearer", "guard", "neighbours", "endpoints"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("times", "places", "questions", "present", "asking", "happenings", "members"),
         "cli",
