@@ -72,6 +72,10 @@ class Policy:
         )
 
 
+#: what any token that works at all is good for
+ANYTHING = Policy(service=ANY_SERVICE, kinds=KINDS)
+
+
 class CurrentToken:
     """The token a request was accepted with; plain values, no row of the session."""
 
@@ -144,12 +148,12 @@ class CurrentToken:
 def bears_token(policy: Policy, request: Request) -> bool:
     """Whether *request* carries something where *policy* looks for a token."""
     try:
-        return _presented(policy, request) is not None
+        return presented(policy, request) is not None
     except errors.MalformedRequest:
         return True
 
 
-def _presented(policy: Policy, request: Request) -> str | None:
+def presented(policy: Policy, request: Request) -> str | None:
     """The text in the token's place, or none.
 
     :raises MalformedRequest: for what nobody should have to guess at.
@@ -192,7 +196,7 @@ def admit(
     :param known: the token that another guard accepted it with, a moment ago.
     :raises errors.Refusal: if it cannot be accepted.
     """
-    text = _presented(policy, request)
+    text = presented(policy, request)
     if known is not None:
         _check_policy(state, policy, known._found)
         return known
@@ -200,6 +204,14 @@ def admit(
         if policy.optional:
             return None
         raise errors.MissingToken
+    return judge(state, policy, text)
+
+
+def judge(state: State, policy: Policy, text: str) -> CurrentToken:
+    """The token that *text* is, if it is good for *policy*.
+
+    :raises errors.Refusal: if it is not.
+    """
     current, token, claim = recognise(state, text)
     found = current._found
     try:
@@ -210,6 +222,19 @@ def admit(
     except errors.Refusal as refusal:
         refusal.token_id = current.id
         raise
+    return current
+
+
+def genuine(state: State, text: str) -> CurrentToken:
+    """The token that whoever sent *text* holds, whatever has become of it.
+
+    :raises errors.Refusal: if there is none, or it is a session that has ended.
+    """
+    current, token, claim = recognise(state, text)
+    if claim is None:
+        _check_bcrypt(state, current.id, token, current._found)
+    elif (current.expires_at or current.accepted_at) <= current.accepted_at:
+        raise errors.TokenExpired
     return current
 
 

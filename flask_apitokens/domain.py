@@ -61,6 +61,10 @@ def _address(text: str | None) -> str | None:
 SYSTEM = Actor("system")
 
 
+#: the label of who holds a token and has proved no more than that
+HOLDER = "token holder"
+
+
 @dataclass(frozen=True)
 class Domain:
     """The surroundings of a domain function.

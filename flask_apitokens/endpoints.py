@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
+from .bearer import KINDS
 from .blueprint import ENDPOINTS
 from .blueprint import METHODS
 from .blueprint import check_csrf_ourselves
@@ -31,6 +32,10 @@ def build_endpoints(settings: Settings) -> Blueprint:
     add = endpoints.add_url_rule
     log_in = token_required(service=ANY_SERVICE, kinds="access")
     add("/login", "login", log_in(late("endpoints.login")), methods=["POST"])
+    add("/introspect", "introspect", late("endpoints.introspect"), methods=["POST"])
+    add("/revoke", "revoke", late("endpoints.revoke"), methods=["POST"])
+    itself = token_required(service=ANY_SERVICE, kinds=KINDS)
+    add("/self", "self", itself(late("endpoints.itself")), methods=["GET"])
     add("/<path:rest>", "stray", stray, methods=METHODS)
     endpoints.url_value_preprocessor(check_csrf_ourselves)
     endpoints.register_error_handler(HTTPException, late("endpoints.refuse"))

@@ -65,7 +65,8 @@ def _say_when(expires_at: datetime, response: Response) -> Response:
     return response
 
 
-def _refused(state: State, refusal: errors.Refusal) -> Response:
+def refused(state: State, refusal: errors.Refusal) -> Response:
+    """The answer to a refusal, logged and told by its signal."""
     refusal.realm = state.settings.realm
     log.info(
         "refused: %s, token %s, %s",
@@ -96,7 +97,7 @@ def check(policy: Policy) -> Response | None:
         if known is not None:
             refusal.token_id = known.id
         neighbours.drop_session(context)
-        return _refused(state, refusal)
+        return refused(state, refusal)
     if current is not None and current is not known:
         _enter(state, context, current)
     if policy.query_parameter is not None:

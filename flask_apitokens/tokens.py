@@ -25,6 +25,7 @@ from sqlalchemy.exc import InvalidRequestError
 from . import audit
 from . import rules
 from . import secret
+from .domain import HOLDER
 from .domain import SYSTEM
 from .domain import Actor
 from .domain import Domain
@@ -106,6 +107,8 @@ def generate(
 
 def _told(token: Token, actor: Actor) -> dict[str, str]:
     who = _("The system") if actor is SYSTEM else actor.label
+    if actor.id is None and actor.label == HOLDER:
+        who = _("Somebody who holds it")
     return {"who": who, "name": token.name}
 
 
