@@ -23,10 +23,12 @@ from flask.wrappers import Response
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
+from . import binding
 from . import errors
 from . import secret
 from .catalog import ANY_SERVICE
 from .catalog import AnyService
+from .hooks import Hooks
 from .lookup import Found
 from .lookup import Unavailable
 from .state import State
@@ -329,6 +331,16 @@ def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
             allowed = _ask(current, hooks.can_use_api)
         if not allowed:
             raise errors.ApiAccessDenied
+    if found.email_digest is not None:
+        _check_email(hooks, current, found)
+
+
+def _check_email(hooks: Hooks, current: CurrentToken, found: Found) -> None:
+    email = found.owner_email
+    if hooks.email_column is None:
+        email = _ask(current, hooks.email_of)
+    if not binding.is_of(current.id, found.email_digest, email):
+        raise errors.OwnerEmailChanged
 
 
 def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:

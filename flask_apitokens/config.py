@@ -65,6 +65,12 @@ def _seconds(low: float, high: float) -> Check:
     return check
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
 def _some_of(*words: str) -> Check:
     def check(value: Any) -> tuple[str, ...]:
         listed = isinstance(value, tuple | list) and value
@@ -161,6 +167,12 @@ class Settings:
     unused_days: int = _setting(90, _whole(1, 3660))
     #: days the audit log keeps an event; None keeps all for ever
     audit_retention_days: int | None = _setting(None, _whole(1, 36_600, or_none=True))
+    #: whether users generate their own tokens; else administrators alone do
+    self_service: bool = _setting(True, _flag)
+    #: whether a token ends when its owner's email address changes
+    bind_to_email: bool = _setting(False, _flag)
+    #: whether generating asks for a log-in that is fresh, as Flask-Login knows it
+    fresh_login: bool = _setting(False, _flag)
     #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
     bcrypt_rounds: int = _setting(10, _whole(4, 16))
     #: where the guard looks tokens up: on a connection of its own, or the session's

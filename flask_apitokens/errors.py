@@ -190,6 +190,15 @@ class NotFound(DomainError):
         super().__init__(_("This page does not exist."))
 
 
+class SelfServiceOff(AccessDenied):
+    """Users do not generate tokens here; administrators do."""
+
+    reason = "self_service_off"
+
+    def __init__(self) -> None:
+        DomainError.__init__(self, _("Administrators generate the tokens here."))
+
+
 class AccessSwitchedOff(DomainError):
     """There is no service the person may use, so nothing to generate for."""
 
@@ -369,6 +378,13 @@ class OwnerInactive(Refusal):
 
     problem = "owner_inactive"
     detail = "The owner of the token is not active."
+
+
+class OwnerEmailChanged(Refusal):
+    """The genuine token's owner has another email address than when it was made."""
+
+    problem = "owner_email_changed"
+    detail = "The owner of the token has another email address now. Generate a new one."
 
 
 class Forbidden(Refusal):

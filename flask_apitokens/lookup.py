@@ -82,6 +82,9 @@ class Found(NamedTuple):
     owner_permitted: Any
     subscription_active: bool | None
     service_active: bool | None
+    #: what the token keeps of its owner's address, and the address they have now
+    email_digest: bytes | None
+    owner_email: Any
 
 
 def active_column(user_model: type[Any]) -> Any:
@@ -103,12 +106,16 @@ def statement(
     with_services: bool,
     account: InstrumentedAttribute[Any] | None = None,
     permission: InstrumentedAttribute[Any] | None = None,
+    bound_to_email: bool = False,
+    email: InstrumentedAttribute[Any] | None = None,
 ) -> Select[Any]:
     """The token with its owner, subscription and service setting, by public id.
 
     :param with_services: whether the host declares services at all.
     :param account: the column of the user table that names their account.
     :param permission: the column that says whether they may use the API.
+    :param bound_to_email: whether tokens end with their owner's address.
+    :param email: the column that has it.
     """
     token, subscription = models.Token, models.Subscription
     setting = models.ServiceSetting
@@ -120,6 +127,11 @@ def statement(
     columns += [(null() if permission is None else permission).label("owner_permitted")]
     if with_services:
         columns += [subscription.active, setting.active.label("service_active")]
+    if bound_to_email:
+        # What is left out stands at the end.
+        columns += [] if with_services else [null().label("a"), null().label("b")]
+        columns += [token.email_digest]
+        columns += [(null() if email is None else email).label("owner_email")]
     found = select(*columns).select_from(token)
     found = found.outerjoin(models.user, models.user_key == token.owner_id)
     if with_services:

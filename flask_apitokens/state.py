@@ -147,6 +147,8 @@ class State:
             with_services=bool(self.catalog),
             account=self.hooks.account_column,
             permission=self.hooks.permission_column,
+            bound_to_email=self.settings.bind_to_email,
+            email=self.hooks.email_column,
         )
 
     def _find_in_session(self, token_id: str) -> lookup.Found | None:

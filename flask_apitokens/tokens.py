@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
 from . import audit
+from . import binding
 from . import rules
 from . import secret
 from .domain import HOLDER
@@ -175,6 +176,7 @@ def _store(
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
     _free_name(domain, token.live_name)
+    binding.bind(domain, token, owner)
     try:
         with domain.session.begin_nested():
             domain.session.add(token)

@@ -20,7 +20,7 @@ LAYERS = (
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
-        "audit_log",
+        *("audit_log", "binding"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("prepared", "lookup", "usage_writer", "usage"),
     },

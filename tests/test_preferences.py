@@ -357,10 +357,13 @@ def test_how_to_use_it_names_a_route_that_lets_the_token_in(ada: Visitor) -> Non
     assert plaintext_in(response) not in lines
 
 
-def test_an_access_token_is_not_shown_how_to_be_sent(plain: Visitor) -> None:
+def test_an_access_token_is_shown_how_to_log_in_alone(plain: Visitor) -> None:
     response = plain.generate(kind="access", expiry="30")
     assert response.status_code == 201
-    assert soup(response).select("details") == []
+    lines = soup(response).select("details pre")
+    assert [line.get_text().split()[:4] for line in lines] == [
+        ["SESSION=$(curl", "-X", "POST", "http://localhost/api-tokens/login"]
+    ]
 
 
 def test_without_script_the_answer_is_a_page(ada: Visitor) -> None:

@@ -18,6 +18,7 @@ from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.forms import GenerateForm
 from flask_apitokens.forms import stale
@@ -31,6 +32,7 @@ from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.views import frame
+from flask_apitokens.views import fresh
 from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
@@ -102,7 +104,10 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
 def new(visit: Visit) -> ResponseReturnValue:
     """The generate form."""
     _check_generating(visit)
-    return _form(visit, first_wish(visit.domain, visit.services))
+    stale_log_in = fresh.renewed(visit)
+    if stale_log_in is not None:
+        return stale_log_in
+    return _form(visit, fresh.kept(visit) or first_wish(visit.domain, visit.services))
 
 
 def new_scopes(visit: Visit) -> ResponseReturnValue:
@@ -125,7 +130,11 @@ def generate(visit: Visit) -> ResponseReturnValue:
     _check_generating(visit)
     form = GenerateForm()
     wish, form_id = Wish.of(form), form.form_id.data or ""
-    if not form.is_genuine():
+    is_genuine = form.is_genuine()
+    stale_log_in = fresh.renewed(visit, wish if is_genuine else None)
+    if stale_log_in is not None:
+        return stale_log_in
+    if not is_genuine:
         return _form(visit, wish, refusals=Refusals(general=stale()), status=400)
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
@@ -155,6 +164,8 @@ def generate(visit: Visit) -> ResponseReturnValue:
 
 
 def _check_generating(visit: Visit) -> None:
+    if visit.by_others:
+        raise SelfServiceOff
     if not visit.may_generate:
         raise AccessSwitchedOff
 
