@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import binding
 from . import errors
+from . import networks
 from . import secret
 from .catalog import ANY_SERVICE
 from .catalog import AnyService
@@ -206,11 +207,22 @@ def admit(
         if policy.optional:
             return None
         raise errors.MissingToken
-    return judge(state, policy, text)
+    current = judge(state, policy, text)
+    if current._found.networks:
+        _check_network(current, request)
+    return current
+
+
+def _check_network(current: CurrentToken, request: Request) -> None:
+    address = request.environ.get("REMOTE_ADDR")
+    if not networks.contain(current._found.networks or (), address):
+        refusal = errors.NetworkNotAllowed()
+        refusal.token_id = current.id
+        raise refusal
 
 
 def judge(state: State, policy: Policy, text: str) -> CurrentToken:
-    """The token that *text* is, if it is good for *policy*.
+    """The token that *text* is, if it is good for *policy*, wherever it came from.
 
     :raises errors.Refusal: if it is not.
     """

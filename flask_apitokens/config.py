@@ -173,6 +173,8 @@ class Settings:
     bind_to_email: bool = _setting(False, _flag)
     #: whether generating asks for a log-in that is fresh, as Flask-Login knows it
     fresh_login: bool = _setting(False, _flag)
+    #: whether tokens may be pinned to networks
+    allowed_networks: bool = _setting(True, _flag)
     #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
     bcrypt_rounds: int = _setting(10, _whole(4, 16))
     #: where the guard looks tokens up: on a connection of its own, or the session's

@@ -115,6 +115,13 @@ class InvalidExpiry(DomainError):
     field = "expiry"
 
 
+class InvalidNetworks(DomainError):
+    """A network is none, or there are too many."""
+
+    reason = "invalid_networks"
+    field = "networks"
+
+
 class ServiceUnavailable(DomainError):
     """The owner may not use this service, or it does not exist."""
 
@@ -428,6 +435,13 @@ class ApiAccessDenied(Forbidden):
 
     problem = "api_access_denied"
     detail = "The owner of the token may not use the API."
+
+
+class NetworkNotAllowed(Forbidden):
+    """The genuine token is pinned to networks, and the call came from elsewhere."""
+
+    problem = "network_not_allowed"
+    detail = "The token may not be used from this address."
 
 
 class TemporarilyUnavailable(Refusal):

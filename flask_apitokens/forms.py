@@ -106,6 +106,7 @@ class GenerateForm(ProtectedForm):
     scope = SelectMultipleField(validate_choice=False)
     expiry = StringField()
     expiry_date = StringField()
+    networks = StringField()
     change = StringField()
 
     def is_genuine(self) -> bool:

@@ -74,6 +74,7 @@ class Found(NamedTuple):
     #: these two as the driver has them: the guard asks only whether they are there
     revoked_at: object
     deactivated_at: object
+    networks: tuple[str, ...] | None
     #: the owner's key as the user table has it: none where the user is gone
     owner_key: Any
     owner_active: Any
@@ -120,7 +121,7 @@ def statement(
     token, subscription = models.Token, models.Subscription
     setting = models.ServiceSetting
     active = active_column(models.user)
-    columns: list[Any] = [getattr(token, name) for name in Found._fields[:12]]
+    columns: list[Any] = [getattr(token, name) for name in Found._fields[:13]]
     columns += [models.user_key.label("owner_key")]
     columns += [(true() if active is None else active).label("owner_active")]
     columns += [(null() if account is None else account).label("owner_account")]

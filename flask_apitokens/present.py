@@ -95,6 +95,8 @@ class Row:
     recorded: bool = True
     #: whether it waits for an address that its owner no longer has
     email_changed: bool = False
+    #: the ranges of addresses it may be used from; none for all
+    networks: tuple[str, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -374,6 +376,7 @@ def row_of(
         actions=actions or own_actions(status),
         recorded=recorded,
         email_changed=email_changed and status in LIVE,
+        networks=tuple(token.networks or ()),
     )
 
 

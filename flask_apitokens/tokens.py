@@ -58,6 +58,7 @@ def generate(
     service: str | None = None,
     scopes: Collection[str] = (),
     expires_at: datetime | None = None,
+    networks: Collection[str] = (),
     account_id: str | None = None,
     actor: Actor,
     form_key: str | None = None,
@@ -70,6 +71,7 @@ def generate(
     :param service: the slug of a service the owner may use, or none.
     :param scopes: what it may do there.
     :param expires_at: an aware moment, or ``None`` for never.
+    :param networks: the ranges of addresses it may be used from; none for all.
     :param account_id: the account of a userless token.
     :param form_key: what names the form that asked: the same one makes no second token.
     :param shown: whether the caller shows the plaintext itself, at once.
@@ -83,6 +85,7 @@ def generate(
     service = rules.checked_service(domain, owner, service, account)
     scopes = rules.checked_scopes(domain, service, scopes)
     rules.check_expiry(domain, kind, expires_at)
+    pinned = rules.checked_networks(domain, networks)
     minted = secret.mint(domain.settings.brand)
     now = domain.now()
     token = domain.models.Token(
@@ -98,6 +101,7 @@ def generate(
         created_by=actor.label,
         shown_at=now if shown else None,
         expires_at=expires_at,
+        networks=pinned,
     )
     _store(domain, token, owner, actor=actor, form_key=form_key)
     domain.notify("token_generated", token=token, actor=actor)
@@ -190,6 +194,7 @@ def _store(
                 form_key=once,
                 kind=token.kind,
                 scopes=list(token.scopes),
+                **({"networks": list(token.networks)} if token.networks else {}),
             )
             domain.session.flush()
             rules.check_limit(domain, token)

@@ -75,6 +75,7 @@ def test_every_kind_of_token_may_read_its_own_facts(
         service="timeseries",
         scopes=["write", "read"],
         expires_at=end,
+        networks=["127.0.0.0/8"],
     )
     client = app.test_client()
     assert client.get(f"{E}self", headers=bearer(plaintext)).status_code == 200
@@ -92,6 +93,7 @@ def test_every_kind_of_token_may_read_its_own_facts(
         "account_id": "acme",
         "service": "timeseries",
         "scopes": ["read", "write"],
+        "networks": ["127.0.0.0/8"],
         "expires_at": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     userless, machine = administration.generate_userless(app)

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 LAYERS = (
     {
         *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
-        "sessions",
+        *("sessions", "networks"),
     },
     {"columns", "models"},
     {

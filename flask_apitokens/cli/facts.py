@@ -66,6 +66,7 @@ def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
             "account_id": token.account_id,
             "service": token.service,
             "scopes": list(token.scopes),
+            "networks": list(token.networks or ()),
             **{name: getattr(token, name) for name in _LIFE},
         }
         for token in tokens

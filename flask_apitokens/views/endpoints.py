@@ -88,6 +88,7 @@ def itself() -> ResponseReturnValue:
         "account_id": token.account_id,
         "service": token.service,
         "scopes": sorted(token.scopes),
+        "networks": list(row.networks or ()),
         "created_at": _moment(row.created_at),
         "expires_at": _moment(token.expires_at),
         "last_used_at": _moment(row.last_used_at),

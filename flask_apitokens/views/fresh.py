@@ -18,6 +18,7 @@ from flask_login import login_fresh
 from flask_apitokens import htmx
 from flask_apitokens import secret
 from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.generating import NETWORKS_LENGTH
 from flask_apitokens.generating import Wish
 from flask_apitokens.models import NAME_LENGTH
 from flask_apitokens.state import current_apitokens
@@ -28,7 +29,7 @@ from flask_apitokens.views.visit import Visit
 #: the form as it was filled in when the log-in was found stale
 _KEPT = "_apitokens_kept"
 #: what of it has room in a cookie
-_MOST = {"name": 2 * NAME_LENGTH, "scopes": 40}
+_MOST = {"name": 2 * NAME_LENGTH, "scopes": 40, "networks": NETWORKS_LENGTH}
 _LONGEST_WORD = 64
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from flask_apitokens import audit
 from flask_apitokens import htmx
+from flask_apitokens import networks
 from flask_apitokens import present
 from flask_apitokens import tokens as domain_tokens
 from flask_apitokens.errors import AccessSwitchedOff
@@ -183,6 +184,7 @@ def _make(
         service=wish.service or None,
         scopes=wish.scopes,
         expires_at=expires_at,
+        networks=networks.in_words(wish.networks),
         account_id=visit.account_id,
         actor=visit.actor,
         form_key=form_id,
