@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from itsdangerous import BadSignature
 from itsdangerous import Signer
 
 from .errors import ConfigurationError
+from .secret import ID_ALPHABET
+from .secret import ID_LENGTH
 
 _SALT = b"flask_apitokens/session/v1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,6 +102,13 @@ def read(brand: str, keys: Sequence[bytes], token: bytes) -> Claim | None:
         return None
     token_id, end, binding = said.split(".")
     return Claim(token_id, _EPOCH + int(end) * _MICROSECOND, binding)
+
+
+def id_in(brand: str, text: str) -> str | None:
+    """The public id in what looks like a session token, genuine or not."""
+    looks = rf"{brand}s_([{ID_ALPHABET}]{{{ID_LENGTH}}})\.[0-9]+\.[\w-]+\.[\w-]+"
+    found = re.fullmatch(looks, text, re.ASCII)
+    return found and found[1]
 
 
 def _signer(keys: Sequence[bytes]) -> Signer:

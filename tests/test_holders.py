@@ -220,6 +220,8 @@ def test_where_administrators_generate_users_cannot_and_are_told(
             assert "Administrators generate the tokens here." in answer.text
     assert stored(app, ada) == []
     path = f"services/tmy/users/{ada.id}"
+    warning = text_of(boss.get(f"{path}/new"), "form .at-note")
+    assert warning == "You will see the token once and have to pass it on safely."
     made = administration.generate_in(boss, f"{path}/new", f"{path}/tokens")
     assert made.status_code == 201
     [token] = stored(app, ada)

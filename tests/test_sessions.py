@@ -159,6 +159,20 @@ def test_an_access_token_is_exchanged_for_a_session_that_routes_take(
         assert row.last_used_at is not None
 
 
+def test_a_whole_session_is_cut_to_its_id_where_people_paste_it(
+    app: Flask, client: FlaskClient, user: Any
+) -> None:
+    public, plaintext = access(app, user)
+    session = log_in(client, plaintext)
+    hosts.login(client, user)
+    answer = client.get("/account/api-tokens/", query_string={"q": session})
+    assert answer.headers["Location"] == f"/account/api-tokens/?q={public}"
+    runner = app.test_cli_runner()
+    refused = runner.invoke(args=["apitokens", "token", "show", session])
+    assert refused.exit_code == 2
+    assert session[:40] not in refused.output
+
+
 def test_only_an_access_token_in_the_header_of_a_post_logs_in(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:

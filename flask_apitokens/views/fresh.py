@@ -33,10 +33,13 @@ _MOST = {"name": 2 * NAME_LENGTH, "scopes": 40, "networks": NETWORKS_LENGTH}
 _LONGEST_WORD = 64
 
 
-def renewed(visit: Visit, wish: Wish | None = None) -> ResponseReturnValue | None:
-    """The way to a fresh log-in and back to the generate form; none where it is fresh.
+def renewed(
+    visit: Visit, wish: Wish | None = None, *, form: str = ""
+) -> ResponseReturnValue | None:
+    """The way to a fresh log-in and back to the form; none where it is fresh.
 
     :param wish: what was typed: the form that follows is filled in with it.
+    :param form: the page to come back to; by default the generate form.
     :raises ConfigurationError: if Flask-Login was not told how a log-in is renewed.
     """
     if not current_apitokens.settings.fresh_login or login_fresh():
@@ -49,11 +52,11 @@ def renewed(visit: Visit, wish: Wish | None = None) -> ResponseReturnValue | Non
         )
     if wish is not None:
         _keep(visit, wish)
-    if request.method == "GET" and not htmx.wants_fragment():
+    if request.method in {"GET", "HEAD"} and not htmx.wants_fragment():
         # Its way back is this very page.
         answer: ResponseReturnValue = manager.needs_refresh()
         return answer
-    form = visit.at.url("new")
+    form = form or visit.at.url("new")
     if not htmx.wants_fragment():
         return redirect(form, 303)
     response = htmx.fragment(partial("closed"))

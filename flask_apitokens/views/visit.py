@@ -21,6 +21,7 @@ from flask_apitokens import figures
 from flask_apitokens import htmx
 from flask_apitokens import listing
 from flask_apitokens import present
+from flask_apitokens import sessions
 from flask_apitokens import statuses
 from flask_apitokens import subscriptions
 from flask_apitokens import tokens
@@ -384,4 +385,6 @@ def token_searched_for() -> bool:
 
 
 def _id_of_whole(text: str) -> str | None:
-    return current_apitokens.parse(text.encode("utf-8", "replace"))
+    brand = current_apitokens.settings.brand
+    known = current_apitokens.parse(text.encode("utf-8", "replace"))
+    return known or sessions.id_in(brand, text)
