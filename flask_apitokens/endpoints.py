@@ -6,11 +6,13 @@ They take tokens and no cookie, so nothing here is a page and no form protection
 from __future__ import annotations
 
 from flask import Blueprint
+from flask.globals import request_ctx
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
+from . import neighbours
 from .bearer import KINDS
 from .blueprint import ENDPOINTS
 from .blueprint import METHODS
@@ -38,8 +40,14 @@ def build_endpoints(settings: Settings) -> Blueprint:
     add("/self", "self", itself(late("endpoints.itself")), methods=["GET"])
     add("/<path:rest>", "stray", stray, methods=METHODS)
     endpoints.url_value_preprocessor(check_csrf_ourselves)
+    endpoints.before_request(_forget_cookie)
     endpoints.register_error_handler(HTTPException, late("endpoints.refuse"))
     for error in (OperationalError, InterfaceError, PoolTimeoutError):
         endpoints.register_error_handler(error, late("endpoints.database_failed"))
     endpoints.record_once(have_the_last_word)
     return endpoints
+
+
+def _forget_cookie() -> None:
+    """Let the cookie's session have no part in anything here, nor in its answer."""
+    neighbours.drop_session(request_ctx._get_current_object())  # type: ignore[attr-defined]

@@ -246,6 +246,10 @@ def test_who_holds_a_token_can_revoke_it_and_the_owner_hears(
 
     client = app.test_client()
     hosts.login(client, ada)
+    with client.session_transaction() as kept:
+        kept.permanent = True
+    assert "Set-Cookie" in client.get("/account").headers
+    assert "Set-Cookie" not in client.post(f"{E}introspect").headers
     with signals.token_revoked.connected_to(hear, app):
         for _ in range(2):
             answer = revoke(client, plaintext)

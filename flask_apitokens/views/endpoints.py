@@ -16,7 +16,6 @@ from typing import Final
 
 from flask import json
 from flask import request
-from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,7 +23,6 @@ from werkzeug.exceptions import HTTPException
 
 from flask_apitokens import bearer
 from flask_apitokens import guard
-from flask_apitokens import neighbours
 from flask_apitokens import sessions
 from flask_apitokens import tokens
 from flask_apitokens.bearer import CurrentToken
@@ -158,7 +156,6 @@ def revoke() -> ResponseReturnValue:
     would end it.
     """
     state, text = current_apitokens, _token_in_form()
-    neighbours.drop_session(request_ctx._get_current_object())  # type: ignore[attr-defined]
     try:
         held = bearer.genuine(state, text)
     except TemporarilyUnavailable:
