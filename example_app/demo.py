@@ -1,4 +1,4 @@
-"""`flask --app example_app seed` and `flask --app example_app demo`."""
+"""`flask --app example_app seed`, `demo` and `change-email`."""
 
 import errno
 import secrets
@@ -69,9 +69,10 @@ SEEDS = (
 
 
 def init_app(app: Flask) -> None:
-    """Add the two commands."""
+    """Add the commands."""
     app.cli.add_command(seed_command)
     app.cli.add_command(demo_command)
+    app.cli.add_command(change_email_command)
 
 
 def seed() -> None:
@@ -105,6 +106,20 @@ def seed_command() -> None:
     """Create the tables and the users of the demo."""
     seed()
     click.echo(f"Ready: {len(SEEDS)} users, password {PASSWORD}")
+
+
+@click.command("change-email")
+@click.argument("former")
+@click.argument("new")
+@with_appcontext
+def change_email_command(former: str, new: str) -> None:
+    """Give a user another address, to see what becomes of their tokens."""
+    user = User.with_email(former)
+    if user is None:
+        raise click.ClickException(f"Nobody has the address {former}.")
+    user.email = new.strip().lower()
+    db.session.commit()
+    click.echo(f"{user.name} has the address {user.email} now.")
 
 
 @click.command("demo")

@@ -15,6 +15,8 @@ csrf = CSRFProtect()
 
 login_manager = LoginManager()
 login_manager.login_view = "pages.login"
+# Signing in again is what makes a log-in fresh (APITOKENS_FRESH_LOGIN).
+login_manager.refresh_view = "pages.login"
 
 apitokens = APITokens(
     db,

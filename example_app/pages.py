@@ -8,6 +8,7 @@ from flask import render_template
 from flask import request
 from flask import url_for
 from flask_login import current_user
+from flask_login import login_fresh
 from flask_login import login_required
 from flask_login import login_user
 from flask_login import logout_user
@@ -61,7 +62,7 @@ def login() -> str | Response | tuple[str, int]:
     """Sign somebody in and take them where they were going."""
     form = LoginForm()  # type: ignore[no-untyped-call]
     if request.method != "POST":
-        if current_user.is_authenticated:  # type: ignore[attr-defined]
+        if current_user.is_authenticated and login_fresh():  # type: ignore[attr-defined]
             return redirect(safe_next())
         return render_template("login.html", form=form)
     if not form.validate() or not _sign_in(form):

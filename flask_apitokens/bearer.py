@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
 from flask import Request
 from flask import after_this_request
@@ -22,13 +24,20 @@ from flask.wrappers import Response
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
+from . import binding
 from . import errors
+from . import networks
 from . import secret
 from .catalog import ANY_SERVICE
 from .catalog import AnyService
+from .hooks import Hooks
 from .lookup import Found
 from .lookup import Unavailable
 from .state import State
+
+if TYPE_CHECKING:
+    from .bearer_imported import Recognised as Imported
+    from .sessions import Claim
 
 log = logging.getLogger("flask_apitokens")
 
@@ -36,6 +45,8 @@ log = logging.getLogger("flask_apitokens")
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 #: the kinds of token a route can take
 KINDS = frozenset({"api", "access", "session"})
+#: what is said of an end, where "generate a new one" would not help
+_WHY_EXPIRED = {"session": "The session has ended. Log in again."}
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,10 @@ class Policy:
         )
 
 
+#: what any token that works at all is good for
+ANYTHING = Policy(service=ANY_SERVICE, kinds=KINDS)
+
+
 class CurrentToken:
     """The token a request was accepted with; plain values, no row of the session."""
 
@@ -88,7 +103,7 @@ class CurrentToken:
 
     @property
     def kind(self) -> str:
-        """ "api" or "access"."""
+        """ "api", "access", or "session" for what the log-in endpoint handed out."""
         return self.found.kind
 
     @property
@@ -118,7 +133,7 @@ class CurrentToken:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it ends, aware and in UTC."""
+        """When it ends, aware and in UTC; of a session, when that ends."""
         return self.found.expires_at
 
     @property
@@ -139,12 +154,12 @@ class CurrentToken:
 def bears_token(policy: Policy, request: Request) -> bool:
     """Whether *request* carries something where *policy* looks for a token."""
     try:
-        return _presented(policy, request) is not None
+        return presented(policy, request) is not None
     except errors.MalformedRequest:
         return True
 
 
-def _presented(policy: Policy, request: Request) -> str | None:
+def presented(policy: Policy, request: Request) -> str | None:
     """The text in the token's place, or none.
 
     :raises MalformedRequest: for what nobody should have to guess at.
@@ -187,7 +202,7 @@ def admit(
     :param known: the token that another guard accepted it with, a moment ago.
     :raises errors.Refusal: if it cannot be accepted.
     """
-    text = _presented(policy, request)
+    text = presented(policy, request)
     if known is not None:
         _check_policy(state, policy, known.found)
         return known
@@ -195,50 +210,156 @@ def admit(
         if policy.optional:
             return None
         raise errors.MissingToken
-    # What is not ASCII becomes "?", which no token of ours has in it either.
-    token = text.encode("ascii", "replace")
-    token_id, imported = state.parse(token), None
-    if token_id is None and state.keyring is None:
-        _check_readable(text)
-        raise errors.InvalidToken
-    try:
-        if token_id is None:
-            from . import bearer_imported  # for hosts that imported tokens alone
+    in_query = request.environ.get("HTTP_AUTHORIZATION") is None
+    current = judge(state, policy, text, in_query=in_query)
+    if current.found.networks:
+        _check_network(current, request)
+    return current
 
-            in_query = request.environ.get("HTTP_AUTHORIZATION") is None
-            imported = bearer_imported.recognised(state, text, in_query=in_query)
-            token_id, found = imported.token_id, imported.found
-        else:
-            found = _genuine(state.find(token_id), token)
-    except Unavailable as error:
-        log.error(
-            "a token could not be looked up; if the tables are missing, create them "
-            "with your migrations or db.create_all(): %s",
-            error,
-        )
-        raise errors.TemporarilyUnavailable from None
-    current = CurrentToken(state, token_id, found)
+
+def _check_network(current: CurrentToken, request: Request) -> None:
+    address = request.environ.get("REMOTE_ADDR")
+    if not networks.contain(current.found.networks or (), address):
+        refusal = errors.NetworkNotAllowed()
+        refusal.token_id, refusal.token = current.id, current
+        raise refusal
+
+
+def judge(
+    state: State, policy: Policy, text: str, *, in_query: bool = False
+) -> CurrentToken:
+    """The token that *text* is, if it is good for *policy*, wherever it came from.
+
+    :param in_query: whether it stood in a query parameter.
+    :raises errors.Refusal: if it is not.
+    """
+    seen = recognise(state, text, in_query=in_query)
+    current, found = seen.current, seen.current.found
     try:
         _check_row(state, current, found)
         _check_policy(state, policy, found)
-        if imported is None:
-            _check_bcrypt(state, token_id, token, found)
-        else:
-            bearer_imported.check_bcrypt(state, imported)
+        _check_secret(state, seen)
     except errors.Refusal as refusal:
-        refusal.token_id = token_id
+        refusal.token_id = current.id
         if not isinstance(refusal, errors.InvalidToken):
             refusal.token = current
         raise
     return current
 
 
-def _genuine(found: Found | None, token: bytes) -> Found:
-    if found is None or not hmac.compare_digest(
-        bytes(found.check_digest), secret.check_digest(token)
-    ):
+def genuine(state: State, text: str) -> CurrentToken:
+    """The token that whoever sent *text* holds, whatever has become of it.
+
+    :raises errors.Refusal: if there is none, or it is a session that has ended.
+    """
+    seen = recognise(state, text)
+    current = seen.current
+    _check_secret(state, seen)
+    ended = (current.expires_at or current.accepted_at) <= current.accepted_at
+    if seen.claim is not None and ended:
+        raise errors.TokenExpired
+    return current
+
+
+class Seen(NamedTuple):
+    """A token in a request, recognised and not judged yet.
+
+    :param token: what was presented, as bytes.
+    :param claim: what a session claims; its signature is all the proof there is.
+    :param imported: how another system's token is stored.
+    """
+
+    current: CurrentToken
+    token: bytes
+    claim: Claim | None = None
+    imported: Imported | None = None
+
+
+def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
+    """The token that *text* is, or is a session of, by its digest or its signature.
+
+    Neither its state was looked at, nor was bcrypt asked.
+
+    :param in_query: whether it stood in a query parameter.
+    :raises errors.Refusal: if there is none.
+    """
+    # What is not ASCII becomes "?", which no token of ours has in it either.
+    token = text.encode("ascii", "replace")
+    token_id = state.parse(token)
+    if token_id is not None:
+        found = _find(state, token_id)
+        if found is None or not hmac.compare_digest(
+            bytes(found.check_digest), secret.check_digest(token)
+        ):
+            raise errors.InvalidToken
+        return Seen(CurrentToken(state, token_id, found), token)
+    if token.startswith(state.session_prefix):
+        return _session_in(state, text, token)
+    if state.keyring is not None:
+        return _imported_in(state, text, in_query=in_query)
+    _check_readable(text)
+    raise errors.InvalidToken
+
+
+def _session_in(state: State, text: str, token: bytes) -> Seen:
+    from . import sessions  # a host without access tokens never needs it
+
+    keys = sessions.keys_of(state.app.config)
+    claim = sessions.read(state.settings.brand, keys, token)
+    if claim is None:
+        _check_readable(text)
         raise errors.InvalidToken
-    return found
+    found = _find(state, claim.token_id)
+    if found is None or found.kind != "access" or not claim.fits(found.check_digest):
+        raise errors.InvalidToken
+    end = min(filter(None, (found.expires_at, claim.expires_at)))
+    session = found._replace(kind="session", expires_at=end)
+    return Seen(CurrentToken(state, claim.token_id, session), token, claim)
+
+
+def _imported_in(state: State, text: str, *, in_query: bool) -> Seen:
+    from . import bearer_imported  # for hosts that imported tokens alone
+
+    try:
+        known = bearer_imported.recognised(state, text, in_query=in_query)
+    except Unavailable as error:
+        raise _cannot_be_checked(error) from None
+    current = CurrentToken(state, known.token_id, known.found)
+    return Seen(current, known.token, imported=known)
+
+
+def _find(state: State, token_id: str) -> Found | None:
+    try:
+        return state.find(token_id)
+    except Unavailable as error:
+        raise _cannot_be_checked(error) from None
+
+
+def _cannot_be_checked(error: Unavailable) -> errors.Refusal:
+    log.error(
+        "a token could not be looked up; if the tables are missing, create them "
+        "with your migrations or db.create_all(): %s",
+        error,
+    )
+    return errors.TemporarilyUnavailable()
+
+
+def bound_to(current: CurrentToken) -> bytes:
+    """What a session of *current* is bound to: the digest that its row has now."""
+    return bytes(current.found.check_digest)
+
+
+def _check_secret(state: State, seen: Seen) -> None:
+    """Let bcrypt have its word, where a signature has not had it."""
+    if seen.claim is not None:
+        return
+    if seen.imported is None:
+        current = seen.current
+        _check_bcrypt(state, current.id, seen.token, current.found)
+        return
+    from . import bearer_imported
+
+    bearer_imported.check_bcrypt(state, seen.imported)
 
 
 def _check_row(state: State, current: CurrentToken, found: Found) -> None:
@@ -247,7 +368,7 @@ def _check_row(state: State, current: CurrentToken, found: Found) -> None:
     if found.deactivated_at is not None:
         raise errors.TokenDeactivated
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
-        raise errors.TokenExpired
+        raise errors.TokenExpired(_WHY_EXPIRED.get(found.kind))
     if not found.userless:
         _check_owner(state, current, found)
 
@@ -272,6 +393,16 @@ def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
             allowed = _ask(current, hooks.can_use_api)
         if not allowed:
             raise errors.ApiAccessDenied
+    if found.email_digest is not None:
+        _check_email(hooks, current, found)
+
+
+def _check_email(hooks: Hooks, current: CurrentToken, found: Found) -> None:
+    email = found.owner_email
+    if hooks.email_column is None:
+        email = _ask(current, hooks.email_of)
+    if not binding.is_of(current.id, found.email_digest, email):
+        raise errors.OwnerEmailChanged
 
 
 def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:

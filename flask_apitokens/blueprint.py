@@ -39,10 +39,11 @@ if TYPE_CHECKING:
 
 NAME = "apitokens"
 ADMIN = "apitokens_admin"
+ENDPOINTS = "apitokens_endpoints"
 _SERVICE = "/services/<slug>"
 #: A year; the address changes with the content.
 _STATIC_SECONDS = 31_536_000
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ONE = "/<string(length=12):token_id>"
 #: what every database can take for the key of a row
 _NUMBER = f"<int(max={2**63 - 1}):number>"
@@ -118,7 +119,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     pages.record(_know_keys)
 
     def add(rule: str, name: str, view: str, *methods: str) -> None:
-        pages.add_url_rule(rule, name, _late(f"admin.{view}"), methods=methods)
+        pages.add_url_rule(rule, name, late(f"admin.{view}"), methods=methods)
 
     def act(rule: str, name: str, view: str, where: str = "admin.stopping") -> None:
         answer = _visiting("admin.tokens.begin_all", f"{where}.{view}")
@@ -169,16 +170,16 @@ def _protect_pages(pages: Blueprint, admit: str) -> None:
 
     :param admit: the function below :mod:`.views` that lets requests in.
     """
-    pages.add_url_rule("/<path:rest>", "stray", _stray, methods=_METHODS)
-    pages.add_url_rule("/", "stray", _stray, methods=["PUT", "PATCH", "DELETE"])
-    pages.url_value_preprocessor(_check_csrf_ourselves)
-    pages.before_request(_unless_open(_late(admit)))
-    pages.register_error_handler(HTTPException, _late("refuse"))
+    pages.add_url_rule("/<path:rest>", "stray", stray, methods=METHODS)
+    pages.add_url_rule("/", "stray", stray, methods=["PUT", "PATCH", "DELETE"])
+    pages.url_value_preprocessor(check_csrf_ourselves)
+    pages.before_request(_unless_open(late(admit)))
+    pages.register_error_handler(HTTPException, late("refuse"))
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
-        pages.register_error_handler(gone, _late("outdated.refuse_and_refresh"))
+        pages.register_error_handler(gone, late("outdated.refuse_and_refresh"))
     for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
-        pages.register_error_handler(error, _late("database_failed"))
-    pages.record_once(_have_the_last_word)
+        pages.register_error_handler(error, late("database_failed"))
+    pages.record_once(have_the_last_word)
 
 
 def _add_list(
@@ -232,8 +233,8 @@ def _add_token(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
 
 
 def _visiting(begin: str, view: str) -> Callable[..., Any]:
-    """A view in front of a list of tokens; both are named as for :func:`_late`."""
-    enter, begins, views = _late("visit.enter"), _late(begin), _late(view)
+    """A view in front of a list of tokens; both are named as for :func:`late`."""
+    enter, begins, views = late("visit.enter"), late(begin), late(view)
 
     def call(**values: Any) -> Any:
         return enter(begins, views, values)
@@ -242,7 +243,7 @@ def _visiting(begin: str, view: str) -> Callable[..., Any]:
 
 
 @cache
-def _late(where: str) -> Callable[..., Any]:
+def late(where: str) -> Callable[..., Any]:
     """A function below :mod:`.views` whose module is loaded at its first call.
 
     Where a process only guards, or does not even that, the pages take no memory.
@@ -260,13 +261,13 @@ def install_globals(app: Flask) -> None:
     """Let the templates of *app* call what ours need, and show the panel."""
     templating.install_globals(
         app,
-        apitokens_panel=_late("preferences.panel"),
-        apitokens_admin_links=_late("admin.links"),
-        at_admin_links=_late("admin.own_links"),
+        apitokens_panel=late("preferences.panel"),
+        apitokens_admin_links=late("admin.links"),
+        at_admin_links=late("admin.own_links"),
     )
 
 
-def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
+def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
     """Keep CSRFProtect off our forms, which check the token themselves.
 
     It would answer before they can, with a page of its own where a fragment is due.
@@ -274,8 +275,8 @@ def _check_csrf_ourselves(endpoint: str | None, values: object) -> None:
     """
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
-        csrf.exempt(current_app.blueprints[NAME])
-        csrf.exempt(current_app.blueprints[ADMIN])
+        for name in (NAME, ADMIN, ENDPOINTS):
+            csrf.exempt(current_app.blueprints[name])
 
 
 def _unless_open(admit: Callable[[], Any]) -> Callable[[], Any]:
@@ -297,7 +298,7 @@ def _static(version: str, filename: str) -> Response:
     return response
 
 
-def _stray(rest: str = "") -> ResponseReturnValue:
+def stray(rest: str = "") -> ResponseReturnValue:
     """Any other address or method: a refusal that looks like our pages.
 
     :raises NotFound: for an address we do not have.
@@ -305,14 +306,15 @@ def _stray(rest: str = "") -> ResponseReturnValue:
     """
     adapter = cast("MapAdapter", current_app.create_url_adapter(request))
     allowed = []
-    for method in _METHODS:
+    for method in METHODS:
         endpoint, _values = adapter.match(method=method)
         if endpoint != request.endpoint:
             allowed.append(method)
     raise MethodNotAllowed(allowed) if allowed else NotFound
 
 
-def _have_the_last_word(setup: BlueprintSetupState) -> None:
+def have_the_last_word(setup: BlueprintSetupState) -> None:
+    """Let nothing a host does to answers take away the headers of ours."""
     # Flask runs the first of these last: after whatever the host does to answers.
     after = setup.app.after_request_funcs.setdefault(None, [])
     if _protect not in after:
@@ -321,13 +323,15 @@ def _have_the_last_word(setup: BlueprintSetupState) -> None:
 
 def _protect(response: Response) -> Response:
     """The headers no answer of our pages may lack."""
-    if request.blueprint not in {NAME, ADMIN}:
+    if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
         return response
     headers = response.headers
     headers["X-Content-Type-Options"] = "nosniff"
     if request.endpoint in _OPEN:
         return response
     headers["Cache-Control"] = "no-store"
+    if request.blueprint == ENDPOINTS:
+        return response
     headers["Referrer-Policy"] = "same-origin"
     response.vary.update(["HX-Request", "Cookie"])
     policies = headers.getlist("Content-Security-Policy")

@@ -18,6 +18,12 @@ _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,64}")
 _ADDRESS = re.compile(r"https?://|/(?!/)")
 
 
+#: what a token with this scope may do stands in docs/endpoints.md
+INTROSPECT = "apitokens:introspect"
+#: the scopes that mean something to the plugin itself begin like this
+_OWN = "apitokens:"
+
+
 class AnyService:
     """The type of :data:`ANY_SERVICE`; there is no use for another one."""
 
@@ -79,7 +85,22 @@ class Service:
                 f"{self.docs_url!r} is not an address of documentation: use https://…, "
                 "http://… or a path of yours"
             )
+        self._check_own_scopes()
         object.__setattr__(self, "scopes", MappingProxyType(dict(self.scopes)))
+
+    def _check_own_scopes(self) -> None:
+        """Scopes of ours give a right over tokens of others."""
+        own = [scope for scope in self.scopes if scope.startswith(_OWN)]
+        if any(scope != INTROSPECT for scope in own):
+            raise ConfigurationError(
+                f"the service {self.slug!r} has a scope {_OWN}…: the only one there is "
+                f"is {INTROSPECT}"
+            )
+        if own and self.default_active:
+            raise ConfigurationError(
+                f"the service {self.slug!r} has the scope {INTROSPECT}, which is not "
+                "for everybody: leave out default_active"
+            )
 
 
 @dataclass(frozen=True)

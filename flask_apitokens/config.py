@@ -69,6 +69,12 @@ def _seconds(low: float, high: float) -> Check:
     return check
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
 def _some_of(*words: str) -> Check:
     def check(value: Any) -> tuple[str, ...]:
         listed = isinstance(value, tuple | list) and value
@@ -160,6 +166,8 @@ class Settings:
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)
     #: where the administrators' pages stand
     admin_url_prefix: str = _setting("/admin/api", _url_prefix)
+    #: where scripts log in, and ask about tokens
+    endpoint_url_prefix: str = _setting("/api-tokens", _url_prefix)
     #: the host's layout; None takes the built-in one
     base_template: str | None = _setting(None, _template)
     #: our blocks and what the host's layout calls them
@@ -172,6 +180,8 @@ class Settings:
     max_per_owner: int | None = _setting(None, _whole(1, 10_000, or_none=True))
     #: the kinds offered in the dialog and by ``generate``
     kinds: tuple[str, ...] = _setting(("api", "access"), _some_of("api", "access"))
+    #: how long a session lasts that an access token is exchanged for
+    session_seconds: int = _setting(900, _whole(1, 86_400))
     #: days offered in the dialog
     expiry_presets: tuple[int, ...] = _setting((7, 30, 90, 365), _days)
     #: days preselected in the dialog; None preselects "Never"
@@ -188,6 +198,14 @@ class Settings:
     unused_days: int = _setting(90, _whole(1, 3660))
     #: days the audit log keeps an event; None keeps all for ever
     audit_retention_days: int | None = _setting(None, _whole(1, 36_600, or_none=True))
+    #: whether users generate their own tokens; else administrators alone do
+    self_service: bool = _setting(True, _flag)
+    #: whether a token ends when its owner's email address changes
+    bind_to_email: bool = _setting(False, _flag)
+    #: whether generating asks for a log-in that is fresh, as Flask-Login knows it
+    fresh_login: bool = _setting(False, _flag)
+    #: whether tokens may be pinned to networks
+    allowed_networks: bool = _setting(True, _flag)
     #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
     bcrypt_rounds: int = _setting(10, _whole(4, 16))
     #: cost of bcrypt for imported tokens
@@ -240,6 +258,11 @@ class Settings:
             raise ConfigurationError(
                 f"APITOKENS_EXPIRY_DEFAULT is {self.expiry_default!r}; allowed is at "
                 f"most APITOKENS_EXPIRY_MAX, {longest}"
+            )
+        if self.endpoint_url_prefix in {self.url_prefix, self.admin_url_prefix}:
+            raise ConfigurationError(
+                f"APITOKENS_ENDPOINT_URL_PREFIX is {self.endpoint_url_prefix!r}; "
+                "allowed is a path at which no pages stand"
             )
 
     def _keep_apart(self, secret_key: Any) -> None:

@@ -71,6 +71,10 @@ SAME: Final = Same.SAME
 SYSTEM = Actor("system")
 
 
+#: the label of who holds a token and has proved no more than that
+HOLDER = "token holder"
+
+
 @dataclass(frozen=True)
 class Domain:
     """The surroundings of a domain function.

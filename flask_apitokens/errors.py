@@ -133,6 +133,13 @@ class InvalidGrace(DomainError):
         super().__init__(_("Choose one of the times listed."))
 
 
+class InvalidNetworks(DomainError):
+    """A network is none, or there are too many."""
+
+    reason = "invalid_networks"
+    field = "networks"
+
+
 class ServiceUnavailable(DomainError):
     """The owner may not use this service, or it does not exist."""
 
@@ -206,6 +213,15 @@ class NotFound(DomainError):
 
     def __init__(self) -> None:
         super().__init__(_("This page does not exist."))
+
+
+class SelfServiceOff(AccessDenied):
+    """Users do not generate tokens here; administrators do."""
+
+    reason = "self_service_off"
+
+    def __init__(self) -> None:
+        DomainError.__init__(self, _("Administrators generate the tokens here."))
 
 
 class AccessSwitchedOff(DomainError):
@@ -391,6 +407,13 @@ class OwnerInactive(Refusal):
     detail = "The owner of the token is not active."
 
 
+class OwnerEmailChanged(Refusal):
+    """The genuine token's owner has another email address than when it was made."""
+
+    problem = "owner_email_changed"
+    detail = "The owner of the token has another email address now. Generate a new one."
+
+
 class Forbidden(Refusal):
     """The token is good, but not for this; base of the 403 answers."""
 
@@ -432,6 +455,13 @@ class ApiAccessDenied(Forbidden):
 
     problem = "api_access_denied"
     detail = "The owner of the token may not use the API."
+
+
+class NetworkNotAllowed(Forbidden):
+    """The genuine token is pinned to networks, and the call came from elsewhere."""
+
+    problem = "network_not_allowed"
+    detail = "The token may not be used from this address."
 
 
 class TemporarilyUnavailable(Refusal):

@@ -36,8 +36,10 @@ from .catalog import Catalog
 from .catalog import Service
 from .config import Settings
 from .domain import utcnow
+from .endpoints import build_endpoints
 from .errors import ConfigurationError
 from .errors import Refusal
+from .hooks import Hooks
 from .hooks import Notice
 from .hooks import bound
 from .hooks import hooks_of
@@ -64,8 +66,8 @@ class APITokens(HostCode):
     ``extensions``.
 
     Callables about rights are asked at each request; one that raises means no. Where
-    `account_of` and `can_use_api` merely read a column (``lambda user: user.account``)
-    the guard's one SELECT tells; else each call loads its user as well.
+    `account_of`, `can_use_api` and `email_of` merely read a column (``lambda user:
+    user.account``) the guard's one SELECT tells; else each call loads its user as well.
 
     :param db: the host's Flask-SQLAlchemy object.
     :param user_model: the host's user class; its primary key is one column.
@@ -79,6 +81,8 @@ class APITokens(HostCode):
     :param services_for: the slugs of the services that an account has; default, all.
     :param user_label: how a user is called in lists and in the audit log; default,
         the email, username or name, whichever exists.
+    :param email_of: the email address of a user, for ``APITOKENS_BIND_TO_EMAIL``;
+        default, the attribute ``email``.
     :param on_notice: hands a :class:`~flask_apitokens.Notice` to the person it is for,
         after the commit; default, a line in the log.
     """
@@ -94,6 +98,7 @@ class APITokens(HostCode):
         users_of: Callable[[str], Select[Any]] | None = None,
         services_for: Callable[[str], Iterable[str]] | None = None,
         user_label: Callable[[Any], str] | None = None,
+        email_of: Callable[[Any], object] | None = None,
         on_notice: Callable[[Notice], object] | None = None,
     ) -> None:
         self._db = db
@@ -106,6 +111,7 @@ class APITokens(HostCode):
             users_of=users_of,
             services_for=services_for,
             user_label=user_label,
+            email_of=email_of,
             on_notice=on_notice,
         )
         self.protected: dict[Any, Protection] = {}
@@ -205,11 +211,12 @@ class APITokens(HostCode):
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
-        bound(self.hooks, user_model)
+        _check_email(bound(self.hooks, user_model), settings, user_model)
         state = self._state(app, db, settings, models)
         app.extensions[KEY] = state
         app.register_blueprint(build_blueprint(settings))
         app.register_blueprint(build_admin_blueprint(settings))
+        app.register_blueprint(build_endpoints(settings))
         app.cli.add_command(cli.group)
         install_globals(app)
         if state.recorder.on:
@@ -237,6 +244,17 @@ class APITokens(HostCode):
             asks_user=_asks_user(models.user),
             parse=secret.parser(settings.brand),
             keyring=_keyring(settings),
+            session_prefix=f"{settings.brand}s_".encode(),
+        )
+
+
+def _check_email(hooks: Hooks, settings: Settings, user_model: type[Any]) -> None:
+    """Refuse to tie tokens to an address that users have not got."""
+    attribute = hooks.email_attribute
+    if settings.bind_to_email and attribute and not hasattr(user_model, attribute):
+        raise ConfigurationError(
+            f"APITOKENS_BIND_TO_EMAIL is True, and {user_model.__name__} has no "
+            f"{attribute!r}; give APITokens email_of=lambda user: user.…"
         )
 
 

@@ -130,4 +130,5 @@ class GenerateForm(OnceForm):
     scope = SelectMultipleField(validate_choice=False)
     expiry = StringField()
     expiry_date = StringField()
+    networks = StringField()
     change = StringField()

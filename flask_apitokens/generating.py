@@ -17,6 +17,7 @@ from typing import Any
 from typing import Protocol
 
 from . import ending
+from . import networks
 from . import rules
 from .catalog import Service
 from .domain import Domain
@@ -35,12 +36,15 @@ from .times import span
 
 #: what comes back into a field of what was sent in it: nobody typed megabytes
 ECHOED = 500
+#: what the widest networks, as many as there may be, take up with their line ends
+NETWORKS_LENGTH = 1000
 #: the fields that have a place for an error, and where the summary's link leads
 TARGETS = {
     "name": "name",
     "service": "service",
     "scope": "at-scopes",
     "expiry": "at-expiry",
+    "networks": "networks",
 }
 
 
@@ -81,6 +85,7 @@ class Wish:
     scopes: Sequence[str]
     expiry: str
     expiry_date: str
+    networks: str = ""
 
     @classmethod
     def of(cls, form: GenerateForm) -> Wish:
@@ -92,6 +97,7 @@ class Wish:
             scopes=tuple(form.scope.data or ()),
             expiry=form.expiry.data or "",
             expiry_date=form.expiry_date.data or "",
+            networks=form.networks.data or "",
         )
 
 
@@ -120,6 +126,9 @@ class GenerateView:
     suggested: str = ""
     #: whether the service goes without saying
     service_known: bool = False
+    #: whether it may be limited to networks, and how much may be written about them
+    networks_offered: bool = True
+    networks_length: int = NETWORKS_LENGTH
 
 
 @dataclass
@@ -183,7 +192,12 @@ def presented(
     if services and wish.service not in offered:
         # It was switched off meanwhile: what is offered instead, with its own scopes.
         wish = replace(wish, service=services[0].slug, scopes=())
-    wish = replace(wish, name=wish.name[:ECHOED], expiry_date=wish.expiry_date[:ECHOED])
+    wish = replace(
+        wish,
+        name=wish.name[:ECHOED],
+        expiry_date=wish.expiry_date[:ECHOED],
+        networks=wish.networks[:NETWORKS_LENGTH],
+    )
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
         wish=wish,
@@ -202,6 +216,7 @@ def presented(
         warning=warning,
         suggested=suggested,
         service_known="slug" in at.values,
+        networks_offered=domain.settings.allowed_networks,
     )
 
 
@@ -327,6 +342,10 @@ def weighed(
     try:
         expires_at = expiry_of(domain, wish)
         rules.check_expiry(domain, wish.kind, expires_at)
+    except DomainError as error:
+        refusals.add(error)
+    try:
+        rules.checked_networks(domain, networks.in_words(wish.networks))
     except DomainError as error:
         refusals.add(error)
     return refusals, expires_at

@@ -77,7 +77,8 @@ def _look_into(state: State, refusal: errors.Refusal, context: RequestContext) -
     watch(state, refusal.token_id or "", context.request.environ.get("REMOTE_ADDR"))
 
 
-def _refused(state: State, refusal: errors.Refusal) -> Response:
+def refused(state: State, refusal: errors.Refusal) -> Response:
+    """The answer to a refusal, logged and told by its signal."""
     refusal.realm = state.settings.realm
     log.info(
         "refused: %s, token %s, %s",
@@ -113,9 +114,11 @@ def check(policy: Policy) -> Response | None:
             seen = Watch(state.recorder, refusal.token, begun, refusal.problem)
             watch.begin(seen, context)
         neighbours.drop_session(context)
-        if isinstance(refusal, errors.TokenExpired | errors.TokenRevoked):
+        ended = isinstance(refusal, errors.TokenExpired | errors.TokenRevoked)
+        # The end of a session is not that of its access token.
+        if ended and refusal.token is not None and refusal.token.kind != "session":
             _look_into(state, refusal, context)
-        return _refused(state, refusal)
+        return refused(state, refusal)
     if current is not None and current is not known:
         _enter(state, context, current, begun)
     if policy.query_parameter is not None:

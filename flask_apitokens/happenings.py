@@ -12,6 +12,7 @@ from . import sheets
 from .audit_log import GROUPS
 from .audit_log import LogPage
 from .catalog import Catalog
+from .domain import HOLDER
 from .domain import SYSTEM
 from .i18n import gettext as _
 from .i18n import ngettext as _n
@@ -106,8 +107,9 @@ def happening(event: Event) -> Happening:
 
 
 def _person(event: Event) -> str:
-    by_itself = event.actor_id is None and event.actor_label == SYSTEM.label
-    return _("System") if by_itself else event.actor_label
+    named = {SYSTEM.label: _("System"), HOLDER: _("Holder of the token")}
+    label = event.actor_label
+    return label if event.actor_id is not None else named.get(label, label)
 
 
 # -- of an account -------------------------------------------------------------

@@ -62,6 +62,11 @@ class Notice:
     actor: str = ""
 
 
+def default_email(user: Any) -> object:
+    """The attribute ``email`` of a user."""
+    return user.email
+
+
 @dataclass(frozen=True)
 class Hooks:
     """The host's callables, each safe to call.
@@ -79,15 +84,19 @@ class Hooks:
     can_use_api: Callable[[Any], bool] | None = None
     #: the slugs of an account's services; none where every account has all
     services_for: Callable[[str], frozenset[str]] | None = None
+    #: may raise what the host's own raises: who asks knows what that means
+    email_of: Callable[[Any], object] = default_email
     on_notice: Callable[[Notice], None] | None = None
     #: whether there are accounts at all, to show
     has_accounts: bool = False
-    #: the attributes that two of the callables read and do nothing else
+    #: the attributes that some of the callables read and do nothing else
     account_attribute: str | None = None
     permission_attribute: str | None = None
+    email_attribute: str | None = "email"
     #: and their columns, so that the guard's one SELECT tells as much
     account_column: InstrumentedAttribute[Any] | None = None
     permission_column: InstrumentedAttribute[Any] | None = None
+    email_column: InstrumentedAttribute[Any] | None = None
     #: makes another body of a refusal; its challenge stays
     error_handler: Callable[[Refusal], Any] | None = None
 
@@ -115,6 +124,7 @@ def hooks_of(
     users_of: Callable[[str], Select[Any]] | None = None,
     services_for: Callable[[str], Iterable[str]] | None = None,
     user_label: Callable[[Any], str] | None = None,
+    email_of: Callable[[Any], object] | None = None,
     on_notice: Callable[[Notice], object] | None = None,
 ) -> Hooks:
     """The callables as the host gave them; :func:`bound` ties them to its model."""
@@ -129,6 +139,8 @@ def hooks_of(
         has_accounts=account_of is not None,
         account_attribute=plain_attribute(account_of),
         permission_attribute=plain_attribute(can_use_api),
+        email_of=default_email if email_of is None else email_of,
+        email_attribute="email" if email_of is None else plain_attribute(email_of),
     )
 
 
@@ -154,6 +166,7 @@ def bound(hooks: Hooks, user_model: type[Any]) -> Hooks:
         users_of=users_of,
         account_column=account,
         permission_column=column_named(user_model, hooks.permission_attribute),
+        email_column=column_named(user_model, hooks.email_attribute),
     )
 
 

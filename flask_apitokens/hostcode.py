@@ -38,6 +38,7 @@ class HostCode:
         service: str | None = None,
         scopes: Collection[str] = (),
         expires_at: datetime | None = None,
+        networks: Collection[str] = (),
         account_id: str | None = None,
         actor: Actor = SYSTEM,
     ) -> tuple[Token, str]:
@@ -50,6 +51,8 @@ class HostCode:
         :param service: the slug of a service the owner may use.
         :param scopes: what it may do there.
         :param expires_at: an aware moment.
+        :param networks: the ranges of addresses it may be used from, such as
+            ``192.0.2.0/24``; none for all.
         :param actor: who does it, for the audit log.
         :returns: the row and the plaintext, which nothing can show again.
         :raises DomainError: whichever of its kinds tells what to change.
@@ -65,6 +68,7 @@ class HostCode:
             service=service,
             scopes=scopes,
             expires_at=expires_at,
+            networks=networks,
             account_id=account_id,
             actor=actor,
             shown=True,

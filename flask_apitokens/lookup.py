@@ -83,6 +83,7 @@ class Found(NamedTuple):
     #: these two as the driver has them: the guard asks only whether they are there
     revoked_at: object
     deactivated_at: object
+    networks: tuple[str, ...] | None
     #: the owner's key as the user table has it: none where the user is gone
     owner_key: Any
     owner_active: Any
@@ -91,6 +92,9 @@ class Found(NamedTuple):
     owner_permitted: Any
     subscription_active: bool | None
     service_active: bool | None
+    #: what the token keeps of its owner's address, and the address they have now
+    email_digest: bytes | None
+    owner_email: Any
 
 
 def active_column(user_model: type[Any]) -> Any:
@@ -106,20 +110,12 @@ def has_own_is_active(user_model: type[Any]) -> bool:
     return own is not None and own is not UserMixin.is_active
 
 
-def statement(
-    models: Models,
-    *,
-    with_services: bool,
-    account: InstrumentedAttribute[Any] | None = None,
-    permission: InstrumentedAttribute[Any] | None = None,
-) -> Select[Any]:
+def statement(models: Models, *, with_services: bool, **columns: Any) -> Select[Any]:
     """The token with its owner, subscription and service setting, by public id.
 
     The arguments are those of :func:`joined`.
     """
-    found = joined(
-        models, with_services=with_services, account=account, permission=permission
-    )
+    found = joined(models, with_services=with_services, **columns)
     return found.where(models.Token.id == bindparam("token_id"))
 
 
@@ -129,23 +125,32 @@ def joined(
     with_services: bool,
     account: InstrumentedAttribute[Any] | None = None,
     permission: InstrumentedAttribute[Any] | None = None,
+    bound_to_email: bool = False,
+    email: InstrumentedAttribute[Any] | None = None,
 ) -> Select[Any]:
     """Tokens with what the guard needs to know of each, in the order of Found.
 
     :param with_services: whether the host declares services at all.
     :param account: the column of the user table that names their account.
     :param permission: the column that says whether they may use the API.
+    :param bound_to_email: whether tokens end with their owner's address.
+    :param email: the column that has it.
     """
     token, subscription = models.Token, models.Subscription
     setting = models.ServiceSetting
     active = active_column(models.user)
-    columns: list[Any] = [getattr(token, name) for name in Found._fields[:12]]
+    columns: list[Any] = [getattr(token, name) for name in Found._fields[:13]]
     columns += [models.user_key.label("owner_key")]
     columns += [(true() if active is None else active).label("owner_active")]
     columns += [(null() if account is None else account).label("owner_account")]
     columns += [(null() if permission is None else permission).label("owner_permitted")]
     if with_services:
         columns += [subscription.active, setting.active.label("service_active")]
+    if bound_to_email:
+        # What is left out stands at the end.
+        columns += [] if with_services else [null().label("a"), null().label("b")]
+        columns += [token.email_digest]
+        columns += [(null() if email is None else email).label("owner_email")]
     found = select(*columns).select_from(token)
     found = found.outerjoin(models.user, models.user_key == token.owner_id)
     if with_services:

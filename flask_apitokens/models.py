@@ -84,6 +84,10 @@ class TokenMixin(Row):
     deactivated_reason: Mapped[str | None] = mapped_column(text_string(REASON_LENGTH))
     last_used_at: Mapped[datetime | None] = mapped_column(MOMENT)
     last_used_ip: Mapped[str | None] = mapped_column(ascii_string(45))
+    #: the ranges of addresses it may be used from; None: from everywhere
+    networks: Mapped[tuple[str, ...] | None] = mapped_column(Words)
+    #: what is kept of the owner's address, where tokens end with it
+    email_digest: Mapped[bytes | None] = mapped_column(binary(16))
     #: a digest of owner and name while the token is live, None after: a plain unique
     #: constraint then keeps names apart on databases without partial indexes too
     live_name: Mapped[bytes | None] = mapped_column(binary(32), unique=True)

@@ -102,6 +102,10 @@ class Row:
     recorded: bool = True
     #: whether another system made it: its value never was here to be shown
     imported: bool = False
+    #: whether it waits for an address that its owner no longer has
+    email_changed: bool = False
+    #: the ranges of addresses it may be used from; none for all
+    networks: tuple[str, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -147,8 +151,18 @@ class Wording:
     generate: str
 
 
-def own_wording() -> Wording:
-    """What the list of one's own tokens says."""
+def own_wording(*, self_service: bool = True) -> Wording:
+    """What the list of one's own tokens says.
+
+    :param self_service: whether one generates them oneself.
+    """
+    if not self_service:
+        return Wording(
+            _("Your API tokens"),
+            _("No tokens yet"),
+            _("An administrator generates them. They will stand here."),
+            "",
+        )
     return Wording(
         _("Your API tokens"),
         _("No tokens yet"),
@@ -279,6 +293,10 @@ class Overview:
     #: the choices of the filters
     statuses: Sequence[tuple[str, str]]
     services: Sequence[tuple[str, str]]
+    #: how many tokens of theirs wait for an address they no longer have
+    moved: int = 0
+    #: whether a token would work, whoever generates it
+    has_access: bool = True
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
     policies: Sequence[tuple[str, str]] = ()
@@ -341,6 +359,7 @@ def row_of(
     paused_by: str = "",
     actions: tuple[str, ...] = (),
     recorded: bool = True,
+    email_changed: bool = False,
 ) -> Row:
     """The token as it is shown.
 
@@ -350,6 +369,7 @@ def row_of(
     :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
     :param fresh: whether it was generated a moment ago, by this very request.
     :param recorded: whether uses are recorded, so that none means never.
+    :param email_changed: whether it is tied to an address its owner no longer has.
     """
     at = token.expires_at
     imported = token.scheme == IMPORTED
@@ -379,6 +399,8 @@ def row_of(
         actions=actions or own_actions(status),
         recorded=recorded,
         imported=imported,
+        email_changed=email_changed and status in LIVE,
+        networks=tuple(token.networks or ()),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from . import audit
+from . import binding
 from . import rules
 from . import secret
 from . import tokens
@@ -35,7 +36,7 @@ from .models import Token
 
 #: what a successor takes over as it is
 INHERITED = (
-    *("name", "kind", "service", "scopes"),
+    *("name", "kind", "service", "scopes", "networks"),
     *("account_id", "userless", "owner_id"),
 )
 
@@ -125,6 +126,7 @@ def rotate(
         predecessor_id=token.id,
         live_name=token.live_name,
     )
+    binding.bind(domain, successor, _owner(domain, token))
     _replace(domain, token, successor, days, actor=actor, once=once)
     domain.notify("token_rotated", token=token, successor=successor, actor=actor)
     text = _("%(who)s rotated your token “%(name)s”.", who=actor.label, name=token.name)

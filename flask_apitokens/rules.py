@@ -14,12 +14,14 @@ from sqlalchemy import case
 from sqlalchemy import or_
 from sqlalchemy import select
 
+from . import networks
 from . import secret
 from . import subscriptions
 from .domain import Domain
 from .errors import ApiNotAllowed
 from .errors import InvalidExpiry
 from .errors import InvalidName
+from .errors import InvalidNetworks
 from .errors import InvalidReason
 from .errors import InvalidScopes
 from .errors import LimitReached
@@ -122,6 +124,18 @@ def checked_scopes(
     if len(wanted) != len(set(scopes)) or (known and not wanted):
         raise InvalidScopes(_("Choose at least one kind of access."))
     return wanted
+
+
+def checked_networks(domain: Domain, ranges: Collection[str]) -> tuple[str, ...] | None:
+    """The networks that a token is pinned to, as they are stored; none for all.
+
+    :raises InvalidNetworks: if one of them is none, or there may be none at all.
+    """
+    if not ranges:
+        return None
+    if not domain.settings.allowed_networks:
+        raise InvalidNetworks(_("Tokens cannot be limited to networks here."))
+    return networks.parse(ranges) or None
 
 
 def check_expiry(domain: Domain, kind: str, expires_at: datetime | None) -> None:

@@ -73,9 +73,10 @@ def mint(brand: str) -> Minted:
 
 
 def without_plaintexts(brand: str, text: str) -> str:
-    """*text* with each whole token of ours in it cut to its id."""
-    whole = f"({brand}_[{ID_ALPHABET}]{{{ID_LENGTH}}})_[0-9A-Za-z]{{20,}}"
-    return re.sub(whole, r"\1_…", text)
+    """*text* with each whole token of ours in it, or session, cut to its id."""
+    public = f"_[{ID_ALPHABET}]{{{ID_LENGTH}}}"
+    text = re.sub(f"({brand}{public})_[0-9A-Za-z]{{20,}}", r"\1_…", text)
+    return re.sub(f"({brand}s{public})[.][0-9A-Za-z._-]{{20,}}", r"\1.…", text)
 
 
 def parser(brand: str) -> Callable[[bytes], str | None]:

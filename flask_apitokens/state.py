@@ -74,6 +74,8 @@ class State:
     asks_user: bool
     #: finds the public id in a token of our brand
     parse: Callable[[bytes], str | None]
+    #: what a session token begins with
+    session_prefix: bytes
     verifier: secret.Verifier = field(default_factory=secret.Verifier)
     #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
     looked_into: set[str] = field(default_factory=set)
@@ -189,6 +191,8 @@ class State:
             "with_services": bool(self.catalog),
             "account": self.hooks.account_column,
             "permission": self.hooks.permission_column,
+            "bound_to_email": self.settings.bind_to_email,
+            "email": self.hooks.email_column,
         }
 
     def _find_in_session(self, token_id: str) -> lookup.Found | None:

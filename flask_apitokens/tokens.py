@@ -23,8 +23,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
 from . import audit
+from . import binding
 from . import rules
 from . import secret
+from .domain import HOLDER
 from .domain import SYSTEM
 from .domain import Actor
 from .domain import Domain
@@ -56,6 +58,7 @@ def generate(
     service: str | None = None,
     scopes: Collection[str] = (),
     expires_at: datetime | None = None,
+    networks: Collection[str] = (),
     account_id: str | None = None,
     actor: Actor,
     form_key: str | None = None,
@@ -68,6 +71,7 @@ def generate(
     :param service: the slug of a service the owner may use, or none.
     :param scopes: what it may do there.
     :param expires_at: an aware moment, or ``None`` for never.
+    :param networks: the ranges of addresses it may be used from; none for all.
     :param account_id: the account of a userless token.
     :param form_key: what names the form that asked: the same one makes no second token.
     :param shown: whether the caller shows the plaintext itself, at once.
@@ -81,6 +85,7 @@ def generate(
     service = rules.checked_service(domain, owner, service, account)
     scopes = rules.checked_scopes(domain, service, scopes)
     rules.check_expiry(domain, kind, expires_at)
+    pinned = rules.checked_networks(domain, networks)
     minted = secret.mint(domain.settings.brand)
     now = domain.now()
     token = domain.models.Token(
@@ -96,6 +101,7 @@ def generate(
         created_by=actor.label,
         shown_at=now if shown else None,
         expires_at=expires_at,
+        networks=pinned,
     )
     _store(domain, token, owner, actor=actor, form_key=form_key)
     domain.notify("token_generated", token=token, actor=actor)
@@ -106,6 +112,8 @@ def generate(
 
 def _told(token: Token, actor: Actor) -> dict[str, str]:
     who = _("The system") if actor is SYSTEM else actor.label
+    if actor.id is None and actor.label == HOLDER:
+        who = _("Somebody who holds it")
     return {"who": who, "name": token.name}
 
 
@@ -172,6 +180,7 @@ def _store(
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
     _free_name(domain, token.live_name)
+    binding.bind(domain, token, owner)
     try:
         with domain.session.begin_nested():
             domain.session.add(token)
@@ -185,6 +194,7 @@ def _store(
                 form_key=once,
                 kind=token.kind,
                 scopes=list(token.scopes),
+                **({"networks": list(token.networks)} if token.networks else {}),
             )
             domain.session.flush()
             rules.check_limit(domain, token)

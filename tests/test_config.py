@@ -29,6 +29,10 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.usage_flush_seconds == 1
     assert settings.usage_buffer_rows == 10_000
     assert settings.lookup == "engine"
+    assert settings.endpoint_url_prefix == "/api-tokens"
+    assert settings.session_seconds == 900
+    assert (settings.self_service, settings.allowed_networks) == (True, True)
+    assert (settings.bind_to_email, settings.fresh_login) == (False, False)
 
 
 def test_every_default_passes_its_own_check() -> None:
@@ -61,6 +65,12 @@ def test_every_default_passes_its_own_check() -> None:
         ("BASE_TEMPLATE", "base.html", "base.html"),
         ("BASE_TEMPLATE", None, None),
         ("LOOKUP", "session", "session"),
+        ("ENDPOINT_URL_PREFIX", "/auth", "/auth"),
+        ("SESSION_SECONDS", 86_400, 86_400),
+        ("SELF_SERVICE", False, False),
+        ("BIND_TO_EMAIL", True, True),
+        ("FRESH_LOGIN", True, True),
+        ("ALLOWED_NETWORKS", False, False),
         ("REALM", "The API", "The API"),
     ],
 )
@@ -73,6 +83,15 @@ def test_what_is_allowed_is_taken(key: str, value: Any, stored: Any) -> None:
     ("key", "value", "allowed"),
     [
         ("BRAND", "a", "2 to 16 of a-z and 0-9"),
+        ("ENDPOINT_URL_PREFIX", "auth", "without a last /"),
+        ("ENDPOINT_URL_PREFIX", "/account/api-tokens", "at which no pages stand"),
+        ("ENDPOINT_URL_PREFIX", "/admin/api", "at which no pages stand"),
+        ("SESSION_SECONDS", 0, "from 1 to 86400"),
+        ("SESSION_SECONDS", None, "from 1 to 86400"),
+        ("SELF_SERVICE", 0, "True or False"),
+        ("BIND_TO_EMAIL", "yes", "True or False"),
+        ("FRESH_LOGIN", None, "True or False"),
+        ("ALLOWED_NETWORKS", ["10.0.0.0/8"], "True or False"),
         ("BRAND", "a" * 17, "2 to 16 of a-z and 0-9"),
         ("BRAND", "Apt", "a-z"),
         ("BRAND", "9ab", "letter first"),

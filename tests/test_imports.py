@@ -17,6 +17,7 @@ NEEDED = {
     *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
     *("columns", "models", "hooks", "domain", "lookup", "usage", "usage_rows"),
     *("usage_sql", "usage_writer", "watch", "latecomers"),
+    *("binding", "networks", "endpoints"),
     *("state", "bearer", "guard", "neighbours", "templating", "blueprint", "cli"),
     *("hostcode", "extension"),
 }

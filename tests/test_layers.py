@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
 LAYERS = (
     {
         *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
-        *("peppers", "imported", "times"),
+        *("peppers", "imported", "times", "sessions", "networks"),
     },
     {"columns", "models"},
     {
         *("hooks", "people", "access", "textsearch", "statuses", "figures"),
-        *("audit_log", "history", "call_log", "call_names"),
+        *("audit_log", "history", "call_log", "call_names", "binding"),
         *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
         *("rotation", "ending", "notices"),
         *("prepared", "lookup", "usage_rows", "usage_sql", "usage_prune"),
@@ -29,7 +29,7 @@ LAYERS = (
     },
     {"state"},
     {
-        *("bearer", "bearer_imported", "watch", "guard", "neighbours"),
+        *("bearer", "bearer_imported", "watch", "guard", "neighbours", "endpoints"),
         *("htmx", "templating", "forms", "generating", "views", "blueprint"),
         *("places", "questions", "present", "asking", "happenings", "members"),
         *("rotating", "latecomers", "single", "calls", "chart", "daily", "sheets"),

@@ -216,7 +216,8 @@ def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
 
 def check_no_secret(domain: Domain, token_id: str) -> None:
     """Refuse a whole token in place of its id."""
-    if token_id.startswith(f"{domain.settings.brand}_"):
+    brand = domain.settings.brand
+    if token_id.startswith((f"{brand}_", f"{brand}s_")):
         # Not repeated: what follows is a secret.
         raise click.UsageError(
             "That looks like a whole token. Give its id, the 12 characters "

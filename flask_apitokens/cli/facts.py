@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_apitokens import audit
+from flask_apitokens import binding
 from flask_apitokens import listing
 from flask_apitokens import statuses
 from flask_apitokens.domain import Domain
@@ -57,17 +58,31 @@ def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
             "kind": token.kind,
             "imported": token.scheme == IMPORTED,
             # A row may be deleted between the two statements.
-            "status": known.get(token.id) or statuses.status_of(domain, token),
+            "status": _status(
+                domain,
+                token,
+                owners.get(token.owner_id),
+                known.get(token.id) or statuses.status_of(domain, token),
+            ),
             "owner": _label(domain, owners.get(token.owner_id)),
             "owner_id": key_of(token.owner_id),
             "userless": token.userless,
             "account_id": token.account_id,
             "service": token.service,
             "scopes": list(token.scopes),
+            "networks": list(token.networks or ()),
             **{name: getattr(token, name) for name in _LIFE},
         }
         for token in tokens
     ]
+
+
+def _status(domain: Domain, token: Token, owner: Any, status: str) -> str:
+    """*status*, unless no statement could know better."""
+    works = status in {"active", "expiring"}
+    if works and owner is not None and binding.has_moved(domain, token, owner):
+        return "paused"
+    return status
 
 
 def _label(domain: Domain, owner: Any) -> str | None:

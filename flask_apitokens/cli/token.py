@@ -66,6 +66,13 @@ MOST = 1000
 @click.option("--service", metavar="SERVICE", help="The service it is for.")
 @click.option("--scope", "scopes", multiple=True, help="What it may do; repeatable.")
 @click.option("--expires", type=expiry, help="90d, 2027-01-31, a moment, or never.")
+@click.option(
+    "--network",
+    "networks",
+    metavar="CIDR",
+    multiple=True,
+    help="Where it may be used from; repeatable.",
+)
 @json_option
 def generate(
     *,
@@ -77,6 +84,7 @@ def generate(
     service: str | None,
     scopes: tuple[str, ...],
     expires: datetime | str | None,
+    networks: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a token; its plaintext, alone on stdout, is shown this once.
@@ -100,6 +108,7 @@ def generate(
             service=service,
             scopes=scopes,
             expires_at=_end(domain, expires),
+            networks=networks,
             account_id=account,
         )
         [facts] = facts_of(domain, [token])

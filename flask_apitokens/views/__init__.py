@@ -71,7 +71,11 @@ class Frame:
 # -- who is there --------------------------------------------------------------
 
 
-def _login_manager() -> LoginManager:
+def login_manager() -> LoginManager:
+    """The host's Flask-Login.
+
+    :raises ConfigurationError: if it has none.
+    """
     manager = getattr(current_app, "login_manager", None)
     if manager is None:
         raise ConfigurationError(
@@ -87,7 +91,7 @@ def signed_in() -> Any | None:
     Only the session counts: a request loader of the host may know users by a header
     or a token, and no token opens these pages (nor does ``LOGIN_DISABLED``).
     """
-    _login_manager()
+    login_manager()
     user = current_user._get_current_object()
     if (
         user is None
@@ -124,7 +128,7 @@ def _turn_away() -> ResponseReturnValue:
 
 def _to_log_in() -> ResponseReturnValue:
     """The host's own answer, but with no query in what it comes back to."""
-    manager = _login_manager()
+    manager = login_manager()
     if request.query_string and manager.login_view:
         return redirect(sign_in_url(request.script_root + request.path))
     return cast("ResponseReturnValue", manager.unauthorized())
@@ -135,7 +139,7 @@ def sign_in_url(back: str) -> str:
 
     A host that has none gets the page itself: asked for anew, it shows its own way in.
     """
-    manager = _login_manager()
+    manager = login_manager()
     views = getattr(manager, "blueprint_login_views", {})
     view = views.get(request.blueprint) or manager.login_view
     return login_url(view, next_url=back) if view else back

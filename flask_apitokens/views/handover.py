@@ -12,12 +12,14 @@ from urllib.parse import quote
 from flask import Flask
 from flask import current_app
 from flask import request
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens import htmx
 from flask_apitokens import neighbours
 from flask_apitokens import tokens
+from flask_apitokens.blueprint import ENDPOINTS
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.models import Token
@@ -30,6 +32,9 @@ from flask_apitokens.views import partial
 from flask_apitokens.views.visit import Visit
 
 log = logging.getLogger("flask_apitokens")
+
+#: where a session is had for an access token
+LOGIN = f"{ENDPOINTS}.login"
 
 _CURL = """\
 curl {url} \\
@@ -52,6 +57,12 @@ const response = await fetch("{url}", {{
   headers: {{ Authorization: `Bearer ${{process.env.API_TOKEN}}` }},
 }});
 console.log(response.status, await response.text());
+"""
+_LOGIN = """\
+SESSION=$(curl -X POST {login} \\
+  -H "Authorization: Bearer $API_TOKEN" | jq -r .access_token)
+curl {url} \\
+  -H "Authorization: Bearer $SESSION"
 """
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 
@@ -132,9 +143,11 @@ def _dotenv_value(text: str) -> str:
 
 def _examples(token: Token) -> list[Example]:
     """Ready lines; they read the token from the environment rather than repeat it."""
-    if token.kind != "api":
-        return []
-    url = request.host_url.rstrip("/") + _fitting_path(token)
+    host = request.host_url.rstrip("/")
+    if token.kind == "access":
+        url, login = host + _fitting_path(token, "session"), url_for(LOGIN)
+        return [Example(_("curl"), _LOGIN.format(login=host + login, url=url))]
+    url = host + _fitting_path(token, token.kind)
     return [
         Example(_("curl"), _CURL.format(url=url)),
         Example(_("Python (requests)"), _PYTHON.format(url=url)),
@@ -142,8 +155,11 @@ def _examples(token: Token) -> list[Example]:
     ]
 
 
-def _fitting_path(token: Token) -> str:
-    """A route of this host that lets the token in, else its root."""
+def _fitting_path(token: Token, kind: str) -> str:
+    """A route of this host that lets the token in, else what tells of it.
+
+    :param kind: what is sent: an access token's is "session".
+    """
     fitting = []
     for rule in current_app.url_map.iter_rules():
         policy = neighbours.policy_of(current_app.view_functions.get(rule.endpoint))
@@ -151,10 +167,12 @@ def _fitting_path(token: Token) -> str:
             continue
         if policy.service not in {token.service, ANY_SERVICE}:
             continue
-        if policy.scopes <= set(token.scopes) and token.kind in policy.kinds:
-            # The service's own route says more than one for any token.
-            fitting.append((policy.service is ANY_SERVICE, rule.rule))
-    path = min(fitting)[1] if fitting else "/"
+        if policy.scopes <= set(token.scopes) and kind in policy.kinds:
+            # The service's own route says more than one for any token, the host's
+            # more than ours.
+            ours = rule.endpoint.startswith(f"{ENDPOINTS}.")
+            fitting.append((ours, policy.service is ANY_SERVICE, rule.rule))
+    path = min(fitting)[-1] if fitting else "/"
     return request.script_root + path
 
 

@@ -11,12 +11,14 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens import htmx
+from flask_apitokens import networks
 from flask_apitokens import present
 from flask_apitokens import tokens as domain_tokens
 from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.forms import GenerateForm
 from flask_apitokens.forms import stale
@@ -28,6 +30,7 @@ from flask_apitokens.generating import weighed
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.views import frame
+from flask_apitokens.views import fresh
 from flask_apitokens.views import no_store
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
@@ -103,15 +106,18 @@ def token(visit: Visit, token_id: str) -> ResponseReturnValue:
 
 def new(visit: Visit) -> ResponseReturnValue:
     """The generate form."""
-    _check_generating(visit)
+    check_generating(visit)
     if visit.only is not None:
         return redirect(visit.at.url("replace"))
-    return _form(visit, first_wish(visit.domain, visit.services))
+    stale_log_in = fresh.renewed(visit)
+    if stale_log_in is not None:
+        return stale_log_in
+    return _form(visit, fresh.kept(visit) or first_wish(visit.domain, visit.services))
 
 
 def new_scopes(visit: Visit) -> ResponseReturnValue:
     """The access that the service chosen in the form offers."""
-    _check_generating(visit)
+    check_generating(visit)
     if not htmx.wants_fragment():
         return redirect(visit.at.url("new"))
     slug = request.args.get("service", "")
@@ -126,10 +132,14 @@ def new_scopes(visit: Visit) -> ResponseReturnValue:
 
 def generate(visit: Visit) -> ResponseReturnValue:
     """Make a token and show its plaintext, in this one answer."""
-    _check_generating(visit)
+    check_generating(visit)
     form = GenerateForm()
     wish, form_id = Wish.of(form), form.form_id.data or ""
-    if not form.is_genuine():
+    is_genuine = form.is_genuine()
+    stale_log_in = fresh.renewed(visit, wish if is_genuine else None)
+    if stale_log_in is not None:
+        return stale_log_in
+    if not is_genuine:
         return _form(visit, wish, refusals=Refusals(general=stale()), status=400)
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
@@ -162,7 +172,14 @@ def generate(visit: Visit) -> ResponseReturnValue:
     return answer_with(visit, made, plaintext, panels=panels)
 
 
-def _check_generating(visit: Visit) -> None:
+def check_generating(visit: Visit) -> None:
+    """Whether tokens are generated here, and there is anything they could be for.
+
+    :raises SelfServiceOff: where administrators alone generate them.
+    :raises AccessSwitchedOff: where there is nothing.
+    """
+    if visit.by_others:
+        raise SelfServiceOff
     if not visit.may_generate:
         raise AccessSwitchedOff
 
@@ -180,6 +197,7 @@ def _make(
         service=wish.service or None,
         scopes=wish.scopes,
         expires_at=expires_at,
+        networks=networks.in_words(wish.networks),
         account_id=visit.account_id,
         actor=visit.actor,
         form_key=form_id,

@@ -15,11 +15,13 @@ from flask_apitokens import rotation
 from flask_apitokens import single
 from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import NotFound
+from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.forms import ReplaceForm
 from flask_apitokens.forms import stale
 from flask_apitokens.listing import ListQuery
 from flask_apitokens.models import Token
 from flask_apitokens.questions import Confirm
+from flask_apitokens.views import fresh
 from flask_apitokens.views import stored
 from flask_apitokens.views.changes import ask
 from flask_apitokens.views.handover import answer_with
@@ -34,6 +36,11 @@ def replace(visit: Visit) -> ResponseReturnValue:
     """
     if not single.is_on(visit.domain):
         raise NotFound
+    if visit.by_others:
+        raise SelfServiceOff
+    stale_log_in = fresh.renewed(visit, form=visit.at.url("replace"))
+    if stale_log_in is not None:
+        return stale_log_in
     if request.method != "POST":
         return _question(visit)
     form = ReplaceForm()

@@ -16,11 +16,13 @@ from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.forms import RotateForm
 from flask_apitokens.forms import stale
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.models import Token
 from flask_apitokens.rotating import RotateWish
+from flask_apitokens.views import fresh
 from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import stored
@@ -34,6 +36,11 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
     """The form, or the successor of a token and its plaintext, in this one answer."""
     renew_with(functools.partial(_panels, token_id))
     token = visit.token(token_id)
+    stale_log_in = fresh.renewed(visit, form=visit.at.url("rotate", token_id=token.id))
+    if stale_log_in is not None:
+        return stale_log_in
+    if visit.by_others:
+        raise SelfServiceOff
     if request.method != "POST":
         _check(visit, token)
         return _form(visit, token, rotating.first_wish(visit.domain, token))

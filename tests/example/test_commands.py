@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,19 @@ def test_imported_tokens_of_the_demo_answer_too(
         assert [printed.count(token) for token in tokens] == [1, 1]
         before = tokens
     assert (tmp_path / "0" / "pepper").stat().st_mode & 0o077 == 0
+
+
+def test_another_address_ends_the_tokens_that_are_tied_to_it(
+    make_example: Callable[..., Flask],
+) -> None:
+    example = make_example(APITOKENS_BIND_TO_EMAIL=True)
+    runner, client = example.test_cli_runner(), example.test_client()
+    args = ["apitokens", "token", "generate", "--owner", "ada@example.com"]
+    made = runner.invoke(args=[*args, "--name=x", "--service=tmy", "--scope=read"])
+    sent = bearer(made.stdout.strip())
+    assert client.get("/api/ping", headers=sent).status_code == 200
+    change = ["change-email", "ada@example.com", "Ada@acme.example"]
+    assert "ada@acme.example now" in runner.invoke(args=change).output
+    refused = client.get("/api/ping", headers=sent)
+    assert refused.get_json(force=True)["code"] == "owner_email_changed"
+    assert runner.invoke(args=change).exit_code == 1

@@ -161,7 +161,9 @@ class UserTokens(ServiceVisit):
 
     @property
     def warning(self) -> str:
-        """That the user could do it alone."""
+        """That the user could do it alone, where they can."""
+        if not self.domain.settings.self_service:
+            return _("You will see the token once and have to pass it on safely.")
         return _(
             "You will see the token once and have to pass it on safely. If %(name)s "
             "can sign in, it is better that they generate their own.",

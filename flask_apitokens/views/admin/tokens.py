@@ -12,6 +12,7 @@ from flask import url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
+from flask_apitokens import binding
 from flask_apitokens import ending
 from flask_apitokens import figures
 from flask_apitokens import listing
@@ -101,9 +102,10 @@ class AdminVisit(Visit):
             return _("Its owner has left the account")
         if not people.is_enabled(self.domain, owner):
             return _("Its owner is disabled")
-        return (
-            "" if self.domain.may_use_api(owner) else _("Its owner has no API access")
-        )
+        if not self.domain.may_use_api(owner):
+            return _("Its owner has no API access")
+        moved = binding.has_moved(self.domain, token, owner)
+        return _("Its owner has another email address") if moved else ""
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The list and what stands around it."""

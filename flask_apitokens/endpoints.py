@@ -1,0 +1,53 @@
+"""The endpoints for scripts: their addresses, who gets in, how errors are said.
+
+They take tokens and no cookie, so nothing here is a page and no form protection is due.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from flask.globals import request_ctx
+from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+
+from . import neighbours
+from .bearer import KINDS
+from .blueprint import ENDPOINTS
+from .blueprint import METHODS
+from .blueprint import check_csrf_ourselves
+from .blueprint import have_the_last_word
+from .blueprint import late
+from .blueprint import stray
+from .catalog import ANY_SERVICE
+from .config import Settings
+from .guard import token_required
+
+
+def build_endpoints(settings: Settings) -> Blueprint:
+    """The endpoints, for one application.
+
+    :param settings: name the prefix.
+    """
+    endpoints = Blueprint(ENDPOINTS, __name__, url_prefix=settings.endpoint_url_prefix)
+    add = endpoints.add_url_rule
+    log_in = token_required(service=ANY_SERVICE, kinds="access")
+    add("/login", "login", log_in(late("endpoints.login")), methods=["POST"])
+    add("/introspect", "introspect", late("endpoints.introspect"), methods=["POST"])
+    add("/revoke", "revoke", late("endpoints.revoke"), methods=["POST"])
+    itself = token_required(service=ANY_SERVICE, kinds=KINDS)
+    add("/self", "self", itself(late("endpoints.itself")), methods=["GET"])
+    add("/<path:rest>", "stray", stray, methods=METHODS)
+    endpoints.url_value_preprocessor(check_csrf_ourselves)
+    endpoints.before_request(_forget_cookie)
+    endpoints.register_error_handler(HTTPException, late("endpoints.refuse"))
+    for error in (OperationalError, InterfaceError, PoolTimeoutError):
+        endpoints.register_error_handler(error, late("endpoints.database_failed"))
+    endpoints.record_once(have_the_last_word)
+    return endpoints
+
+
+def _forget_cookie() -> None:
+    """Let the cookie's session have no part in anything here, nor in its answer."""
+    neighbours.drop_session(request_ctx._get_current_object())  # type: ignore[attr-defined]
