@@ -391,6 +391,7 @@ def test_a_page_takes_few_statements(app: Flask, boss: Visitor, ada: Any) -> Non
     deploy = token_of(app, ada)
     mine: dict[str, Any] = {"token_id": deploy, "owner_key": str(ada.id)}
     note(app, *some(60, **mine), call_with(GONE, None))
+    boss.get("usage")  # a process's first page looks whether a pepper is missing
     for path in (
         f"services/tmy/usage?token={deploy}&user={ada.id}",
         f"usage?token={GONE}&day={datetime.now(UTC).date()}",

@@ -27,6 +27,7 @@ from flask_apitokens.views import page
 from flask_apitokens.views import partial
 from flask_apitokens.views import stored
 from flask_apitokens.views.handover import answer_with
+from flask_apitokens.views.history import shown_of
 from flask_apitokens.views.outdated import renew_with
 from flask_apitokens.views.visit import Visit
 from flask_apitokens.views.visit import begun_again
@@ -118,5 +119,6 @@ def _panels(token_id: str) -> Mapping[str, Markup]:
     visit = begun_again()
     if visit is None:
         return {}
-    context = visit.token_context(visit.token(token_id))
+    token = visit.token(token_id)
+    context = visit.token_context(token) | {"history": shown_of(visit, token)}
     return {htmx.ABOUT: partial("token", **context)}
