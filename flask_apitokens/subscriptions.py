@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from sqlalchemy import Executable
+from sqlalchemy import insert
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -193,7 +196,10 @@ def switch_service(
     if slug not in domain.services_of(account_id):
         raise ServiceUnavailable
     domain.begin_writing()
-    row = _setting(domain, account_id, slug) or _new_setting(domain, account_id, slug)
+    known = _is_stored(domain, account_id, slug)
+    row = (known and _setting(domain, account_id, slug)) or _new_setting(
+        domain, account_id, slug
+    )
     if row.active == active and row.changed_by:
         return row
     row.active = active
@@ -203,6 +209,14 @@ def switch_service(
     domain.session.flush()
     domain.notify("service_changed", setting=row, actor=actor)
     return row
+
+
+def _is_stored(domain: Domain, account_id: str, slug: str) -> bool:
+    # Without a lock: MariaDB would lock the gap where there is no row, for several at
+    # once, and none of them could put one there.
+    model = domain.models.ServiceSetting
+    query = select(model.id).where(model.account_id == account_id)
+    return domain.session.scalar(query.where(model.service == slug)) is not None
 
 
 def _setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting | None:
@@ -215,16 +229,24 @@ def _setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting | Non
 
 def _new_setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting:
     """A switch that is on and was touched by nobody yet."""
+    values = {"account_id": account_id, "service": slug, "active": True}
+    values |= {"changed_at": domain.now(), "changed_by": ""}
+    # Somebody else may have made it meanwhile.
+    with suppress(IntegrityError), domain.session.begin_nested():
+        domain.session.execute(_insertion(domain, values))
+    made = _setting(domain, account_id, slug)
+    if made is None:
+        raise Conflict
+    return made
+
+
+def _insertion(domain: Domain, values: dict[str, Any]) -> Executable:
     model = domain.models.ServiceSetting
-    row = model(account_id=account_id, service=slug, active=True)
-    row.changed_at, row.changed_by = domain.now(), ""
-    try:
-        with domain.session.begin_nested():
-            domain.session.add(row)
-    except IntegrityError:
-        # Somebody else made it meanwhile.
-        made = _setting(domain, account_id, slug)
-        if made is None:
-            raise Conflict from None
-        return made
-    return row
+    if domain.dialect not in {"mysql", "mariadb"}:
+        return insert(model).values(values)
+    from sqlalchemy.dialects.mysql import insert as insert_or_lock
+
+    # Those who meet another's row in a plain INSERT share a lock on it, and then none
+    # of them gets it alone.
+    made = insert_or_lock(model).values(values)
+    return made.on_duplicate_key_update(service=made.inserted.service)

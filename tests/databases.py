@@ -152,16 +152,8 @@ def empty_rows(url: URL) -> None:
 
 
 def _delete_rows(connection: Connection, tables: MetaData) -> None:
-    if connection.dialect.name == "postgresql":
-        for table in reversed(tables.sorted_tables):
-            connection.execute(table.delete())
-        return
-    # What InnoDB has deleted but not purged yet keeps its locks, and who then inserts
-    # the same keys at the same time meets deadlocks that a new table knows none of.
-    _tell(connection, "SET foreign_key_checks = 0")
-    for table in tables.sorted_tables:
-        if connection.execute(table.select().limit(1)).first() is not None:
-            _tell(connection, f"TRUNCATE TABLE `{table.name}`")
+    for table in reversed(tables.sorted_tables):
+        connection.execute(table.delete())
 
 
 def _columns(connection: Connection) -> frozenset[tuple[str, ...]]:
