@@ -25,11 +25,13 @@ CONTRACT = {
     "token_revoked": (401, "invalid_token"),
     "token_deactivated": (401, "invalid_token"),
     "owner_inactive": (401, "invalid_token"),
+    "owner_email_changed": (401, "invalid_token"),
     "wrong_kind": (403, "insufficient_scope"),
     "wrong_service": (403, "insufficient_scope"),
     "insufficient_scope": (403, "insufficient_scope"),
     "service_inactive": (403, "insufficient_scope"),
     "api_access_denied": (403, "insufficient_scope"),
+    "network_not_allowed": (403, "insufficient_scope"),
     "temporarily_unavailable": (503, None),
 }
 #: one auth-param: RFC 9110 section 11.2 with the characters of RFC 6750 section 3

@@ -610,6 +610,7 @@ def test_a_long_list_is_paged_and_costs_no_more(
     one_user = guest(app, "u0")
     decide(one_user, asked(one_user), approve=True)
     asked(one_user, "timeseries")
+    statements()  # a process's first page looks whether a pepper is missing
     few = statements()
     for n in range(1, PAGE_SIZE + 2):
         user = guest(app, f"u{n}")

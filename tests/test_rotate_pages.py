@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
+from flask_apitokens import views
+from flask_apitokens.domain import Domain
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -255,3 +258,26 @@ def test_an_administrator_rotates_for_an_owner(make_app: MakeApp) -> None:
     userless, _ = administration.generate_userless(app)
     path = f"tokens/{userless}/rotate"
     assert rotate(boss.without_script(), userless, path).status_code == 201
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_the_new_token_is_shown_though_the_old_one_is_deleted_meanwhile(
+    app: Flask, ada: Visitor, monkeypatch: pytest.MonkeyPatch, htmx: bool
+) -> None:
+    """Whoever waited to delete it gets their turn right after the commit."""
+    token_id = add_token(app, ada.user, "Deploy", service="tmy", scopes=["read"])
+    browser = ada if htmx else ada.without_script()
+    store = views.store
+
+    def stored_and_deleted(domain: Domain) -> None:
+        store(domain)
+        domain.session.execute(
+            delete(domain.models.Token).where(domain.models.Token.id == token_id),
+            execution_options={"synchronize_session": False},
+        )
+        domain.session.commit()
+
+    monkeypatch.setattr(views, "store", stored_and_deleted)
+    response = rotate(browser, token_id)
+    assert response.status_code == 201
+    assert plaintext_in(response)

@@ -95,7 +95,9 @@ def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:
         ours = rule.rule.startswith((PREFIX, ADMIN)) and "GET" in (rule.methods or ())
         # An activation is asked of what was deactivated, a decision of a request.
         stray = {"rest", "version", "number"} & rule.arguments
-        if not ours or stray or rule.endpoint == "apitokens_admin.all_activate":
+        # One token is not all there may be, so none is replaced by another.
+        elsewhere = {"apitokens_admin.all_activate", "apitokens.replace"}
+        if not ours or stray or rule.endpoint in elsewhere:
             continue
         path = re.sub(r"<[^>]*:key>", "1", rule.rule.replace("<slug>", "tmy"))
         if "/userless/" in path and "new" not in path:

@@ -52,13 +52,14 @@ def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
         return _renaming(visit, token, name, error=stale(), status=400)
     try:
         tokens.rename(visit.domain, token, name, actor=visit.actor)
+        # Before it is stored: once it is, somebody may delete the row.
+        message = _("Renamed to “%(name)s”", name=token.name)
         store(visit.domain)
     except DomainError as error:
         visit.domain.session.rollback()
         if error.field != "name":
             raise
         return _renaming(visit, token, name, error=error.message, status=error.status)
-    message = _("Renamed to “%(name)s”", name=token.name)
     if not htmx.wants_fragment():
         return _back(visit, message)
     shown = present.focused(visit.list(asked_query()), token_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from datetime import datetime
 
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -17,6 +18,7 @@ from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import SelfServiceOff
+from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.forms import RotateForm
 from flask_apitokens.forms import stale
 from flask_apitokens.i18n import gettext as _
@@ -52,15 +54,9 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
     try:
         grace, expires_at = rotating.weighed(visit.domain, token, wish)
         make = functools.partial(
-            rotation.rotate,
-            visit.domain,
-            token,
-            grace=grace,
-            expires_at=expires_at,
-            actor=visit.actor,
-            form_key=form_id,
+            _make, visit, token, grace=grace, expires_at=expires_at, form_id=form_id
         )
-        made, plaintext = stored(visit.domain, make)
+        made, plaintext, old = stored(visit.domain, make)
     except (AlreadyGenerated, Conflict):
         raise
     except DomainError as error:
@@ -74,8 +70,32 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
         panels=functools.partial(_panels, token_id),
         back=visit.at.token_url(made.id),
         toast=_("Token “%(name)s” rotated", name=made.name),
-        old=rotating.what_of_the_old(visit.domain, token),
+        old=old,
     )
+
+
+def _make(
+    visit: Visit,
+    token: Token,
+    *,
+    grace: int,
+    expires_at: datetime | None,
+    form_id: str,
+) -> tuple[Token, str, str]:
+    """The successor, its plaintext, and what is said of the old one.
+
+    All of it before it is stored: then somebody may delete the old one at once, and the
+    plaintext has to be shown all the same.
+    """
+    made, plaintext = rotation.rotate(
+        visit.domain,
+        token,
+        grace=grace,
+        expires_at=expires_at,
+        actor=visit.actor,
+        form_key=form_id,
+    )
+    return made, plaintext, rotating.what_of_the_old(visit.domain, token)
 
 
 def _check(visit: Visit, token: Token) -> None:
@@ -119,6 +139,9 @@ def _panels(token_id: str) -> Mapping[str, Markup]:
     visit = begun_again()
     if visit is None:
         return {}
-    token = visit.token(token_id)
+    try:
+        token = visit.token(token_id)
+    except TokenNotFound:
+        return {}
     context = visit.token_context(token) | {"history": shown_of(visit, token)}
     return {htmx.ABOUT: partial("token", **context)}
