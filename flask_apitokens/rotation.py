@@ -238,13 +238,16 @@ def _note(
         grace=days,
     )
     audit.note_token(
-        *(domain, "generated", successor),
+        domain,
+        "generated",
+        successor,
         actor=actor,
         subject=subject,
         form_key=once,
         kind=successor.kind,
         scopes=list(successor.scopes),
         predecessor=token.id,
+        **({"networks": list(successor.networks)} if successor.networks else {}),
     )
 
 
