@@ -17,6 +17,7 @@ from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import SelfServiceOff
+from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.forms import RotateForm
 from flask_apitokens.forms import stale
 from flask_apitokens.i18n import gettext as _
@@ -60,7 +61,7 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
             form_key=form_id,
         )
         made, plaintext = stored(visit.domain, make)
-    except (AlreadyGenerated, Conflict):
+    except (AlreadyGenerated, Conflict, TokenNotFound):
         raise
     except DomainError as error:
         visit.domain.session.rollback()
