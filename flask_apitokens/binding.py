@@ -47,8 +47,17 @@ def bind(domain: Domain, token: Token, owner: Any) -> None:
     :raises Exception: whatever ``email_of`` of the host raises: better no token than
         one that is tied to nothing.
     """
-    if domain.settings.bind_to_email and owner is not None:
-        token.email_digest = digest_of(token.id, domain.hooks.email_of(owner))
+    token.email_digest = digest_of(token.id, email_to_bind(domain, owner))
+
+
+def email_to_bind(domain: Domain, owner: Any) -> object:
+    """The address that new tokens of *owner* are tied to; none where to none.
+
+    :raises Exception: whatever ``email_of`` of the host raises.
+    """
+    if not domain.settings.bind_to_email or owner is None:
+        return None
+    return domain.hooks.email_of(owner)
 
 
 def has_moved(domain: Domain, token: Token, owner: Any) -> bool:

@@ -6,6 +6,7 @@ Importing the same thing again changes nothing, whatever became of the token sin
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from . import audit
+from . import binding
 from . import import_names
 from . import rules
 from . import secret
@@ -38,6 +40,8 @@ from .imported import canonical
 from .imported import strength_of
 from .models import Token
 
+log = logging.getLogger("flask_apitokens")
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -45,11 +49,13 @@ class Holder:
 
     :param owner_id: the primary key; none for a userless token.
     :param account_id: the account it belongs to.
+    :param email: the address that the token is tied to, where the host wants it.
     """
 
     owner_id: Any
     account_id: str
     subject: audit.Subject = field(default_factory=audit.Subject, compare=False)
+    email: object = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[Any, str]:
@@ -90,16 +96,21 @@ def holder_of(domain: Domain, owner: Any, account_id: str = "") -> Holder:
     """Whom a token of *owner* acts for.
 
     :param owner: a user, or ``None`` for a userless token of *account_id*.
-    :raises ImportRefused: if the owner's account cannot be told.
+    :raises ImportRefused: if the owner's account, or the address that their tokens
+        are tied to, cannot be told.
     """
     if owner is None:
         return Holder(None, account_id)
     account = domain.account_of(owner)
     if account == NOWHERE:
         raise ImportRefused(_("The owner is of no account."))
-    return Holder(
-        domain.models.user_id(owner), account, audit.Subject.of(domain, owner)
-    )
+    try:
+        email = binding.email_to_bind(domain, owner)
+    except Exception:
+        log.exception("email_of failed, so no token of this user is imported")
+        raise ImportRefused(_("The owner's email address cannot be told.")) from None
+    subject = audit.Subject.of(domain, owner)
+    return Holder(domain.models.user_id(owner), account, subject, email)
 
 
 def wanted_of(
@@ -288,6 +299,7 @@ def _row(
         expires_at=wanted.expires_at,
     )
     token.live_name = tokens.live_name_of(holder.owner_id, holder.account_id, name)
+    token.email_digest = binding.digest_of(token.id, holder.email)
     return token
 
 

@@ -115,7 +115,7 @@ def rotate(
         again = once is not None and tokens.event_with(domain, once, lock=True)
         raise AlreadyGenerated if again else Conflict
     end = end_like(domain, token) if isinstance(expires_at, Same) else expires_at
-    _check(domain, token, end)
+    _check(domain, token, end, days)
     successor = domain.models.Token(
         **digests,
         **{column: getattr(token, column) for column in INHERITED},
@@ -134,7 +134,7 @@ def rotate(
     return successor, minted.plaintext
 
 
-def _check(domain: Domain, token: Token, end: datetime | None) -> None:
+def _check(domain: Domain, token: Token, end: datetime | None, days: int) -> None:
     """Whether such a token could be generated now, by whoever owns this one.
 
     :raises DomainError: saying what speaks against it.
@@ -147,7 +147,8 @@ def _check(domain: Domain, token: Token, end: datetime | None) -> None:
     rules.checked_service(domain, owner, token.service, token.account_id)
     rules.check_expiry(domain, token.kind, end)
     limit = domain.settings.max_per_owner
-    if limit is None or token.userless or token.predecessor_id is None:
+    # Without a grace there is not one more token afterwards.
+    if limit is None or token.userless or token.predecessor_id is None or not days:
         return
     model = domain.models.Token
     elder = select(model.id).where(
@@ -155,6 +156,28 @@ def _check(domain: Domain, token: Token, end: datetime | None) -> None:
     )
     if domain.session.scalar(elder) is not None:
         # A token in its grace does not count, so there must not be a chain of them.
+        raise LimitReached(limit)
+
+
+def _check_graces(domain: Domain, token: Token) -> None:
+    """Look whether *token*, rotated by now, is one too many in its grace.
+
+    None of them counts as a token, so whoever revokes each new one could have any
+    number of old ones.
+
+    :raises LimitReached: if its owner has more of them than tokens are allowed.
+    """
+    limit = domain.settings.max_per_owner
+    if limit is None or token.userless:
+        return
+    model = domain.models.Token
+    waiting = select(model.id).where(
+        model.owner_id == token.owner_id,
+        rules.is_live(domain, model),
+        model.successor_id.is_not(None),
+    )
+    # A locking read sees what was committed since this transaction began.
+    if len(domain.session.scalars(waiting.with_for_update()).all()) > limit:
         raise LimitReached(limit)
 
 
@@ -189,6 +212,8 @@ def _replace(
             domain.session.add(successor)
             _note(domain, token, successor, days, actor=actor, once=once)
             domain.session.flush()
+            if days:
+                _check_graces(domain, token)
     except IntegrityError:
         domain.session.refresh(token)
         again = once is not None and tokens.event_with(domain, once, lock=True)
@@ -213,13 +238,16 @@ def _note(
         grace=days,
     )
     audit.note_token(
-        *(domain, "generated", successor),
+        domain,
+        "generated",
+        successor,
         actor=actor,
         subject=subject,
         form_key=once,
         kind=successor.kind,
         scopes=list(successor.scopes),
         predecessor=token.id,
+        **({"networks": list(successor.networks)} if successor.networks else {}),
     )
 
 

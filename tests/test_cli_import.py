@@ -196,6 +196,7 @@ def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
     ("line", "why"),
     [
         ("{", "no JSON object"),
+        pytest.param('{"owner":' + "[" * 99_999, "no JSON object", id="deep"),
         ('"token-in-a-string"', "no JSON object"),
         ('{"owner": "ada@example.com", "tokne": "abcdefgh"}', "other names"),
         ('{"owner": "ada@example.com", "token": 12345678}', "its token is no text"),

@@ -314,6 +314,18 @@ def test_what_was_typed_elsewhere_or_forged_is_not_filled_in(make_app: MakeApp) 
     assert one(ada.client.get(f"{ada.base}new"), "#name")["value"] == ""
 
 
+def test_what_was_typed_waits_for_nobody_else(make_app: MakeApp) -> None:
+    app = _fresh_host(make_app)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    hidden = hidden_fields(ada.get("new").text)
+    _grow_stale(ada.client)
+    assert ada.post("", name="My secret project", **hidden).status_code == 200
+    with ada.client.session_transaction() as kept:
+        assert kept["_apitokens_kept"]["wish"]["name"] == "My secret project"
+    hosts.login(ada.client, hosts.create_user(app, "bob@example.com"))
+    assert one(ada.client.get(f"{ada.base}new"), "#name")["value"] == ""
+
+
 def test_a_token_does_not_make_a_log_in_fresh(make_app: MakeApp) -> None:
     """AUZ-15."""
     app = _fresh_host(make_app)

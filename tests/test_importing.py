@@ -532,6 +532,36 @@ def test_a_cap_counts_them_and_does_not_refuse_them(make_app: MakeApp) -> None:
         bearing.generate(app, user)
 
 
+def test_they_are_tied_to_an_address_where_tokens_are(
+    make_app: MakeApp, database_url: str
+) -> None:
+    failing: list[bool] = []
+
+    def email_of(user: Any) -> str:
+        if failing:
+            raise RuntimeError("the directory is away")
+        return str(user.email)
+
+    plugin: dict[str, Any] = {"email_of": email_of}
+    bound = {**CONFIG, "APITOKENS_BIND_TO_EMAIL": True}
+    app = make_app(database_url, plugin=plugin, **bound)
+    user = hosts.create_user(app, "ada@example.com")
+    take_in(app, UUID, user)
+    take_in(app, LONG, None, account_id="acme")
+    digest = hashlib.sha256(SHORT.encode()).hexdigest()
+    take_in(app, digest, user, digest="sha256")
+    for token in (UUID, SHORT, LONG):
+        assert call(app, token).status_code == 200
+    bearing.change_user(app, user, email="other@example.com")
+    # The second one by what it was hashed anew as.
+    for token in (UUID, SHORT):
+        assert code(call(app, token)) == "owner_email_changed"
+    assert call(app, LONG).status_code == 200
+    failing.append(True)
+    with pytest.raises(DomainError, match="address cannot be told"):
+        take_in(app, f"{UUID}-2", user)
+
+
 def test_what_cannot_be_a_token_is_refused(app: Flask) -> None:
     user = hosts.create_user(app, "ada@example.com")
     _public, native = bearing.generate(app, user)

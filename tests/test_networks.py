@@ -239,6 +239,14 @@ def test_the_command_line_pins(app: Flask, user: Any) -> None:
     shown = run(args=["apitokens", "token", "show", plaintext.split("_")[1]])
     assert "192.0.2.0/24" in shown.stdout
     assert "2001:db8::1/128" in shown.stdout
+    # A successor is pinned as well, and the log says so.
+    rotated = run(args=["apitokens", "token", "rotate", plaintext.split("_")[1]])
+    successor = rotated.stdout.strip()
+    assert call(app, successor, "2001:db8::1") == "200"
+    assert call(app, successor, "2001:db8::2") == "network_not_allowed"
+    public = successor.split("_")[1]
+    [detail] = administration.column(app, "Event", "detail", token_id=public)
+    assert detail["networks"] == ["192.0.2.0/24", "2001:db8::1/128"]
 
 
 def test_where_it_is_switched_off_nobody_pins_and_the_pinned_stay_so(

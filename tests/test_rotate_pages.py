@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
+from flask_apitokens import tokens
 from flask_apitokens import views
 from flask_apitokens.domain import Domain
 from tests import administration
@@ -185,6 +186,25 @@ def test_who_comes_second_is_told_and_sees_how_it_stands(
     page = ada.without_script().post(path, **second, **wish)
     assert (page.status_code, NEVER in words(soup(page))) == (409, True)
     assert len(stored(app, ada.user)) == 2
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_one_that_is_deleted_meanwhile_is_gone(
+    ada: Visitor, htmx: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = ada if htmx else ada.without_script()
+    token_id = add_token(ada.app, ada.user)
+    model, hashed = bearing.models_of(ada.app).Token, tokens.digests
+
+    def slowly(*args: Any) -> dict[str, Any]:
+        with bearing.engine_of(ada.app).begin() as connection:
+            connection.execute(delete(model).where(model.id == token_id))
+        return hashed(*args)
+
+    monkeypatch.setattr(tokens, "digests", slowly)
+    late = rotate(ada, token_id)
+    assert late.status_code == 404
+    assert "This token no longer exists." in late.text
 
 
 def test_nothing_is_rotated_for_others_or_by_a_get(

@@ -213,8 +213,26 @@ def test_a_policy_that_was_tightened_holds_for_successors(
     _, second, _ = rotated(capped, access, grace=7)
     with pytest.raises(LimitReached):
         rotation.rotate(capped, second, actor=ACTOR)
-    tokens.revoke(domain, access, actor=ACTOR)
+    # Without a grace there are no more of them afterwards: it may have leaked.
     rotated(capped, second, grace=0)
+
+
+def test_old_tokens_in_their_grace_are_no_way_around_the_cap(
+    domain: Domain, user: Any
+) -> None:
+    capped = replace(domain, settings=replace(domain.settings, max_per_owner=2))
+    for number in range(2):
+        token = bearing.make(capped, user, f"token {number}")
+        _, successor, _ = rotated(capped, token, grace=7)
+        # With its room free again, the next one could be rotated likewise.
+        tokens.revoke(capped, successor, actor=ACTOR)
+    token = bearing.make(capped, user, "one more")
+    domain.session.commit()
+    with pytest.raises(LimitReached):
+        rotation.rotate(capped, token, grace=7, actor=ACTOR)
+    domain.session.rollback()
+    assert (token.successor_id, token.live_name is None) == (None, False)
+    rotated(capped, token, grace=0)
 
 
 def test_a_userless_token_and_a_user_who_left(make_app: MakeApp) -> None:

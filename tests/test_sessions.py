@@ -91,6 +91,10 @@ def test_whatever_is_changed_in_it_nothing_is_left() -> None:
     signed = Signer(KEYS[0]).sign(session.rpartition(b".")[0])
     for text in (session[:-1], session + b"x", session[:40], b"apts_", b"", signed):
         assert sessions.read("apt", KEYS, text) is None
+    # What base64 reads over, so that the signature would still be the same.
+    for noise in (b"====", b"????", b"\r\n  ", b"!" * 4000):
+        assert sessions.read("apt", KEYS, session + noise) is None
+        assert sessions.read("apt", KEYS, session[:-2] + noise + session[-2:]) is None
     assert sessions.read("solar", KEYS, session) is None
     assert sessions.read("apt", [], session) is None
 

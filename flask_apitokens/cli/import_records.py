@@ -115,7 +115,7 @@ def _jsonl(text: str) -> Iterator[Record]:
             continue
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             yield Record(number, problem="it is no JSON object")

@@ -73,7 +73,13 @@ def _keep(visit: Visit, wish: Wish) -> None:
         else [word[:_LONGEST_WORD] for word in value[: _MOST["scopes"]]]
         for field, value in asdict(wish).items()
     }
-    session[_KEPT] = {"at": visit.at.url("new"), "wish": values}
+    session[_KEPT] = {**_whose(visit), "wish": values}
+
+
+def _whose(visit: Visit) -> dict[str, str]:
+    """Whose input into which form: who logs in next may be somebody else."""
+    user = visit.domain.key_text(visit.user)
+    return {"at": visit.at.url("new"), "user": user}
 
 
 def _short(field: str, text: str) -> str:
@@ -81,6 +87,7 @@ def _short(field: str, text: str) -> str:
 
 
 def kept(visit: Visit) -> Wish | None:
-    """What was typed into the form of this place before, to be asked for once."""
+    """What this user typed into the form of this place, to be asked for once."""
     found: dict[str, Any] = session.pop(_KEPT) if _KEPT in session else {}
-    return Wish(**found["wish"]) if found.get("at") == visit.at.url("new") else None
+    mine = found.items() >= _whose(visit).items()
+    return Wish(**found["wish"]) if mine else None

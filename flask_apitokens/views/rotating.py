@@ -57,7 +57,7 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
             _make, visit, token, grace=grace, expires_at=expires_at, form_id=form_id
         )
         made, plaintext, old = stored(visit.domain, make)
-    except (AlreadyGenerated, Conflict):
+    except (AlreadyGenerated, Conflict, TokenNotFound):
         raise
     except DomainError as error:
         visit.domain.session.rollback()
