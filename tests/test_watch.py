@@ -449,3 +449,21 @@ def test_a_worker_that_ends_in_a_protected_blueprint_is_recorded(
     history.call("/quick").close()
     seen = [(row.status, row.path) for row in history.rows()]
     assert seen == [(500, "/slow"), (207, "/quick")]
+
+
+def test_no_token_in_a_path_or_a_user_agent_is_recorded(history: History) -> None:
+    @history.app.get("/by/<path:rest>")
+    @token_required(service="tmy")
+    def by(rest: str) -> str:
+        return "ok"
+
+    plaintext = history.plaintext
+    history.call(f"/by/{plaintext}/x", headers={"User-Agent": f"t/1 {plaintext}"})
+    history.call(f"/by/{'y' * 460}/{plaintext}")
+    signed = f"apts_{history.token}.1767225600000000.c2Vzc2lvbg.c2ln-bmF0_dXJl"
+    history.call(f"/by/{signed}")
+    whole, cut, session = history.rows()
+    assert whole.path == f"/by/apt_{history.token}_…/x"
+    assert whole.user_agent == f"t/1 apt_{history.token}_…"
+    assert cut.path == f"/by/{'y' * 460}/apt_{history.token}_…"
+    assert session.path == f"/by/apts_{history.token}_…"
