@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import create_engine
 from sqlalchemy import event
@@ -218,14 +221,26 @@ def _private_engine(host: Engine) -> Engine:
     engine = create_engine(
         host.url,
         pool=host.pool.recreate(),
-        execution_options=host.get_execution_options(),
+        execution_options=_but_isolation(host.get_execution_options()),
         hide_parameters=True,
     )
     if engine.dialect.name in _AT_CONNECT:
         event.listen(engine, "connect", _AT_CONNECT[engine.dialect.name])
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "connect", partial(_with_transactions, engine.dialect))
     if engine.dialect.name in _AT_BEGIN:
         event.listen(engine, "begin", _AT_BEGIN[engine.dialect.name])
     return engine
+
+
+def _but_isolation(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: options[key] for key in options if key != "isolation_level"}
+
+
+def _with_transactions(dialect: Dialect, connection: Any, _record: object) -> None:
+    # In the AUTOCOMMIT of some hosts, what half a batch has left behind would be
+    # written once more with the whole of it.
+    dialect.reset_isolation_level(connection)
 
 
 def _connect_sqlite(connection: Any, _record: object) -> None:
