@@ -23,6 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
@@ -35,6 +36,9 @@ from .usage_sql import statements_for
 _FIRST_PAUSE = 0.02
 #: seconds between two tries in an outage, at most
 _LONGEST_PAUSE = 30.0
+
+#: of tables and columns that are not there
+_WHAT_TO_DO = " - after an upgrade, run your migrations or db.create_all()"
 
 _log = logging.getLogger("flask_apitokens.usage")
 
@@ -193,7 +197,10 @@ def reason(error: Exception) -> str:
     """What went wrong, in one line."""
     # The driver's own words: SQLAlchemy's add the statement.
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return f"{type(cause).__name__}: {cause}".splitlines()[0]
+    line = f"{type(cause).__name__}: {cause}".splitlines()[0]
+    # SQLite calls it operational.
+    lacking = isinstance(error, ProgrammingError) or ": no such " in line
+    return line + (_WHAT_TO_DO if lacking else "")
 
 
 def _in_transaction(engine: Engine) -> bool:
