@@ -12,6 +12,7 @@ from flask.cli import ScriptInfo
 from flask.cli import with_appcontext
 from werkzeug.serving import make_server
 
+from example_app import past_calls
 from example_app.extensions import apitokens
 from example_app.models import User
 from example_app.models import db
@@ -132,6 +133,7 @@ def demo_command(script: ScriptInfo, port: int) -> None:
     with app.app_context():
         seed()
         token = _demo_token()
+        past_calls.leave()
         imported = imported_tokens() if app.config["EXAMPLE_IMPORTED"] else []
     address = "http://{}:{}".format(*listener.getsockname())
     click.echo(welcome(address, token, imported))
@@ -209,6 +211,7 @@ Pages
   {address}/account/preferences
   {address}/account/api-tokens/
   {address}/admin/api/                  as admin@example.com
+  {address}/admin/api/usage             the calls of the last days, as the same
 
 A day of sun in Vienna, with ada's token "{DEMO_TOKEN}", new at each start
 {_curl(address, token)}{before if imported else ""}

@@ -220,4 +220,6 @@ def protection(
         return None if neighbours.is_open(blueprint, open_views) else check(policy)
 
     blueprint.before_request(before)
+    # Of what is no Exception, as ends a worker, Flask makes no answer.
+    blueprint.teardown_request(watch.torn_down)
     return Protection(blueprint, policy, open_views)

@@ -20,7 +20,7 @@ TOKEN_HEADER = (
     *("status", "reason"),
 )
 #: what a spreadsheet takes for the start of a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 
 
 def lines(rows: Iterable[Iterable[Any]], header: Sequence[str] = ()) -> str:

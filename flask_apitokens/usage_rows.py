@@ -23,9 +23,19 @@ from .models import PATH_LENGTH
 from .models import REJECTED
 from .models import RESULTS
 from .models import SUCCEEDED
+from .secret import ID_ALPHABET
+from .secret import ID_LENGTH
 
 #: what no text column takes, or no page should show
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: a token or a session of ours after its brand, whole or with an end cut off
+_BEARER = re.compile(
+    rf"(_[{ID_ALPHABET}]{{{ID_LENGTH}}})"
+    r"(?:_[0-9A-Za-z]{16,}|\.[0-9]+\.[\w.-]+)",
+    re.ASCII,
+)
+#: the largest a status can be, and a duration: more fits in no column
+_LAST_STATUS, _LONGEST = 999, 2**31 - 1
 #: the columns of a call, in the order of a row from :func:`call_rows`
 CALL_COLUMNS = (
     "at",
@@ -141,10 +151,10 @@ def _row(call: Call) -> tuple[Any, ...]:
         _clean(call.method, METHOD_LENGTH),
         _clean(call.rule, PATH_LENGTH),
         _decoded(call.path, PATH_LENGTH),
-        call.status,
+        min(max(0, call.status), _LAST_STATUS),
         _result(call.status),
         call.code,
-        max(0, round(call.duration * 1000)),
+        min(max(0, round(call.duration * 1000)), _LONGEST),
         address(call.ip),
         _decoded(call.user_agent, AGENT_LENGTH) if call.user_agent else None,
     )
@@ -162,7 +172,9 @@ def _key(owner: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _decoded(text: str, length: int) -> str:
-    return _clean(text.encode("latin-1", "replace").decode("utf-8", "replace"), length)
+    text = text.encode("latin-1", "replace").decode("utf-8", "replace")
+    # Some clients send it there too. Its id stays, so that people can see whose it is.
+    return _clean(_BEARER.sub(r"\1_…", text), length)
 
 
 @lru_cache(maxsize=256)

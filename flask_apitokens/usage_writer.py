@@ -9,17 +9,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import create_engine
 from sqlalchemy import event
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
@@ -32,6 +36,9 @@ from .usage_sql import statements_for
 _FIRST_PAUSE = 0.02
 #: seconds between two tries in an outage, at most
 _LONGEST_PAUSE = 30.0
+
+#: of tables and columns that are not there
+_WHAT_TO_DO = " - after an upgrade, run your migrations or db.create_all()"
 
 _log = logging.getLogger("flask_apitokens.usage")
 
@@ -190,7 +197,10 @@ def reason(error: Exception) -> str:
     """What went wrong, in one line."""
     # The driver's own words: SQLAlchemy's add the statement.
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return f"{type(cause).__name__}: {cause}".splitlines()[0]
+    line = f"{type(cause).__name__}: {cause}".splitlines()[0]
+    # SQLite calls it operational.
+    lacking = isinstance(error, ProgrammingError) or ": no such " in line
+    return line + (_WHAT_TO_DO if lacking else "")
 
 
 def _in_transaction(engine: Engine) -> bool:
@@ -218,14 +228,26 @@ def _private_engine(host: Engine) -> Engine:
     engine = create_engine(
         host.url,
         pool=host.pool.recreate(),
-        execution_options=host.get_execution_options(),
+        execution_options=_but_isolation(host.get_execution_options()),
         hide_parameters=True,
     )
     if engine.dialect.name in _AT_CONNECT:
         event.listen(engine, "connect", _AT_CONNECT[engine.dialect.name])
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "connect", partial(_with_transactions, engine.dialect))
     if engine.dialect.name in _AT_BEGIN:
         event.listen(engine, "begin", _AT_BEGIN[engine.dialect.name])
     return engine
+
+
+def _but_isolation(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: options[key] for key in options if key != "isolation_level"}
+
+
+def _with_transactions(dialect: Dialect, connection: Any, _record: object) -> None:
+    # In the AUTOCOMMIT of some hosts, what half a batch has left behind would be
+    # written once more with the whole of it.
+    dialect.reset_isolation_level(connection)
 
 
 def _connect_sqlite(connection: Any, _record: object) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from flask import Request
 from flask import got_request_exception
+from flask import request_tearing_down
 from flask.globals import request_ctx
 from flask.wrappers import Response
 
@@ -56,6 +57,8 @@ class Watch:
             self.end(request, response.status_code)
         else:
             recorder.prepare()
+            # From here on the call ends with its stream, whatever fails before.
+            del request.environ[_KEY]
             response.call_on_close(partial(self.end, request, response.status_code))
 
     def end(self, request: Request, status: int) -> None:
@@ -90,10 +93,11 @@ class Watch:
 def _goes_on(response: Response) -> bool:
     """Whether *response* is still being made when the view is done.
 
-    What Flask makes of an exception looks like a stream, but it has been made.
+    What Flask makes of an exception looks like a stream, but it has been made. A file
+    that the server sends by itself never tells of its end: nothing closes its response.
     """
     made = response.status_code >= 400 and response.content_length is not None
-    return response.is_streamed and not made
+    return response.is_streamed and not made and not response.direct_passthrough
 
 
 def begin(watch: Watch, context: RequestContext) -> None:
@@ -114,6 +118,12 @@ def stop() -> None:
     watch: Watch | None = request.environ.get(_KEY)
     if watch is not None:
         watch.end(request, 500)
+
+
+def torn_down(error: BaseException | None) -> None:
+    """The request is over; what failed may have kept an answer from being made."""
+    if error is not None:
+        stop()
 
 
 def install(app: Flask) -> None:
@@ -145,3 +155,20 @@ def _failed(app: Flask, **_: object) -> None:
     propagate = app.config["PROPAGATE_EXCEPTIONS"]
     if propagate or (propagate is None and (app.testing or app.debug)):
         stop()
+    elif _KEY in request_ctx.request.environ:
+        _end_at_teardown(app)
+
+
+def _end_at_teardown(app: Flask) -> None:
+    """See to it that this request ends even if what the host does to answers fails.
+
+    Only for the rest of this request: others are not to pay for it.
+    """
+    context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+
+    def torn(_app: Flask, exc: BaseException | None = None, **_: object) -> None:
+        if request_ctx._get_current_object() is context:  # type: ignore[attr-defined]
+            request_tearing_down.disconnect(torn)
+            torn_down(exc)
+
+    request_tearing_down.connect(torn, app, weak=False)

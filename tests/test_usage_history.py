@@ -86,6 +86,20 @@ def test_a_row_has_all_there_is_to_say(tokens: Tokens, written: str) -> None:
     assert tokens.last_used(A) == (None, None)  # a refusal is no use
 
 
+def test_numbers_that_no_column_takes_spoil_no_other_call(
+    tokens: Tokens, written: str
+) -> None:
+    recorder = tokens.recorder(flush_seconds=NEVER)
+    record(recorder, A, moment(1), status=40_000, duration=1e9)
+    record(recorder, B, moment(2))
+    assert recorder.flush()
+    assert [(row["status"], row["duration"]) for row in _rows(tokens, "call")] == [
+        (999, 2**31 - 1),
+        (200, 0),
+    ]
+    assert recorder.dropped == 0
+
+
 def test_the_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None:
     recorders = [tokens.recorder(flush_seconds=NEVER) for _ in range(2)]
     hour = datetime(2026, 5, 4, 3, tzinfo=UTC)

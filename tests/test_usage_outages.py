@@ -113,6 +113,24 @@ def test_an_outage_is_told_once_and_ends_by_itself(
     _outlive(fault, tokens, told, A)
 
 
+@pytest.mark.parametrize("lacking", ["call", "hour"])
+def test_a_host_that_has_not_migrated_yet_is_told_what_to_do(
+    lacking: str, tokens: Tokens, told: Told
+) -> None:
+    recorder = tokens.recorder(flush_seconds=NEVER)
+    table = getattr(tokens.tables, lacking)
+    table.drop(tokens.engine)
+    record(recorder, A, moment(1))
+    assert not recorder.flush()
+    (line,) = told()
+    assert f"apitokens_call{'_hour' if lacking == 'hour' else ''}" in line
+    assert "run your migrations or db.create_all()" in line
+    table.create(tokens.engine)
+    assert recorder.flush()
+    assert tokens.last_used(A) == (moment(1), None)
+    assert (recorder.pending, recorder.dropped) == (0, 0)
+
+
 @pytest.mark.parametrize("fault", [_read_only, _disk_full])
 def test_a_disk_that_takes_nothing_is_outlived(
     fault: Fault, on_sqlite: Tokens, told: Told

@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy import Pool
 from sqlalchemy import create_engine
 from sqlalchemy import event
+from sqlalchemy import func
+from sqlalchemy import select
 from sqlalchemy.pool import NullPool
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
@@ -26,6 +28,7 @@ from tests.recording import moment
 from tests.recording import record
 from tests.recording import threads
 from tests.recording import tokens_in
+from tests.recording import without_table
 
 INSERT = (
     "INSERT INTO apitokens_token (id, kind, name, scheme, check_digest, secret_hash,"
@@ -169,6 +172,25 @@ def test_hosts_connect_in_many_ways(
     assert counted.last_used(A) == (moment(1), None)
     assert recorder.close()
     engine.dispose()
+
+
+@pytest.mark.parametrize("given", ["to the engine", "as an option"])
+def test_a_host_without_transactions_gets_its_calls_once_all_the_same(
+    given: str, database_url: str
+) -> None:
+    level: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+    options = level if given == "to the engine" else {"execution_options": level}
+    with tokens_in(database_url, **options) as tokens:
+        recorder = tokens.recorder(flush_seconds=NEVER)
+        with without_table(tokens.engine):
+            record(recorder, A, moment(1))
+            assert not recorder.flush()
+        assert recorder.pending == 1
+        assert recorder.flush()
+        count = select(func.count()).select_from(tokens.tables.call)
+        with tokens.engine.connect() as connection:
+            assert connection.scalar(count) == 1
+        assert tokens.last_used(A) == (moment(1), None)
 
 
 def test_a_listener_for_all_engines_that_begins_is_no_obstacle(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from flask import Blueprint
 from flask import Flask
 from flask import Response
 from flask import abort
+from flask import request_tearing_down
+from flask import send_file
 from flask import stream_with_context
 from sqlalchemy import select
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -378,3 +381,89 @@ def test_the_command_removes_what_is_past_retention(
         "Removed 0 rows older than 30 days."
         in run(history.app, "usage", "prune").stderr
     )
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_is_recorded_though_its_response_is_never_closed(
+    method: str, history: History, tmp_path: Path
+) -> None:
+    (tmp_path / "year.csv").write_text("sun")
+
+    @history.app.get("/file")
+    @token_required(service="tmy")
+    def file() -> Response:
+        return send_file(tmp_path / "year.csv")
+
+    response = history.call("/file", method=method)
+    etag = {"If-None-Match": response.headers["ETag"]}
+    response.close()
+    history.call("/file", method=method, headers=etag).close()
+    assert [row.status for row in history.rows()] == [200, 304]
+
+
+def test_a_fault_in_what_the_host_does_to_answers_is_recorded_once(
+    history: History,
+) -> None:
+    def fail(response: Response) -> Response:
+        raise RuntimeError("a fault of the host")
+
+    history.app.testing = False
+    functions = history.app.after_request_funcs[None]
+    functions.append(fail)
+    assert history.call("/usage/200").status_code == 500
+    functions.remove(fail)
+    assert history.call("/usage/200").status_code == 200
+    assert [row.status for row in history.rows()] == [500, 200]
+    assert not request_tearing_down.receivers
+
+
+def test_an_answer_to_a_fault_may_be_a_stream(history: History) -> None:
+    @history.app.errorhandler(500)
+    def streamed(_error: Exception) -> Response:
+        return Response(_chunks(), status=503)
+
+    history.app.testing = False
+    response = history.call("/usage/999")
+    assert history.rows() == []
+    response.close()
+    assert [row.status for row in history.rows()] == [503]
+
+
+def test_a_worker_that_ends_in_a_protected_blueprint_is_recorded(
+    history: History,
+) -> None:
+    protected = Blueprint("protected", __name__)
+
+    @protected.get("/slow")
+    def slow() -> str:
+        raise SystemExit(1)  # as gunicorn does to a worker that takes too long
+
+    @protected.get("/quick")
+    def quick() -> Response:
+        return Response(_chunks(), status=207)
+
+    history.host.apitokens.protect(protected, service="tmy")
+    history.app.register_blueprint(protected)
+    with pytest.raises(SystemExit):
+        history.call("/slow")
+    history.call("/quick").close()
+    seen = [(row.status, row.path) for row in history.rows()]
+    assert seen == [(500, "/slow"), (207, "/quick")]
+
+
+def test_no_token_in_a_path_or_a_user_agent_is_recorded(history: History) -> None:
+    @history.app.get("/by/<path:rest>")
+    @token_required(service="tmy")
+    def by(rest: str) -> str:
+        return "ok"
+
+    plaintext = history.plaintext
+    history.call(f"/by/{plaintext}/x", headers={"User-Agent": f"t/1 {plaintext}"})
+    history.call(f"/by/{'y' * 460}/{plaintext}")
+    signed = f"apts_{history.token}.1767225600000000.c2Vzc2lvbg.c2ln-bmF0_dXJl"
+    history.call(f"/by/{signed}")
+    whole, cut, session = history.rows()
+    assert whole.path == f"/by/apt_{history.token}_…/x"
+    assert whole.user_agent == f"t/1 apt_{history.token}_…"
+    assert cut.path == f"/by/{'y' * 460}/apt_{history.token}_…"
+    assert session.path == f"/by/apts_{history.token}_…"

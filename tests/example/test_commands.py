@@ -25,6 +25,8 @@ from example_app.demo import welcome
 from example_app.extensions import apitokens
 from example_app.models import User
 from example_app.models import db
+from example_app.past_calls import TOKEN
+from example_app.past_calls import leave
 from tests.example.conftest import MakeExample
 from tests.example.steps import bearer
 from tests.example.steps import sign_in
@@ -157,6 +159,43 @@ def test_the_demo_starts_in_single_token_mode(
     sign_in(browser)
     page = browser.get("/account/api-tokens/")
     assert "Generating a new one replaces it." in page.text
+
+
+def test_the_usage_history_of_the_demo_is_filled_once(
+    make_example: MakeExample,
+) -> None:
+    example = make_example()
+    with example.app_context():
+        ada = User.with_email("ada@example.com")
+        leave()
+        made = [token for token in apitokens.tokens_of(ada) if token.name == TOKEN]
+        assert [token.last_used_at is None for token in made] == [False]
+        before = rows_of_every_table()
+        leave()
+        assert rows_of_every_table() == before
+        calls = before["apitokens_call"]
+    assert len(calls) > 300
+    browser = example.test_client()
+    sign_in(browser, "admin@example.com")
+    page = browser.get("/admin/api/usage").text
+    assert f"of {len(calls):,}" in page
+    assert TOKEN in page
+    assert {200, 400, 403, 500} <= {
+        value for row in calls for value in row if isinstance(value, int)
+    }
+
+
+@pytest.mark.parametrize(
+    "config", [{"APITOKENS_USAGE": "off"}, {"APITOKENS_MAX_PER_OWNER": 1}]
+)
+def test_the_demo_leaves_no_calls_where_they_make_no_sense(
+    config: dict[str, Any], make_example: MakeExample
+) -> None:
+    example = make_example(**config)
+    with example.app_context():
+        before = rows_of_every_table()
+        leave()
+        assert rows_of_every_table() == before
 
 
 def test_imported_tokens_of_the_demo_answer_too(
