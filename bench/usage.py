@@ -50,7 +50,6 @@ ON = "plugin, full history"
 USUAL = "plugin off, UPDATE + INSERT + COMMIT in the request"
 #: what is asked of the recorder
 LIMITS = {"SQLite": "at most 0.12 U", "PostgreSQL": "nothing measurable"}
-RATE = 500
 NOTHING = {"APITOKENS_USAGE": "off"}
 
 
@@ -173,15 +172,15 @@ def _flushes(host: Host, tokens: Tokens, effort: Effort) -> Iterator[str]:
         state.recorder.flush()
         writer = Writer(state.engine, state.recorder.tables)
     watch = Watch(writer.engine)
-    writer.write(_calls(tokens, RATE), patience=1)  # connects
+    writer.write(_calls(tokens, serving.RATE), patience=1)  # connects
     watch.forget()
-    writer.write(_calls(tokens, RATE), patience=1)
+    writer.write(_calls(tokens, serving.RATE), patience=1)
     counts = watch.counts()
     watch.close()
-    each = sum(counts.values()) / RATE
+    each = sum(counts.values()) / serving.RATE
     said = ", ".join(f"{number} {word}" for word, number in counts.items())
     yield (
-        f"A flush of {RATE} calls is {said}: {each:.3f} statements a call "
+        f"A flush of {serving.RATE} calls is {said}: {each:.3f} statements a call "
         "(goal: at most 0.02)."
     )
     calls = _calls(tokens, effort.flood)
@@ -239,7 +238,7 @@ def _served(url: str, tokens: Tokens, effort: Effort) -> Iterator[str]:
             rounds=effort.served_rounds,
             calls=effort.served_calls,
         )
-    yield "| gunicorn, eight threads, eight clients | median ms | p99 ms | p99, times |"
+    yield "| gunicorn, eight threads, 500 a second | median ms | p99 ms | p99, times |"
     yield "|---|--:|--:|--:|"
     base = _p99(taken[OPEN])
     for name, values in taken.items():

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Column
@@ -40,6 +41,7 @@ from .usage_rows import USE_COLUMNS
 from .usage_rows import Call
 from .usage_rows import call_rows
 from .usage_rows import hour_rows
+from .usage_rows import let_others
 from .usage_rows import mappings
 from .usage_rows import use_rows
 
@@ -49,6 +51,8 @@ _COUNTS = HOUR_COLUMNS[-3:]
 #: calls handed over at once: the memory of the largest text there ever was may stay
 #: with the process
 _AT_ONCE = 250
+#: rows made in a row before requests of other threads get their turn
+_IN_A_ROW = 50
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,11 @@ class OneByOne:
             .values(last_used_at=at, last_used_ip=bindparam("address"))
         )
 
-    def write(self, connection: Connection, calls: Sequence[Call]) -> None:
-        """Add *calls* to the history, inside the connection's transaction."""
+    def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
+        """What adds *calls* to the history, inside a connection's transaction."""
+        return partial(self._write, calls)
+
+    def _write(self, calls: Sequence[Call], connection: Connection) -> None:
         rows = mappings(CALL_COLUMNS, call_rows(calls))
         connection.execute(insert(self._tables.call), rows)
         uses = mappings(("token", "at", "address"), use_rows(calls))
@@ -133,32 +140,47 @@ class AtOnce:
             )
         ]
 
-    def write(self, connection: Connection, calls: Sequence[Call]) -> None:
-        """Add *calls* to the history, inside the connection's transaction."""
+    def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
+        """What adds *calls* to the history, inside a connection's transaction.
+
+        All the work of this process is done now, before there is one: no lock is held
+        meanwhile.
+        """
         of_calls, of_hours, of_uses = self._writable
+        work: list[tuple[Executable, str]] = []
         for start in range(0, len(calls), _AT_ONCE):
             rows = call_rows(calls[start : start + _AT_ONCE])
-            self._run(connection, self._insert, rows, of_calls)
-        self._run(connection, self._use, use_rows(calls), of_uses)
-        self._run(connection, self._add_up, hour_rows(calls), of_hours)
+            work.append((self._insert, _as_json(rows, of_calls)))
+        for statement, rows, writable in (
+            (self._use, use_rows(calls), of_uses),
+            (self._add_up, hour_rows(calls), of_hours),
+        ):
+            if rows:
+                work.append((statement, _as_json(rows, writable)))
+        return partial(self._write, work)
 
     @staticmethod
-    def _run(
-        connection: Connection,
-        statement: Executable,
-        rows: Rows,
-        writable: list[Callable[[Any], Any] | None],
-    ) -> None:
-        places = [(at, change) for at, change in enumerate(writable) if change]
+    def _write(work: list[tuple[Executable, str]], connection: Connection) -> None:
+        for statement, rows in work:
+            connection.execute(statement, {"rows": rows})
+
+
+def _as_json(rows: Rows, writable: Sequence[Callable[[Any], Any] | None]) -> str:
+    """Rows as the database is to read them."""
+    places = [(at, change) for at, change in enumerate(writable) if change]
+    parts = []
+    for start in range(0, len(rows), _IN_A_ROW):
+        if start:
+            let_others()
         given = []
-        for row in rows:
+        for row in rows[start : start + _IN_A_ROW]:
             values = list(row)
             for at, change in places:
                 if values[at] is not None:
                     values[at] = change(values[at])
             given.append(values)
-        if given:
-            connection.execute(statement, {"rows": json.dumps(given)})
+        parts.append(json.dumps(given)[1:-1])
+    return f"[{','.join(parts)}]"
 
 
 def statements_for(tables: Tables, dialect: Dialect) -> AtOnce | OneByOne:

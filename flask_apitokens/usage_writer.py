@@ -82,12 +82,13 @@ class Writer:
             the way. We wait here and not inside SQLite, which would stop all of gevent.
         :raises SQLAlchemyError: or whatever else the host's driver raises.
         """
+        write = self._statements.prepared(calls)
         give_up = time.monotonic() + patience
         pause = _FIRST_PAUSE
         while True:
             try:
                 with self.engine.begin() as connection:
-                    self._statements.write(connection, calls)
+                    write(connection)
             except OperationalError:
                 if time.monotonic() + pause > give_up:
                     raise
