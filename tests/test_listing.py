@@ -199,16 +199,16 @@ def test_what_a_search_finds_is_counted_up_to_less(
     monkeypatch.setattr(figures, "FOUND", 3)
     monkeypatch.setattr(figures, "MOST", 20)
     for number in range(25):
-        make(domain, user, f"t{number:02}")
+        make(domain, user, f"no{number:02}")  # part of no id: those lack an "o"
 
-    def page(number: int, q: str = "t") -> listing.Page:
+    def page(number: int, q: str = "no") -> listing.Page:
         return listing.page_of(domain, user, ListQuery(q=q, page=number))
 
     first, last = page(1), page(9)
     assert (first.total, first.most, first.page, first.more) == (11, 10, 1, True)
     # No link leads where no page is.
     assert (last.total, last.most, last.page, last.more) == (21, 20, 2, False)
-    few = page(1, "t2")
+    few = page(1, "no2")
     assert (few.total, few.page, few.more) == (5, 1, False)
 
 
