@@ -214,20 +214,24 @@ def test_a_database_that_lets_nothing_be_pruned_still_takes_calls(
     ]
 
 
-def test_only_one_process_prunes_at_a_time(tokens: Tokens) -> None:
-    if tokens.engine.dialect.name == "sqlite":
-        return  # it lets one process write at a time, and the next one waits
+@pytest.mark.database
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_only_one_process_prunes_at_a_time(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """SQLite lets one process write at a time by itself."""
     since = datetime(2026, 5, 4, tzinfo=UTC)
-    _record_around(tokens, since)
-    other = create_engine(tokens.engine.url)
-    with (
-        tokens.engine.begin() as connection,
-        usage_prune._alone(connection) as alone,
-    ):
-        assert alone
-        assert usage_prune.prune_some(other, tokens.tables, since=since) is None
-    assert usage_prune.prune_some(other, tokens.tables, since=since) == 2
-    other.dispose()
+    with tokens_in(request.getfixturevalue(f"{kind}_url")) as tokens:
+        _record_around(tokens, since)
+        other = create_engine(tokens.engine.url)
+        with (
+            tokens.engine.begin() as connection,
+            usage_prune._alone(connection) as alone,
+        ):
+            assert alone
+            assert usage_prune.prune_some(other, tokens.tables, since=since) is None
+        assert usage_prune.prune_some(other, tokens.tables, since=since) == 2
+        other.dispose()
 
 
 def test_prunes_beside_each_other_and_beside_fifty_writers(
