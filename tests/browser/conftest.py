@@ -70,9 +70,13 @@ def console_guard() -> chromium.ConsoleGuard:
 
 @pytest.fixture
 def new_page(
-    browser: Browser, console_guard: chromium.ConsoleGuard
+    browser: Browser, console_guard: chromium.ConsoleGuard, live_server: LiveServer
 ) -> Iterator[NewPage]:
-    """Opens pages, each in a context with cookies and storage of its own."""
+    """Opens pages, each in a context with cookies and storage of its own.
+
+    The server is asked for so that it outlives them: ended before, it would reset what
+    Chromium still fetches by itself, an icon for example, and the page would complain.
+    """
     contexts: list[BrowserContext] = []
 
     def new(*, clipboard: bool = False, **options: Any) -> Page:
