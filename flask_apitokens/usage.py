@@ -36,6 +36,8 @@ from .usage_writer import shares_connection
 
 _log = logging.getLogger(__name__)
 
+#: calls that are written before their time has come
+_ENOUGH = 500
 #: calls in one transaction: after an outage too, its row locks are held but shortly
 _AT_ONCE = 5_000
 #: seconds a write is tried again before it counts as failed
@@ -82,9 +84,10 @@ class Recorder:
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
         self._retention = timedelta(days=retention_days)
-        # With half the buffer full the thread is woken before its time. Not sooner:
-        # of all the calls with a token in one batch, only the last costs a write.
-        self._enough = max_rows // 2
+        # So many wake the thread before its time, which bounds what a burst takes in
+        # memory. Not fewer: of all the calls with a token in one batch, only the last
+        # moves its last use.
+        self._enough = min(_ENOUGH, max_rows // 2)
         self._calls: deque[Call] = deque()
         self._begin_process()
         process.watch(self)
@@ -138,6 +141,8 @@ class Recorder:
         calls = self._calls
         calls.append(call)
         if not self._running or len(calls) >= self._enough:
+            if self._running and self._wake.is_set() and len(calls) <= self._max_rows:
+                return  # the thread has been told already
             self._attend()
 
     def _attend(self) -> None:

@@ -55,6 +55,15 @@ def test_a_half_full_buffer_is_written_before_its_time(on_sqlite: Tokens) -> Non
     until(lambda: on_sqlite.last_used(A) == (moment(99), None))
 
 
+def test_five_hundred_calls_are_written_before_their_time(on_sqlite: Tokens) -> None:
+    recorder = on_sqlite.recorder(flush_seconds=NEVER)
+    for number in range(499):
+        record(recorder, A, moment(number), None)
+    assert recorder.pending == 499
+    record(recorder, A, moment(499), None)
+    until(lambda: on_sqlite.last_used(A) == (moment(499), None))
+
+
 def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     record(recorder, A, moment(2), "192.0.2.2")
