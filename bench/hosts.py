@@ -100,12 +100,12 @@ def _schema() -> tuple[SQLAlchemy, Any, Any]:
 def host_by_hand(database_url: str, **config: Any) -> Host:
     """A host without the plugin: its yardstick, and Flask-HTTPAuth with the ORM."""
     host = _bare_host(database_url, config)
-    _install_yardstick(host)
+    install_yardstick(host)
     _install_httpauth(host)
     return host
 
 
-def _install_yardstick(host: Host) -> None:
+def install_yardstick(host: Host) -> None:
     """One Core SELECT of the token joined to its user, one SHA-256, one compare."""
     engine, key, user = host.engine, host.Key.__table__, host.User.__table__
     by_id = (
