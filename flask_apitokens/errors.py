@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from flask.wrappers import Response
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
 
 from .i18n import gettext as _
 from .i18n import ngettext as _n
@@ -285,13 +285,7 @@ class Refusal(HTTPException):
     @property
     def challenge(self) -> str:
         """The value of ``WWW-Authenticate``."""
-        parts = [f'realm="{quote(self.realm)}"']
-        if self.error:
-            parts.append(f'error="{self.error}"')
-            parts.append(f'error_description="{quote(self.description or "")}"')
-        if self.scope:
-            parts.append(f'scope="{quote(self.scope)}"')
-        return "Bearer " + ", ".join(parts)
+        return _challenge(self.realm, self.error, self.description or "", self.scope)
 
     @property
     def body(self) -> dict[str, object]:
@@ -342,6 +336,17 @@ def _opening(problem: str, title: str, status: int, detail: str) -> str:
     return json.dumps(body).removesuffix("}")
 
 
+@lru_cache(maxsize=256)
+def _challenge(realm: str, error: str | None, description: str, scope: str) -> str:
+    parts = [f'realm="{quote(realm)}"']
+    if error:
+        parts.append(f'error="{error}"')
+        parts.append(f'error_description="{quote(description)}"')
+    if scope:
+        parts.append(f'scope="{quote(scope)}"')
+    return "Bearer " + ", ".join(parts)
+
+
 def _random_urn() -> str:
     """A random UUID (RFC 9562 section 5.4), without the object around it."""
     digits = os.urandom(16).hex()
@@ -351,7 +356,6 @@ def _random_urn() -> str:
     )
 
 
-@lru_cache(maxsize=256)
 def quote(text: str) -> str:
     """Make *text* safe inside a quoted string of a challenge (RFC 6750 section 3)."""
     return _NOT_IN_DESCRIPTION.sub("'", text)

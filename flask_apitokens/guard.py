@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flask_apitokens")
 
+#: refusals of tokens that another one may have taken the place of
+_ENDED = (errors.TokenExpired, errors.TokenRevoked)
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 #: The token of this request; false outside a guarded route.
@@ -70,11 +73,14 @@ def _say_when(expires_at: datetime, response: Response) -> Response:
     return response
 
 
-def _look_into(state: State, refusal: errors.Refusal, context: RequestContext) -> None:
+def _look_into(state: State, ended: CurrentToken, context: RequestContext) -> None:
     """Have it found out, after the answer, whether a rotated token is still in use."""
+    # The end of a session is not that of its access token.
+    if ended.id in state.looked_into or ended.kind == "session":
+        return
     from .latecomers import watch  # most processes never see one
 
-    watch(state, refusal.token_id or "", context.request.environ.get("REMOTE_ADDR"))
+    watch(state, ended.id, context.request.environ.get("REMOTE_ADDR"))
 
 
 def refused(state: State, refusal: errors.Refusal) -> Response:
@@ -90,7 +96,7 @@ def refused(state: State, refusal: errors.Refusal) -> Response:
         signals.token_rejected.send(state.app, refusal=refusal)
     handler = state.hooks.error_handler
     if handler is None:
-        return cast("Response", refusal.get_response())
+        return refusal.get_response()
     response = make_response(handler(refusal))
     response.status_code = refusal.code
     response.headers.update(refusal.protocol_headers())
@@ -114,10 +120,8 @@ def check(policy: Policy) -> Response | None:
             seen = Watch(state.recorder, refusal.token, begun, refusal.problem)
             watch.begin(seen, context)
         neighbours.drop_session(context)
-        ended = isinstance(refusal, errors.TokenExpired | errors.TokenRevoked)
-        # The end of a session is not that of its access token.
-        if ended and refusal.token is not None and refusal.token.kind != "session":
-            _look_into(state, refusal, context)
+        if isinstance(refusal, _ENDED) and refusal.token is not None:
+            _look_into(state, refusal.token, context)
         return refused(state, refusal)
     if current is not None and current is not known:
         _enter(state, context, current, begun)

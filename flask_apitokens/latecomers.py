@@ -33,8 +33,6 @@ def watch(state: State, token_id: str, address: str | None) -> None:
     :param token_id: of a token whose genuine plaintext was presented.
     :param address: where it came from.
     """
-    if token_id in state.looked_into:
-        return
     look = functools.partial(_look, state.app, token_id, address)
 
     @after_this_request
