@@ -26,8 +26,8 @@ ROUTES = {
     guard.REVOKED: "1 SELECT",
     guard.COLD: "1 SELECT",
 }
-#: two readings of what a refusal may cost are judged, for three kinds of refusal
-GOALS = 11
+#: two readings of what a call and a refusal may cost are judged, for three refusals
+GOALS = 12
 NUMBER = re.compile(r"-?[\d.]+ \(-?[\d.]+–-?[\d.]+\)")
 
 
