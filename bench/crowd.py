@@ -24,15 +24,14 @@ def waits(
     """How long each call took in milliseconds, the routes in turns.
 
     :param rounds: how often each has its turn, with all threads at once.
-    :param calls: of each thread in a turn, less for a route that is called rarely.
+    :param calls: of each thread in a turn.
     """
     draw = random.Random(SEED)  # noqa: S311
     taken: dict[str, list[float]] = {route.name: [] for route in routes}
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in range(rounds):
             for route in draw.sample(list(routes), len(routes)):
-                number = max(1, calls // route.every)
-                work = [(route, number, draw.random()) for _ in range(THREADS)]
+                work = [(route, calls, draw.random()) for _ in range(THREADS)]
                 for walls in threads.map(lambda each: _call(*each), work):
                     taken[route.name] += [wall / 1e6 for wall in walls]
     return taken
