@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 from flask import Flask
+from sqlalchemy import Column
+from sqlalchemy import Date
+from sqlalchemy import DateTime
 from sqlalchemy import ForeignKey
+from sqlalchemy import Integer
+from sqlalchemy import MetaData
 from sqlalchemy import String
+from sqlalchemy import Table
 from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
@@ -230,6 +239,7 @@ def test_what_is_no_text_is_refused(app: Flask) -> None:
         ("-", "--column", "token"),
         ("-", "--clear"),
         ("-", "--owner-column", "id"),
+        ("-", "--expires-column", "id"),
         ("--table", "user", "--column", "token", "--format", "csv"),
         ("--table", "nothing", "--column", "token"),
         ("--table", "user", "--column", "nothing"),
@@ -284,6 +294,23 @@ def test_digests_come_from_a_file_too(anywhere: Flask) -> None:
     assert summary(anywhere, *args, input=text) == {"read": 1, "imported": 1}
     assert call(anywhere, f"3|{SHORT}").status_code == 200
     assert summary(anywhere, *args, input=text) == {"read": 1, "known": 1}
+
+
+def test_keys_of_nobody_are_read_as_psql_writes_them(anywhere: Flask) -> None:
+    """djangorestframework-api-key: a digest under a name, ends with a short offset."""
+    key = "Ab3dEf7h.0123456789abcdefghijABCDEFGHIJxy"
+    digest = hashlib.sha512(key.encode()).hexdigest()
+    text = (
+        "owner,token,name,expires\n"
+        f'"",sha512$${digest},"Mill, north",2099-01-31 12:30:00+00\n'
+        f'"",sha512$${digest[::-1]},Over,2001-01-31 12:30:00+00\n'
+    )
+    args = ("-", "--digest", "sha512", "--userless", "--account", "acme")
+    told = summary(anywhere, *args, input=text)
+    assert told == {"read": 2, "imported": 1, "expired": 1}
+    answer = call(anywhere, key)
+    assert answer.status_code == 200
+    assert answer.headers["Apitokens-Expires"] == "2099-01-31T12:30:00Z"
 
 
 # -- interrupted, and several at once ------------------------------------------
@@ -462,6 +489,74 @@ def test_a_table_that_the_host_does_not_map_is_read_too(
     assert summary(app, *where, "--skip-bad")["imported"] == 1
     run(app, "--table", "two", "--column", "a", code=2)
     assert call(app, UUID).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["UUID", "CHAR(64)", "VARBINARY(64)"])
+def test_a_token_is_sent_as_people_write_it_whatever_its_column_is(
+    make_app: MakeApp, database_url: str, kind: str
+) -> None:
+    """A UUID with its dashes, nothing of the filling, and bytes where case matters."""
+    app = make_app(database_url, **CONFIG)
+    ada, server = hosts.create_user(app, "ada@example.com"), bearing.engine_of(app)
+    if server.dialect.name == "postgresql" and kind == "VARBINARY(64)":
+        kind = "BYTEA"
+    value = UUID.encode() if kind in {"VARBINARY(64)", "BYTEA"} else UUID
+    where = ("--table", "odd_keys", "--column", "k", "--owner-column", "who")
+    with server.begin() as connection:
+        columns = f"n INTEGER PRIMARY KEY, who INTEGER, k {kind}"
+        connection.exec_driver_sql(f"CREATE TABLE odd_keys ({columns})")
+        for number, k in enumerate((value, None)):
+            row = {"n": number, "who": ada.id, "k": k}
+            connection.execute(text("INSERT INTO odd_keys VALUES (:n, :who, :k)"), row)
+    try:
+        assert summary(app, *where) == {"read": 1, "imported": 1}
+        assert call(app, UUID).status_code == 200
+        told = summary(app, *where, "--clear")
+        assert told == {"read": 1, "known": 1, "cleared": 1}
+    finally:
+        with server.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE odd_keys")
+
+
+def test_a_table_says_when_its_tokens_end(make_app: MakeApp, database_url: str) -> None:
+    """Without that, what had ended in the old system would begin to work again."""
+    app = make_app(database_url, **CONFIG)
+    ada, server = hosts.create_user(app, "ada@example.com"), bearing.engine_of(app)
+    times = Table(
+        "aged_keys",
+        MetaData(),
+        Column("n", Integer, primary_key=True),
+        *(Column("who", Integer), Column("k", String(512))),
+        *(Column("until", DateTime), Column("day", Date), Column("words", String(40))),
+    )
+    end = datetime(2099, 1, 31, 12, 30)  # noqa: DTZ001 - as such columns have it
+    rows = [
+        (1, SHORT, end, end.date(), "2099-01-31T12:30:00+02:00"),
+        (2, UUID, datetime(2001, 1, 31), date(2001, 1, 31), "never"),  # noqa: DTZ001
+        (3, LONG, None, None, "31.1.2099"),
+    ]
+    where = ("--table", "aged_keys", "--column", "k", "--owner-column", "who")
+    told = {}
+    try:
+        with server.begin() as connection:
+            times.create(connection)
+            for n, *values in rows:
+                connection.execute(times.insert().values((n, ada.id, *values)))
+        for column in ("until", "day"):
+            named = (*where, "--expires-column", column)
+            told[column] = summary(app, *named, "--dry-run")
+        result = run(app, *where, "--expires-column", "words", code=1)
+        assert "Row 3: its expiry is none of" in result.stderr
+        run(app, *where, "--expires-column", "nothing", code=2)
+        assert summary(app, *where, "--expires-column", "until")["imported"] == 2
+    finally:
+        with server.begin() as connection:
+            times.drop(connection)
+    planned = {"read": 3, "imported": 2, "expired": 1, "weak": 1, "dry_run": True}
+    assert told == {"until": planned, "day": planned}
+    assert code(call(app, UUID)) == "invalid_token"
+    assert call(app, SHORT).headers["Apitokens-Expires"] == "2099-01-31T12:30:00Z"
+    assert "Apitokens-Expires" not in call(app, LONG).headers
 
 
 def test_the_facts_say_imported(app: Flask) -> None:

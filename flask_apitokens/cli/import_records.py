@@ -13,15 +13,21 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import UTC
+from datetime import date
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import click
 from sqlalchemy import Column
 from sqlalchemy import Engine
 from sqlalchemy import MetaData
 from sqlalchemy import Table
+from sqlalchemy import null
 from sqlalchemy import select
 from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.types import NullType
 
 from flask_apitokens.domain import Domain
 
@@ -148,26 +154,34 @@ class Source:
 
     :param key: the primary key of its table, whose order it is read in.
     :param owner: the column with the owners' primary keys.
+    :param expires: the column with the tokens' ends; none where they have none.
     """
 
     key: Column[Any]
     owner: Column[Any]
     token: Column[Any]
+    expires: Column[Any] | None = None
 
     def records(self, domain: Domain) -> Iterator[Record]:
         """The rows that have a token, without a transaction left open between them."""
         number, last = 0, None
+        end: Any = null() if self.expires is None else self.expires
+        every = select(self.key, self.owner, self.token, end).order_by(self.key)
+        every = every.where(self.token.is_not(None)).limit(BATCH)
         while True:
-            query = select(self.key, self.owner, self.token).order_by(self.key)
-            query = query.where(self.token.is_not(None), self.token != "")
-            query = query if last is None else query.where(self.key > last)
-            rows = self._connection(domain).execute(query.limit(BATCH)).all()
-            for key, owner, token in rows:
+            query = every if last is None else every.where(self.key > last)
+            rows = self._connection(domain).execute(query).all()
+            for key, owner, value, expires in rows:
+                # Not left out by the database: not all that a token may be stored as
+                # can be compared with a text.
+                if (token := _token_in(value)) == "":
+                    continue
                 number += 1
-                if isinstance(token, str):
-                    yield Record(number, owner, token, key=key)
-                else:
+                if token is None:
                     yield Record(number, problem="its token is no text")
+                else:
+                    when = _moment_in(expires)
+                    yield Record(number, owner, token, expires=when, key=key)
             if len(rows) < BATCH:
                 return
             last = rows[-1][0]
@@ -186,20 +200,49 @@ class Source:
         connection, table = self._connection(domain), self.token.table
         query = select(self.key, self.token).where(self.key.in_(list(tokens)))
         now = connection.execute(query.with_for_update()).all()
-        same = [key for key, token in now if tokens[key] == token]
+        same = [key for key, value in now if tokens[key] == _token_in(value)]
         if same:
             change = table.update().where(self.key.in_(same))
             connection.execute(change.values({self.token.name: None}))
         return len(same)
 
 
+def _token_in(value: object) -> str | None:
+    """The text of a token in a column; none where it is none.
+
+    A UUID is sent in its usual form; a column of a fixed length is filled with spaces,
+    and MariaDB has bytes where case matters.
+    """
+    if isinstance(value, bytes | memoryview):
+        value = bytes(value).decode("ascii", "replace")
+    if isinstance(value, UUID):
+        value = str(value)
+    return value.strip() if isinstance(value, str) else None
+
+
+def _moment_in(value: object) -> str:
+    """The end of a token in a column, as a file has it; without a zone it is in UTC."""
+    if isinstance(value, datetime):
+        value = value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return value.isoformat()
+    return "" if value is None else str(value)
+
+
 def source_of(
-    domain: Domain, engine: Engine, table: str, column: str, owner_column: str | None
+    domain: Domain,
+    engine: Engine,
+    table: str,
+    column: str,
+    *,
+    owner_column: str | None,
+    expires_column: str | None,
 ) -> Source:
     """The column that ``--table`` and ``--column`` name.
 
     :param table: its name, after the schema's and a dot where it is in another one.
     :param owner_column: where not given, the primary key of the table.
+    :param expires_column: where not given, no token ends.
     :raises BadParameter: if there is no such table or column.
     """
     schema, _dot, name = table.rpartition(".")
@@ -222,8 +265,14 @@ def source_of(
             "The rows of this table are no users: say where their keys stand, with "
             "--owner-column."
         )
+    token = _column(found, column, "")
+    if found.metadata is not users.metadata:
+        # As the driver has it: SQLite would make a number of a type it does not know.
+        token.type = NullType()
     owner = keys[0] if owner_column is None else _column(found, owner_column, "owner-")
-    return Source(keys[0], owner, _column(found, column, ""))
+    if expires_column is None:
+        return Source(keys[0], owner, token)
+    return Source(keys[0], owner, token, _column(found, expires_column, "expires-"))
 
 
 def _column(table: Table, name: str, which: str) -> Column[Any]:

@@ -8,6 +8,7 @@ simply started once more.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -65,6 +66,7 @@ _NO_PEPPER = (
 @click.option("--table", metavar="NAME", help="Instead of a file: a table of yours …")
 @click.option("--column", metavar="NAME", help="… and its column with the tokens.")
 @click.option("--owner-column", metavar="NAME", help="Its column with users' keys.")
+@click.option("--expires-column", metavar="NAME", help="Its column with their ends.")
 @click.option("--clear", is_flag=True, help="Null the column once hashes are stored.")
 @click.option(
     "--digest", type=click.Choice(DIGESTS), help="They are digests of tokens."
@@ -86,6 +88,7 @@ def import_tokens(
     table: str | None,
     column: str | None,
     owner_column: str | None,
+    expires_column: str | None,
     clear: bool,
     digest: str | None,
     service: str | None,
@@ -101,7 +104,8 @@ def import_tokens(
     CSV: owner,token[,name,service], or a header with these, scopes and expires. JSON
     Lines have the same names. Owners are named by key, email, username or name.
     """
-    _check_where(file, form, table, column, owner_column, clear=clear)
+    of_table = (owner_column, expires_column, clear or None)
+    _check_where(file, form, table, column, of_table=of_table)
     check_account(account)
     with edge.reading() as domain:
         check_services(domain, service, hint="--service")
@@ -113,7 +117,11 @@ def import_tokens(
         source = None
         if table is not None:
             engine = current_apitokens.engine
-            source = source_of(domain, engine, table, column or "", owner_column)
+            source = source_of(
+                *(domain, engine, table, column or ""),
+                owner_column=owner_column,
+                expires_column=expires_column,
+            )
         records = _records(domain, file, form, source)
         if clear and source is not None:
             _check_clearing(source)
@@ -129,16 +137,17 @@ def _check_where(
     form: str | None,
     table: str | None,
     column: str | None,
-    owner_column: str | None,
     *,
-    clear: bool,
+    of_table: Iterable[object],
 ) -> None:
     if (file is None) == (table is None):
         raise click.UsageError("Say where the tokens are: FILE, or - , or --table.")
     if (table is None) != (column is None):
         raise click.UsageError("--table and --column go together.")
-    if table is None and (clear or owner_column is not None):
-        raise click.UsageError("--clear and --owner-column go with --table.")
+    if table is None and any(option is not None for option in of_table):
+        raise click.UsageError(
+            "--clear, --owner-column and --expires-column go with --table."
+        )
     if table is not None and form is not None:
         raise click.UsageError("--format is of a file.")
 
