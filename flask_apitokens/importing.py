@@ -132,6 +132,7 @@ def wanted_of(
     :param name: empty for one that is made up; one that is taken gets a number.
     :param service: a declared service, whoever is subscribed to it.
     :param scopes: none for all that the service has.
+    :param expires_at: none for never, which other systems write as a day in 9999.
     :raises DomainError: saying what is wrong, without a word of the token.
     """
     if digest is None:
@@ -144,6 +145,8 @@ def wanted_of(
         marks = keyring.marks_of_digest(digest, material)
     if service is not None and service not in domain.services_of(holder.account_id):
         raise ImportRefused(_("There is no such service in the account."))
+    if expires_at is not None and expires_at > rules.LATEST:
+        expires_at = None
     known = tuple(domain.catalog.services[service].scopes) if service else ()
     return Wanted(
         holder=holder,

@@ -66,7 +66,9 @@ def end_like(domain: Domain, token: Token) -> datetime | None:
     if token.expires_at is not None:
         life = token.expires_at - token.created_at
         most = life if longest is None else timedelta(days=longest)
-        return domain.now() + min(life, most)
+        # A day less, as a form counts whole ones.
+        left = rules.LATEST - timedelta(days=1) - domain.now()
+        return domain.now() + min(life, most, left)
     return None if longest is None else domain.now() + timedelta(days=longest)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
+from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
@@ -33,6 +34,9 @@ from .models import NAME_LENGTH
 from .models import REASON_LENGTH
 from .models import Token
 
+#: The last end there can be. A token may be rotated for as long a life again, and a
+#: database in the east has no moment for the last hours of the year 9999.
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 #: categories of characters no name has: controls, lone surrogates, line ends
 NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 #: categories of characters that show nothing by themselves
@@ -150,6 +154,8 @@ def check_expiry(domain: Domain, kind: str, expires_at: datetime | None) -> None
         raise ValueError(f"a naive datetime, {expires_at!r}, is not a moment")
     if expires_at <= domain.now():
         raise InvalidExpiry(_("Choose a date after today."))
+    if expires_at > LATEST:
+        raise InvalidExpiry(_("Choose an earlier date."))
     # A day of grace: "within 30 days" chosen as a date means the end of that day.
     if longest and expires_at > domain.now() + timedelta(days=longest + 1):
         raise InvalidExpiry(_too_far(longest))

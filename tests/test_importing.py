@@ -604,6 +604,14 @@ def test_expiry_and_scopes_come_along(anywhere: Flask) -> None:
         assert (found.scopes, found.expires_at) == (("write",), soon)
 
 
+def test_an_end_after_the_last_day_of_all_is_none(app: Flask) -> None:
+    """Systems without "never" write 9999-12-31."""
+    user = hosts.create_user(app, "ada@example.com")
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    take_in(app, UUID, user, expires_at=end)
+    assert "Apitokens-Expires" not in call(app, UUID).headers
+
+
 @pytest.mark.parametrize(
     ("token", "strength"),
     [

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
+from flask_apitokens import rules
 from flask_apitokens import tokens
 from flask_apitokens import views
 from flask_apitokens.domain import Domain
@@ -140,6 +141,21 @@ def test_what_the_form_offers_within_a_policy(make_app: MakeApp) -> None:
     assert chosen(form, "expiry") == ["7", "30", "[60]", "custom"]
     assert rotate(ada, token_id).status_code == 201
     assert stored(app, ada.user)[1]["expires_at"] is not None
+
+
+def test_what_lives_for_thousands_of_years_is_rotated_all_the_same(
+    app: Flask, ada: Visitor
+) -> None:
+    """As long again would be after the last year there is."""
+    first = add_token(app, ada.user, expires_at=rules.LATEST)
+    assert rotate(ada, first).status_code == 201
+    second = next(row["id"] for row in stored(app, ada.user) if row["id"] != first)
+    again = app.test_cli_runner().invoke(
+        args=["apitokens", "token", "rotate", second, "--grace", "0"]
+    )
+    assert again.exit_code == 0, again.output
+    ends = [row["expires_at"] for row in stored(app, ada.user) if row["id"] != first]
+    assert all(rules.LATEST - 2 * DAY < end <= rules.LATEST for end in ends)
 
 
 def test_what_is_wrong_is_said_beside_it(app: Flask, ada: Visitor) -> None:

@@ -165,6 +165,8 @@ def test_scopes_may_not_be(
         ("api", timedelta(0), "Choose a date after today."),
         ("api", -timedelta(days=1), "Choose a date after today."),
         ("access", -timedelta(days=36_500), "Choose a date after today."),
+        ("api", rules.LATEST - NOW, None),
+        ("api", datetime.max.replace(tzinfo=UTC) - NOW, "Choose an earlier date."),
     ],
 )
 def test_a_token_ends(
