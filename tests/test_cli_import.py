@@ -27,6 +27,7 @@ from sqlalchemy.orm import mapped_column
 
 from flask_apitokens import importing
 from flask_apitokens.domain import Domain
+from flask_apitokens.domain import utcnow
 from flask_apitokens.errors import Conflict
 from tests import bearing
 from tests import hosts
@@ -264,7 +265,7 @@ def test_without_peppers_it_refuses(make_app: MakeApp, sqlite_url: str) -> None:
     empty = bare.test_cli_runner().invoke(args=["apitokens", "pepper", "list"])
     assert "no imported token needs it" in empty.stderr
     user = hosts.create_user(app, "ada@example.com")
-    take_in(app, UUID, user)
+    token_id = take_in(app, UUID, user)
     other = make_app(sqlite_url, **CONFIG)
     line = f"ada@example.com,{SHORT}"
     assert "APITOKENS_PEPPERS is not set" in run(bare, "-", input=line, code=1).stderr
@@ -284,6 +285,13 @@ def test_without_peppers_it_refuses(make_app: MakeApp, sqlite_url: str) -> None:
     listed = both.test_cli_runner().invoke(args=["apitokens", "pepper", "list"])
     assert listed.exit_code == 0
     assert "2025" in listed.stdout
+    # What is revoked or over needs no pepper any more.
+    for values in ({"revoked_at": utcnow()}, {"expires_at": utcnow()}):
+        bearing.change(app, token_id, revoked_at=None)
+        bearing.change(app, token_id, **values)
+        listed = runner.invoke(args=["apitokens", "pepper", "list", "--json"])
+        assert listed.exit_code == 0
+        assert [row["id"] for row in json.loads(listed.stdout)] == ["2026"]
 
 
 def test_digests_come_from_a_file_too(anywhere: Flask) -> None:
@@ -548,7 +556,11 @@ def test_a_table_says_when_its_tokens_end(make_app: MakeApp, database_url: str) 
         result = run(app, *where, "--expires-column", "words", code=1)
         assert "Row 3: its expiry is none of" in result.stderr
         run(app, *where, "--expires-column", "nothing", code=2)
-        assert summary(app, *where, "--expires-column", "until")["imported"] == 2
+        ended = (*where, "--expires-column", "until", "--clear")
+        assert summary(app, *ended)["cleared"] == 2
+        with server.connect() as connection:
+            kept = connection.execute(select(times.c.k).order_by(times.c.n)).scalars()
+            assert list(kept) == [None, UUID, None]
     finally:
         with server.begin() as connection:
             times.drop(connection)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from flask_apitokens import Notice
 from flask_apitokens import latecomers
 from flask_apitokens import rotation
+from flask_apitokens import sessions
 from flask_apitokens import signals
 from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
@@ -206,15 +207,24 @@ def test_a_policy_that_was_tightened_holds_for_successors(
         assert life == pytest.approx(30 * DAY, abs=timedelta(seconds=5))
     with pytest.raises(InvalidKind):
         rotation.rotate(strict, access, actor=ACTOR)
-    # To rotate several times over does not make more than the old one and the new.
+
+
+def test_to_rotate_again_and_again_makes_no_more_than_the_old_one_and_the_new(
+    domain: Domain, user: Any
+) -> None:
+    token = bearing.make(domain, user)
     capped = replace(domain, settings=replace(domain.settings, max_per_owner=1))
-    assert rotation.graces_for(capped, access) == (0,)
+    assert rotation.graces_for(capped, token) == (0,)
+    # Two more could be in their grace: it is the chain that is refused.
     capped = replace(domain, settings=replace(domain.settings, max_per_owner=3))
-    _, second, _ = rotated(capped, access, grace=7)
+    old, second, _ = rotated(capped, token, grace=7)
     with pytest.raises(LimitReached):
         rotation.rotate(capped, second, actor=ACTOR)
+    domain.session.rollback()
     # Without a grace there are no more of them afterwards: it may have leaked.
-    rotated(capped, second, grace=0)
+    _, third, _ = rotated(capped, second, grace=0)
+    old.expires_at = domain.now()
+    rotated(capped, third, grace=7)
 
 
 def test_old_tokens_in_their_grace_are_no_way_around_the_cap(
@@ -288,6 +298,20 @@ def test_of_many_rotations_one_wins(app: Flask, user: Any) -> None:
         assert heirs == [successor]
 
 
+def test_what_was_revoked_since_it_was_read_is_given_no_successor(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    """One that leaked, while somebody else is about to rotate it."""
+    token = bearing.make(domain, user)
+    domain.session.commit()
+    assert token.revoked_at is None
+    bearing.change(app, token.id, revoked_at=domain.now())
+    with pytest.raises(Conflict):
+        rotation.rotate(domain, token, actor=ACTOR)
+    domain.session.rollback()
+    assert administration.column(app, "Token", "predecessor_id") == [None]
+
+
 def test_a_form_rotates_nothing_twice(domain: Domain, user: Any) -> None:
     token = bearing.make(domain, user)
     rotated(domain, token, form_key="a form")
@@ -336,6 +360,27 @@ def test_a_rotated_token_that_was_stopped_at_once_is_told_of_too(
     assert told == []
     assert answer(app, first, "/api/plain") == "token_revoked"
     assert [notice.kind for notice in told] == ["rotated_token_used"]
+
+
+def test_a_session_that_ends_with_a_rotated_token_alarms_nobody(
+    app: Flask, domain: Domain, user: Any, told: list[Told]
+) -> None:
+    """Whoever holds it logged in while that was right."""
+    end = domain.now() + DAY
+    token = bearing.make(domain, user, kind="access", expires_at=end)
+    state = app.extensions["apitokens"]
+    session = sessions.issue(
+        state.settings.brand,
+        sessions.keys_of(app.config),
+        token_id=token.id,
+        check_digest=token.check_digest,
+        expires_at=end,
+    )
+    assert answer(app, session, "/api/plain") == "ok"
+    rotated(domain, token, grace=0)
+    assert answer(app, session, "/api/plain") == "token_revoked"
+    assert told == []
+    assert bearing.actions(domain, token.id) == ["generated", "rotated"]
 
 
 def test_of_other_ended_tokens_nobody_is_told(
