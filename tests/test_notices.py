@@ -209,6 +209,23 @@ def test_what_nobody_took_is_sent_again(
     assert [t.token for t in told] == ["sound", "mended"]
 
 
+def test_where_nobody_listens_the_command_says_so(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    """What was due then counts as sent, and nobody has read it."""
+    app = make_app(sqlite_url)
+    user = hosts.create_user(app, "ada@example.com")
+    add(app, user, "first", age=100, left=5)
+    result = run(app, "notices", "send")
+    assert "Sent 1 notice.\n" in result.stderr
+    assert "to the log alone, at the level INFO" in result.stderr
+    add(app, user, "second", age=100, left=5)
+    with signals.notice_due.connected_to(lambda _app, **_values: None, sender=app):
+        result = run(app, "notices", "send")
+    assert "log" not in result.stderr
+    assert "log" not in run(app, "notices", "send").stderr
+
+
 def test_two_processes_send_each_notice_once(
     app: Flask, user: Any, told: list[Told]
 ) -> None:

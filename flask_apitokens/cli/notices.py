@@ -8,7 +8,9 @@ import click
 from flask.cli import AppGroup
 
 from flask_apitokens import notices
+from flask_apitokens import signals
 from flask_apitokens.domain import Domain
+from flask_apitokens.state import current_apitokens
 
 from . import edge
 from .arguments import json_option
@@ -44,11 +46,22 @@ def send(*, as_json: bool) -> None:
                 failed += 1
     if as_json:
         show_json({"sent": sent, "failed": failed})
-    say(f"Sent {sent} notices.")
+    say(f"Sent {sent} {'notice' if sent == 1 else 'notices'}.")
+    if sent and not _somebody_listens():
+        say(
+            "APITokens has no on_notice, and notice_due no receiver: they went to the "
+            "log alone, at the level INFO."
+        )
     if failed:
         raise click.ClickException(
             f"{failed} could not be sent: the log says why. The next run tries again."
         )
+
+
+def _somebody_listens() -> bool:
+    state = current_apitokens
+    heard = signals.notice_due.has_receivers_for(state.app)
+    return state.hooks.on_notice is not None or heard
 
 
 def _tell(domain: Domain, due: notices.Due) -> bool:
