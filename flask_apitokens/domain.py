@@ -8,7 +8,6 @@ from dataclasses import field
 from datetime import UTC
 from datetime import datetime
 from enum import Enum
-from ipaddress import ip_address
 from typing import Any
 from typing import Final
 
@@ -18,6 +17,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
+from . import networks
 from .catalog import Catalog
 from .catalog import Service
 from .config import Settings
@@ -48,15 +48,8 @@ class Actor:
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label[:LABEL_LENGTH])
         object.__setattr__(self, "id", self.id and self.id[:LABEL_LENGTH])
-        object.__setattr__(self, "ip", _address(self.ip))
-
-
-def _address(text: str | None) -> str | None:
-    # A proxy hands on what a client wrote, and no column takes just anything.
-    try:
-        return str(ip_address((text or "").partition("%")[0]))
-    except ValueError:
-        return None
+        # A proxy hands on what a client wrote, and no column takes just anything.
+        object.__setattr__(self, "ip", networks.address(self.ip))
 
 
 class Same(Enum):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -22,6 +20,7 @@ from sqlalchemy import true
 
 from . import ending
 from . import figures
+from . import networks
 from . import people
 from . import rules
 from . import statuses
@@ -335,8 +334,9 @@ def _owned_or_used_by(
         # One by one an index finds them; a subquery makes it look at every token.
         owners = keys
     matches = [model.owner_id.in_(owners)]
-    with suppress(ValueError):
-        matches.append(model.last_used_ip == str(ip_address(part)))
+    address = networks.address(part)
+    if address is not None:
+        matches.append(model.last_used_ip == address)
     return matches
 
 

@@ -79,20 +79,34 @@ def _network(text: str) -> Network:
     return network
 
 
+def client(text: str | None) -> Address | None:
+    """The address that a server or ``ProxyFix`` names; none for what is none.
+
+    The zone is of no use elsewhere, and a client of IPv4 is one, whatever a server that
+    listens to both families at once calls it.
+    """
+    try:
+        found = ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
+
+
+def address(text: str | None) -> str | None:
+    """The same, as it is stored and shown."""
+    found = client(text)
+    return None if found is None else str(found)
+
+
 def contain(networks: tuple[str, ...], address: str | None) -> bool:
     """Whether *address* lies in one of *networks*; what is no address never does.
 
     :param networks: from :func:`parse`.
     :param address: of the client, as the WSGI server or ``ProxyFix`` names it.
     """
-    try:
-        client = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(client, IPv6Address):
-        # As a server that listens to both families at once names a client of IPv4.
-        client = client.ipv4_mapped or client
-    return any(client in network for network in _known(networks))
+    here = client(address)
+    return here is not None and any(here in network for network in _known(networks))
 
 
 @lru_cache(maxsize=1024)

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
 from typing import NamedTuple
 
+from . import networks
 from .models import AGENT_LENGTH
 from .models import FAILED
 from .models import LABEL_LENGTH
@@ -203,10 +203,7 @@ def address(text: str | None) -> str | None:
     A proxy hands on what a client wrote: text that no column takes would fail the whole
     batch, again and again.
     """
-    try:
-        return str(ip_address((text or "").partition("%")[0]))
-    except ValueError:
-        return None
+    return networks.address(text)
 
 
 def mappings(

@@ -122,6 +122,7 @@ def test_all_tokens_are_searched_and_filtered(
         ("q=ada@acme", {"Used", "Plain"}),
         (f"q={used}", {"Used"}),
         ("q=203.0.113.7", {"Used"}),
+        ("q=::ffff:203.0.113.7", {"Used"}),
         ("q=eve", set()),
         ("q=%00", {"Used", "Plain", "Stopped"}),
         ("status=deactivated", {"Stopped"}),

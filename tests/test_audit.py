@@ -109,6 +109,7 @@ def test_a_userless_token_has_no_subject(domain: Domain) -> None:
         ("192.0.2.7", "192.0.2.7"),
         ("2001:DB8::0:7", "2001:db8::7"),
         ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
         ("", None),
         (None, None),
         ("unknown", None),

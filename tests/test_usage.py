@@ -207,6 +207,7 @@ def test_off_records_nothing_and_asks_for_no_engine() -> None:
         ("2001:DB8::1", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
         ("fe80::1%" + "x" * 500, "fe80::1"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
         ("x" * 500, None),
         ("<img src=x>", None),
         ("192.0.2.1\0", None),
