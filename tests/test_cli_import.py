@@ -114,6 +114,17 @@ def test_a_file_is_taken_in_once(anywhere: Flask, tmp_path: Path) -> None:
         assert token not in told + before
 
 
+def test_a_number_that_is_given_as_a_name_is_not_given_again(anywhere: Flask) -> None:
+    """All in one batch, so that no look at the database tells."""
+    ada = hosts.create_user(anywhere, "ada@example.com")
+    names = ("CI 2", "CI", "CI", "Imported token 1", "")
+    text = "".join(f"{ada.id},{UUID}-{n},{name}\n" for n, name in enumerate(names))
+    assert summary(anywhere, "-", input=text)["imported"] == 5
+    assert names_of(anywhere, ada) == [
+        *("CI", "CI 2", "CI 3", "Imported token 1", "Imported token 2"),
+    ]
+
+
 def test_json_lines_and_a_header_have_every_column(
     anywhere: Flask, tmp_path: Path
 ) -> None:

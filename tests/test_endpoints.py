@@ -16,6 +16,8 @@ from flask_apitokens import signals
 from flask_apitokens import views
 from flask_apitokens.domain import utcnow
 from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.lookup import Unavailable
+from flask_apitokens.state import State
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -301,6 +303,34 @@ def test_a_database_that_is_away_is_said_to_be(
     answer = revoke(client, plaintext)
     assert code(answer) == "temporarily_unavailable"
     assert answer.headers["Retry-After"]
+
+
+def test_a_token_that_cannot_be_checked_is_neither_revoked_nor_inactive(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DBS-01: what is not known is not answered, of whoever's token."""
+    app = host(make_app)
+    client = app.test_client()
+    ada = administration.create_user(app, "ada")
+    public, plaintext = bearing.generate(app, ada)
+    _, gateway = administration.generate_userless(
+        app, "acme", service="gateway", scopes=[SCOPE]
+    )
+    find = State.find
+
+    def fail(state: State, token_id: str) -> Any:
+        if token_id == public:
+            raise Unavailable("gone")
+        return find(state, token_id)
+
+    monkeypatch.setattr(State, "find", fail)
+    for answer in (
+        revoke(client, plaintext),
+        ask(client, plaintext, gateway),
+        ask(client, plaintext, plaintext),
+    ):
+        assert code(answer) == "temporarily_unavailable"
+        assert answer.headers["Retry-After"]
 
 
 # -- what strangers learn -----------------------------------------------------

@@ -127,6 +127,9 @@ def test_switching_it_on_ends_nothing_and_a_hook_that_fails_means_no(
     assert "because your email address has changed" in page.text
     bearing.change_user(app, ada, email="newer@example.com")
     assert call(before, bound) == "200"
+    page = visitor(before, _again(before, ada)).without_script().get()
+    assert "Paused" not in page.text
+    assert "email address" not in page.text
 
 
 def test_users_without_an_address_are_a_mistake_of_the_host() -> None:
@@ -238,6 +241,25 @@ def test_where_administrators_generate_users_cannot_and_are_told(
     assert "Administrators generate" not in text
 
 
+@pytest.mark.parametrize("most", [None, 1])
+def test_where_administrators_generate_nobody_gets_another_by_rotating(
+    most: int | None, make_app: MakeApp
+) -> None:
+    """Nor by overwriting: whoever has a token would have a way around."""
+    app = make_app(
+        services=False, APITOKENS_SELF_SERVICE=False, APITOKENS_MAX_PER_OWNER=most
+    )
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    token_id, _ = bearing.generate(app, ada.user)
+    wish = {"grace": "0", "expiry": "never", "current": token_id}
+    for browser in (ada, ada.without_script()):
+        for path in (f"{token_id}/rotate", *(["replace"] if most else [])):
+            for answer in (browser.get(path), browser.post(path, **wish)):
+                assert answer.status_code == 403
+                assert "Administrators generate the tokens here." in answer.text
+    assert [row["revoked_at"] for row in stored(app, ada.user)] == [None]
+
+
 # -- a fresh log-in -----------------------------------------------------------
 
 
@@ -298,6 +320,31 @@ def test_a_stale_log_in_is_renewed_and_leads_back_to_the_form(
         assert checked["value"] == wish[chosen]
     assert one(ada.client.get(form), "#name")["value"] == ""
     assert ada.generate(name="Night run").status_code == 201
+
+
+@pytest.mark.parametrize("path", ["{id}/rotate", "replace"])
+def test_a_stale_log_in_neither_rotates_nor_overwrites(
+    path: str, make_app: MakeApp
+) -> None:
+    """AUZ-15; the way back is to the question, which is asked anew."""
+    app = _fresh_host(make_app, APITOKENS_MAX_PER_OWNER=1)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    token_id, _ = bearing.generate(app, ada.user)
+    path = path.format(id=token_id)
+    wish = {"grace": "0", "expiry": "never", **hidden_fields(ada.get(path).text)}
+    form = f"{ada.base}{path}"
+    _grow_stale(ada.client)
+    for answer in (ada.get(path), ada.post(path, **wish)):
+        assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, form)
+    plain = ada.without_script()
+    sent = plain.post(path, **wish)
+    assert (sent.status_code, sent.headers["Location"]) == (303, form)
+    asked = plain.get(path)
+    assert _next_of(asked.headers["Location"]) == form
+    assert [row["revoked_at"] for row in stored(app, ada.user)] == [None]
+    ada.client.post(asked.headers["Location"], data={"email": ada.user.email})
+    # Nothing was carried out, so the form still counts.
+    assert ada.post(path, **wish).status_code == 201
 
 
 def test_what_was_typed_elsewhere_or_forged_is_not_filled_in(make_app: MakeApp) -> None:
