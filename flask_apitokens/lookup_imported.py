@@ -32,7 +32,10 @@ def statement(models: Models, joined: Select[Any], number: int) -> Select[Any]:
     # A subquery, and not one more join: it is answered first, by an index, wherever
     # an outer join would be in its way.
     theirs = select(known.token_id).where(known.digest.in_(digests))
-    return joined.add_columns(token.id).where(token.id.in_(theirs))
+    found = joined.add_columns(token.id).where(token.id.in_(theirs))
+    # There are two where a digest was imported after its token: nobody can tell that
+    # they belong together, and whoever came second gets nothing by it.
+    return found.order_by(token.created_at, token.id)
 
 
 def _names(number: int) -> list[str]:

@@ -334,6 +334,22 @@ def test_digests_are_taken_in_and_hashed_anew_at_first_use(anywhere: Flask) -> N
             assert left not in kept
 
 
+def test_of_a_token_and_its_digest_the_first_import_counts(
+    anywhere: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That they are the same is known to nobody: the second may be somebody else's."""
+    app = anywhere
+    ada = hosts.create_user(app, "ada@example.com")
+    eve = hosts.create_user(app, "eve@example.com")
+    for number in range(4):
+        token = f"{UUID}-{number}"
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        first = take_in(app, token, ada)
+        take_in(app, digest, eve, digest="sha256")
+        assert [call(app, token).json for _ in range(2)] == [{"token": first}] * 2
+    assert "could not be keyed anew" not in caplog.text
+
+
 @pytest.mark.parametrize("text", ["", "abc", "g" * 64, "a" * 63, "sha256$$" + "a" * 62])
 def test_what_is_no_digest_is_refused(app: Flask, text: str) -> None:
     with pytest.raises(DomainError, match="64 hexadecimal digits"):
