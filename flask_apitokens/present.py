@@ -221,6 +221,13 @@ class TokenList:
         return long or self.query.narrows
 
     @property
+    def stoppable(self) -> bool:
+        """Whether any row that is shown can be selected."""
+        renamed = self.rename.token_id if self.rename else ""
+        live = any(row.live and row.id != renamed for row in self.rows)
+        return self.selectable and live
+
+    @property
     def sortable(self) -> bool:
         """Whether another order would show anything else."""
         return self.sorts and self.owned > 1

@@ -209,6 +209,18 @@ def test_ten_tokens_need_no_toolbar_and_eleven_do(plain: Visitor) -> None:
     assert "at-search" in response.text
 
 
+def test_where_nothing_can_be_stopped_there_is_nothing_to_select(
+    plain: Visitor,
+) -> None:
+    add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
+    add_token(plain.app, plain.user, "Deploy")
+    select, query = "[data-apitokens-select-all], #at-bulk", {"q": "Old", "sort": "name"}
+    found = plain.get(query_string=query)
+    assert soup(found).select(select) == []
+    assert one(found, "input[form=at-filter]")["value"] == "name"
+    assert len(soup(plain.get(query_string={"q": "o"})).select(select)) == 2
+
+
 def test_sort_links_say_how_the_list_is_sorted(plain: Visitor) -> None:
     add_tokens(plain.app, plain.user, 2)
     heads = soup(plain.get(query_string={"sort": "name"})).select("th[aria-sort]")
