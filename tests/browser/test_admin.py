@@ -24,6 +24,12 @@ from tests.pages import add_token
 from tests.pages import subscribe
 
 A = "/admin/api"
+#: how many lines the text of an element takes
+LINES = """element => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return new Set(Array.from(range.getClientRects(), rect => rect.top)).size;
+}"""
 ADMIN = {"is_admin": lambda user: user.email == "ada@example.com"}
 
 
@@ -247,6 +253,27 @@ def test_tokens_are_deactivated_with_a_reason(
     settled(page)
     page.get_by_role("button", name="Activate token").click()
     expect(page.locator("#at-toasts strong")).to_have_text("Token “One” activated")
+
+
+def test_a_small_screen_shows_the_section_and_whole_addresses(
+    make_app: MakeApp, live_server: LiveServer, page: Page
+) -> None:
+    app = account(make_app)
+    user = member(app, "user00@example.com")
+    subscribe(app, user, "tmy")
+    add_token(app, user, service="tmy", scopes=["read"])
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened(app, live_server(app), page, "/services/tmy/usage")
+    sections = page.get_by_role("navigation", name="TMY data")
+    here = sections.get_by_role("link", name="Usage history")
+    expect(here).to_be_in_viewport(ratio=0.95)
+    page.get_by_role("link", name="Users and user tokens").click()
+    has_htmx(page)
+    page.get_by_role("switch", name="for user00").uncheck()
+    save(page)
+    label = page.get_by_role("alertdialog").locator("dt")
+    expect(label).to_have_text("user00@example.com")
+    assert label.evaluate(LINES) == 1
 
 
 def test_the_pages_are_accessible_and_fit(

@@ -13,6 +13,7 @@ from flask import Response
 from flask import send_file
 from jinja2 import DictLoader
 from playwright.sync_api import Dialog
+from playwright.sync_api import Locator
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
@@ -623,6 +624,13 @@ def test_a_long_name_pushes_nothing_out_of_sight(
     within(page, "dialog", "#at-errsum li a, #name")
 
 
+def width(element: Locator) -> float:
+    """How wide an element is, in CSS pixels."""
+    box = element.bounding_box()
+    assert box
+    return box["width"]
+
+
 def within(page: Page, outer: str, inner: str) -> None:
     """Fail where something stands past the end of what holds it."""
     expect(page.locator(inner).first).to_be_visible()
@@ -662,6 +670,8 @@ def test_the_whole_way_without_script(
     expect(page.get_by_role("heading", name="Token generated")).to_be_visible()
     expect(page.locator("#at-secret")).to_contain_text("apt_")
     expect(page.locator("#at-copy")).to_be_hidden()
+    download, row = page.locator("[download]"), page.locator(".at-secret__row")
+    assert width(download) < width(row) / 2, "no wider than its words"
     page.get_by_role("link", name="I have stored it").click()
     page.get_by_role("link", name="Rename token Nightly").click()
     page.locator("#rn").fill("Export")
