@@ -163,6 +163,26 @@ def test_the_administrators_pages_are_accessible_and_fit(
     assert shown["width"] > 60, "a word is not broken in the middle"
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_an_unsaved_row_offers_no_token(
+    page: Page, live_server: LiveServer, example: Flask, width: int
+) -> None:
+    """Bootstrap's utilities outdo the attribute ``hidden``."""
+    page.set_viewport_size({"width": width, "height": 800})
+    address = live_server(example)
+    sign_in(page, address, "admin@example.com")
+    page.goto(f"{address}/admin/api/services/tmy/users?q=ada")
+    switch, link = page.get_by_role("switch"), page.get_by_role("link", name="for Ada")
+    expect(link).to_be_visible()
+    switch.uncheck()
+    expect(page.get_by_text("Will be turned off")).to_be_visible()
+    expect(link).to_be_hidden()
+    expect(page.get_by_role("button", name="for Ada")).to_be_visible()
+    name = page.get_by_text("Ada Lovelace", exact=True).bounding_box()
+    assert name is not None
+    assert name["height"] < 30, "a name is not broken for the sake of a badge"
+
+
 def sign_in(page: Page, address: str, email: str = "ada@example.com") -> None:
     """Open somebody's tokens."""
     page.goto(f"{address}/login")
