@@ -19,6 +19,8 @@ from tests.browser.test_pages import build
 from tests.browser.test_pages import has_htmx
 from tests.browser.test_pages import settled
 from tests.browser.test_pages import sign_in
+from tests.calling import note
+from tests.calling import some
 from tests.conftest import MakeApp
 from tests.pages import add_token
 from tests.pages import subscribe
@@ -274,6 +276,24 @@ def test_a_small_screen_shows_the_section_and_whole_addresses(
     label = page.get_by_role("alertdialog").locator("dt")
     expect(label).to_have_text("user00@example.com")
     assert label.evaluate(LINES) == 1
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_widens_no_page(
+    make_app: MakeApp, live_server: LiveServer, page: Page, width: int
+) -> None:
+    app = account(make_app)
+    long = hosts.create_user(app, "w" * 60 + "@example.com")
+    token_id = add_token(app, long, "W" * 80)
+    note(app, *some(1, token_id=token_id, token_name="W" * 80, account_id=""))
+    page.set_viewport_size({"width": width, "height": 800})
+    opened(app, live_server(app), page, "/services")
+    base = page.url.removesuffix("/services")
+    for path in ("/tokens", "/audit", "/usage", f"/tokens/{token_id}"):
+        page.goto(base + path)
+        shown = page.locator("tbody, h1").get_by_text("W" * 80)
+        expect(shown.first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == width, path
 
 
 def test_the_pages_are_accessible_and_fit(
