@@ -214,6 +214,44 @@ def by_day(hours: Mapping[datetime, Sums], window: Window) -> dict[date, Sums]:
     return days
 
 
+def days_by_service(
+    domain: Domain, account_id: str, window: Window
+) -> dict[str, dict[date, int]]:
+    """How many calls each service of an account had on each day; two statements.
+
+    :param window: from :func:`window_of`.
+    :returns: by slug, of the services that had some.
+    """
+    hour, call = domain.models.CallHour, domain.models.Call
+    total = func.sum(hour.succeeded + hour.rejected + hour.failed)
+    full = (
+        select(hour.service, hour.hour, total)
+        .where(
+            *_hours_in(domain, of_account(account_id)),
+            hour.hour >= window.first_full,
+            hour.hour < window.until,
+        )
+        .group_by(hour.service, hour.hour)
+    )
+    begun = (
+        select(call.service, func.count())
+        .where(
+            *meant(call, of_account(account_id)),
+            call.at >= window.since,
+            call.at < window.first_full,
+        )
+        .group_by(call.service)
+    )
+    first = window.since.date()
+    rows = [(row[0], row[1].date(), row[2]) for row in domain.session.execute(full)]
+    rows += [(row[0], first, row[1]) for row in domain.session.execute(begun)]
+    found: dict[str, dict[date, int]] = {}
+    for service, day, number in rows:
+        days = found.setdefault(service, dict.fromkeys(window.days, 0))
+        days[day] += int(number)
+    return found
+
+
 # -- of tokens -----------------------------------------------------------------
 
 

@@ -16,6 +16,8 @@ from tests.administration import ACME
 from tests.administration import OTHER
 from tests.administration import A
 from tests.bearing import bearer
+from tests.calling import note
+from tests.calling import some
 from tests.conftest import MakeApp
 from tests.pages import HTMX
 from tests.pages import U
@@ -411,6 +413,23 @@ def test_the_services_stand_there_with_their_figures(scene: Scene) -> None:
     for part in ("Time series", "Off", "1 of 3", "0 user, 0 userless"):
         assert part in rows[1], rows[1]
     assert one(page, f"a[href='{A}services/tmy']")
+
+
+def test_each_service_says_how_much_it_was_called(scene: Scene) -> None:
+    note(scene.app, *some(1200), *some(3, account_id=OTHER, service="timeseries"))
+    page = soup(scene.boss.without_script().get("services"))
+    calls = [words(cell) for cell in page.select("[data-label='Calls, 7 days']")]
+    assert calls == ["1,200", "0"]
+    bars = page.select(".at-spark")[0].select("rect")
+    assert [bar["height"] for bar in bars][-1] == "24.0"
+    assert len(bars) == 8, "a bar a day, the first of which has begun before"
+
+
+def test_where_calls_are_not_recorded_services_name_none(make_app: MakeApp) -> None:
+    app = administration.administered(make_app, APITOKENS_USAGE="off")
+    page = administration.administrator(app).without_script().get("services")
+    assert "Calls" not in page.text
+    assert soup(page).select("tbody tr")
 
 
 def test_a_service_is_switched_off_for_everybody_and_on_again(scene: Scene) -> None:

@@ -110,6 +110,26 @@ def test_only_what_is_meant_is_added_up(domain: Domain) -> None:
         assert sums(domain, extent).total == 2 * expected, extent
 
 
+def test_the_days_of_each_service_are_told_apart(domain: Domain) -> None:
+    rows = [
+        call(SINCE - TICK),
+        call(SINCE, status=500),
+        call(NOW, status=403),
+        call(NOW, token_id=OTHER),
+        call(SINCE, service="timeseries"),
+        call(NOW, account_id="other"),
+    ]
+    store(domain, rows)
+    window = history.window_of(domain)
+    found = history.days_by_service(domain, ACME, window)
+    first, last = window.days[0], window.days[-1]
+    quiet = dict.fromkeys(window.days, 0)
+    assert found == {
+        "tmy": quiet | {first: 1, last: 2},
+        "timeseries": quiet | {first: 1},
+    }
+
+
 def test_calls_of_tokens_start_at_the_list_they_are_in(domain: Domain) -> None:
     user: Any = domain.models.user
     ada, eve = user(email="ada@example.com"), user(email="eve@example.com")

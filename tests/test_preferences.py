@@ -214,7 +214,10 @@ def test_where_nothing_can_be_stopped_there_is_nothing_to_select(
 ) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
     add_token(plain.app, plain.user, "Deploy")
-    select, query = "[data-apitokens-select-all], #at-bulk", {"q": "Old", "sort": "name"}
+    select, query = (
+        "[data-apitokens-select-all], #at-bulk",
+        {"q": "Old", "sort": "name"},
+    )
     found = plain.get(query_string=query)
     assert soup(found).select(select) == []
     assert one(found, "input[form=at-filter]")["value"] == "name"

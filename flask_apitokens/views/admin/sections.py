@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 from flask import url_for
 
 from flask_apitokens import figures
+from flask_apitokens import history
 from flask_apitokens import people
 from flask_apitokens import subscriptions
 from flask_apitokens.catalog import Service
@@ -30,6 +32,19 @@ class ServiceFigures:
     users_on: int
     user_tokens: int
     userless_tokens: int
+    #: its calls of each day that is kept; none where they were not asked for
+    days: Sequence[int] = ()
+
+    @property
+    def calls(self) -> str:
+        """The number of its calls."""
+        return f"{sum(self.days):,}"
+
+    @property
+    def heights(self) -> list[float]:
+        """Its days as parts of the one with the most calls."""
+        most = max(1, *self.days)
+        return [number / most for number in self.days]
 
     @property
     def tokens(self) -> int:
@@ -68,6 +83,20 @@ def figures_of(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures
     return [
         ServiceFigures(s, on[s.slug], users, users_on[s.slug], *tokens[s.slug])
         for s in services
+    ]
+
+
+def with_calls(
+    admin: Admin, services: Sequence[ServiceFigures]
+) -> list[ServiceFigures]:
+    """The same with the calls of each service."""
+    domain = admin.domain
+    window = history.window_of(domain)
+    found = history.days_by_service(domain, admin.account_id, window)
+    none = dict.fromkeys(window.days, 0)
+    return [
+        replace(one, days=tuple(found.get(one.service.slug, none).values()))
+        for one in services
     ]
 
 

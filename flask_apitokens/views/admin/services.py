@@ -42,6 +42,7 @@ from flask_apitokens.views.admin import Admin
 from flask_apitokens.views.admin import begin
 from flask_apitokens.views.admin.sections import figures_of
 from flask_apitokens.views.admin.sections import section_of
+from flask_apitokens.views.admin.sections import with_calls
 from flask_apitokens.views.changes import ask
 from flask_apitokens.views.visit import searched
 
@@ -52,11 +53,13 @@ MOST_CHANGES = 500
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
     admin = begin()
+    shown, recorded = figures_of(admin, admin.services), admin.domain.records_calls
     return page(
         "apitokens/admin/services.html",
-        figures=figures_of(admin, admin.services),
+        figures=with_calls(admin, shown) if recorded else shown,
         waiting=access.count_waiting_users(admin.domain, admin.account_id),
-        recorded=admin.domain.records_calls,
+        recorded=recorded,
+        retention=admin.domain.settings.usage_retention_days,
     )
 
 
