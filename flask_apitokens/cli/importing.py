@@ -52,7 +52,7 @@ MOST_TOLD = 20
 _TRIES = 5
 _NO_PEPPER = (
     "Imported tokens are hashed under a pepper, and APITOKENS_PEPPERS is not set in "
-    'the configuration of the application. Set it to "2026:SECRET", with any id in front; '
+    'your configuration. Set it to "2026:SECRET", with any id in front; '
     "make the secret: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 )
 
