@@ -40,11 +40,15 @@ from .models import Models
 
 
 def _set_up_sqlite(connection: Any) -> None:
-    """Keep the memory small: each connection would hold 2 MiB of pages.
+    """Let nothing be begun, and keep the memory small.
 
-    Outside a transaction sqlite3 commits each statement by itself already. What is not
-    in these 256 KiB is in the pages of the operating system, a microsecond away.
+    By itself sqlite3 begins nothing before a SELECT. Told to do as PEP 249 says, which
+    it can since Python 3.12, it would read what was there at the first one for ever.
+    A connection would hold 2 MiB of pages. What is not in these 256 KiB is in those of
+    the operating system, a microsecond away.
     """
+    if hasattr(connection, "autocommit"):
+        connection.autocommit = True
     connection.execute("PRAGMA cache_size = -256")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_login import current_user
+from sqlalchemy import event
 from sqlalchemy import text
 
 from flask_apitokens import lookup
@@ -120,3 +121,25 @@ def test_many_threads_share_a_few_connections(
 
     with ThreadPoolExecutor(12) as threads:
         assert all(threads.map(call, list(tokens) * 15))
+
+
+def test_sqlite_reads_what_is_there_now_even_where_the_driver_begins_by_itself(
+    app: Flask, user: Any
+) -> None:
+    """VER-07: a connection that is kept must not go on with what it once read."""
+
+    @event.listens_for(bearing.engine_of(app), "connect")
+    def as_in_pep_249(connection: Any, _record: object) -> None:
+        # Since Python 3.12 the driver can, and SQLAlchemy says how to have it so.
+        if hasattr(connection, "autocommit"):
+            connection.autocommit = False
+
+    _, plaintext = bearing.generate(app, user)
+    assert status(app, plaintext) == 200
+    host = hosts.host_of(app)
+    with app.app_context():
+        [token] = host.apitokens.tokens_of(user)
+        host.apitokens.revoke(token)
+        host.db.session.commit()
+    assert status(app, plaintext) == 401
+    assert app.extensions["apitokens"].recorder.flush()
