@@ -52,11 +52,17 @@ def _set_up_sqlite(connection: Any) -> None:
     connection.execute("PRAGMA cache_size = -256")
 
 
+def _set_up_postgresql(connection: Any) -> None:
+    # What the host has set at connect began a transaction, and is to last.
+    connection.commit()
+    connection.autocommit = True
+
+
 #: how a driver connection is put into autocommit, by the name of its driver
 AUTOCOMMIT: dict[str, Callable[[Any], None]] = {
     "pysqlite": _set_up_sqlite,
-    "psycopg": lambda connection: setattr(connection, "autocommit", True),
-    "psycopg2": lambda connection: setattr(connection, "autocommit", True),
+    "psycopg": _set_up_postgresql,
+    "psycopg2": _set_up_postgresql,
     "pymysql": lambda connection: connection.autocommit(True),
     "mysqldb": lambda connection: connection.autocommit(True),
 }
@@ -193,8 +199,12 @@ class _Kept:
         borrowed = engine.pool.recreate().connect()
         self.connection = cast("Any", borrowed.driver_connection)
         borrowed.detach()
-        autocommit(self.connection)
-        self.cursor = _cursor_of(self.connection, engine.dialect.driver)
+        try:
+            autocommit(self.connection)
+            self.cursor = _cursor_of(self.connection, engine.dialect.driver)
+        except BaseException:
+            self.close()
+            raise
         self.opened_at = time.monotonic()
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from flask.views import View
 from flask_apitokens import ANY_SERVICE
 from flask_apitokens import current_token
 from flask_apitokens import token_required
+from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.domain import utcnow
 from tests import bearing
 from tests import hosts
@@ -52,6 +53,12 @@ def test_a_guarded_view_keeps_its_name_and_its_docstring() -> None:
         assert guarded.__name__ == "bare"
         assert guarded.__doc__ == "What it does."
         assert guarded.__module__ == __name__
+
+
+def test_a_service_in_the_place_of_the_view_is_named_at_once() -> None:
+    """``@token_required("tmy")`` would guard a word and leave the view aside."""
+    with pytest.raises(ConfigurationError, match=r"token_required\(service='tmy'\)"):
+        token_required("tmy")  # type: ignore[type-var]
 
 
 def test_an_async_view_runs_and_is_guarded(

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask_login import current_user
 from sqlalchemy import event
+from sqlalchemy import make_url
 from sqlalchemy import text
 
 from flask_apitokens import lookup
@@ -142,4 +143,29 @@ def test_sqlite_reads_what_is_there_now_even_where_the_driver_begins_by_itself(
         host.apitokens.revoke(token)
         host.db.session.commit()
     assert status(app, plaintext) == 401
+    assert app.extensions["apitokens"].recorder.flush()
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pymysql"])
+def test_what_a_host_sets_up_at_connect_is_no_obstacle(
+    driver: str, request: pytest.FixtureRequest, make_app: MakeApp
+) -> None:
+    """A statement there begins a transaction, and in one no driver can be changed."""
+    server = "mariadb" if driver == "pymysql" else "postgresql"
+    url = make_url(request.getfixturevalue(f"{server}_url"))
+    url = url.set(drivername=f"{url.get_backend_name()}+{driver}")
+    app = make_app(url.render_as_string(hide_password=False))
+    engine = bearing.engine_of(app)
+    engine.dispose()
+    zone = "time_zone = '+00:00'" if driver == "pymysql" else "TIME ZONE 'UTC'"
+
+    @event.listens_for(engine, "connect")
+    def in_utc(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET {zone}")
+
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user)
+    assert status(app, plaintext) == 200
     assert app.extensions["apitokens"].recorder.flush()

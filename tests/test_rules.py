@@ -75,6 +75,8 @@ def test_a_name_may_be(name: str, stored: str) -> None:
         ("\u202e\u202d \u200f", "Enter a name."),
         ("\ufeff", "Enter a name."),
         ("\u3164 \u2800", "Enter a name."),
+        ("\ufe0f", "Enter a name."),
+        ("\u034f\u180b \U000e0100", "Enter a name."),
         ("half \ufffd lost", "Use letters, digits, signs and spaces only."),
         ("x" * 81, "Use 80 characters or fewer."),
         ("x" * 10_000, "Use 80 characters or fewer."),
