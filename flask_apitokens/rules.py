@@ -43,8 +43,11 @@ NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _UNSEEN = frozenset({"Cf", "Zs"})
 #: what stands for bytes that could not be decoded
 _LOST = "\N{REPLACEMENT CHARACTER}"
-#: letters and signs that show as nothing: Hangul fillers and the empty Braille cell
+#: letters and signs that show as nothing: Hangul fillers, the empty Braille cell, and
+#: marks that only change or join what they follow
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_BLANK |= frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
+_BLANK |= frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 def clean_name(name: str) -> str:
