@@ -173,7 +173,13 @@ def token_required(
     :param query_parameter: the name of a query parameter that may carry the token, for
         clients that cannot send a header.
     :param optional: run the view without a token too; a bad one is still refused.
+    :raises ConfigurationError: for a word in the place of the view.
     """
+    if isinstance(view, str):
+        raise errors.ConfigurationError(
+            f"token_required({view!r}) names no view; write "
+            f"token_required(service={view!r})"
+        )
     policy = Policy.of(
         service=service,
         scopes=scopes,

@@ -19,8 +19,8 @@ from flask.views import View
 from flask_apitokens import ANY_SERVICE
 from flask_apitokens import current_token
 from flask_apitokens import token_required
-from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.domain import utcnow
+from flask_apitokens.errors import ConfigurationError
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
