@@ -58,7 +58,7 @@ def test_a_guarded_view_keeps_its_name_and_its_docstring() -> None:
 def test_a_service_in_the_place_of_the_view_is_named_at_once() -> None:
     """``@token_required("tmy")`` would guard a word and leave the view aside."""
     with pytest.raises(ConfigurationError, match=r"token_required\(service='tmy'\)"):
-        token_required("tmy")  # type: ignore[type-var]
+        token_required("tmy")  # type: ignore[call-overload]
 
 
 def test_an_async_view_runs_and_is_guarded(
