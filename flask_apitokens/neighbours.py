@@ -140,35 +140,44 @@ def is_open(blueprint: Any, open_views: frozenset[str]) -> bool:
     if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", None):
         # Flask answers it (a CORS preflight, say) without running a view.
         return True
+    return _is_exempt(request.endpoint or "", blueprint, open_views)
+
+
+def _is_exempt(endpoint: str, blueprint: Any, open_views: frozenset[str]) -> bool:
     names = [
         name
-        for name in request.blueprints
+        for name in _blueprints_of(endpoint)
         if current_app.blueprints.get(name) is blueprint
     ]
-    endpoint = request.endpoint or ""
     return any(endpoint.removeprefix(f"{name}.") in open_views for name in names)
 
 
-def _policies() -> Iterator[Policy]:
-    """What the guards in front of this request's view ask for."""
-    view = current_app.view_functions.get(request.endpoint or "")
+def _blueprints_of(endpoint: str) -> list[str]:
+    """The names of the blueprints that an endpoint is in, the innermost first."""
+    name, _dot, _view = endpoint.rpartition(".")
+    return [name, *_blueprints_of(name)] if name else []
+
+
+def policies_at(endpoint: str, method: str) -> Iterator[Policy]:
+    """What the guards in front of a view ask for, its own and its blueprints'."""
+    view = current_app.view_functions.get(endpoint)
     # A class may be guarded by its decorators, or one of its methods by its own.
     of_class = getattr(view, "view_class", None)
-    for guarded in (view, getattr(of_class, request.method.lower(), None)):
+    for guarded in (view, getattr(of_class, method.lower(), None)):
         policy = policy_of(guarded)
         if policy is not None:
             yield policy
     state = current_app.extensions.get(KEY)
     protected: dict[Any, Protection] = state.protected if state else {}
-    for name in request.blueprints:
+    for name in _blueprints_of(endpoint):
         guard = protected.get(current_app.blueprints.get(name))
-        if guard is not None and not is_open(guard.blueprint, guard.open_views):
+        if guard and not _is_exempt(endpoint, guard.blueprint, guard.open_views):
             yield guard.policy
 
 
 def _cookie_is_enough() -> bool:
     """Whether this request can get by without a token, on the cookie alone."""
-    policies = list(_policies())
+    policies = list(policies_at(request.endpoint or "", request.method))
     if not policies:
         return True
     if not all(policy.optional for policy in policies):

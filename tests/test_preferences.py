@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from bs4 import Tag
+from flask import Blueprint
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
+from flask_apitokens import token_required
 from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
@@ -375,6 +378,22 @@ def test_how_to_use_it_names_a_route_that_lets_the_token_in(ada: Visitor) -> Non
     lines = words(one(response, "details"))
     assert "curl http://localhost/api/tmy" in lines
     assert plaintext_in(response) not in lines
+
+
+def test_how_to_use_it_knows_the_routes_of_a_protected_blueprint(
+    app: Flask, user: Any
+) -> None:
+    shut = Blueprint("shut", __name__, url_prefix="/a")
+    for path in ("/about", "/both", "/data"):
+        shut.add_url_rule(path, path.strip("/"), lambda: "in")
+    twice = token_required(service="tmy", scopes="write")(lambda: "in")
+    shut.add_url_rule("/again", "again", twice)
+    apitokens = hosts.host_of(app).apitokens
+    apitokens.protect(shut, service="tmy", scopes="read", exempt=["about", "both"])
+    app.register_blueprint(shut)
+    ada = visitor(app, user, "tmy")
+    response = ada.generate(service="tmy", scope="read")
+    assert "curl http://localhost/a/data" in words(one(response, "details"))
 
 
 def test_an_access_token_is_shown_how_to_log_in_alone(plain: Visitor) -> None:

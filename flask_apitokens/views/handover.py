@@ -19,6 +19,7 @@ from markupsafe import Markup
 from flask_apitokens import htmx
 from flask_apitokens import neighbours
 from flask_apitokens import tokens
+from flask_apitokens.bearer import Policy
 from flask_apitokens.blueprint import ENDPOINTS
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.i18n import gettext as _
@@ -162,18 +163,23 @@ def _fitting_path(token: Token, kind: str) -> str:
     """
     fitting = []
     for rule in current_app.url_map.iter_rules():
-        policy = neighbours.policy_of(current_app.view_functions.get(rule.endpoint))
-        if policy is None or rule.arguments or "GET" not in (rule.methods or ()):
+        if rule.arguments or "GET" not in (rule.methods or ()):
             continue
-        if policy.service not in {token.service, ANY_SERVICE}:
-            continue
-        if policy.scopes <= set(token.scopes) and kind in policy.kinds:
+        policies = list(neighbours.policies_at(rule.endpoint, "GET"))
+        if policies and all(_fits(token, kind, policy) for policy in policies):
             # The service's own route says more than one for any token, the host's
             # more than ours.
             ours = rule.endpoint.startswith(f"{ENDPOINTS}.")
-            fitting.append((ours, policy.service is ANY_SERVICE, rule.rule))
+            of_any = all(policy.service is ANY_SERVICE for policy in policies)
+            fitting.append((ours, of_any, rule.rule))
     path = min(fitting)[-1] if fitting else "/"
     return request.script_root + path
+
+
+def _fits(token: Token, kind: str, policy: Policy) -> bool:
+    if policy.service not in {token.service, ANY_SERVICE}:
+        return False
+    return policy.scopes <= set(token.scopes) and kind in policy.kinds
 
 
 def note_shown(app: Flask, token_id: str) -> None:
