@@ -35,7 +35,7 @@ LAYERS = (
         *("rotating", "latecomers", "single", "calls", "chart", "daily", "sheets"),
         "cli",
     },
-    {"extension", "hostcode"},
+    {"extension", "hostcode", "testing"},
     {"__init__"},
 )
 #: Layers that know nothing of a request and leave the commit to the edges.

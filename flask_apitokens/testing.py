@@ -1,0 +1,104 @@
+"""Fixtures for the tests of an application that uses the plugin.
+
+pytest finds them by itself, as the plugin ``apitokens`` (``-p no:apitokens`` leaves
+them out). They ask for a fixture ``app``, as pytest-flask and the documentation of
+Flask have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+from typing import NamedTuple
+from typing import cast
+
+import pytest
+from flask import Flask
+from flask import current_app
+from flask import has_app_context
+
+from .hostcode import HostCode
+from .models import Token
+from .state import state_of
+
+
+class Made(NamedTuple):
+    """A token in the hands of a test.
+
+    :param token: the row, as it was committed.
+    :param plaintext: what a client sends.
+    """
+
+    token: Token
+    plaintext: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a client sends it in."""
+        return bearer(self.plaintext)
+
+
+def bearer(plaintext: str) -> dict[str, str]:
+    """The headers of a call with a token (RFC 6750, section 2.1)."""
+    return {"Authorization": f"Bearer {plaintext}"}
+
+
+@pytest.fixture
+def apitokens_token(app: Flask) -> Callable[..., Made]:
+    """Makes a token and commits it: ``apitokens_token(user, service="tmy")``.
+
+    The arguments are those of :meth:`flask_apitokens.APITokens.generate`; the name may
+    be left out. The owner is subscribed to the service first, so that the token works.
+    """
+    numbers = count(1)
+
+    def make(owner: Any, *, name: str = "", **values: Any) -> Made:
+        state = state_of(app)
+        apitokens = cast("HostCode", state.extension)
+        with _inside(app) as is_ours:
+            if owner is not None and values.get("service"):
+                apitokens.subscribe(owner, values["service"])
+            name = name or f"Test {next(numbers)}"
+            made = Made(*apitokens.generate(owner=owner, name=name, **values))
+            state.db.session.commit()
+            state.db.session.refresh(made.token)
+            if is_ours:
+                # The session ends here; the row keeps what it has.
+                state.db.session.expunge(made.token)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def acting_as(apitokens_token: Callable[..., Made]) -> Callable[..., dict[str, str]]:
+    """Headers that act as somebody: ``client.get(url, headers=acting_as(user))``.
+
+    Takes a user, for whom a token is made as by :func:`apitokens_token`, or what that
+    made, or a plaintext.
+    """
+
+    def headers(who: Any, **values: Any) -> dict[str, str]:
+        if not isinstance(who, Made | str):
+            return apitokens_token(who, **values).headers
+        if values:
+            raise TypeError("a token that is there already takes no more arguments")
+        return who.headers if isinstance(who, Made) else bearer(who)
+
+    return headers
+
+
+@contextmanager
+def _inside(app: Flask) -> Iterator[bool]:
+    """An application context, and whether it is our own.
+
+    In that of the test its session is used, with what it has not committed yet.
+    """
+    if has_app_context() and current_app.extensions is app.extensions:
+        yield False
+        return
+    with app.app_context():
+        yield True

@@ -1,0 +1,160 @@
+"""testing.py: what an application's own tests are given, in a pytest of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+#: an application's conftest.py
+HOST = """
+import pytest
+from flask_login import current_user
+
+from flask_apitokens import current_token, token_required
+from tests import hosts
+
+
+@pytest.fixture
+def app():
+    app = hosts.create_host("sqlite://")
+
+    @app.get("/whoami")
+    @token_required(service="tmy", scopes="read")
+    def whoami():
+        return {"you": current_user.email, "token": current_token.id}
+
+    yield app
+    hosts.put_away(app)
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def user(app):
+    return hosts.create_user(app, "ada@example.com")
+"""
+#: what pytest-flask does for every test that has an application
+PUSHED = """
+
+@pytest.fixture(autouse=True)
+def pushed(app):
+    with app.test_request_context():
+        yield
+"""
+TESTS = """
+import pytest
+from sqlalchemy import select
+
+from flask_apitokens.errors import InvalidScopes
+from tests import hosts
+
+
+def test_a_token_works(client, user, apitokens_token):
+    made = apitokens_token(user, service="tmy", scopes=["read"])
+    answer = client.get("/whoami", headers=made.headers)
+    assert answer.json == {"you": "ada@example.com", "token": made.token.id}
+    assert made.token.name == "Test 1"
+    assert made.plaintext.split("_")[1] == made.token.id
+
+
+def test_names_differ_unless_they_are_given(user, apitokens_token):
+    names = [apitokens_token(user, name=n).token.name for n in ("", "Deploy", "")]
+    assert names == ["Test 1", "Deploy", "Test 2"]
+
+
+def test_acting_as(client, user, acting_as, apitokens_token):
+    headers = acting_as(user, service="tmy", scopes=["read"])
+    assert client.get("/whoami", headers=headers).status_code == 200
+    assert client.get("/whoami", headers=acting_as(user)).status_code == 403
+    made = apitokens_token(user)
+    assert acting_as(made) == acting_as(made.plaintext) == made.headers
+    assert client.get("/api/plain", headers=acting_as(made)).status_code == 200
+
+
+def test_a_token_that_is_there_is_not_changed(user, acting_as, apitokens_token):
+    with pytest.raises(TypeError, match="takes no more arguments"):
+        acting_as(apitokens_token(user), service="tmy")
+
+
+def test_the_rules_hold(user, apitokens_token):
+    with pytest.raises(InvalidScopes):
+        apitokens_token(user, service="tmy", scopes=["fly"])
+
+
+def test_a_userless_token(client, apitokens_token):
+    made = apitokens_token(None, service="tmy", scopes=["read"], account_id="")
+    assert made.token.userless
+    assert client.get("/api/tmy", headers=made.headers).status_code == 200
+
+
+def test_a_revoked_token(app, client, user, apitokens_token):
+    host = hosts.host_of(app)
+    with app.app_context():
+        made = apitokens_token(user, service="tmy", scopes=["read"])
+        host.apitokens.revoke(made.token)
+        host.db.session.commit()
+    assert client.get("/api/tmy", headers=made.headers).status_code == 401
+
+
+def test_the_tests_own_session_is_used(app, client, apitokens_token):
+    host = hosts.host_of(app)
+    with app.app_context():
+        bob = host.user_model(email="bob@example.com")
+        host.db.session.add(bob)
+        host.db.session.flush()
+        made = apitokens_token(bob, service="tmy", scopes=["read"])
+        assert made.token in host.db.session
+        assert client.get("/whoami", headers=made.headers).json["you"] == bob.email
+"""
+
+
+def run(folder: Path, *, conftest: str, tests: str = TESTS) -> str:
+    """What pytest prints of an application's tests, with our plugin and no other."""
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "test_host.py").write_text(tests)
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    arguments = ["-p", "flask_apitokens.testing", "-p", "no:cacheprovider", "-v"]
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "pytest", *arguments, "-c", "pytest.ini", "."],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("pushed", ["", PUSHED], ids=["alone", "in a context"])
+def test_an_application_tests_itself(tmp_path: Path, pushed: str) -> None:
+    printed = run(tmp_path, conftest=HOST + pushed)
+    assert f" {TESTS.count('def test_')} passed" in printed, printed
+
+
+def test_without_an_application_pytest_says_what_is_missing(tmp_path: Path) -> None:
+    printed = run(
+        tmp_path, conftest="", tests="def test_it(apitokens_token):\n    pass\n"
+    )
+    assert "fixture 'app' not found" in printed
+
+
+def test_pytest_finds_the_fixtures() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (name, module), *more = project["entry-points"]["pytest11"].items()
+    assert (name, more) == ("apitokens", [])
+    assert import_module(module).acting_as
