@@ -51,18 +51,21 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
     """Makes a token and commits it: ``apitokens_token(user, service="tmy")``.
 
     The arguments are those of :meth:`flask_apitokens.APITokens.generate`; the name may
-    be left out. The owner is subscribed to the service first, so that the token works.
+    be left out, and so may the scopes: then it has all that the service offers. The
+    owner is subscribed to the service first, so that the token works.
     """
     numbers = count(1)
 
-    def make(owner: Any, *, name: str = "", **values: Any) -> Made:
+    def make(owner: Any, *, service: str | None = None, **values: Any) -> Made:
         state = state_of(app)
         apitokens = cast("HostCode", state.extension)
+        values.setdefault("name", f"Test {next(numbers)}")
+        declared = state.catalog.services.get(service or "")
+        values.setdefault("scopes", [*declared.scopes] if declared else ())
         with _inside(app) as is_ours:
-            if owner is not None and values.get("service"):
-                apitokens.subscribe(owner, values["service"])
-            name = name or f"Test {next(numbers)}"
-            made = Made(*apitokens.generate(owner=owner, name=name, **values))
+            if owner is not None and service is not None:
+                apitokens.subscribe(owner, service)
+            made = Made(*apitokens.generate(owner=owner, service=service, **values))
             state.db.session.commit()
             state.db.session.refresh(made.token)
             if is_ours:

@@ -68,8 +68,9 @@ def test_a_token_works(client, user, apitokens_token):
 
 
 def test_names_differ_unless_they_are_given(user, apitokens_token):
-    names = [apitokens_token(user, name=n).token.name for n in ("", "Deploy", "")]
-    assert names == ["Test 1", "Deploy", "Test 2"]
+    wishes = {}, {"name": "Deploy"}, {}
+    names = [apitokens_token(user, **wish).token.name for wish in wishes]
+    assert names == ["Test 1", "Deploy", "Test 3"]
 
 
 def test_acting_as(client, user, acting_as, apitokens_token):
@@ -79,6 +80,11 @@ def test_acting_as(client, user, acting_as, apitokens_token):
     made = apitokens_token(user)
     assert acting_as(made) == acting_as(made.plaintext) == made.headers
     assert client.get("/api/plain", headers=acting_as(made)).status_code == 200
+
+
+def test_a_service_alone_means_all_that_it_offers(user, apitokens_token):
+    assert apitokens_token(user, service="timeseries").token.scopes == ("read", "write")
+    assert apitokens_token(user).token.scopes == ()
 
 
 def test_a_token_that_is_there_is_not_changed(user, acting_as, apitokens_token):
