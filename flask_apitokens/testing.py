@@ -61,7 +61,8 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
         apitokens = cast("HostCode", state.extension)
         values.setdefault("name", f"Test {next(numbers)}")
         declared = state.catalog.services.get(service or "")
-        values.setdefault("scopes", [*declared.scopes] if declared else ())
+        scopes = values.get("scopes", [*declared.scopes] if declared else ())
+        values["scopes"] = scopes.split() if isinstance(scopes, str) else scopes
         with _inside(app) as is_ours:
             if owner is not None and service is not None:
                 apitokens.subscribe(owner, service)

@@ -87,6 +87,11 @@ def test_a_service_alone_means_all_that_it_offers(user, apitokens_token):
     assert apitokens_token(user).token.scopes == ()
 
 
+def test_scopes_may_be_a_word(user, apitokens_token):
+    made = apitokens_token(user, service="timeseries", scopes="write")
+    assert made.token.scopes == ("write",)
+
+
 def test_a_token_that_is_there_is_not_changed(user, acting_as, apitokens_token):
     with pytest.raises(TypeError, match="takes no more arguments"):
         acting_as(apitokens_token(user), service="tmy")
