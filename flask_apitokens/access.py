@@ -167,13 +167,14 @@ def decide(
     :raises InvalidReason: if the reason cannot be stored.
     """
     row, user = find(domain, account_id, request_id)
-    return settle(domain, row, user, approve=approve, reason=reason, actor=actor)
+    slug = row.service
+    return settle(domain, user, slug, approve=approve, reason=reason, actor=actor)
 
 
 def settle(
     domain: Domain,
-    row: Subscription,
     user: Any,
+    slug: str,
     *,
     approve: bool,
     reason: str = "",
@@ -184,13 +185,16 @@ def settle(
     The API as a whole is the host's to grant (``can_use_api``): it hears of the
     decision by the signal ``access_decided``.
 
-    :param user: who asked.
-    :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
-        granted while the account no longer has the service.
+    :param user: who asked, in the account they are in now.
+    :param slug: what for; empty for the API as a whole.
+    :raises Conflict: if nothing was asked for, or it was decided or withdrawn in the
+        meantime, or is to be granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
     text = rules.clean_reason(domain, reason)
-    slug, account_id = row.service, domain.account_of(user)
+    if slug not in requests_of(domain, user):
+        raise Conflict
+    account_id = domain.account_of(user)
     row = subscriptions.held(domain, user, slug)
     if not is_waiting(row):
         raise Conflict
@@ -295,9 +299,13 @@ def everybodys(
         .order_by(model.requested_at, model.id)
     )
     found = [(row[0], row[1]) for row in domain.session.execute(query).unique()]
-    if account_id is None:
-        return found
-    return [(row, user) for row, user in found if domain.account_of(user) == account_id]
+    # What somebody asked for in an account they have left stayed there.
+    return [
+        (row, user)
+        for row, user in found
+        if row.request_account == domain.account_of(user)
+        and account_id in {None, row.request_account}
+    ]
 
 
 def count_waiting(domain: Domain, account_id: str) -> int:

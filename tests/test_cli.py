@@ -937,6 +937,24 @@ def test_requests_are_listed_and_decided(accounts: Flask) -> None:
     assert (empty.stdout, empty.stderr) == ("", "No one is waiting for access.\n")
 
 
+def test_a_request_stays_in_the_account_it_was_made_in(accounts: Flask) -> None:
+    host = hosts.host_of(accounts)
+    with accounts.app_context():
+        users = host.db.session.query(host.user_model)
+        ada = users.filter_by(email="ada@example.com").one()
+        number = str(host.apitokens.request_access(ada, "tmy", "internal").id)
+        ada.email = "ada@other.org"
+        host.db.session.commit()
+    for there in ((), ("--account", "other"), ("--account", "example")):
+        assert answer(accounts, "subscription", "requests", *there) == []
+    for decision in ("approve", "decline"):
+        left = run(accounts, "subscription", decision, number, code=1)
+        assert f"request {number} has left the account" in left.stderr
+    owner = ("--owner", "ada@other.org")
+    rows = answer(accounts, "subscription", "list", *owner)
+    assert [row["active"] for row in rows] == [False, False]
+
+
 def test_a_request_of_who_is_gone_is_nobodys(app: Flask, user: Any) -> None:
     """Where a database kept no foreign keys while the user was deleted."""
     host = hosts.host_of(app)
