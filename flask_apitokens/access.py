@@ -118,7 +118,7 @@ def request(
     asked = _(
         "%(who)s asks for access to %(service)s.",
         who=domain.user_label(user),
-        service=label(domain, slug),
+        service=subscriptions.label(domain, slug),
     )
     domain.tell_later(
         Notice(
@@ -211,31 +211,8 @@ def settle(
     domain.session.flush()
     if approve and slug != WHOLE_API:
         domain.notify("subscription_changed", subscription=row, actor=actor)
-    domain.notify("access_decided", subscription=row, actor=actor, approved=approve)
-    domain.tell_later(_answer(domain, row, user, account_id, actor))
+    subscriptions.tell_decision(domain, row, user, actor=actor)
     return row
-
-
-def _answer(
-    domain: Domain, row: Subscription, user: Any, account_id: str, actor: Actor
-) -> Notice:
-    service = label(domain, row.service)
-    if row.decision == "approved":
-        text = _(
-            "Your request for access to %(service)s was approved.", service=service
-        )
-    else:
-        text = _(
-            "Your request for access to %(service)s was declined.", service=service
-        )
-    return Notice(
-        f"access_{row.decision}",
-        text,
-        account_id,
-        user=user,
-        reason=row.decision_reason or "",
-        actor=actor.label,
-    )
 
 
 def is_waiting(row: Subscription) -> bool:
@@ -251,11 +228,6 @@ def is_grantable(domain: Domain, account_id: str, slug: str) -> bool:
 def is_idle(domain: Domain, account_id: str, slug: str | None) -> bool:
     """Whether what was granted does nothing yet: it is off for the whole account."""
     return bool(slug) and not subscriptions.is_on(domain, account_id, slug or "")
-
-
-def label(domain: Domain, slug: str) -> str:
-    """What a request is for, inside a sentence."""
-    return domain.catalog.label(slug) if slug else _("the API")
 
 
 def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription, Any]:

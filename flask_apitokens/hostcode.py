@@ -198,12 +198,16 @@ class HostCode:
     def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
         """Let *user* use a service, in the host's session; the host commits.
 
+        Who asked for it has their answer, and is told.
+
         :raises ServiceUnavailable: if no such service is declared.
         """
         from . import subscriptions
 
         domain = current_apitokens.domain()
-        return subscriptions.activate(domain, user, slug, actor=actor)
+        row = subscriptions.activate(domain, user, slug, actor=actor)
+        domain.tell()
+        return row
 
     def unsubscribe(
         self, user: Any, slug: str, *, actor: Actor = SYSTEM

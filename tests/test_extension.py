@@ -362,12 +362,13 @@ def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
         host.db.session.commit()
         assert [(notice.kind, notice.reason) for notice in told] == [
             ("access_requested", "For my thesis"),
+            ("access_approved", ""),
             ("token_generated", ""),
             ("token_deactivated", "Leaked"),
             ("token_activated", ""),
             ("token_revoked", ""),
         ]
-        assert told[2].text == "The system deactivated your token “CI”."
+        assert told[3].text == "The system deactivated your token “CI”."
         log = plugin.audit_log()
         assert [event.action for event in log] == [
             *("revoked", "service-enabled", "service-disabled", "activated"),
