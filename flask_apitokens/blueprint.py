@@ -126,6 +126,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     add("/", "start", "start", "GET")
+    pages.add_url_rule("/", "stray", stray, methods=["POST"])
     add("/services", "services", "services.services", "GET")
     add(_SERVICE, "service", "services.service", "GET")
     add(f"{_SERVICE}/switch", "switch", "services.switch", "GET", "POST")
