@@ -80,7 +80,7 @@ def requestable(
 
 
 def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
-    """What *user* asked for and was not granted, by service: waiting or declined."""
+    """What *user* asked for in their account, decided or not, by service."""
     model = domain.models.Subscription
     query = select(model).where(
         model.user_id == domain.models.user_id(user),
@@ -88,7 +88,7 @@ def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
         model.request_account == domain.account_of(user),
     )
     found = domain.session.scalars(query.order_by(model.requested_at))
-    return {row.service: row for row in found if row.decision != "approved"}
+    return {row.service: row for row in found}
 
 
 def request(
