@@ -100,6 +100,28 @@ def test_a_user_whose_account_cannot_be_told_is_of_none(make_app: MakeApp) -> No
         bearing.generate(app, lost)
 
 
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_callable_that_breaks_the_transaction_is_no_bare_error(
+    make_app: MakeApp, database_url: str, *, htmx: bool
+) -> None:
+    """PostgreSQL refuses whatever follows a statement that failed."""
+    host: list[Any] = []
+
+    def services_for(account_id: str) -> Any:
+        return host[0].db.session.scalars(text("SELECT slug FROM nowhere")).all()
+
+    app = administered(make_app, database_url, plugin={"services_for": services_for})
+    app.config["TESTING"] = False
+    host.append(hosts.host_of(app))
+    boss = administrator(app)
+    boss = boss if htmx else boss.without_script()
+    for path in ("services", "tokens", "services/tmy/users", "audit"):
+        answer = boss.get(path)
+        assert answer.status_code in {200, 404, 503}, path
+        assert "at-" in answer.text, path
+        assert "Internal Server Error" not in answer.text
+
+
 def test_users_of_has_to_be_a_statement(make_app: MakeApp) -> None:
     plugin: dict[str, Any] = {"account_of": lambda user: user.account or ""}
     plugin["users_of"] = lambda account_id: []
