@@ -323,3 +323,39 @@ def test_the_pages_are_accessible_and_fit(
     save(page)
     expect(page.get_by_role("alertdialog")).to_be_visible()
     all_guises(page)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_grows_with_what_people_are_called(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage, width: int
+) -> None:
+    """Names may be long and without a space, and everybody gives their own."""
+    app = account(make_app)
+    user = hosts.create_user(app, f"{'w' * 90}@example.com")
+    other = hosts.create_user(app, f"{'m' * 90}@example.com")
+    subscribe(app, user, "tmy")
+    token_id = add_token(app, user, "W" * 80, service="tmy", scopes=["read"])
+    host = hosts.host_of(app)
+    with app.app_context():
+        for mine in (user, other):
+            asking = host.db.session.get(host.user_model, mine.id)
+            host.apitokens.request_access(asking, "timeseries", "M" * 300)
+        host.db.session.commit()
+    page = new_page(viewport={"width": width, "height": 800})
+    opened(app, live_server(app), page, "/services/tmy/users")
+    base = page.url.removesuffix("/services/tmy/users")
+    page.goto(f"{base}/tokens/{token_id}/deactivate")
+    page.get_by_label("Reason").fill("R" * 300)
+    page.get_by_role("button", name="Deactivate token").click()
+    expect(page).to_have_url(f"{base}/tokens")
+    page.goto(f"{base}/requests")
+    has_htmx(page)
+    page.get_by_role("button", name="Approve").first.click()
+    expect(page.locator("#at-toasts strong")).to_be_visible()
+    for path in (
+        *("/services/tmy/users", f"/services/tmy/users/{user.id}", "/tokens"),
+        *(f"/tokens/{token_id}", f"/tokens/{token_id}/revoke", "/requests", "/audit"),
+    ):
+        page.goto(base + path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide == width, path
