@@ -235,8 +235,10 @@ def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription
 
     :raises NotFound: if there is none, or it is another account's.
     """
-    row = domain.session.get(domain.models.Subscription, request_id)
-    if row is None or row.request_account != account_id:
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(model.id == request_id)
+    row = domain.session.scalar(found)
+    if row is None:
         raise NotFound
     return row, people.user_in(domain, account_id, str(row.user_id))
 

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from . import audit
-from .catalog import Service
 from .domain import Actor
 from .domain import Domain
 from .errors import Conflict
@@ -64,12 +63,6 @@ def _switched_off(domain: Domain, account_id: str) -> set[str]:
         setting.account_id == account_id, setting.active.is_(False)
     )
     return set(domain.session.scalars(query))
-
-
-def active_services(domain: Domain, user: Any) -> list[Service]:
-    """The services *user* may generate tokens for, in the order of declaration."""
-    active = states(domain, user)
-    return [s for slug, s in domain.catalog.services.items() if active[slug]]
 
 
 def is_active(domain: Domain, user: Any, slug: str) -> bool:
