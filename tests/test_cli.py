@@ -862,6 +862,18 @@ def test_a_service_is_switched_for_an_account(accounts: Flask) -> None:
     make(accounts, "bot", *here, *scope, owner=None)
 
 
+def test_a_userless_token_is_of_an_account_there_is(accounts: Flask) -> None:
+    """In any other it would work, and no administrator would see it."""
+    args = ("token", "generate", "--userless", "--name", "Box")
+    unnamed = run(accounts, *args, code=2)
+    assert "Say in which account: --account ID." in unnamed.stderr
+    mistyped = run(accounts, *args, "--account", "exmaple", code=1)
+    assert "No user and no token belongs to the account exmaple." in mistyped.stderr
+    assert answer(accounts, "token", "list") == []
+    made = answer(accounts, *args, "--account", "example")
+    assert made["account_id"] == "example"
+
+
 def test_a_host_without_accounts_needs_none_named(anywhere: Flask) -> None:
     told = run(anywhere, "service", "disable", "tmy", "timeseries")
     assert "tmy is off for everybody." in told.stderr
