@@ -230,6 +230,35 @@ def hosts_links(html: str) -> Any:
     return BeautifulSoup(html, "html.parser").select("a[href]")
 
 
+def test_who_left_is_called_as_the_account_knew_them(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """What they are called in the other account is that account's to know."""
+    app = administered(make_app, database_url)
+    boss = administrator(app)
+    ada, bob = create_user(app, "ada"), create_user(app, "bob")
+    token_id, _ = bearing.generate(app, ada, name="CI")
+    imported, _ = bearing.generate(app, bob, name="Unlogged")
+    bearing.change_user(app, ada, account=OTHER, email="secret@other.example")
+    bearing.change_user(app, bob, account=OTHER, email="hidden@other.example")
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        domain.session.query(domain.models.Event).filter_by(token_id=imported).delete()
+        domain.session.commit()
+    known = "ada@acme.example"
+    reached = {"tokens": known, "tokens.csv": known, f"tokens/{token_id}": known}
+    reached[f"tokens/{token_id}/deactivate"] = known
+    boss_only = {f"tokens/{imported}": str(bob.id), "audit": known}
+    for path, label in {**reached, **boss_only}.items():
+        page = boss.without_script().get(path).text
+        assert label in page, path
+        assert "other.example" not in page, path
+    stop = boss.post(f"tokens/{token_id}/deactivate", reason="Left")
+    assert stop.status_code == 200
+    assert "other.example" not in boss.get("audit").text
+    assert known in boss.get(f"tokens/{token_id}").text
+
+
 # -- requests ------------------------------------------------------------------
 
 
