@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from tests import hosts
+from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import AllGuises
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
@@ -191,6 +192,27 @@ def test_leaving_with_unsaved_switches_asks(
     page.get_by_role("link", name="General").click()
     expect(page.get_by_role("heading", name="Token rules")).to_be_visible()
     assert asked == ["beforeunload"]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_notification_does_not_stand_before_the_way_to_save(
+    make_app: MakeApp,
+    live_server: LiveServer,
+    new_page: NewPage,
+    console_guard: ConsoleGuard,
+    width: int,
+) -> None:
+    """It stays until it is closed, and to save again is what one wants then."""
+    app = account(make_app, 30)
+    page = new_page(viewport={"width": width, "height": 720})
+    opened(app, live_server(app), page, "/services/tmy/users")
+    page.get_by_role("switch", name="for user00").check()
+    console_guard.expect("ERR_FAILED|htmx:(afterRequest|sendError)")
+    page.route("**/services/tmy/users", lambda route: route.abort(), times=1)
+    save(page)
+    expect(page.locator("#at-toasts")).to_contain_text("Could not reach the server")
+    save(page)
+    expect(page.locator("#at-toasts")).to_contain_text("1 turned on")
 
 
 def test_without_script_the_whole_form_is_saved(
