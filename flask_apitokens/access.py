@@ -80,7 +80,7 @@ def requestable(
 
 
 def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
-    """What *user* asked for and was not granted, by service: waiting or declined."""
+    """What *user* asked for in their account, decided or not, by service."""
     model = domain.models.Subscription
     query = select(model).where(
         model.user_id == domain.models.user_id(user),
@@ -88,7 +88,7 @@ def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
         model.request_account == domain.account_of(user),
     )
     found = domain.session.scalars(query.order_by(model.requested_at))
-    return {row.service: row for row in found if row.decision != "approved"}
+    return {row.service: row for row in found}
 
 
 def request(
@@ -118,7 +118,7 @@ def request(
     asked = _(
         "%(who)s asks for access to %(service)s.",
         who=domain.user_label(user),
-        service=label(domain, slug),
+        service=subscriptions.label(domain, slug),
     )
     domain.tell_later(
         Notice(
@@ -167,13 +167,14 @@ def decide(
     :raises InvalidReason: if the reason cannot be stored.
     """
     row, user = find(domain, account_id, request_id)
-    return settle(domain, row, user, approve=approve, reason=reason, actor=actor)
+    slug = row.service
+    return settle(domain, user, slug, approve=approve, reason=reason, actor=actor)
 
 
 def settle(
     domain: Domain,
-    row: Subscription,
     user: Any,
+    slug: str,
     *,
     approve: bool,
     reason: str = "",
@@ -184,13 +185,16 @@ def settle(
     The API as a whole is the host's to grant (``can_use_api``): it hears of the
     decision by the signal ``access_decided``.
 
-    :param user: who asked.
-    :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
-        granted while the account no longer has the service.
+    :param user: who asked, in the account they are in now.
+    :param slug: what for; empty for the API as a whole.
+    :raises Conflict: if nothing was asked for, or it was decided or withdrawn in the
+        meantime, or is to be granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
     text = rules.clean_reason(domain, reason)
-    slug, account_id = row.service, domain.account_of(user)
+    if slug not in requests_of(domain, user):
+        raise Conflict
+    account_id = domain.account_of(user)
     row = subscriptions.held(domain, user, slug)
     if not is_waiting(row):
         raise Conflict
@@ -207,31 +211,8 @@ def settle(
     domain.session.flush()
     if approve and slug != WHOLE_API:
         domain.notify("subscription_changed", subscription=row, actor=actor)
-    domain.notify("access_decided", subscription=row, actor=actor, approved=approve)
-    domain.tell_later(_answer(domain, row, user, account_id, actor))
+    subscriptions.tell_decision(domain, row, user, actor=actor)
     return row
-
-
-def _answer(
-    domain: Domain, row: Subscription, user: Any, account_id: str, actor: Actor
-) -> Notice:
-    service = label(domain, row.service)
-    if row.decision == "approved":
-        text = _(
-            "Your request for access to %(service)s was approved.", service=service
-        )
-    else:
-        text = _(
-            "Your request for access to %(service)s was declined.", service=service
-        )
-    return Notice(
-        f"access_{row.decision}",
-        text,
-        account_id,
-        user=user,
-        reason=row.decision_reason or "",
-        actor=actor.label,
-    )
 
 
 def is_waiting(row: Subscription) -> bool:
@@ -249,18 +230,15 @@ def is_idle(domain: Domain, account_id: str, slug: str | None) -> bool:
     return bool(slug) and not subscriptions.is_on(domain, account_id, slug or "")
 
 
-def label(domain: Domain, slug: str) -> str:
-    """What a request is for, inside a sentence."""
-    return domain.catalog.label(slug) if slug else _("the API")
-
-
 def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription, Any]:
     """A request of the account, withdrawn or decided by now maybe, and who asked.
 
     :raises NotFound: if there is none, or it is another account's.
     """
-    row = domain.session.get(domain.models.Subscription, request_id)
-    if row is None or row.request_account != account_id:
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(model.id == request_id)
+    row = domain.session.scalar(found)
+    if row is None:
         raise NotFound
     return row, people.user_in(domain, account_id, str(row.user_id))
 
@@ -295,9 +273,13 @@ def everybodys(
         .order_by(model.requested_at, model.id)
     )
     found = [(row[0], row[1]) for row in domain.session.execute(query).unique()]
-    if account_id is None:
-        return found
-    return [(row, user) for row, user in found if domain.account_of(user) == account_id]
+    # What somebody asked for in an account they have left stayed there.
+    return [
+        (row, user)
+        for row, user in found
+        if row.request_account == domain.account_of(user)
+        and account_id in {None, row.request_account}
+    ]
 
 
 def count_waiting(domain: Domain, account_id: str) -> int:

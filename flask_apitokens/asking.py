@@ -41,7 +41,8 @@ class Request:
     """One request of the user's own.
 
     :param at: when it was made, or decided.
-    :param reason: of the user, or of the administrator who declined it.
+    :param reason: of the user, or of the administrator who declined it; of an
+        approval, what it still waits for.
     """
 
     slug: str
@@ -56,6 +57,8 @@ class Asking:
 
     waiting: Sequence[Request]
     declined: Sequence[Request]
+    #: granted to no effect yet
+    approved: Sequence[Request]
     #: what can be asked for; a single empty value is the API as a whole
     options: Sequence[tuple[str, str]]
     #: whether anybody is there to decide
@@ -77,7 +80,8 @@ class Asking:
     @property
     def has_card(self) -> bool:
         """Whether it is said what a user lacks."""
-        return self.has_form or (self.alone and not self.waiting)
+        lacks = self.has_form or (self.alone and not self.waiting)
+        return lacks or bool(self.approved)
 
     @property
     def is_first(self) -> bool:
@@ -103,10 +107,19 @@ def asking_of(
     content = not lacking and all(states.values())
     made = {} if content else access.requests_of(domain, user)
     waiting = {slug: row for slug, row in made.items() if access.is_waiting(row)}
-    declined = [made[slug] for slug in lacking if slug in made.keys() - waiting.keys()]
+    declined = [
+        row
+        for slug, row in made.items()
+        if slug in lacking and row.decision == "declined"
+    ]
     return Asking(
         waiting=[_waiting(domain, row) for row in waiting.values()],
         declined=[_declined(domain, row) for row in declined],
+        approved=[
+            _request(domain, row, row.decided_at, awaited)
+            for row in made.values()
+            if (awaited := _awaited(row, lacking, states))
+        ],
         options=_options(domain, [slug for slug in lacking if slug not in waiting]),
         answered=domain.hooks.is_admin is not None,
         told=domain.hooks.on_notice is not None,
@@ -114,6 +127,22 @@ def asking_of(
         who=domain.user_label(user),
         draft=draft or Draft(),
     )
+
+
+def _awaited(
+    row: Subscription, lacking: Sequence[str], states: Mapping[str, bool]
+) -> str:
+    """What an approval still waits for; empty for one that counts, and for no one."""
+    if row.decision != "approved":
+        return ""
+    if row.service == access.WHOLE_API:
+        allowed = access.WHOLE_API not in lacking
+        return "" if allowed else _("It counts once the application lets you use it.")
+    # What is on for its user and off all the same is off for everybody there.
+    off = bool(row.active) and states.get(row.service) is False
+    if not off or access.WHOLE_API in lacking:
+        return ""
+    return _("It counts once the service is on for your whole account.")
 
 
 def _options(domain: Domain, slugs: Sequence[str]) -> list[tuple[str, str]]:

@@ -84,7 +84,9 @@ def _owner_of(domain: Domain, token: Token, actor: Actor) -> Subject:
     if actor.id == key:
         return Subject(key, actor.label)
     owner = domain.session.get(domain.models.user, token.owner_id)
-    return Subject(key) if owner is None else Subject.of(domain, owner)
+    # Who has left is called by a name that is another account's to know.
+    there = owner is not None and domain.account_of(owner) == token.account_id
+    return Subject.of(domain, owner) if there else Subject(key)
 
 
 def note_user(

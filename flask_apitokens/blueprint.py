@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader
 from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import InternalError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -126,6 +127,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     add("/", "start", "start", "GET")
+    pages.add_url_rule("/", "stray", stray, methods=["POST"])
     add("/services", "services", "services.services", "GET")
     add(_SERVICE, "service", "services.service", "GET")
     add(f"{_SERVICE}/switch", "switch", "services.switch", "GET", "POST")
@@ -177,7 +179,11 @@ def _protect_pages(pages: Blueprint, admit: str) -> None:
     pages.register_error_handler(HTTPException, late("refuse"))
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
         pages.register_error_handler(gone, late("outdated.refuse_and_refresh"))
-    for error in (OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError):
+    for error in (
+        *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
+        # Of PostgreSQL, after a statement of the host's own that failed.
+        InternalError,
+    ):
         pages.register_error_handler(error, late("database_failed"))
     pages.record_once(have_the_last_word)
 

@@ -41,6 +41,25 @@ def last_names(domain: Domain, account_id: str, ids: Collection[str]) -> dict[st
     return {str(row[0]): str(row[1]) for row in domain.session.execute(query)}
 
 
+def last_owners(
+    domain: Domain, account_id: str, ids: Collection[str]
+) -> dict[str, str]:
+    """What the audit log last called the owners of an account's tokens, by their ids.
+
+    Of who is in another account by now, what people call them there is not told here.
+    """
+    if not ids:
+        return {}
+    model = domain.models.Event
+    query = select(model.token_id, model.subject_label).where(
+        model.token_id.in_(set(ids)),
+        model.account_id == account_id,
+        model.subject_label.is_not(None),
+    )
+    found = domain.session.execute(query.order_by(model.id))
+    return {str(row[0]): str(row[1]) for row in found}
+
+
 def owner_labels(
     domain: Domain, account_id: str | None, keys: Collection[str]
 ) -> dict[str, str]:

@@ -82,10 +82,20 @@ class HostCode:
 
         return tokens.all_of(current_apitokens.domain(), owner)
 
+    def find_token(self, token_id: str) -> Token:
+        """The token with an id, whosever it is, in the host's session.
+
+        :param token_id: the 12 characters people read, ``current_token.id``.
+        :raises TokenNotFound: if there is none.
+        """
+        from . import tokens
+
+        return tokens.find_any(current_apitokens.domain(), token_id)
+
     def revoke(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
         """End a token in the host's session; the host commits.
 
-        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :param token: one of :meth:`tokens_of`, :meth:`find_token` or :meth:`generate`.
         :raises TokenNotFound: if its row is gone.
         """
         from . import tokens
@@ -107,7 +117,7 @@ class HostCode:
 
         The successor has the same name, service, scopes, kind, account and owner.
 
-        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :param token: one of :meth:`tokens_of`, :meth:`find_token` or :meth:`generate`.
         :param grace: days that the old one works beside it, one of
             ``APITOKENS_ROTATION_GRACE``; by default the shortest that is more than 0.
         :param expires_at: an aware moment, ``None`` for never; by default it lives as
@@ -135,7 +145,7 @@ class HostCode:
     def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
         """End a token and remove its row, in the host's session; the host commits.
 
-        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :param token: one of :meth:`tokens_of`, :meth:`find_token` or :meth:`generate`.
         :raises TokenNotFound: if its row is gone already.
         """
         from . import tokens
@@ -198,12 +208,16 @@ class HostCode:
     def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
         """Let *user* use a service, in the host's session; the host commits.
 
+        Who asked for it has their answer, and is told.
+
         :raises ServiceUnavailable: if no such service is declared.
         """
         from . import subscriptions
 
         domain = current_apitokens.domain()
-        return subscriptions.activate(domain, user, slug, actor=actor)
+        row = subscriptions.activate(domain, user, slug, actor=actor)
+        domain.tell()
+        return row
 
     def unsubscribe(
         self, user: Any, slug: str, *, actor: Actor = SYSTEM
@@ -220,7 +234,7 @@ class HostCode:
     def deactivate(self, token: Token, reason: str, *, actor: Actor = SYSTEM) -> Token:
         """Stop a token until it is activated again; its owner is told the reason.
 
-        :param token: one of :meth:`tokens_of`, or of :meth:`generate`.
+        :param token: one of :meth:`tokens_of`, :meth:`find_token` or :meth:`generate`.
         :raises InvalidReason: if the reason is missing or cannot be stored.
         :raises Conflict: if the token is revoked.
         :raises TokenNotFound: if its row is gone.
@@ -289,6 +303,49 @@ class HostCode:
         domain = current_apitokens.domain()
         who = actor or Actor(domain.user_label(user), domain.key_text(user))
         row = access.request(domain, user, slug, reason, actor=who)
+        domain.tell()
+        return row
+
+    def withdraw_access(
+        self, user: Any, slug: str, *, actor: Actor | None = None
+    ) -> Subscription:
+        """Take a request for access back in the name of *user*.
+
+        :param slug: what was asked for; empty for the API as a whole.
+        :param actor: who does it, by default the user.
+        :raises Conflict: if no such request waits.
+        """
+        from . import access
+
+        domain = current_apitokens.domain()
+        who = actor or Actor(domain.user_label(user), domain.key_text(user))
+        return access.withdraw(domain, user, slug, actor=who)
+
+    def decide_access(
+        self,
+        user: Any,
+        slug: str,
+        *,
+        approve: bool,
+        reason: str = "",
+        actor: Actor = SYSTEM,
+    ) -> Subscription:
+        """Answer what *user* asked for, who is told; approved, the service is on.
+
+        The API as a whole (``can_use_api``) is yours to grant.
+
+        :param slug: what was asked for; empty for the API as a whole.
+        :param reason: for the user to read.
+        :param actor: who does it, for the audit log.
+        :raises Conflict: if no such request waits, or the account has no such service.
+        :raises InvalidReason: if the reason cannot be stored.
+        """
+        from . import access
+
+        domain = current_apitokens.domain()
+        row = access.settle(
+            domain, user, slug, approve=approve, reason=reason, actor=actor
+        )
         domain.tell()
         return row
 

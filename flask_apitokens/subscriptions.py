@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from . import audit
-from .catalog import Service
 from .domain import Actor
 from .domain import Domain
 from .errors import Conflict
 from .errors import ServiceUnavailable
+from .hooks import Notice
+from .i18n import gettext as _
 from .models import ServiceSetting
 from .models import Subscription
 
@@ -62,12 +63,6 @@ def _switched_off(domain: Domain, account_id: str) -> set[str]:
         setting.account_id == account_id, setting.active.is_(False)
     )
     return set(domain.session.scalars(query))
-
-
-def active_services(domain: Domain, user: Any) -> list[Service]:
-    """The services *user* may generate tokens for, in the order of declaration."""
-    active = states(domain, user)
-    return [s for slug, s in domain.catalog.services.items() if active[slug]]
 
 
 def is_active(domain: Domain, user: Any, slug: str) -> bool:
@@ -150,7 +145,8 @@ def _switch(
     row = held(domain, user, slug)
     if row.active == active:
         return row
-    if active and row.requested_at is not None and row.decided_at is None:
+    answers = active and _is_asked_for(domain, user, row)
+    if answers:
         # It is what they asked for: nobody needs to decide that any more.
         row.decided_at, row.decided_by = domain.now(), actor.label
         row.decision, row.decision_reason = "approved", None
@@ -159,7 +155,49 @@ def _switch(
     audit.note_user(domain, f"subscription-{action}", slug, user=user, actor=actor)
     domain.session.flush()
     domain.notify("subscription_changed", subscription=row, actor=actor)
+    if answers:
+        tell_decision(domain, row, user, actor=actor)
     return row
+
+
+def _is_asked_for(domain: Domain, user: Any, row: Subscription) -> bool:
+    """Whether *user* waits for it, in the account they are in."""
+    waits = row.requested_at is not None and row.decided_at is None
+    return waits and row.request_account == domain.account_of(user)
+
+
+def tell_decision(
+    domain: Domain, row: Subscription, user: Any, *, actor: Actor
+) -> None:
+    """Let the host, and who asked, hear what became of a request.
+
+    :param user: who asked.
+    """
+    approved = row.decision == "approved"
+    domain.notify("access_decided", subscription=row, actor=actor, approved=approved)
+    service = label(domain, row.service)
+    if approved:
+        text = _(
+            "Your request for access to %(service)s was approved.", service=service
+        )
+    else:
+        text = _(
+            "Your request for access to %(service)s was declined.", service=service
+        )
+    notice = Notice(
+        f"access_{row.decision}",
+        text,
+        domain.account_of(user),
+        user=user,
+        reason=row.decision_reason or "",
+        actor=actor.label,
+    )
+    domain.tell_later(notice)
+
+
+def label(domain: Domain, slug: str) -> str:
+    """What a subscription is to, inside a sentence."""
+    return domain.catalog.label(slug) if slug else _("the API")
 
 
 def held(domain: Domain, user: Any, slug: str) -> Subscription:

@@ -291,14 +291,48 @@ def test_the_whole_api_is_the_hosts_to_grant(
     ]
 
 
-def test_a_switch_answers_the_request(domain: Domain, user: Any) -> None:
-    number = ask(domain, user)
-    subscriptions.activate(domain, user, "tmy", actor=BOB)
-    domain.session.commit()
+def test_a_switch_answers_the_request(
+    app: Flask, domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    number, heard = ask(domain, user), []
+    told.clear()
+
+    def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
+        heard.append((subscription.service, actor, approved))
+
+    with signals.access_decided.connected_to(hear, app):
+        for switch in (subscriptions.activate, subscriptions.deactivate) * 2:
+            switch(domain, user, "tmy", actor=BOB)
+            commit(domain)
+        subscriptions.activate(domain, user, "tmy", actor=BOB)
+        commit(domain)
+    assert heard == [("tmy", BOB, True)], "once: the other switches answer nothing"
+    [notice] = told
+    assert (notice.kind, notice.user.id, notice.actor) == (
+        "access_approved",
+        user.id,
+        "bob@example.com",
+    )
     assert access.count_waiting(domain, HERE) == 0
     assert access.decided(domain, HERE).items[0].decision == "approved"
     with pytest.raises(Conflict):
         access.decide(domain, HERE, number, approve=False, actor=BOB)
+
+
+def test_a_switch_elsewhere_leaves_a_request_where_it_was_made(
+    domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    ask(domain, user)
+    told.clear()
+    mine = domain.session.get(domain.models.user, user.id)
+    assert mine is not None
+    mine.email = "ada@other.example"
+    subscriptions.activate(domain, mine, "tmy", actor=BOB)
+    commit(domain)
+    assert told == []
+    mine.email = "ada@example.com"
+    commit(domain)
+    assert access.count_waiting(domain, HERE) == 1
 
 
 def test_a_service_that_is_gone_can_only_be_declined(

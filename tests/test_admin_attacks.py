@@ -100,6 +100,28 @@ def test_a_user_whose_account_cannot_be_told_is_of_none(make_app: MakeApp) -> No
         bearing.generate(app, lost)
 
 
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_callable_that_breaks_the_transaction_is_no_bare_error(
+    make_app: MakeApp, database_url: str, *, htmx: bool
+) -> None:
+    """PostgreSQL refuses whatever follows a statement that failed."""
+    host: list[Any] = []
+
+    def services_for(account_id: str) -> Any:
+        return host[0].db.session.scalars(text("SELECT slug FROM nowhere")).all()
+
+    app = administered(make_app, database_url, plugin={"services_for": services_for})
+    app.config["TESTING"] = False
+    host.append(hosts.host_of(app))
+    boss = administrator(app)
+    boss = boss if htmx else boss.without_script()
+    for path in ("services", "tokens", "services/tmy/users", "audit"):
+        answer = boss.get(path)
+        assert answer.status_code in {200, 404, 503}, path
+        assert "at-" in answer.text, path
+        assert "Internal Server Error" not in answer.text
+
+
 def test_users_of_has_to_be_a_statement(make_app: MakeApp) -> None:
     plugin: dict[str, Any] = {"account_of": lambda user: user.account or ""}
     plugin["users_of"] = lambda account_id: []
@@ -206,6 +228,35 @@ def hosts_links(html: str) -> Any:
     from bs4 import BeautifulSoup
 
     return BeautifulSoup(html, "html.parser").select("a[href]")
+
+
+def test_who_left_is_called_as_the_account_knew_them(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """What they are called in the other account is that account's to know."""
+    app = administered(make_app, database_url)
+    boss = administrator(app)
+    ada, bob = create_user(app, "ada"), create_user(app, "bob")
+    token_id, _ = bearing.generate(app, ada, name="CI")
+    imported, _ = bearing.generate(app, bob, name="Unlogged")
+    bearing.change_user(app, ada, account=OTHER, email="secret@other.example")
+    bearing.change_user(app, bob, account=OTHER, email="hidden@other.example")
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        domain.session.query(domain.models.Event).filter_by(token_id=imported).delete()
+        domain.session.commit()
+    known = "ada@acme.example"
+    reached = {"tokens": known, "tokens.csv": known, f"tokens/{token_id}": known}
+    reached[f"tokens/{token_id}/deactivate"] = known
+    boss_only = {f"tokens/{imported}": str(bob.id), "audit": known}
+    for path, label in {**reached, **boss_only}.items():
+        page = boss.without_script().get(path).text
+        assert label in page, path
+        assert "other.example" not in page, path
+    stop = boss.post(f"tokens/{token_id}/deactivate", reason="Left")
+    assert stop.status_code == 200
+    assert "other.example" not in boss.get("audit").text
+    assert known in boss.get(f"tokens/{token_id}").text
 
 
 # -- requests ------------------------------------------------------------------

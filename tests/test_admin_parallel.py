@@ -28,6 +28,7 @@ from flask_apitokens import tokens
 from flask_apitokens.domain import Domain
 from tests import administration
 from tests import bearing
+from tests import hosts
 from tests.conftest import MakeApp
 from tests.pages import Visitor
 
@@ -166,6 +167,36 @@ def test_two_who_save_switches_both_count(app: Flask) -> None:
         **dict.fromkeys(on, False),
         same: last == "subscription-activated",
     }
+
+
+def test_a_request_is_answered_once(make_app: MakeApp, database_url: str) -> None:
+    """By whoever comes first: who approves, who declines or who takes it back."""
+    told: list[Any] = []
+    plugin = {"on_notice": told.append}
+    app = administration.administered(make_app, database_url, plugin=plugin)
+    one, other = two(app)
+    grace = administration.create_user(app, "grace")
+    client = app.test_client()
+    hosts.login(client, grace)
+    asker = Visitor(app, grace, client)
+    assert asker.post("request", service="tmy", reason="Please").status_code == 200
+    [number] = administration.column(app, "Subscription", "id")
+    answers = at_once(
+        [
+            lambda: one.post(f"requests/{number}", do="approve"),
+            lambda: other.post(f"requests/{number}", confirm="1", reason="No seat"),
+            lambda: asker.post("request/withdraw", service="tmy"),
+        ]
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    words = ["access-approved", "access-declined", "access-withdrawn"]
+    won = [answer.status_code for answer in answers].index(200)
+    actions = administration.column(app, "Event", "action")
+    assert actions == ["access-requested", words[won]]
+    kinds = [notice.kind for notice in told if notice.user is not None]
+    assert kinds == [["access_approved"], ["access_declined"], []][won]
+    [active] = administration.column(app, "Subscription", "active")
+    assert bool(active) is (won == 0)
 
 
 HOST = """

@@ -862,6 +862,18 @@ def test_a_service_is_switched_for_an_account(accounts: Flask) -> None:
     make(accounts, "bot", *here, *scope, owner=None)
 
 
+def test_a_userless_token_is_of_an_account_there_is(accounts: Flask) -> None:
+    """In any other it would work, and no administrator would see it."""
+    args = ("token", "generate", "--userless", "--name", "Box")
+    unnamed = run(accounts, *args, code=2)
+    assert "Say in which account: --account ID." in unnamed.stderr
+    mistyped = run(accounts, *args, "--account", "exmaple", code=1)
+    assert "No user and no token belongs to the account exmaple." in mistyped.stderr
+    assert answer(accounts, "token", "list") == []
+    made = answer(accounts, *args, "--account", "example")
+    assert made["account_id"] == "example"
+
+
 def test_a_host_without_accounts_needs_none_named(anywhere: Flask) -> None:
     told = run(anywhere, "service", "disable", "tmy", "timeseries")
     assert "tmy is off for everybody." in told.stderr
@@ -935,6 +947,24 @@ def test_requests_are_listed_and_decided(accounts: Flask) -> None:
     run(accounts, "subscription", "approve", ids[3])
     empty = run(accounts, "subscription", "requests")
     assert (empty.stdout, empty.stderr) == ("", "No one is waiting for access.\n")
+
+
+def test_a_request_stays_in_the_account_it_was_made_in(accounts: Flask) -> None:
+    host = hosts.host_of(accounts)
+    with accounts.app_context():
+        users = host.db.session.query(host.user_model)
+        ada = users.filter_by(email="ada@example.com").one()
+        number = str(host.apitokens.request_access(ada, "tmy", "internal").id)
+        ada.email = "ada@other.org"
+        host.db.session.commit()
+    for there in ((), ("--account", "other"), ("--account", "example")):
+        assert answer(accounts, "subscription", "requests", *there) == []
+    for decision in ("approve", "decline"):
+        left = run(accounts, "subscription", decision, number, code=1)
+        assert f"request {number} has left the account" in left.stderr
+    owner = ("--owner", "ada@other.org")
+    rows = answer(accounts, "subscription", "list", *owner)
+    assert [row["active"] for row in rows] == [False, False]
 
 
 def test_a_request_of_who_is_gone_is_nobodys(app: Flask, user: Any) -> None:

@@ -175,6 +175,21 @@ def test_userless_tokens_have_an_account(anywhere: Flask) -> None:
     assert call(anywhere, UUID).status_code == 200
 
 
+def test_userless_tokens_are_of_an_account_there_is(make_app: MakeApp) -> None:
+    """In any other they would work, and no administrator would see them."""
+    app = make_app(plugin=hosts.accounts(), **CONFIG)
+    hosts.create_user(app, "ada@example.com")
+    line = f",{UUID}"
+    unnamed = run(app, "-", "--userless", input=line, code=2)
+    assert "Say in which account: --account ID." in unnamed.stderr
+    mistyped = run(app, "-", "--account", "exmaple.com", input=line, code=1)
+    assert "No user and no token belongs to" in mistyped.stderr
+    assert call(app, UUID).status_code == 401
+    named = ("-", "--account", "example.com")
+    assert summary(app, *named, input=line)["imported"] == 1
+    assert call(app, UUID).status_code == 200
+
+
 def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
     """And nothing is written while there is one, unless they are to be skipped."""
     app = anywhere

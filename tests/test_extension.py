@@ -20,7 +20,9 @@ from flask_apitokens import APITokens
 from flask_apitokens import current_token
 from flask_apitokens import token_required
 from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.hooks import default_label
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
@@ -362,12 +364,13 @@ def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
         host.db.session.commit()
         assert [(notice.kind, notice.reason) for notice in told] == [
             ("access_requested", "For my thesis"),
+            ("access_approved", ""),
             ("token_generated", ""),
             ("token_deactivated", "Leaked"),
             ("token_activated", ""),
             ("token_revoked", ""),
         ]
-        assert told[2].text == "The system deactivated your token “CI”."
+        assert told[3].text == "The system deactivated your token “CI”."
         log = plugin.audit_log()
         assert [event.action for event in log] == [
             *("revoked", "service-enabled", "service-disabled", "activated"),
@@ -378,3 +381,59 @@ def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
         assert [e.id for e in plugin.audit_log(limit=2)] == [e.id for e in log[:2]]
         assert plugin.audit_log(before=log[1].id, q="boss")[0].action == "activated"
         assert plugin.audit_log("other") == []
+
+
+def test_host_code_decides_requests(make_app: MakeApp, database_url: str) -> None:
+    told: list[Any] = []
+    app = make_app(database_url, plugin={"on_notice": told.append})
+    ada = hosts.create_user(app, "ada@example.com")
+    host = hosts.host_of(app)
+    plugin, boss = host.apitokens, Actor("boss@example.com", "99")
+    with app.app_context():
+        user = host.db.session.get(host.user_model, ada.id)
+        for slug in ("tmy", "", "gone", "\0", "\ud800"):
+            with pytest.raises(Conflict):
+                plugin.decide_access(user, slug, approve=True)
+            with pytest.raises(Conflict):
+                plugin.withdraw_access(user, slug)
+        host.db.session.commit()
+        models = app.extensions["apitokens"].models
+        assert host.db.session.query(models.Subscription).count() == 0
+        plugin.request_access(user, "tmy")
+        plugin.withdraw_access(user, "tmy")
+        for reason, approve in (("No seat", False), ("A seat", True)):
+            plugin.request_access(user, "tmy")
+            decided: dict[str, Any] = {
+                "approve": approve,
+                "reason": reason,
+                "actor": boss,
+            }
+            row = plugin.decide_access(user, "tmy", **decided)
+            assert bool(row.active) is approve
+            with pytest.raises(Conflict):
+                plugin.decide_access(user, "tmy", **decided)
+        host.db.session.commit()
+        answers = [notice for notice in told if notice.user is not None]
+        assert [(n.kind, n.reason, n.actor) for n in answers] == [
+            ("access_declined", "No seat", "boss@example.com"),
+            ("access_approved", "A seat", "boss@example.com"),
+        ]
+        assert [e.action for e in plugin.audit_log()] == [
+            *("access-approved", "access-requested"),
+            *("access-declined", "access-requested"),
+            *("access-withdrawn", "access-requested"),
+        ]
+        assert plugin.audit_log()[-2].actor_label == "ada@example.com"
+
+
+def test_host_code_finds_a_token_by_its_id(app: Flask, user: Any) -> None:
+    """What ``current_token`` names can be stopped, userless ones too."""
+    token_id, _plaintext = bearing.generate(app, None)
+    plugin = hosts.host_of(app).apitokens
+    with app.app_context():
+        token = plugin.find_token(token_id)
+        assert plugin.deactivate(token, "Too many calls").id == token_id
+        for unknown in ("", "0" * 12, "\0", token_id.upper() + "x"):
+            with pytest.raises(TokenNotFound):
+                plugin.find_token(unknown)
+        hosts.host_of(app).db.session.rollback()

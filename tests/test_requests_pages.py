@@ -112,6 +112,13 @@ def asked(visitor: Visitor, slug: str = "tmy", reason: str = "") -> int:
         return row.id
 
 
+def asked_number(visitor: Visitor) -> int:
+    """The number of the only request there is."""
+    with visitor.app.app_context():
+        model = bearing.models_of(visitor.app).Subscription
+        return int(bearing.domain_of(visitor.app).session.query(model).one().id)
+
+
 def decide(visitor: Visitor, number: int, *, approve: bool, reason: str = "") -> None:
     """Decide a request behind the pages."""
     with visitor.app.app_context():
@@ -365,6 +372,45 @@ def test_a_declined_request_shows_why_and_the_form_again(grace: Visitor) -> None
     assert ("tmy", "TMY data") in options(page)
     assert grace.post("request", service="tmy", alone="1").status_code == 200
     assert "declined" not in page_of(grace).text
+
+
+@pytest.mark.parametrize("others", [(), ("timeseries",)])
+def test_an_approval_without_effect_says_what_it_waits_for(
+    app: Flask, others: tuple[str, ...]
+) -> None:
+    grace = guest(app, "grace", *others)
+    number = asked(grace)
+    bearing.switch_service(app, "tmy", active=False, account="example.com")
+    decide(grace, number, approve=True)
+    note = "#at-panel .at-note"
+    assert text_of(page_of(grace), note) == (
+        "Your request for TMY data was approved. "
+        "It counts once the service is on for your whole account."
+    )
+    bearing.switch_service(app, "tmy", active=True, account="example.com")
+    page = page_of(grace)
+    assert "was approved" not in page.text
+    # Taken away again it is no longer what the approval was about.
+    bearing.unsubscribe(app, grace.user, "tmy")
+    assert "was approved" not in page_of(grace).text
+    assert ("tmy", "TMY data") in options(page_of(grace))
+
+
+def test_an_approval_of_the_api_shows_until_the_host_grants_it(app: Flask) -> None:
+    barred = guest(app, "noapi")
+    decide(barred, asked(barred, ""), approve=True)
+    page = page_of(barred)
+    assert text_of(page, "#at-panel .at-note") == (
+        "Your request for The whole API was approved. "
+        "It counts once the application lets you use it."
+    )
+    assert cards(page) == [NOT_YET]
+    # Nobody is kept from asking again, in case it was forgotten.
+    assert barred.post("request", service="", alone="1").status_code == 200
+    assert "was approved" not in page_of(barred).text
+    decide(barred, asked_number(barred), approve=True)
+    bearing.change_user(app, barred.user, email="grace@example.com")
+    assert "was approved" not in page_of(barred).text
 
 
 def test_a_page_that_lacks_the_tokens_is_loaded_anew_once_it_may_have_some(

@@ -111,6 +111,17 @@ def account_meant(domain: Domain, account: str | None) -> str | None:
     return account if account or domain.hooks.has_accounts else ""
 
 
+def check_account_named(domain: Domain, account: str | None) -> None:
+    """Refuse what is nobody's of no account, or of a mistyped one.
+
+    :raises UsageError: if none was named.
+    :raises ClickException: if nobody and nothing belongs to it.
+    """
+    if account is None:
+        raise click.UsageError("Say in which account: --account ID.")
+    check_account_known(domain, account)
+
+
 def check_account_known(domain: Domain, account: str) -> None:
     """Refuse an account that nobody and nothing belongs to: it is mistyped.
 

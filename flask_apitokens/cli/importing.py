@@ -31,6 +31,7 @@ from flask_apitokens.state import current_apitokens
 from . import edge
 from . import output
 from .arguments import check_account
+from .arguments import check_account_named
 from .arguments import check_scopes
 from .arguments import check_services
 from .arguments import json_option
@@ -113,6 +114,8 @@ def import_tokens(
         if scopes:
             check_scopes(domain, service, scopes)
         nobody = Holder(None, account or "") if userless or account else None
+        if nobody is not None and domain.hooks.has_accounts:
+            check_account_named(domain, account)
         keyring = _keyring(domain)
         plan = Plan(keyring, digest, service, scopes, nobody, table is not None)
         source = None

@@ -192,8 +192,8 @@ def _decide(
             try:
                 access.settle(
                     domain,
-                    row,
                     user,
+                    row.service,
                     approve=approve,
                     reason=reason,
                     actor=edge.actor(),
@@ -224,6 +224,10 @@ def _asked(domain: Domain, request_id: int) -> tuple[Subscription, Any]:
     if user is None:
         # Deleted behind our back, by a database that keeps no foreign keys.
         raise click.ClickException(f"Who made request {request_id} no longer exists.")
+    if row.request_account != domain.account_of(user):
+        raise click.ClickException(
+            f"Who made request {request_id} has left the account it was made in."
+        )
     return row, user
 
 

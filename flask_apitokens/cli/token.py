@@ -29,6 +29,7 @@ from . import edge
 from . import output
 from . import rotating
 from .arguments import check_account
+from .arguments import check_account_named
 from .arguments import check_scopes
 from .arguments import check_services
 from .arguments import expiry
@@ -99,6 +100,8 @@ def generate(
     with edge.changing() as domain:
         check_services(domain, service, hint="--service")
         check_scopes(domain, service, scopes)
+        if userless and domain.hooks.has_accounts:
+            check_account_named(domain, account)
         user = None if owner is None else find_owner(domain, owner)
         token, plaintext = _generate(
             domain,

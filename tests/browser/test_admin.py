@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from tests import hosts
+from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import AllGuises
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
@@ -193,6 +194,27 @@ def test_leaving_with_unsaved_switches_asks(
     assert asked == ["beforeunload"]
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_notification_does_not_stand_before_the_way_to_save(
+    make_app: MakeApp,
+    live_server: LiveServer,
+    new_page: NewPage,
+    console_guard: ConsoleGuard,
+    width: int,
+) -> None:
+    """It stays until it is closed, and to save again is what one wants then."""
+    app = account(make_app, 30)
+    page = new_page(viewport={"width": width, "height": 720})
+    opened(app, live_server(app), page, "/services/tmy/users")
+    page.get_by_role("switch", name="for user00").check()
+    console_guard.expect("ERR_FAILED|htmx:(afterRequest|sendError)")
+    page.route("**/services/tmy/users", lambda route: route.abort(), times=1)
+    save(page)
+    expect(page.locator("#at-toasts")).to_contain_text("Could not reach the server")
+    save(page)
+    expect(page.locator("#at-toasts")).to_contain_text("1 turned on")
+
+
 def test_without_script_the_whole_form_is_saved(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage
 ) -> None:
@@ -323,3 +345,39 @@ def test_the_pages_are_accessible_and_fit(
     save(page)
     expect(page.get_by_role("alertdialog")).to_be_visible()
     all_guises(page)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_grows_with_what_people_are_called(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage, width: int
+) -> None:
+    """Names may be long and without a space, and everybody gives their own."""
+    app = account(make_app)
+    user = hosts.create_user(app, f"{'w' * 90}@example.com")
+    other = hosts.create_user(app, f"{'m' * 90}@example.com")
+    subscribe(app, user, "tmy")
+    token_id = add_token(app, user, "W" * 80, service="tmy", scopes=["read"])
+    host = hosts.host_of(app)
+    with app.app_context():
+        for mine in (user, other):
+            asking = host.db.session.get(host.user_model, mine.id)
+            host.apitokens.request_access(asking, "timeseries", "M" * 300)
+        host.db.session.commit()
+    page = new_page(viewport={"width": width, "height": 800})
+    opened(app, live_server(app), page, "/services/tmy/users")
+    base = page.url.removesuffix("/services/tmy/users")
+    page.goto(f"{base}/tokens/{token_id}/deactivate")
+    page.get_by_label("Reason").fill("R" * 300)
+    page.get_by_role("button", name="Deactivate token").click()
+    expect(page).to_have_url(f"{base}/tokens")
+    page.goto(f"{base}/requests")
+    has_htmx(page)
+    page.get_by_role("button", name="Approve").first.click()
+    expect(page.locator("#at-toasts strong")).to_be_visible()
+    for path in (
+        *("/services/tmy/users", f"/services/tmy/users/{user.id}", "/tokens"),
+        *(f"/tokens/{token_id}", f"/tokens/{token_id}/revoke", "/requests", "/audit"),
+    ):
+        page.goto(base + path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide == width, path

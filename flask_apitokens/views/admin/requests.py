@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadRequest
 from flask_apitokens import access
 from flask_apitokens import htmx
 from flask_apitokens import people
+from flask_apitokens import subscriptions
 from flask_apitokens.access import Requests
 from flask_apitokens.asking import label_of
 from flask_apitokens.errors import Conflict
@@ -198,7 +199,7 @@ def decide(number: int) -> ResponseReturnValue:
         raise Conflict
     question = decline_question(
         people.names_of(admin.domain, user)[0],
-        access.label(admin.domain, row.service),
+        subscriptions.label(admin.domain, row.service),
         url_for(f"{NAME}.decide", number=number, **_list_args()),
         url_for(f"{NAME}.requests", **_list_args()),
     )
@@ -245,7 +246,7 @@ def _decided(
     if row.service == access.WHOLE_API and not domain.may_use_api(user):
         message += ". " + _("It counts once the application lets them use the API.")
     elif access.is_idle(domain, account_id, row.service):
-        service = access.label(domain, row.service)
+        service = subscriptions.label(domain, row.service)
         message += ". " + _(
             "%(service)s is off for the whole account: it counts once that is on.",
             service=service,

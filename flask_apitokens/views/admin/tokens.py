@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -13,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
 from flask_apitokens import binding
+from flask_apitokens import call_names
 from flask_apitokens import ending
 from flask_apitokens import figures
 from flask_apitokens import listing
@@ -70,6 +72,7 @@ class AdminVisit(Visit):
         domain, account_id = self.domain, self.account
         known = statuses.statuses_of(domain, found, account_id=account_id)
         owners = listing.owners_of(domain, found)
+        labels = self._owner_labels(found, owners)
         on = subscriptions.services_on(domain, account_id)
         rows = []
         for token in found:
@@ -86,13 +89,32 @@ class AdminVisit(Visit):
                     catalog=domain.catalog,
                     now=domain.now(),
                     fresh=token.id == fresh,
-                    owner="" if owner is None else domain.user_label(owner),
+                    owner=labels.get(token.id, ""),
                     paused_by=hindrance or _service_off(token, on),
                     actions=self.actions(status),
                     recorded=domain.settings.usage != "off",
                 )
             )
         return rows
+
+    def _owner_labels(
+        self, found: Sequence[Token], owners: Mapping[Any, Any]
+    ) -> dict[str, str]:
+        """What people call the owners, by the ids of their tokens."""
+        domain = self.domain
+        owned = {t.id: owners[t.owner_id] for t in found if t.owner_id in owners}
+        left = {
+            token_id: domain.key_text(owner)
+            for token_id, owner in owned.items()
+            if domain.account_of(owner) != self.account
+        }
+        known = call_names.last_owners(domain, self.account, left)
+        labels = {
+            token_id: domain.user_label(owner)
+            for token_id, owner in owned.items()
+            if token_id not in left
+        }
+        return labels | left | known
 
     def _hindrance(self, token: Token, owner: Any) -> str:
         """What keeps a token from working besides its service."""
