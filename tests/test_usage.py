@@ -76,18 +76,6 @@ def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
     assert recorder.pending == 0
 
 
-def test_the_time_of_the_last_use_goes_only_forward(tokens: Tokens) -> None:
-    late, early = tokens.recorder(), tokens.recorder()
-    record(late, A, moment(2), "192.0.2.2")
-    assert late.flush()
-    record(early, A, moment(1), "192.0.2.1")
-    assert early.flush()
-    assert tokens.last_used(A) == (moment(2), "192.0.2.2")
-    record(early, A, moment(2.000001), None)
-    assert early.flush()
-    assert tokens.last_used(A) == (moment(2.000001), None)
-
-
 def test_processes_that_write_at_once_do_not_stop_each_other(tokens: Tokens) -> None:
     names = [f"token{number:07}" for number in range(60)]
     tokens.create(*names)

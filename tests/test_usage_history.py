@@ -100,6 +100,20 @@ def test_numbers_that_no_column_takes_spoil_no_other_call(
     assert recorder.dropped == 0
 
 
+def test_the_time_of_the_last_use_goes_only_forward(
+    tokens: Tokens, written: str
+) -> None:
+    late, early = tokens.recorder(), tokens.recorder()
+    record(late, A, moment(2), "192.0.2.2")
+    assert late.flush()
+    record(early, A, moment(1), "192.0.2.1")
+    assert early.flush()
+    assert tokens.last_used(A) == (moment(2), "192.0.2.2")
+    record(early, A, moment(2.000001), None)
+    assert early.flush()
+    assert tokens.last_used(A) == (moment(2.000001), None)
+
+
 def test_the_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None:
     recorders = [tokens.recorder(flush_seconds=NEVER) for _ in range(2)]
     hour = datetime(2026, 5, 4, 3, tzinfo=UTC)
