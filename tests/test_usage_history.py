@@ -185,11 +185,15 @@ def test_what_is_past_retention_goes_to_the_microsecond(tokens: Tokens) -> None:
     # the figures of an hour that is half within stay
     assert usage_prune.prune_some(engine, tokens.tables, since=since) == 2
     assert usage_prune.prune_some(engine, tokens.tables, since=since) == 0
-    hours = {row["hour"] for row in _rows(tokens, "hour")}
-    assert hours == {
-        datetime(2026, 5, 4, 3, tzinfo=UTC),
-        datetime(2026, 5, 7, 3, tzinfo=UTC),
-    }
+    begun, last = (datetime(2026, 5, day, 3, tzinfo=UTC) for day in (4, 7))
+    assert {row["hour"] for row in _rows(tokens, "hour")} == {begun, last}
+    # until all of it is past
+    end = begun + timedelta(hours=1)
+    assert usage_prune.prune_some(engine, tokens.tables, since=end) == 1
+    just_before = end - timedelta(microseconds=1)
+    assert usage_prune.prune_some(engine, tokens.tables, since=just_before) == 0
+    assert usage_prune.prune_some(engine, tokens.tables, since=end) == 3
+    assert {row["hour"] for row in _rows(tokens, "hour")} == {last}
 
 
 def test_the_recorder_prunes_now_and_then_by_itself(

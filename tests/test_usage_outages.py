@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,8 +15,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy import event
 from sqlalchemy import make_url
+from sqlalchemy import select
 
+from flask_apitokens import usage
 from flask_apitokens.usage import Recorder
+from flask_apitokens.usage_rows import Call
+from flask_apitokens.usage_writer import Writer
 from tests import recording
 from tests.recording import NEVER
 from tests.recording import SOON
@@ -155,6 +160,26 @@ def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
     assert (recorder.failures, told()) == (0, [])
 
 
+def test_a_process_that_ends_waits_longer_for_a_lock(
+    on_sqlite: Tokens, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "_PATIENCE", 0.0)
+    tries: list[object] = []
+    event.listen(on_sqlite.engine, "checkout", lambda *_: tries.append(1))
+    recorder = on_sqlite.recorder(flush_seconds=NEVER)
+    record(recorder, A, moment(1), None)
+    closed: list[bool] = []
+    end = threading.Thread(target=lambda: closed.append(recorder.close()))
+    with recording.locked(on_sqlite.engine):
+        of_the_lock = len(tries)
+        end.start()
+        until(lambda: len(tries) > of_the_lock + 1 or closed)
+    end.join(recording.DEADLINE)
+    assert closed == [True]
+    assert on_sqlite.last_used(A) == (moment(1), None)
+    assert (recorder.failures, told()) == (0, [])
+
+
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 @pytest.mark.database
 def test_a_server_that_stops_answering_stops_no_call(
@@ -200,6 +225,33 @@ def test_the_oldest_are_dropped_and_counted_when_the_buffer_is_full(
     assert on_sqlite.last_used(B) == (None, None)
     until(lambda: len(told()) == 2)
     assert "201 were dropped" in told()[1]
+
+
+def test_what_could_not_be_written_goes_before_what_came_in_meanwhile(
+    on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = on_sqlite.recorder(flush_seconds=NEVER, max_rows=10)
+    failed: list[object] = []
+    write = Writer.write
+
+    def fail_once(self: Writer, calls: Sequence[Call], *, patience: float) -> None:
+        if failed:
+            return write(self, calls, patience=patience)
+        failed.append(calls)
+        for second in range(5, 13):
+            record(recorder, A, moment(second), None)
+        raise OSError("not now")
+
+    monkeypatch.setattr(Writer, "write", fail_once)
+    for second in range(1, 5):
+        record(recorder, A, moment(second), None)
+    assert not recorder.flush()
+    assert recorder.flush()
+    call = on_sqlite.tables.call.c
+    with on_sqlite.engine.connect() as connection:
+        written = connection.scalars(select(call.at).order_by(call.id)).all()
+    assert written == [moment(second) for second in range(3, 13)]
+    assert recorder.dropped == 2
 
 
 def test_sync_calls_do_not_fail_and_wait_once_an_outage(
