@@ -290,6 +290,8 @@ class Recorder:
                 self._put_back(calls)
             if not isinstance(error, Exception):
                 raise
+            # A session may stay as bad as it is, read-only after a failover for one.
+            writer.disconnect()
             self._outage.note(error)
             return False
         self._outage.end(self.dropped)

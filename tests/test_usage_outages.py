@@ -38,6 +38,12 @@ Fault = Callable[[Engine], AbstractContextManager[None]]
 Told = Callable[[], list[str]]
 
 PORTS = {"postgresql": 5432, "mariadb": 3306}
+#: makes a session as one of a server that has become another's copy
+READ_ONLY = {
+    "sqlite": "PRAGMA query_only = 1",
+    "postgresql": "SET default_transaction_read_only = on",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+}
 HEALED = "Recorded calls are written again; 0 were dropped since the process began"
 
 
@@ -153,6 +159,29 @@ def test_a_disk_that_is_full_is_outlived(on_sqlite: Tokens, told: Told) -> None:
     names = [f"token{number:07}" for number in range(400)]
     on_sqlite.create(*names)
     _outlive(_disk_full, on_sqlite, told, *names)
+
+
+def test_a_connection_that_stays_read_only_is_given_up(
+    tokens: Tokens, told: Told
+) -> None:
+    """As after a failover: who asks again is sent to a server that takes writes."""
+    sent_to_standby = [True]
+
+    @event.listens_for(tokens.engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        if sent_to_standby:
+            cursor = connection.cursor()
+            cursor.execute(READ_ONLY[tokens.engine.dialect.name])
+            connection.commit()
+
+    recorder = tokens.recorder(flush_seconds=SOON)
+    record(recorder, A, moment(1), None)
+    _until_failed_again(recorder)
+    assert recorder.pending == 1
+    sent_to_standby.clear()
+    until(lambda: told()[1:] == [HEALED])
+    tokens.engine.dispose()  # what is looked at now is not the standby either
+    assert tokens.last_used(A) == (moment(1), None)
 
 
 def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
