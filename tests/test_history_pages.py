@@ -360,6 +360,21 @@ def test_only_ones_own_account_is_there(app: Flask, boss: Visitor, ada: Any) -> 
         assert app.test_client().get(A + path).status_code == 302
 
 
+def test_no_filter_tells_names_of_another_account(
+    app: Flask, boss: Visitor, ada: Any
+) -> None:
+    deploy, gone = token_of(app, ada), token_of(app, ada, "Notebook")
+    assert boss.post(f"tokens/{gone}/delete", confirm="1").status_code == 303
+    root = administrator(app, "root", "other").without_script()
+    note(app, call_with(GONE, None, account_id="other"))
+    for asked in (deploy, gone):
+        shown = root.get(f"usage?token={asked}&user={ada.id}")
+        assert set(choices(shown, "token")) == {
+            *("All tokens", f"{asked} (deleted)", f"{GONE} (deleted)")
+        }
+        assert choices(shown, "user") == ["All users", "Userless", "Former user"]
+
+
 def test_what_people_typed_stays_text(app: Flask, boss: Visitor) -> None:
     hostile = dict.fromkeys(("path", "rule", "user_agent", "token_name"), HOSTILE)
     note(app, call_with(GONE, None, **hostile, method="<b>", code="<i>"))
