@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from flask_apitokens import call_log
 from tests import administration
 from tests import bearing
+from tests import hosts
 from tests.administration import A
 from tests.administration import administrator
 from tests.calling import call
@@ -337,6 +338,20 @@ def test_the_file_has_everything_and_computes_nothing(
     assert len(of_service.text.splitlines()) == 2
     empty = boss.get("usage.csv?result=failed").text
     assert empty.splitlines() == [file.text.splitlines()[0]]
+
+
+def test_no_connection_is_held_while_somebody_reads_a_file_slowly(
+    app: Flask, boss: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_log, "BATCH", 2)
+    note(app, *some(5))
+    with app.app_context():
+        pool: Any = hosts.host_of(app).db.engine.pool
+    held = []
+    with boss.client.get(f"{A}usage.csv") as file:
+        for _lines in file.iter_encoded():
+            held.append(pool.checkedout())
+    assert held == [0, 0, 0]
 
 
 def test_only_ones_own_account_is_there(app: Flask, boss: Visitor, ada: Any) -> None:
