@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import time
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -16,6 +17,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_apitokens import call_log
+from flask_apitokens import history
+from flask_apitokens.domain import Domain
+from flask_apitokens.history import Window
+from flask_apitokens.history import window_of
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -103,9 +108,16 @@ def hrefs(response: TestResponse) -> dict[str, str]:
 # -- an account's --------------------------------------------------------------
 
 
+def at_half_past(domain: Domain) -> Window:
+    """What is kept, from half past an hour on."""
+    window = window_of(domain)
+    return replace(window, since=window.since.replace(minute=30))
+
+
 def test_a_service_shows_figures_bars_and_calls(
-    app: Flask, boss: Visitor, ada: Any
+    app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(history, "window_of", at_half_past)
     deploy = token_of(app, ada)
     add_token(app, ada, "Unused", service="tmy", scopes=["read"])
     old = {"token_name": "Old laptop", "owner_key": "977"}
@@ -150,7 +162,7 @@ def test_a_service_shows_figures_bars_and_calls(
     assert re.search(r"^Calls per day, \d+ \w+ \d{4} to", text_of(shown, "#at-chart-t"))
     days = soup(shown).select("#at-days tbody tr")
     assert len(days) == 8
-    assert words(days[0]).partition(" from ")[2][2] == ":"
+    assert words(days[0]).partition(" from ")[2][2:5] == ":30"
     assert sum(int(words(day).split()[-1]) for day in days) == 5
 
 
