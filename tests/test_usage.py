@@ -136,6 +136,22 @@ def test_a_close_ends_thread_and_connection_and_a_call_begins_anew(
     assert (next(opened), next(closed)) == (2, 2)
 
 
+def test_a_child_never_closes_the_connection_of_its_parent(
+    on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some drivers would tell the server so, on the socket that both have."""
+    kept: list[Writer] = []
+    monkeypatch.setattr(usage, "_inherited", kept)
+    recorder = on_sqlite.recorder(mode="sync")
+    record(recorder, A, moment(1), None)
+    of_the_parent = recorder._writer
+    recorder.after_fork()
+    assert recorder._writer is None
+    assert of_the_parent is not None
+    assert kept == [of_the_parent]
+    of_the_parent.disconnect()
+
+
 def test_a_long_idle_thread_ends_and_loses_no_call(
     tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
