@@ -44,8 +44,10 @@ _AT_ONCE = 5_000
 _PATIENCE = 1.0
 #: seconds without a call after which the thread ends and its connection is closed
 _IDLE = 60.0
-#: seconds that an ending process waits for a database that does not answer
+#: seconds that an ending process waits for a database that does not answer, and those
+#: it tries its last write again: somebody's lock may outlive the usual patience
 _FAREWELL = 5.0
+_LAST_PATIENCE = 4.0
 #: seconds between two looks for what is past retention, and those one look may take
 _PRUNE_EVERY = 600.0
 _PRUNE_FOR = 0.2
@@ -276,9 +278,11 @@ class Recorder:
             writer.writing.release()
 
     def _write(self, writer: Writer, calls: list[Call]) -> bool:
-        hasty = writer.shared or self._outage.lasts
+        patience = _LAST_PATIENCE if self._ending else _PATIENCE
+        if writer.shared or (self._outage.lasts and not self._ending):
+            patience = 0
         try:
-            writer.write(calls, patience=0 if hasty else _PATIENCE)
+            writer.write(calls, patience=patience)
         except BaseException as error:
             if is_hopeless(error):
                 self._count_dropped(len(calls))
@@ -286,6 +290,8 @@ class Recorder:
                 self._put_back(calls)
             if not isinstance(error, Exception):
                 raise
+            # A session may stay as bad as it is, read-only after a failover for one.
+            writer.disconnect()
             self._outage.note(error)
             return False
         self._outage.end(self.dropped)

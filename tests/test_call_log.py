@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -63,12 +64,18 @@ def numbers(first: int, after: int) -> list[str]:
     return [str(number) for number in range(first, after)]
 
 
+def scattered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, newest first, with keys by age; they do not lie in that order."""
+    keyed = [row | {"id": 1000 - number} for number, row in enumerate(rows)]
+    return keyed[::3] + keyed[1::3] + keyed[2::3]
+
+
 def test_pages_stay_the_same_while_calls_arrive(domain: Domain) -> None:
     # Some at one and the same moment, across the edges of pages and of hours.
     rows = some(130, until=NOW - timedelta(minutes=14))
     for row in rows[45:55]:
         row["at"] = rows[45]["at"]
-    store(domain, rows[::-1])
+    store(domain, scattered(rows))
 
     first = page(domain, CallQuery())
     assert paths(first) == numbers(0, 50)
@@ -172,7 +179,7 @@ def test_batches_leave_nothing_out_and_nothing_twice(
     rows = some(21, until=NOW)
     for row in rows[5:9]:
         row["at"] = rows[5]["at"]
-    store(domain, rows[::-1])
+    store(domain, scattered(rows))
 
     seen = []
     window = history.window_of(domain)

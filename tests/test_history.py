@@ -142,6 +142,11 @@ def test_calls_of_tokens_start_at_the_list_they_are_in(domain: Domain) -> None:
         moments = (SINCE - TICK, SINCE, SINCE + timedelta(hours=2), NOW)
         store(domain, [call(moment, **values) for moment in moments])
         token.last_used_at = NOW
+    # made before its owner came here from another account
+    store(
+        domain,
+        [call(at, account_id="another", token_id=mine.id) for at in (SINCE, NOW)],
+    )
     unused.last_used_at = SINCE - TICK
     domain.session.commit()
 
@@ -158,6 +163,8 @@ def test_calls_of_tokens_start_at_the_list_they_are_in(domain: Domain) -> None:
     assert sorted(users) == sorted(str(owner.id) for owner in (ada, eve))
     in_service = replace(extent, service="tmy")
     assert history.owners_lately(domain, in_service, window) == []
+    elsewhere = history.of_account("another")
+    assert history.owners_lately(domain, elsewhere, window) == []
 
 
 @pytest.mark.parametrize("hours", [0, 20, 100])

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import time
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -16,8 +17,13 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_apitokens import call_log
+from flask_apitokens import history
+from flask_apitokens.domain import Domain
+from flask_apitokens.history import Window
+from flask_apitokens.history import window_of
 from tests import administration
 from tests import bearing
+from tests import hosts
 from tests.administration import A
 from tests.administration import administrator
 from tests.calling import call
@@ -102,9 +108,16 @@ def hrefs(response: TestResponse) -> dict[str, str]:
 # -- an account's --------------------------------------------------------------
 
 
+def at_half_past(domain: Domain) -> Window:
+    """What is kept, from half past an hour on."""
+    window = window_of(domain)
+    return replace(window, since=window.since.replace(minute=30))
+
+
 def test_a_service_shows_figures_bars_and_calls(
-    app: Flask, boss: Visitor, ada: Any
+    app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(history, "window_of", at_half_past)
     deploy = token_of(app, ada)
     add_token(app, ada, "Unused", service="tmy", scopes=["read"])
     old = {"token_name": "Old laptop", "owner_key": "977"}
@@ -149,7 +162,7 @@ def test_a_service_shows_figures_bars_and_calls(
     assert re.search(r"^Calls per day, \d+ \w+ \d{4} to", text_of(shown, "#at-chart-t"))
     days = soup(shown).select("#at-days tbody tr")
     assert len(days) == 8
-    assert words(days[0]).partition(" from ")[2][2] == ":"
+    assert words(days[0]).partition(" from ")[2][2:5] == ":30"
     assert sum(int(words(day).split()[-1]) for day in days) == 5
 
 
@@ -339,6 +352,20 @@ def test_the_file_has_everything_and_computes_nothing(
     assert empty.splitlines() == [file.text.splitlines()[0]]
 
 
+def test_no_connection_is_held_while_somebody_reads_a_file_slowly(
+    app: Flask, boss: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_log, "BATCH", 2)
+    note(app, *some(5))
+    with app.app_context():
+        pool: Any = hosts.host_of(app).db.engine.pool
+    held = []
+    with boss.client.get(f"{A}usage.csv") as file:
+        for _lines in file.iter_encoded():
+            held.append(pool.checkedout())
+    assert held == [0, 0, 0]
+
+
 def test_only_ones_own_account_is_there(app: Flask, boss: Visitor, ada: Any) -> None:
     deploy = token_of(app, ada)
     note(app, call_with(deploy, ada))
@@ -358,6 +385,21 @@ def test_only_ones_own_account_is_there(app: Flask, boss: Visitor, ada: Any) -> 
     for path in ("usage", "usage.csv", "services/tmy/usage", "services/tmy/usage.csv"):
         assert user.client.get(A + path).status_code == 403
         assert app.test_client().get(A + path).status_code == 302
+
+
+def test_no_filter_tells_names_of_another_account(
+    app: Flask, boss: Visitor, ada: Any
+) -> None:
+    deploy, gone = token_of(app, ada), token_of(app, ada, "Notebook")
+    assert boss.post(f"tokens/{gone}/delete", confirm="1").status_code == 303
+    root = administrator(app, "root", "other").without_script()
+    note(app, call_with(GONE, None, account_id="other"))
+    for asked in (deploy, gone):
+        shown = root.get(f"usage?token={asked}&user={ada.id}")
+        assert set(choices(shown, "token")) == {
+            *("All tokens", f"{asked} (deleted)", f"{GONE} (deleted)")
+        }
+        assert choices(shown, "user") == ["All users", "Userless", "Former user"]
 
 
 def test_what_people_typed_stays_text(app: Flask, boss: Visitor) -> None:

@@ -76,18 +76,6 @@ def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
     assert recorder.pending == 0
 
 
-def test_the_time_of_the_last_use_goes_only_forward(tokens: Tokens) -> None:
-    late, early = tokens.recorder(), tokens.recorder()
-    record(late, A, moment(2), "192.0.2.2")
-    assert late.flush()
-    record(early, A, moment(1), "192.0.2.1")
-    assert early.flush()
-    assert tokens.last_used(A) == (moment(2), "192.0.2.2")
-    record(early, A, moment(2.000001), None)
-    assert early.flush()
-    assert tokens.last_used(A) == (moment(2.000001), None)
-
-
 def test_processes_that_write_at_once_do_not_stop_each_other(tokens: Tokens) -> None:
     names = [f"token{number:07}" for number in range(60)]
     tokens.create(*names)
@@ -146,6 +134,22 @@ def test_a_close_ends_thread_and_connection_and_a_call_begins_anew(
         assert tokens.last_used(A) == (moment(second), None)
     # the listeners are the host's: its way to connect is ours, its connection is not
     assert (next(opened), next(closed)) == (2, 2)
+
+
+def test_a_child_never_closes_the_connection_of_its_parent(
+    on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some drivers would tell the server so, on the socket that both have."""
+    kept: list[Writer] = []
+    monkeypatch.setattr(usage, "_inherited", kept)
+    recorder = on_sqlite.recorder(mode="sync")
+    record(recorder, A, moment(1), None)
+    of_the_parent = recorder._writer
+    recorder.after_fork()
+    assert recorder._writer is None
+    assert of_the_parent is not None
+    assert kept == [of_the_parent]
+    of_the_parent.disconnect()
 
 
 def test_a_long_idle_thread_ends_and_loses_no_call(

@@ -100,6 +100,20 @@ def test_numbers_that_no_column_takes_spoil_no_other_call(
     assert recorder.dropped == 0
 
 
+def test_the_time_of_the_last_use_goes_only_forward(
+    tokens: Tokens, written: str
+) -> None:
+    late, early = tokens.recorder(), tokens.recorder()
+    record(late, A, moment(2), "192.0.2.2")
+    assert late.flush()
+    record(early, A, moment(1), "192.0.2.1")
+    assert early.flush()
+    assert tokens.last_used(A) == (moment(2), "192.0.2.2")
+    record(early, A, moment(2.000001), None)
+    assert early.flush()
+    assert tokens.last_used(A) == (moment(2.000001), None)
+
+
 def test_the_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None:
     recorders = [tokens.recorder(flush_seconds=NEVER) for _ in range(2)]
     hour = datetime(2026, 5, 4, 3, tzinfo=UTC)
@@ -171,11 +185,15 @@ def test_what_is_past_retention_goes_to_the_microsecond(tokens: Tokens) -> None:
     # the figures of an hour that is half within stay
     assert usage_prune.prune_some(engine, tokens.tables, since=since) == 2
     assert usage_prune.prune_some(engine, tokens.tables, since=since) == 0
-    hours = {row["hour"] for row in _rows(tokens, "hour")}
-    assert hours == {
-        datetime(2026, 5, 4, 3, tzinfo=UTC),
-        datetime(2026, 5, 7, 3, tzinfo=UTC),
-    }
+    begun, last = (datetime(2026, 5, day, 3, tzinfo=UTC) for day in (4, 7))
+    assert {row["hour"] for row in _rows(tokens, "hour")} == {begun, last}
+    # until all of it is past
+    end = begun + timedelta(hours=1)
+    assert usage_prune.prune_some(engine, tokens.tables, since=end) == 1
+    just_before = end - timedelta(microseconds=1)
+    assert usage_prune.prune_some(engine, tokens.tables, since=just_before) == 0
+    assert usage_prune.prune_some(engine, tokens.tables, since=end) == 3
+    assert {row["hour"] for row in _rows(tokens, "hour")} == {last}
 
 
 def test_the_recorder_prunes_now_and_then_by_itself(

@@ -6,16 +6,22 @@ import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy import event
 from sqlalchemy import make_url
+from sqlalchemy import select
 
+from flask_apitokens import usage
 from flask_apitokens.usage import Recorder
+from flask_apitokens.usage_rows import Call
+from flask_apitokens.usage_writer import Writer
 from tests import recording
 from tests.recording import NEVER
 from tests.recording import SOON
@@ -32,6 +38,12 @@ Fault = Callable[[Engine], AbstractContextManager[None]]
 Told = Callable[[], list[str]]
 
 PORTS = {"postgresql": 5432, "mariadb": 3306}
+#: makes a session as one of a server that has become another's copy
+READ_ONLY = {
+    "sqlite": "PRAGMA query_only = 1",
+    "postgresql": "SET default_transaction_read_only = on",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+}
 HEALED = "Recorded calls are written again; 0 were dropped since the process began"
 
 
@@ -62,24 +74,34 @@ def told(caplog: pytest.LogCaptureFixture) -> Told:
 
 
 @contextmanager
-def _pragma_for_all(engine: Engine, pragma: str, normal: str) -> Iterator[None]:
-    """Run a pragma whenever a connection is taken, until the fault is over."""
+def _said_to_all(engine: Engine, statement: str, normal: str) -> Iterator[None]:
+    """Run a statement whenever a connection is taken, until the fault is over."""
+    said = [statement]
 
-    def run(statement: str) -> Callable[..., None]:
-        return lambda connection, *_: connection.execute(statement)
+    def say(connection: Any, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(said[0])
+        cursor.close()
 
-    state = [pragma]
-    event.listen(engine, "checkout", lambda *taken: run(state[0])(*taken))
+    event.listen(engine, "checkout", say)
     yield
-    state[0] = normal
+    said[0] = normal
 
 
 def _read_only(engine: Engine) -> AbstractContextManager[None]:
-    return _pragma_for_all(engine, "PRAGMA query_only = 1", "PRAGMA query_only = 0")
+    only, normal = {
+        "sqlite": ("PRAGMA query_only = 1", "PRAGMA query_only = 0"),
+        "postgresql": ("SET TRANSACTION READ ONLY", "SET TRANSACTION READ WRITE"),
+        "mysql": (
+            "SET SESSION TRANSACTION READ ONLY",
+            "SET SESSION TRANSACTION READ WRITE",
+        ),
+    }[engine.dialect.name]
+    return _said_to_all(engine, only, normal)
 
 
 def _disk_full(engine: Engine) -> AbstractContextManager[None]:
-    return _pragma_for_all(
+    return _said_to_all(
         engine, "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000"
     )
 
@@ -106,7 +128,9 @@ def _outlive(fault: Fault, tokens: Tokens, told: Told, *names: str) -> None:
     assert len(told()) == 2
 
 
-@pytest.mark.parametrize("fault", [recording.locked, recording.without_table])
+@pytest.mark.parametrize(
+    "fault", [recording.locked, recording.without_table, _read_only]
+)
 def test_an_outage_is_told_once_and_ends_by_itself(
     fault: Fault, tokens: Tokens, told: Told
 ) -> None:
@@ -131,13 +155,33 @@ def test_a_host_that_has_not_migrated_yet_is_told_what_to_do(
     assert (recorder.pending, recorder.dropped) == (0, 0)
 
 
-@pytest.mark.parametrize("fault", [_read_only, _disk_full])
-def test_a_disk_that_takes_nothing_is_outlived(
-    fault: Fault, on_sqlite: Tokens, told: Told
-) -> None:
+def test_a_disk_that_is_full_is_outlived(on_sqlite: Tokens, told: Told) -> None:
     names = [f"token{number:07}" for number in range(400)]
     on_sqlite.create(*names)
-    _outlive(fault, on_sqlite, told, *names)
+    _outlive(_disk_full, on_sqlite, told, *names)
+
+
+def test_a_connection_that_stays_read_only_is_given_up(
+    tokens: Tokens, told: Told
+) -> None:
+    """As after a failover: who asks again is sent to a server that takes writes."""
+    sent_to_standby = [True]
+
+    @event.listens_for(tokens.engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        if sent_to_standby:
+            cursor = connection.cursor()
+            cursor.execute(READ_ONLY[tokens.engine.dialect.name])
+            connection.commit()
+
+    recorder = tokens.recorder(flush_seconds=SOON)
+    record(recorder, A, moment(1), None)
+    _until_failed_again(recorder)
+    assert recorder.pending == 1
+    sent_to_standby.clear()
+    until(lambda: told()[1:] == [HEALED])
+    tokens.engine.dispose()  # what is looked at now is not the standby either
+    assert tokens.last_used(A) == (moment(1), None)
 
 
 def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
@@ -151,6 +195,26 @@ def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
         flusher.start()
         until(lambda: len(tries) > of_the_lock + 1)
     flusher.join(recording.DEADLINE)
+    assert on_sqlite.last_used(A) == (moment(1), None)
+    assert (recorder.failures, told()) == (0, [])
+
+
+def test_a_process_that_ends_waits_longer_for_a_lock(
+    on_sqlite: Tokens, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "_PATIENCE", 0.0)
+    tries: list[object] = []
+    event.listen(on_sqlite.engine, "checkout", lambda *_: tries.append(1))
+    recorder = on_sqlite.recorder(flush_seconds=NEVER)
+    record(recorder, A, moment(1), None)
+    closed: list[bool] = []
+    end = threading.Thread(target=lambda: closed.append(recorder.close()))
+    with recording.locked(on_sqlite.engine):
+        of_the_lock = len(tries)
+        end.start()
+        until(lambda: len(tries) > of_the_lock + 1 or closed)
+    end.join(recording.DEADLINE)
+    assert closed == [True]
     assert on_sqlite.last_used(A) == (moment(1), None)
     assert (recorder.failures, told()) == (0, [])
 
@@ -200,6 +264,33 @@ def test_the_oldest_are_dropped_and_counted_when_the_buffer_is_full(
     assert on_sqlite.last_used(B) == (None, None)
     until(lambda: len(told()) == 2)
     assert "201 were dropped" in told()[1]
+
+
+def test_what_could_not_be_written_goes_before_what_came_in_meanwhile(
+    on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = on_sqlite.recorder(flush_seconds=NEVER, max_rows=10)
+    failed: list[object] = []
+    write = Writer.write
+
+    def fail_once(self: Writer, calls: Sequence[Call], *, patience: float) -> None:
+        if failed:
+            return write(self, calls, patience=patience)
+        failed.append(calls)
+        for second in range(5, 13):
+            record(recorder, A, moment(second), None)
+        raise OSError("not now")
+
+    monkeypatch.setattr(Writer, "write", fail_once)
+    for second in range(1, 5):
+        record(recorder, A, moment(second), None)
+    assert not recorder.flush()
+    assert recorder.flush()
+    call = on_sqlite.tables.call.c
+    with on_sqlite.engine.connect() as connection:
+        written = connection.scalars(select(call.at).order_by(call.id)).all()
+    assert written == [moment(second) for second in range(3, 13)]
+    assert recorder.dropped == 2
 
 
 def test_sync_calls_do_not_fail_and_wait_once_an_outage(
