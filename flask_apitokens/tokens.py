@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Select
 from sqlalchemy import delete as delete_from
 from sqlalchemy import insert
+from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -317,6 +318,8 @@ def hold(domain: Domain, token: Token) -> None:
         domain.hold_user(token.owner_id)
         domain.session.refresh(token, with_for_update=True)
     except InvalidRequestError:
+        if token not in domain.session and not inspect(token).was_deleted:
+            raise  # a row that another session loaded is not gone
         raise TokenNotFound from None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import InvalidRequestError
 
 from flask_apitokens import signals
 from flask_apitokens import tokens
@@ -111,6 +112,18 @@ def test_what_another_request_deleted_is_not_found(
         changes[change]()
     domain.session.rollback()
     assert bearing.actions(domain, public) == ["generated"]
+
+
+def test_a_token_of_another_session_is_not_said_to_be_gone(
+    domain: Domain, user: Any
+) -> None:
+    """It is live, and whoever wanted to end it has to hear that it is."""
+    token = bearing.make(domain, user, "kept for later")
+    domain.session.refresh(token)
+    domain.session.expunge(token)
+    for change in (tokens.revoke, tokens.delete):
+        with pytest.raises(InvalidRequestError, match="not persistent within this"):
+            change(domain, token, actor=ACTOR)
 
 
 def test_a_plaintext_that_was_shown_stays_shown(domain: Domain, user: Any) -> None:
