@@ -9,8 +9,6 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 #: an application's conftest.py
 HOST = """
@@ -35,21 +33,14 @@ def app():
 
 
 @pytest.fixture
-def client(app):
-    return app.test_client()
-
-
-@pytest.fixture
 def user(app):
     return hosts.create_user(app, "ada@example.com")
 """
-#: what pytest-flask does for every test that has an application
-PUSHED = """
+CLIENT = """
 
-@pytest.fixture(autouse=True)
-def pushed(app):
-    with app.test_request_context():
-        yield
+@pytest.fixture
+def client(app):
+    return app.test_client()
 """
 TESTS = """
 import pytest
@@ -129,12 +120,13 @@ def test_the_tests_own_session_is_used(app, client, apitokens_token):
 """
 
 
-def run(folder: Path, *, conftest: str, tests: str = TESTS) -> str:
-    """What pytest prints of an application's tests, with our plugin and no other."""
+def run(folder: Path, *plugins: str, conftest: str, tests: str = TESTS) -> str:
+    """What pytest prints of an application's tests, with our plugin and *plugins*."""
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_host.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    arguments = ["-p", "flask_apitokens.testing", "-p", "no:cacheprovider", "-v"]
+    named = ("flask_apitokens.testing", "no:cacheprovider", *plugins)
+    arguments = ["-v", *(f"-p{name}" for name in named)]
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "pytest", *arguments, "-c", "pytest.ini", "."],
         cwd=folder,
@@ -151,9 +143,14 @@ def run(folder: Path, *, conftest: str, tests: str = TESTS) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("pushed", ["", PUSHED], ids=["alone", "in a context"])
-def test_an_application_tests_itself(tmp_path: Path, pushed: str) -> None:
-    printed = run(tmp_path, conftest=HOST + pushed)
+def test_an_application_tests_itself(tmp_path: Path) -> None:
+    printed = run(tmp_path, conftest=HOST + CLIENT)
+    assert f" {TESTS.count('def test_')} passed" in printed, printed
+
+
+def test_an_application_tests_itself_with_pytest_flask(tmp_path: Path) -> None:
+    # It brings `client`, and pushes a request context around each test.
+    printed = run(tmp_path, "pytest_flask.plugin", conftest=HOST)
     assert f" {TESTS.count('def test_')} passed" in printed, printed
 
 
