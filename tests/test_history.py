@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from flask_apitokens import daily
 from flask_apitokens import figures
 from flask_apitokens import history
 from flask_apitokens import listing
 from flask_apitokens.domain import Domain
 from flask_apitokens.history import Extent
 from flask_apitokens.history import Sums
+from flask_apitokens.history import Window
 from tests import bearing
 from tests.calling import ACME
 from tests.calling import TOKEN
@@ -76,6 +78,27 @@ def test_the_window_is_exact_at_both_ends(domain: Domain) -> None:
     sharp = replace(domain, now=lambda: first_full + timedelta(days=7))
     assert history.window_of(sharp).first_full == first_full
     assert sums(sharp, history.of_account(ACME)).total == 2
+
+
+@pytest.mark.parametrize(
+    ("begun", "remark"),
+    [
+        (datetime(2026, 11, 14, 9, 14, 2, tzinfo=UTC), "from 09:14"),
+        (datetime(2026, 11, 14, 0, 1, tzinfo=UTC), "from 00:01"),
+        # less than a minute is missing
+        (datetime(2026, 11, 14, 0, 0, 59, tzinfo=UTC), ""),
+    ],
+)
+def test_a_day_that_is_kept_in_part_says_from_when(
+    begun: datetime, remark: str
+) -> None:
+    window = Window(begun, datetime(2026, 11, 22, tzinfo=UTC))
+    days = history.by_day({}, window)
+    first, second = [row.label for row in daily.days_of(days, window)][:2]
+    assert first == ("Sat 14 Nov, " + remark if remark else "Sat 14 Nov")
+    assert second == "Sun 15 Nov"
+    bars = daily.drawn(days, window, rtl=False).bars
+    assert [bar.remark for bar in bars] == [remark, *[""] * 7]
 
 
 def test_only_what_is_meant_is_added_up(domain: Domain) -> None:
