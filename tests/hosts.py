@@ -245,11 +245,14 @@ def create_user(app: Flask, email: str, **values: Any) -> Any:
 
 
 def put_away(app: Flask) -> None:
-    """Close what a host still holds open."""
-    app.extensions["apitokens"].recorder.close()
-    with app.app_context():
-        for engine in host_of(app).db.engines.values():
-            engine.dispose()
+    """Close what a host still holds open, as far as it came."""
+    state, db = (app.extensions.get(name) for name in ("apitokens", "sqlalchemy"))
+    if state is not None:
+        state.recorder.close()
+    if db is not None:
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 def login(client: FlaskClient, user: Any) -> None:

@@ -112,6 +112,7 @@ def gevent_records(tokens: Tokens) -> None:
     with recording.locked(tokens.engine):
         gevent.joinall([gevent.spawn(turn) for _ in range(10)], raise_error=True)
     record(recorder, B, moment(next(turns)), None)
+    tokens.engine.dispose()
     say(next(turns))
 
 

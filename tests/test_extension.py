@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,20 @@ def _user_model(db: Any) -> Any:
     return User
 
 
+_made: list[Flask] = []
+
+
+@pytest.fixture(autouse=True)
+def put_away() -> Iterator[None]:
+    """What a host of a test's own holds open is closed with the test."""
+    yield
+    while _made:
+        hosts.put_away(_made.pop())
+
+
 def _bare(**config: Any) -> Flask:
     app = Flask("tests.bare")
+    _made.append(app)
     app.config.update(
         SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY="x", APITOKENS_BCRYPT_ROUNDS=4
     )

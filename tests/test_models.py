@@ -336,7 +336,7 @@ def test_users_can_be_made_before_our_tables_are(sqlite_url: str) -> None:
         db.session.delete(user)
         db.session.commit()
         assert db.session.query(user_model).count() == 0
-        db.engine.dispose()
+    hosts.put_away(app)
 
 
 def test_a_token_of_nobody_is_refused_by_the_database(app: Flask, user: Any) -> None:
