@@ -283,7 +283,7 @@ def note_late_use(domain: Domain, token_id: str, *, ip: str | None) -> bool:
     )
     if not getattr(domain.session.execute(claim), "rowcount", 0):
         return False
-    token = domain.session.get_one(model, token_id)
+    token = tokens.find_any(domain, token_id)
     actor = Actor(SYSTEM.label, ip=ip)
     audit.note_token(domain, "late-use", token, actor=actor)
     domain.tell_later(_late_notice(domain, token, actor))
