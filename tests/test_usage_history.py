@@ -120,7 +120,7 @@ def test_the_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None
     last = hour + timedelta(minutes=59, seconds=59, microseconds=999_999)
     for recorder in recorders:
         record(recorder, A, hour, service="tmy", owner=1)
-        record(recorder, A, last, service="tmy", owner=1, status=404)
+        record(recorder, A, last, service="tmy", owner=1, status=400)
         record(recorder, B, last, service="tmy", status=500)
         record(recorder, A, last + timedelta(microseconds=1), service="tmy", owner=1)
         record(recorder, B, hour)
