@@ -117,9 +117,14 @@ def at_half_past(domain: Domain) -> Window:
 def test_a_service_shows_figures_bars_and_calls(
     app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "window_of", at_half_past)
+    with app.app_context():
+        window = at_half_past(bearing.domain_of(app))
+    monkeypatch.setattr(history, "window_of", lambda _domain: window)
     deploy = token_of(app, ada)
-    add_token(app, ada, "Unused", service="tmy", scopes=["read"])
+    since = window.since
+    for used in (since, since - timedelta(microseconds=1), None):
+        values: dict[str, Any] = {"service": "tmy", "last_used_at": used}
+        add_token(app, ada, f"Used {used}", scopes=["read"], **values)
     old = {"token_name": "Old laptop", "owner_key": "977"}
     note(
         app,
@@ -140,7 +145,7 @@ def test_a_service_shows_figures_bars_and_calls(
         "Succeeded": "20.0% 1",
         "Rejected": "2",
         "Failed": "2",
-        "Tokens in use": "1 of 2",
+        "Tokens in use": "2 of 4",
     }
     cells = {row[2]: row for row in rows_of(shown)}
     assert set(cells) == {
