@@ -517,8 +517,8 @@ def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -
         domain.session.commit()
     page = ada.without_script().get(token_id)
     renamed, *events = [words(line) for line in soup(page).select("#at-table tbody tr")]
-    assert re.search(r"Deactivated Leaked .* root@acme\.example$", events[0])
-    assert re.search(r"Generated root@acme\.example$", events[1])
+    assert re.search(r"Deactivated Leaked .* root@acme\.example –$", events[0])
+    assert re.search(r"Generated root@acme\.example –$", events[1])
     # From where others did it is nothing to the owner.
     assert "203.0.113.7" in renamed
     assert "192.0.2.9" not in page.text
@@ -543,7 +543,7 @@ def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -
         activated.db.session.commit()
     page = ada.without_script().get(token_id)
     assert words(soup(page).select("#at-table tbody tr")[0]).endswith(
-        "Activated root@acme.example"
+        "Activated root@acme.example –"
     )
     assert "Why it was" not in text_of(page, ".at-facts")
     assert "Leaked" in text_of(page, "#at-table"), "the story stays"
