@@ -28,8 +28,8 @@ from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
 
-ADA = Actor("ada@example.com", "1", "192.0.2.1")
-BOB = Actor("bob@example.com", "2", "192.0.2.2")
+ADA = Actor("ada@example.com", "9001", "192.0.2.1")
+BOB = Actor("bob@example.com", "9002", "192.0.2.2")
 HERE = "example.com"
 ODD = ["\0", "a\0b", "\udc00", "\x1b[31m", "x" * 501, "x" * 10_000, "lost \ufffd"]
 

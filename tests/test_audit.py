@@ -25,7 +25,7 @@ from tests import hosts
 from tests.conftest import MakeApp
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
-BOB = Actor("bob@example.com", "2", "2001:db8::2")
+BOB = Actor("bob@example.com", "9002", "2001:db8::2")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_every_change_is_one_line_newest_first(
         ("generated", NOW, "old", "bob@example.com"),
     ]
     assert [e.ip for e in events] == ["2001:db8::2", "2001:db8::2", None, "2001:db8::2"]
-    assert [e.actor_id for e in events] == ["2", "2", None, "2"]
+    assert [e.actor_id for e in events] == [BOB.id, BOB.id, None, BOB.id]
     assert {e.subject_id for e in events} == {str(user.id)}
     assert {(e.service, e.account_id) for e in events} == {("tmy", "7")}
     assert events[3].subject_label == "ada@example.com"

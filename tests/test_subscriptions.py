@@ -17,7 +17,7 @@ from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
 
-BOB = Actor("bob@example.com", "2", "192.0.2.2")
+BOB = Actor("bob@example.com", "9002", "192.0.2.2")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_switch_is_told_and_noted_once(app: Flask, domain: Domain, user: Any) 
     for each in events:
         assert (each.subject_id, each.subject_label) == (str(user.id), user.email)
         assert (each.actor_id, each.actor_label, each.ip) == (
-            "2",
+            BOB.id,
             "bob@example.com",
             "192.0.2.2",
         )
