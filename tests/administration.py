@@ -24,7 +24,7 @@ from tests.pages import hidden_fields
 A = "/admin/api/"
 #: the administrator's account, and the other one
 ACME, OTHER = "acme", "other"
-BOSS = Actor("boss@acme.example", "999", "192.0.2.9")
+BOSS = Actor("boss@acme.example", "9999", "192.0.2.9")
 #: callables that merely read a column, which the guard's SELECT tells
 COLUMNS: dict[str, Callable[[Any], Any]] = {
     "account_of": lambda user: user.account,

@@ -359,7 +359,7 @@ def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
     app = make_app(plugin={"on_notice": told.append})
     ada = hosts.create_user(app, "ada@example.com")
     host = hosts.host_of(app)
-    plugin, boss = host.apitokens, Actor("boss@example.com", "99")
+    plugin, boss = host.apitokens, Actor("boss@example.com", "9099")
     with app.app_context():
         user = host.db.session.get(host.user_model, ada.id)
         plugin.request_access(user, "tmy", "For my thesis")
@@ -401,7 +401,7 @@ def test_host_code_decides_requests(make_app: MakeApp, database_url: str) -> Non
     app = make_app(database_url, plugin={"on_notice": told.append})
     ada = hosts.create_user(app, "ada@example.com")
     host = hosts.host_of(app)
-    plugin, boss = host.apitokens, Actor("boss@example.com", "99")
+    plugin, boss = host.apitokens, Actor("boss@example.com", "9099")
     with app.app_context():
         user = host.db.session.get(host.user_model, ada.id)
         for slug in ("tmy", "", "gone", "\0", "\ud800"):

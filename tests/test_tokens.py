@@ -68,7 +68,7 @@ def test_a_generated_token_is_all_that_was_asked_for(
         service="timeseries",
         scopes=["write", "read"],
         expires_at=NOW + timedelta(days=30),
-        actor=Actor("ada@example.com", "7", "192.0.2.7"),
+        actor=Actor("ada@example.com", "9007", "192.0.2.7"),
         shown=True,
     )
     domain.session.commit()
