@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ from werkzeug.serving import make_server
 from scripts.find_browser import find_browser
 from tests.browser import chromium
 from tests.machine import missing
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
 TIMEOUT_MILLISECONDS = 10_000
 
@@ -120,13 +126,33 @@ def all_guises() -> AllGuises:
     return check
 
 
+def closing(app: WSGIApplication) -> WSGIApplication:
+    """The application, each answer of which is closed when it was sent or given up.
+
+    Werkzeug's server leaves it open when the browser resets the connection right after
+    the last byte, as it does when a page ends. An icon's or script's file would then
+    complain, in whichever test runs.
+    """
+
+    def serve(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterator[bytes]:
+        with ExitStack() as ending:
+            body = app(environ, start_response)
+            if hasattr(body, "close"):
+                ending.callback(body.close)
+            yield from body
+
+    return serve
+
+
 @pytest.fixture
 def live_server() -> Iterator[LiveServer]:
     """Serves applications on free ports, from threads, until the test ends."""
     with ExitStack() as servers:
 
         def serve(app: Flask) -> str:
-            server = make_server("127.0.0.1", 0, app, threaded=True)
+            server = make_server("127.0.0.1", 0, closing(app), threaded=True)
             # It looks so often whether it is to end: the default is half a second.
             options = {"poll_interval": 0.01}
             thread = Thread(
