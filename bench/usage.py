@@ -67,7 +67,7 @@ class Effort:
     flood: int = 40_000
     crowd_rounds: int = 5
     crowd_calls: int = 4_000
-    served_rounds: int = 5
+    served_rounds: int = 10
     served_calls: int = 200
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from typing import NamedTuple
+from typing import TypeVar
 
 from . import networks
 from .models import AGENT_LENGTH
@@ -27,6 +31,8 @@ from .models import SUCCEEDED
 from .secret import ID_ALPHABET
 from .secret import ID_LENGTH
 
+_Item = TypeVar("_Item")
+
 #: what no text column takes, or no page should show
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: a token or a session of ours after its brand, whole or with an end cut off
@@ -37,8 +43,12 @@ _BEARER = re.compile(
 )
 #: the largest a status can be, and a duration: more fits in no column
 _LAST_STATUS, _LONGEST = 999, 2**31 - 1
-#: calls that are added up in a row, see :func:`let_others`
-_OFTEN = 100
+#: calls added up in a row, see :func:`unhurried`
+_IN_A_ROW = 100
+#: seconds: who gives way for no time at all is often the first to go on
+_GIVE_WAY = 0.0005
+_HOUR = timedelta(hours=1)
+_NONE = [0 for _ in RESULTS]
 #: the columns of a call, in the order of a row from :func:`call_rows`
 CALL_COLUMNS = (
     "at",
@@ -102,18 +112,21 @@ class Call(NamedTuple):
     user_agent: str | None = None
 
 
-def let_others() -> None:
-    """Give way to the requests of other threads, which would wait for this one.
+def unhurried(items: Iterable[_Item], in_a_row: int = 1) -> Iterator[_Item]:
+    """The same items, while the requests of other threads get their turn in between.
 
-    Python lets a thread go on for five milliseconds before it is made to, and one that
-    gives way for no time at all is often the first to go on.
+    What is done with each is Python's work, which one thread does at a time: a call
+    would wait for this one, five milliseconds before it is made to stop.
     """
-    time.sleep(0.0005)
+    for number, item in enumerate(items):
+        if number and number % in_a_row == 0:
+            time.sleep(_GIVE_WAY)
+        yield item
 
 
-def call_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
+def call_rows(calls: Iterable[Call]) -> Iterator[tuple[Any, ...]]:
     """A row a call, in the order of :data:`CALL_COLUMNS`."""
-    return [_row(call) for call in calls]
+    return map(_row, calls)
 
 
 def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
@@ -122,29 +135,35 @@ def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
     Sorted, so that two processes never wait for each other; those of the services come
     last, as everybody's calls meet there.
     """
-    sums: dict[tuple[Any, ...], list[Any]] = {}
-    for number, call in enumerate(calls):
-        if number and number % _OFTEN == 0:
-            let_others()
-        hour = call.at.replace(minute=0, second=0, microsecond=0)
+    of_tokens: dict[tuple[Any, ...], list[Any]] = {}
+    of_services: dict[tuple[Any, ...], list[Any]] = {}
+    hour = next_hour = datetime.min.replace(tzinfo=UTC)
+    for call in unhurried(calls, _IN_A_ROW):
+        if not hour <= call.at < next_hour:
+            hour = call.at.replace(minute=0, second=0, microsecond=0)
+            next_hour = hour + _HOUR
         where = call.account_id, call.service or ""
-        result = _result(call.status)
-        for token_id, owner in ((call.token_id, call.owner), ("", None)):
-            key = (*where, token_id, hour)
-            counts = sums.get(key)
-            if counts is None:
-                counts = sums[key] = [_key(owner), *[0 for _ in RESULTS]]
-            counts[1 + result] += 1
-    return sorted(
-        ((*key, *counts) for key, counts in sums.items()),
-        key=lambda row: (row[2] == "", row),
-    )
+        result = 1 + _result(call.status)
+        counts = of_tokens.get((*where, call.token_id, hour))
+        if counts is None:
+            counts = [_key(call.owner), *_NONE]
+            of_tokens[(*where, call.token_id, hour)] = counts
+        counts[result] += 1
+        counts = of_services.get((*where, "", hour))
+        if counts is None:
+            counts = of_services[(*where, "", hour)] = ["", *_NONE]
+        counts[result] += 1
+    return [
+        (*key, *counts)
+        for sums in (of_tokens, of_services)
+        for key, counts in sorted(sums.items())
+    ]
 
 
 def use_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
     """The last use of each token, in the order of their ids."""
     latest: dict[str, Call] = {}
-    for call in calls:
+    for call in unhurried(calls, _IN_A_ROW):
         known = latest.get(call.token_id)
         if call.accepted and (known is None or known.at <= call.at):
             latest[call.token_id] = call

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Column
@@ -34,25 +38,22 @@ from sqlalchemy import true
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from .columns import UTCDateTime
 from .usage_rows import CALL_COLUMNS
 from .usage_rows import HOUR_COLUMNS
 from .usage_rows import USE_COLUMNS
 from .usage_rows import Call
 from .usage_rows import call_rows
 from .usage_rows import hour_rows
-from .usage_rows import let_others
 from .usage_rows import mappings
+from .usage_rows import unhurried
 from .usage_rows import use_rows
-
-Rows = Sequence[tuple[Any, ...]]
 
 _COUNTS = HOUR_COLUMNS[-3:]
 #: calls handed over at once: the memory of the largest text there ever was may stay
 #: with the process
 _AT_ONCE = 250
-#: rows made in a row before requests of other threads get their turn
-_IN_A_ROW = 50
+#: rows written as JSON in a row
+_IN_A_ROW = 20
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,10 @@ class AtOnce:
             .values({name: uses.c[name] for name in USE_COLUMNS[1:]})
             .execution_options(synchronize_session=False)
         )
-        self._writable = [
-            [_writable(table.c[name], dialect) for name in names]
-            for table, names in (
-                (call, CALL_COLUMNS),
-                (hour, HOUR_COLUMNS),
-                (token, USE_COLUMNS),
-            )
-        ]
+        self._as_json = partial(
+            _as_json,
+            json.JSONEncoder(check_circular=False, default=_stored_by(dialect)),
+        )
 
     def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
         """What adds *calls* to the history, inside a connection's transaction.
@@ -146,17 +143,14 @@ class AtOnce:
         All the work of this process is done now, before there is one: no lock is held
         meanwhile.
         """
-        of_calls, of_hours, of_uses = self._writable
         work: list[tuple[Executable, str]] = []
         for start in range(0, len(calls), _AT_ONCE):
             rows = call_rows(calls[start : start + _AT_ONCE])
-            work.append((self._insert, _as_json(rows, of_calls)))
-        for statement, rows, writable in (
-            (self._use, use_rows(calls), of_uses),
-            (self._add_up, hour_rows(calls), of_hours),
-        ):
-            if rows:
-                work.append((statement, _as_json(rows, writable)))
+            work.append((self._insert, self._as_json(rows)))
+        uses = use_rows(calls)
+        if uses:
+            work.append((self._use, self._as_json(uses)))
+        work.append((self._add_up, self._as_json(hour_rows(calls))))
         return partial(self._write, work)
 
     @staticmethod
@@ -165,22 +159,18 @@ class AtOnce:
             connection.execute(statement, {"rows": rows})
 
 
-def _as_json(rows: Rows, writable: Sequence[Callable[[Any], Any] | None]) -> str:
+def _as_json(encoder: json.JSONEncoder, rows: Iterable[tuple[Any, ...]]) -> str:
     """Rows as the database is to read them."""
-    places = [(at, change) for at, change in enumerate(writable) if change]
-    parts = []
-    for start in range(0, len(rows), _IN_A_ROW):
-        if start:
-            let_others()
-        given = []
-        for row in rows[start : start + _IN_A_ROW]:
-            values = list(row)
-            for at, change in places:
-                if values[at] is not None:
-                    values[at] = change(values[at])
-            given.append(values)
-        parts.append(json.dumps(given)[1:-1])
-    return f"[{','.join(parts)}]"
+    left = iter(rows)
+    parts = iter(lambda: list(islice(left, _IN_A_ROW)), [])
+    return f"[{','.join(encoder.encode(part)[1:-1] for part in unhurried(parts))}]"
+
+
+def _stored_by(dialect: Dialect) -> Callable[[datetime], str]:
+    """Makes text of a moment as :class:`.columns.UTCDateTime` is stored there."""
+    # Only PostgreSQL has the offset in its columns; elsewhere it is cut off.
+    end = None if dialect.name == "postgresql" else -len("+00:00")
+    return lambda moment: moment.astimezone(UTC).isoformat(" ", "microseconds")[:end]
 
 
 def statements_for(tables: Tables, dialect: Dialect) -> AtOnce | OneByOne:
@@ -196,14 +186,6 @@ def _knows_json(dialect: Dialect) -> bool:
         version: tuple[int, ...] = dialect.loaded_dbapi.sqlite_version_info
         return version >= (3, 38)
     return True
-
-
-def _writable(stored: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Makes JSON of a value as this database has it in a column; only times need it."""
-    if not isinstance(stored.type, UTCDateTime):
-        return None
-    process = stored.type.dialect_impl(dialect).bind_processor(dialect)
-    return lambda value: str(process(value) if process else value)
 
 
 def _of_postgresql(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClause:

@@ -20,6 +20,7 @@ from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
 from flask_apitokens.usage import Recorder
+from flask_apitokens.usage_rows import Call
 from tests.recording import NEVER
 from tests.recording import A
 from tests.recording import B
@@ -231,3 +232,20 @@ def test_a_schema_that_the_host_translates_is_translated_for_us(
     with tokens.engine.begin() as connection:
         connection.exec_driver_sql("DROP SCHEMA tenant CASCADE")
     tokens.put_away()
+
+
+@pytest.mark.parametrize(("calls", "pauses"), [(1, 0), (20, 0), (21, 1), (201, 14)])
+def test_requests_get_their_turn_while_rows_are_made(
+    calls: int, pauses: int, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr("flask_apitokens.usage_rows.time.sleep", paused.append)
+    with tokens_in(sqlite_url) as tokens:
+        recorder = tokens.recorder(flush_seconds=NEVER)
+        for second in range(calls):
+            recorder._calls.append(Call(A, moment(second % 60)))
+        assert recorder.flush()
+        assert len(paused) == pauses
+        with tokens.engine.connect() as connection:
+            written = select(func.count()).select_from(tokens.tables.call)
+            assert connection.scalar(written) == calls
