@@ -45,6 +45,11 @@ log = logging.getLogger("flask_apitokens")
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 #: the kinds of token a route can take
 KINDS = frozenset({"api", "access", "session"})
+#: what is said of a token that somebody has stopped
+_WHY_STOPPED = {
+    "revoked": errors.TokenRevoked,
+    "deactivated": errors.TokenDeactivated,
+}
 #: what is said of an end, where "generate a new one" would not help
 _WHY_EXPIRED = {"session": "The session has ended. Log in again."}
 
@@ -363,10 +368,8 @@ def _check_secret(state: State, seen: Seen) -> None:
 
 
 def _check_row(state: State, current: CurrentToken, found: Found) -> None:
-    if found.revoked_at is not None:
-        raise errors.TokenRevoked
-    if found.deactivated_at is not None:
-        raise errors.TokenDeactivated
+    if found.stopped is not None:
+        raise _WHY_STOPPED[found.stopped]
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
         raise errors.TokenExpired(_WHY_EXPIRED.get(found.kind))
     if not found.userless:

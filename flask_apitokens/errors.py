@@ -311,12 +311,15 @@ class Refusal(HTTPException):
     def get_response(self, environ: object = None, scope: object = None) -> Response:
         """The whole answer, whatever ``Accept`` says."""
         # The last line of a file, and a prompt below it, want a line's end.
-        return Response(
+        response = Response(
             f"{self._json}\n",
             status=self.code,
-            headers=self.protocol_headers(),
             content_type="application/problem+json",
         )
+        # One by one takes half as long as all at once.
+        for name, value in self.protocol_headers().items():
+            response.headers[name] = value
+        return response
 
 
 # A refusal should cost a host no more than an acceptance does, whoever asks for it how

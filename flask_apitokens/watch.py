@@ -96,8 +96,9 @@ def _goes_on(response: Response) -> bool:
     What Flask makes of an exception looks like a stream, but it has been made. A file
     that the server sends by itself never tells of its end: nothing closes its response.
     """
-    made = response.status_code >= 400 and response.content_length is not None
-    return response.is_streamed and not made and not response.direct_passthrough
+    if not response.is_streamed or response.direct_passthrough:
+        return False
+    return response.status_code < 400 or response.content_length is None
 
 
 def begin(watch: Watch, context: RequestContext) -> None:

@@ -172,7 +172,7 @@ def test_every_way_finds_the_same(
         assert found.secret_hash.startswith("$2b$04$")
         assert found.expires_at == MOMENT
         assert found.expires_at.utcoffset() is not None
-        assert (found.revoked_at, found.deactivated_at) == (None, None)
+        assert found.stopped is None
         assert (found.owner_id, found.owner_key) == (user.id, user.id)
         assert not found.userless
         assert bool(found.owner_active)
