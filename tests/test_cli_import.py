@@ -210,10 +210,12 @@ def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
         f"alan@example.com,{UUID}x,,,read": "5 columns",
         "lonely-token-here": "1 columns",
         'alan@example.com,"never-closed-token': "no CSV",
+        'alan@example.com,"closed"-too-soon': "no CSV",
+        f'alan@example.com,"{UUID}-the-last"': "",
     }
     text = "\n".join(lines)
     result = run(app, "-", input=text, code=1)
-    assert "Nothing was imported: 11 of 12 are wrong." in result.stderr
+    assert "Nothing was imported: 12 of 14 are wrong." in result.stderr
     for number, (line, why) in enumerate(lines.items(), start=1):
         named = f"\nLine {number}: " in "\n" + result.stderr
         assert named == bool(why)
@@ -222,10 +224,11 @@ def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
             assert len(cell) < 12 or cell not in result.output.replace("@", "")
     assert code(call(app, UUID)) == "invalid_token"
     told = summary(app, "-", input=text, code=1)
-    assert (told["read"], len(told["bad"])) == (12, 11)
+    assert (told["read"], len(told["bad"])) == (14, 12)
     assert "imported" not in told
-    assert summary(app, "-", "--skip-bad", input=text)["imported"] == 1
+    assert summary(app, "-", "--skip-bad", input=text)["imported"] == 2
     assert call(app, UUID).status_code == 200
+    assert call(app, f"{UUID}-the-last").status_code == 200
 
 
 @pytest.mark.parametrize(

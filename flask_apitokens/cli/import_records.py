@@ -78,17 +78,15 @@ def records_of_text(data: bytes, form: str) -> Records:
 
 
 def _csv(text: str) -> Iterator[Record]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # Line by line, as no cell there can be has a line's end in it: a quotation mark
+    # that nothing closes would take the rest of the file for its cell.
     columns: tuple[str, ...] | None = None
-    while True:
-        number = reader.line_num + 1
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
+            cells = next(csv.reader([line.removesuffix("\n")], strict=True))
         except csv.Error:
-            yield Record(number, problem="it is no CSV; the rest was not read")
-            return
+            yield Record(number, problem="it is no CSV, with one record in a line")
+            continue
         if not any(cell.strip() for cell in cells):
             continue
         if columns is None:
