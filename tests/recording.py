@@ -166,13 +166,13 @@ def locked(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def without_table(engine: Engine) -> Iterator[None]:
-    """The token table is not there."""
+def without_table(engine: Engine, name: str = "apitokens_token") -> Iterator[None]:
+    """A table of ours is not there."""
     with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE apitokens_token RENAME TO elsewhere")
+        connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO elsewhere")
     yield
     with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO apitokens_token")
+        connection.exec_driver_sql(f"ALTER TABLE elsewhere RENAME TO {name}")
 
 
 class Relay:

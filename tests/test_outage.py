@@ -214,6 +214,34 @@ def test_missing_tables_are_a_503_and_a_line_that_says_what_to_do(
     assert answer(app, plaintext) == 200
 
 
+@pytest.mark.parametrize("mode", ["buffered", "sync"])
+@pytest.mark.parametrize("table", ["apitokens_call", "apitokens_call_hour"])
+def test_no_call_notices_that_its_history_cannot_be_written(
+    mode: str,
+    table: str,
+    make_app: MakeApp,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {"APITOKENS_USAGE": mode, "APITOKENS_USAGE_FLUSH_SECONDS": 60}
+    app = make_app(database_url, **settings)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    recorder = app.extensions["apitokens"].recorder
+    with without_table(bearing.engine_of(app), table):
+        assert [answer(app, plaintext) for _ in range(3)] == [200, 200, 200]
+        assert not recorder.flush()
+        assert (recorder.pending, recorder.dropped) == (3, 0)
+    assert answer(app, plaintext) == 200
+    assert recorder.flush()
+    with bearing.engine_of(app).connect() as connection:
+        for what in (
+            "count(*) FROM apitokens_call",
+            "sum(succeeded) FROM apitokens_call_hour WHERE token_id <> ''",
+        ):
+            assert connection.scalar(text(f"SELECT {what}")) == 4
+    assert len([line for line in caplog.messages if "db.create_all()" in line]) == 1
+
+
 def test_a_sqlite_file_that_comes_later(make_app: MakeApp, tmp_path: Path) -> None:
     """As when a volume is mounted after the process has started."""
     place = tmp_path / "data"
