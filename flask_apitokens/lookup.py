@@ -148,10 +148,12 @@ def joined(
     :param bound_to_email: whether tokens end with their owner's address.
     :param email: the column that has it.
     """
-    token, subscription = models.Token, models.Subscription
-    setting = models.ServiceSetting
+    # Our tables and not their classes, whose attributes take a third of a MiB more. Of
+    # the user it is the class: it may be mapped to more than one table.
+    tokens, subscriptions, settings, *_ = models.tables
+    token, subscription, setting = tokens.c, subscriptions.c, settings.c
     active = active_column(models.user)
-    columns: list[Any] = [getattr(token, name) for name in Found._fields[:10]]
+    columns: list[Any] = [token[name] for name in Found._fields[:10]]
     stopped = case(
         (token.revoked_at.is_not(None), literal_column("'revoked'", String)),
         (token.deactivated_at.is_not(None), literal_column("'deactivated'", String)),
@@ -171,7 +173,7 @@ def joined(
         columns += [] if with_services else [null().label("a"), null().label("b")]
         columns += [token.email_digest]
         columns += [(null() if email is None else email).label("owner_email")]
-    found = select(*columns).select_from(token)
+    found = select(*columns).select_from(tokens)
     found = found.outerjoin(models.user, models.user_key == token.owner_id)
     if with_services:
         ours = and_(
@@ -181,7 +183,7 @@ def joined(
         all_of_it = and_(
             setting.account_id == token.account_id, setting.service == token.service
         )
-        found = found.outerjoin(subscription, ours).outerjoin(setting, all_of_it)
+        found = found.outerjoin(subscriptions, ours).outerjoin(settings, all_of_it)
     return found
 
 
