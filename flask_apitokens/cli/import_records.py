@@ -78,15 +78,20 @@ def records_of_text(data: bytes, form: str) -> Records:
 
 
 def _csv(text: str) -> Iterator[Record]:
-    # Line by line, as no cell there can be has a line's end in it: a quotation mark
-    # that nothing closes would take the rest of the file for its cell.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     columns: tuple[str, ...] | None = None
-    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+    while True:
+        number = reader.line_num + 1
         try:
-            cells = next(csv.reader([line.removesuffix("\n")], strict=True))
-        except csv.Error:
-            yield Record(number, problem="it is no CSV, with one record in a line")
-            continue
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # Not one bad line to skip: where the next record begins is a guess, and
+            # what a user of the old system wrote into a name must never become one.
+            raise click.ClickException(
+                f"Line {number} begins what is no CSV ({error}). Nothing was imported."
+            ) from None
         if not any(cell.strip() for cell in cells):
             continue
         if columns is None:
