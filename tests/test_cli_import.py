@@ -249,6 +249,16 @@ def test_of_what_is_no_csv_nothing_is_imported(
         assert code(call(app, token)) == "invalid_token"
 
 
+@pytest.mark.parametrize("header", ["owner,token,expiry", "Owner,Token,token"])
+def test_a_header_that_is_misspelt_is_no_record(app: Flask, header: str) -> None:
+    """What it names would be taken for names, and an expired token for a live one."""
+    hosts.create_user(app, "ada@example.com")
+    text = f"{header}\nada@example.com,{UUID},2001-01-01\n"
+    result = run(app, "-", "--skip-bad", input=text, code=1)
+    assert "The first line names other columns than owner, token" in result.stderr
+    assert code(call(app, UUID)) == "invalid_token"
+
+
 def test_what_stands_in_a_name_is_no_record(app: Flask) -> None:
     """A user of the old system may have chosen it, to act as another."""
     hosts.create_user(app, "ada@example.com")

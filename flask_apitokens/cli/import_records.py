@@ -102,11 +102,19 @@ def _csv(text: str) -> Iterator[Record]:
 
 
 def _header(cells: list[str]) -> tuple[tuple[str, ...], bool]:
-    """The columns, and whether *cells* name them rather than fill them."""
+    """The columns, and whether *cells* name them rather than fill them.
+
+    :raises ClickException: if they name others: without its columns a file is misread.
+    """
     words = tuple(cell.strip().lower() for cell in cells)
-    if "token" in words and len(set(words)) == len(words) and set(words) <= {*COLUMNS}:
-        return words, True
-    return BARE, False
+    if "token" not in words:  # too short to be one
+        return BARE, False
+    if len(set(words)) < len(words) or not set(words) <= {*COLUMNS}:
+        raise click.ClickException(
+            f"The first line names other columns than {', '.join(COLUMNS)}, or one "
+            "of them twice. Nothing was imported."
+        )
+    return words, True
 
 
 def _of_cells(number: int, columns: tuple[str, ...], cells: list[str]) -> Record:
