@@ -8,6 +8,7 @@ convert values give themselves out for the plain ones they are in the database.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -54,9 +55,7 @@ class UTCDateTime(TypeDecorator[datetime]):
     ) -> datetime | None:
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError(f"a naive datetime, {value!r}, is not a moment")
-        moment = value.astimezone(UTC)
+        moment = _in_utc(value)
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
     def process_result_value(
@@ -68,6 +67,22 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def __repr__(self) -> str:
         return "DateTime(timezone=True)"
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"a naive datetime, {value!r}, is not a moment")
+    return value.astimezone(UTC)
+
+
+def text_stored_by(dialect: Dialect) -> Callable[[datetime], str]:
+    """Makes text of a moment as :class:`UTCDateTime` is stored there.
+
+    SQLAlchemy's own way there takes three times as long.
+    """
+    # Only PostgreSQL has the offset in its columns; elsewhere it is cut off.
+    end = None if dialect.name == "postgresql" else -len("+00:00")
+    return lambda moment: _in_utc(moment).isoformat(" ", "microseconds")[:end]
 
 
 class _OnMySQL(UTCDateTime):

@@ -92,8 +92,7 @@ class Found(NamedTuple):
     userless: bool
     owner_id: Any
     expires_at: datetime | None
-    #: "revoked", "deactivated" or nothing: nobody here asks when, and a moment takes
-    #: psycopg three microseconds to load
+    #: "revoked", "deactivated" or nothing
     stopped: str | None
     networks: tuple[str, ...] | None
     #: the owner's key as the user table has it: none where the user is gone
@@ -154,15 +153,8 @@ def joined(
     token, subscription, setting = tokens.c, subscriptions.c, settings.c
     active = active_column(models.user)
     columns: list[Any] = [token[name] for name in Found._fields[:10]]
-    stopped = case(
-        (token.revoked_at.is_not(None), literal_column("'revoked'", String)),
-        (token.deactivated_at.is_not(None), literal_column("'deactivated'", String)),
-    )
-    columns += [
-        stopped.label("stopped"),
-        token.networks,
-        models.user_key.label("owner_key"),
-    ]
+    columns += [_stopped(token), token.networks]
+    columns += [models.user_key.label("owner_key")]
     columns += [(true() if active is None else active).label("owner_active")]
     columns += [(null() if account is None else account).label("owner_account")]
     columns += [(null() if permission is None else permission).label("owner_permitted")]
@@ -185,6 +177,19 @@ def joined(
         )
         found = found.outerjoin(subscriptions, ours).outerjoin(settings, all_of_it)
     return found
+
+
+def _stopped(token: Any) -> Any:
+    """In a word what has stopped a token, if anything.
+
+    Nobody here asks when, and a moment takes psycopg four microseconds to load.
+    """
+    words = {"revoked": token.revoked_at, "deactivated": token.deactivated_at}
+    whens = [
+        (at.is_not(None), literal_column(f"'{word}'", String))
+        for word, at in words.items()
+    ]
+    return case(*whens).label("stopped")
 
 
 def find_on(connection: Connection, query: Select[Any], token_id: str) -> Found | None:

@@ -47,8 +47,8 @@ _LAST_STATUS, _LONGEST = 999, 2**31 - 1
 _IN_A_ROW = 100
 #: seconds: who gives way for no time at all is often the first to go on
 _GIVE_WAY = 0.0005
-_HOUR = timedelta(hours=1)
-_NONE = [0 for _ in RESULTS]
+_NO_TIME, _HOUR = timedelta(), timedelta(hours=1)
+_NO_CALLS = [0 for _ in RESULTS]
 #: the columns of a call, in the order of a row from :func:`call_rows`
 CALL_COLUMNS = (
     "at",
@@ -137,22 +137,21 @@ def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
     """
     of_tokens: dict[tuple[Any, ...], list[Any]] = {}
     of_services: dict[tuple[Any, ...], list[Any]] = {}
-    hour = next_hour = datetime.min.replace(tzinfo=UTC)
+    hour = datetime.min.replace(tzinfo=UTC)
     for call in unhurried(calls, _IN_A_ROW):
-        if not hour <= call.at < next_hour:
+        if not _NO_TIME <= call.at - hour < _HOUR:  # mostly it is that of the last call
             hour = call.at.replace(minute=0, second=0, microsecond=0)
-            next_hour = hour + _HOUR
         where = call.account_id, call.service or ""
         result = 1 + _result(call.status)
-        counts = of_tokens.get((*where, call.token_id, hour))
-        if counts is None:
-            counts = [_key(call.owner), *_NONE]
-            of_tokens[(*where, call.token_id, hour)] = counts
-        counts[result] += 1
-        counts = of_services.get((*where, "", hour))
-        if counts is None:
-            counts = of_services[(*where, "", hour)] = ["", *_NONE]
-        counts[result] += 1
+        for sums, token_id, owner in (
+            (of_tokens, call.token_id, call.owner),
+            (of_services, "", None),
+        ):
+            key = (*where, token_id, hour)
+            counts = sums.get(key)
+            if counts is None:
+                counts = sums[key] = [_key(owner), *_NO_CALLS]
+            counts[result] += 1
     return [
         (*key, *counts)
         for sums in (of_tokens, of_services)

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -38,6 +36,7 @@ from sqlalchemy import true
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
+from .columns import text_stored_by
 from .usage_rows import CALL_COLUMNS
 from .usage_rows import HOUR_COLUMNS
 from .usage_rows import USE_COLUMNS
@@ -134,7 +133,7 @@ class AtOnce:
         )
         self._as_json = partial(
             _as_json,
-            json.JSONEncoder(check_circular=False, default=_stored_by(dialect)),
+            json.JSONEncoder(check_circular=False, default=text_stored_by(dialect)),
         )
 
     def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
@@ -164,13 +163,6 @@ def _as_json(encoder: json.JSONEncoder, rows: Iterable[tuple[Any, ...]]) -> str:
     left = iter(rows)
     parts = iter(lambda: list(islice(left, _IN_A_ROW)), [])
     return f"[{','.join(encoder.encode(part)[1:-1] for part in unhurried(parts))}]"
-
-
-def _stored_by(dialect: Dialect) -> Callable[[datetime], str]:
-    """Makes text of a moment as :class:`.columns.UTCDateTime` is stored there."""
-    # Only PostgreSQL has the offset in its columns; elsewhere it is cut off.
-    end = None if dialect.name == "postgresql" else -len("+00:00")
-    return lambda moment: moment.astimezone(UTC).isoformat(" ", "microseconds")[:end]
 
 
 def statements_for(tables: Tables, dialect: Dialect) -> AtOnce | OneByOne:

@@ -255,7 +255,7 @@ def test_a_header_that_is_misspelt_is_no_record(app: Flask, header: str) -> None
     hosts.create_user(app, "ada@example.com")
     text = f"{header}\nada@example.com,{UUID},2001-01-01\n"
     result = run(app, "-", "--skip-bad", input=text, code=1)
-    assert "The first line names other columns than owner, token" in result.stderr
+    assert "columns than owner, token, name, service" in result.stderr
     assert code(call(app, UUID)) == "invalid_token"
 
 

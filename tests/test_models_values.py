@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import StatementError
 
+from flask_apitokens.columns import UTCDateTime
+from flask_apitokens.columns import text_stored_by
 from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
@@ -32,6 +35,14 @@ MOMENTS = [
     datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
     datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
 ]
+
+
+def test_sqlite_gets_the_text_that_sqlalchemy_would_give_it() -> None:
+    """The columns are compared as text there."""
+    dialect = sqlite.dialect()
+    stored = UTCDateTime().dialect_impl(dialect).bind_processor(dialect)
+    assert stored is not None
+    assert list(map(text_stored_by(dialect), MOMENTS)) == list(map(stored, MOMENTS))
 
 
 def test_a_moment_comes_back_as_it_was(make_app: MakeApp, database_url: str) -> None:

@@ -107,12 +107,15 @@ def _header(cells: list[str]) -> tuple[tuple[str, ...], bool]:
     :raises ClickException: if they name others: without its columns a file is misread.
     """
     words = tuple(cell.strip().lower() for cell in cells)
-    if "token" not in words:  # too short to be one
+    # No token is so short. A record may be called so, but to be asked for a header is
+    # less than to have what stands below another one taken for something else.
+    if "token" not in words:
         return BARE, False
     if len(set(words)) < len(words) or not set(words) <= {*COLUMNS}:
         raise click.ClickException(
-            f"The first line names other columns than {', '.join(COLUMNS)}, or one "
-            "of them twice. Nothing was imported."
+            'The first line is a header, as it has a cell "token", but names other '
+            f"columns than {', '.join(COLUMNS)}, or one of them twice. Nothing was "
+            "imported."
         )
     return words, True
 
