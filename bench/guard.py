@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask_apitokens import secret
+from flask_apitokens.crypto import tokens as crypto_tokens
 
 from . import databases
 from . import memory
@@ -138,7 +138,7 @@ def _by_hand(host: Host, tokens: Tokens) -> list[Route]:
 def _with_plugin(host: Host, tokens: Tokens) -> list[Route]:
     app = host.app.wsgi_app
     damaged = [token[:-1] + ("0" if token[-1] != "0" else "1") for token in tokens.good]
-    unknown = [secret.mint("apt").plaintext for _ in tokens.good]
+    unknown = [crypto_tokens.mint("apt").plaintext for _ in tokens.good]
     return [
         Route(OPEN_BESIDE, app, "/open", tokens.good),
         Route(WARM, app, "/guarded", tokens.good),
@@ -161,10 +161,10 @@ def _cold(host: Host, every: int) -> list[Route]:
         host.db.session.commit()
 
     def forget() -> None:
-        host.state.verifier = secret.Verifier()
+        host.state.verifier = crypto_tokens.Verifier()
 
     def bcrypt_alone(environ: Any, start_response: Any) -> Iterable[bytes]:
-        assert secret.bcrypt_says_yes(plaintext.encode(), stored)
+        assert crypto_tokens.bcrypt_says_yes(plaintext.encode(), stored)
         start_response("200 OK", [])
         return Body()
 

@@ -21,8 +21,8 @@ from sqlalchemy import update
 
 from flask_apitokens import current_token
 from flask_apitokens import token_required
-from flask_apitokens.usage_rows import Call
-from flask_apitokens.usage_writer import Writer
+from flask_apitokens.usage.rows import Call
+from flask_apitokens.usage.writer import Writer
 
 from . import crowd
 from . import databases

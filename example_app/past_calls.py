@@ -11,7 +11,7 @@ from example_app.extensions import apitokens
 from example_app.models import User
 from example_app.models import db
 from flask_apitokens.state import current_apitokens
-from flask_apitokens.usage_rows import Call
+from flask_apitokens.usage.rows import Call
 
 TOKEN = "Nightly download"  # noqa: S105 - a name
 #: rule, method, status, the guard's code and the seconds it took: each call is one of

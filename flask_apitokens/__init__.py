@@ -1,16 +1,17 @@
 """API tokens for Flask: settings pages, administration, and a guard for API routes."""
 
+from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.context import Actor
+from flask_apitokens.guard.decorator import current_token
+from flask_apitokens.guard.decorator import token_required
+
 from . import errors
 from . import signals
 from .catalog import ANY_SERVICE
 from .catalog import Scope
 from .catalog import Service
 from .config import Settings
-from .domain import Actor
 from .extension import APITokens
-from .guard import current_token
-from .guard import token_required
-from .hooks import Notice
 
 __version__ = "0.1.0"
 

@@ -16,7 +16,7 @@ from typing import Any
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from .peppers import Pepper
+    from flask_apitokens.crypto.peppers import Pepper
 
 PREFIX = "APITOKENS_"
 #: the blocks of our pages, in the order the host's layout is asked for them
@@ -138,7 +138,9 @@ def _secret_setting(default: Any, check: Check) -> Any:
 
 
 def _peppers(value: Any) -> tuple[Pepper, ...]:
-    from .peppers import peppers_of  # for hosts that imported tokens alone
+    from flask_apitokens.crypto.peppers import (
+        peppers_of,  # for hosts that imported tokens alone
+    )
 
     return peppers_of(value)
 

@@ -19,42 +19,43 @@ from sqlalchemy import event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
+from flask_apitokens.api.blueprint import build_endpoints
+from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.callbacks import bound
+from flask_apitokens.core.callbacks import hooks_of
+from flask_apitokens.core.context import utcnow
+from flask_apitokens.db.models import Models
+from flask_apitokens.db.models import bind_models
+from flask_apitokens.db.models import user_key_of
+from flask_apitokens.guard.authenticate import Policy
+from flask_apitokens.usage.recorder import Recorder
+from flask_apitokens.usage.statements import Tables
+from flask_apitokens.web.blueprint import build_admin_blueprint
+from flask_apitokens.web.blueprint import build_blueprint
+from flask_apitokens.web.blueprint import install_globals
+
 from . import catalog
 from . import cli
-from . import guard
-from . import lookup
-from . import neighbours
-from . import secret
-from . import templating
-from . import watch
-from .bearer import Policy
-from .blueprint import build_admin_blueprint
-from .blueprint import build_blueprint
-from .blueprint import install_globals
 from .catalog import AnyService
 from .catalog import Catalog
 from .catalog import Service
 from .config import Settings
-from .domain import utcnow
-from .endpoints import build_endpoints
+from .crypto import tokens as crypto_tokens
 from .errors import ConfigurationError
 from .errors import Refusal
-from .hooks import Hooks
-from .hooks import Notice
-from .hooks import bound
-from .hooks import hooks_of
-from .hostcode import HostCode
-from .models import Models
-from .models import bind_models
-from .models import user_key_of
+from .guard import call_watch
+from .guard import decorator
+from .guard import integration
+from .host_api import HostCode
+from .lookup import native
 from .state import KEY
 from .state import Protection
 from .state import State
-from .usage import Recorder
-from .usage_sql import Tables
+from .web import templating
 
 if TYPE_CHECKING:
-    from .imported import Keyring
+    from flask_apitokens.crypto.foreign_digests import Keyring
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -188,7 +189,7 @@ class APITokens(HostCode):
             query_parameter=query_parameter,
             optional=False,
         )
-        made = guard.protection(blueprint, policy, exempt=exempt)
+        made = decorator.protection(blueprint, policy, exempt=exempt)
         self.protected[blueprint] = made
 
     def init_app(
@@ -220,7 +221,7 @@ class APITokens(HostCode):
         app.cli.add_command(cli.group)
         install_globals(app)
         if state.recorder.on:
-            watch.install(app)
+            call_watch.install(app)
         _when_requests_come(app)
 
     def _state(
@@ -242,7 +243,7 @@ class APITokens(HostCode):
             models=models,
             recorder=recorder,
             asks_user=_asks_user(models.user),
-            parse=secret.parser(settings.brand),
+            parse=crypto_tokens.parser(settings.brand),
             keyring=_keyring(settings),
             session_prefix=f"{settings.brand}s_".encode(),
         )
@@ -266,15 +267,17 @@ def _usage_tables(models: Models) -> Tables:
 def _keyring(settings: Settings) -> Keyring | None:
     if not settings.peppers:
         return None
-    from .imported import Keyring  # for hosts that imported tokens alone
+    from flask_apitokens.crypto.foreign_digests import (
+        Keyring,  # for hosts that imported tokens alone
+    )
 
     return Keyring(settings.peppers, settings.brand)
 
 
 def _asks_user(user_model: type[Any]) -> bool:
     """Whether only the user object itself can say that it is active."""
-    column = lookup.active_column(user_model)
-    return column is None and lookup.has_own_is_active(user_model)
+    column = native.active_column(user_model)
+    return column is None and native.has_own_is_active(user_model)
 
 
 def _follow_deletions(models: Models) -> None:
@@ -292,7 +295,9 @@ def _follow_deletions(models: Models) -> None:
     def forget(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
         # The host may not have made our tables yet.
         if inspect(connection).has_table(table.name, table.schema):
-            from . import tokens  # a process that only guards calls has no use for it
+            from .domain import (
+                tokens,  # a process that only guards calls has no use for it
+            )
 
             key = mapper.primary_key_from_instance(user)[0]
             tokens.forget_owner(connection, models, key, at=utcnow())
@@ -311,13 +316,13 @@ def _when_requests_come(app: Flask) -> None:
     def look_around() -> None:
         functions = app.before_request_funcs
         functions[None] = [f for f in functions[None] if f is not look_around]
-        watch.come_last(app)
-        neighbours.excuse_from_csrf(app)
-        neighbours.warn_of_open_routes(app)
-        neighbours.warn_of_closed_routes(app)
+        call_watch.come_last(app)
+        integration.excuse_from_csrf(app)
+        integration.warn_of_open_routes(app)
+        integration.warn_of_closed_routes(app)
         templating.warn_of_layout(app)
         state = app.extensions[KEY]
         if state.keyring is not None:
-            neighbours.warn_of_peppers(state)
+            integration.warn_of_peppers(state)
 
-    neighbours.excuse_from_csrf(app)
+    integration.excuse_from_csrf(app)

@@ -21,22 +21,23 @@ from sqlalchemy import Select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
-from . import lookup
-from . import secret
+from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.core.callbacks import bound
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Models
+from flask_apitokens.usage.recorder import Recorder
+
 from . import signals
 from .catalog import Catalog
 from .config import Settings
-from .domain import Domain
+from .crypto import tokens as crypto_tokens
 from .errors import ConfigurationError
-from .hooks import Hooks
-from .hooks import bound
-from .models import Models
-from .usage import Recorder
+from .lookup import native
 
 if TYPE_CHECKING:
-    from .imported import Keyring
-    from .lookup_imported import FoundImport
-    from .lookup_imported import ImportedLookup
+    from flask_apitokens.crypto.foreign_digests import Keyring
+    from flask_apitokens.lookup.imported import FoundImport
+    from flask_apitokens.lookup.imported import ImportedLookup
 
 KEY = "apitokens"
 
@@ -76,7 +77,7 @@ class State:
     parse: Callable[[bytes], str | None]
     #: what a session token begins with
     session_prefix: bytes
-    verifier: secret.Verifier = field(default_factory=secret.Verifier)
+    verifier: crypto_tokens.Verifier = field(default_factory=crypto_tokens.Verifier)
     #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
     looked_into: set[str] = field(default_factory=set)
     #: the peppers of imported tokens; none where there are none
@@ -87,7 +88,7 @@ class State:
     peppers_looked_at: bool = False
     _given: Hooks | None = None
     _hooks: Hooks | None = None
-    _lookup: lookup.Lookup | None = None
+    _lookup: native.Lookup | None = None
     _imported: ImportedLookup | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -130,7 +131,7 @@ class State:
         metadata = self.models.tables[0].metadata
         return self.db.engines[metadata.info.get("bind_key")]
 
-    def find(self, token_id: str) -> lookup.Found | None:
+    def find(self, token_id: str) -> native.Found | None:
         """The row behind a public id, read now.
 
         :raises lookup.Unavailable: if the database does not answer.
@@ -140,11 +141,11 @@ class State:
         finder = self._lookup or self._make_lookup()
         return finder.find(token_id)
 
-    def _make_lookup(self) -> lookup.Lookup:
+    def _make_lookup(self) -> native.Lookup:
         with self._lock:
             if self._lookup is None:
                 self.extension.sealed |= not self.catalog
-                self._lookup = lookup.Lookup(self._query(), self._real_engine())
+                self._lookup = native.Lookup(self._query(), self._real_engine())
             return self._lookup
 
     def find_imported(self, digests: Sequence[bytes]) -> FoundImport | None:
@@ -152,26 +153,28 @@ class State:
 
         :raises lookup.Unavailable: if the database does not answer.
         """
-        from . import lookup_imported  # for hosts that imported tokens alone
+        from .lookup import (
+            imported as imported_lookup,  # for hosts that imported tokens alone
+        )
 
         if self.settings.lookup == "session":
             where = {"mapper": self.models.Token}
             query = self._query_imported(len(digests))
-            return lookup_imported.find_in_session(
+            return imported_lookup.find_in_session(
                 lambda: self.db.session.connection(bind_arguments=where), query, digests
             )
         if self._imported is None:
             beside, engine = self._lookup or self._make_lookup(), self._real_engine()
             query = self._query_imported(len(digests))
-            made = lookup_imported.ImportedLookup(query, engine, beside)
+            made = imported_lookup.ImportedLookup(query, engine, beside)
             self._imported = made
         return self._imported.find_any(digests)
 
     def _query_imported(self, number: int) -> Select[Any]:
-        from . import lookup_imported
+        from .lookup import imported as imported_lookup
 
-        joined = lookup.joined(self.models, **self._wanted())
-        return lookup_imported.statement(self.models, joined, number)
+        joined = native.joined(self.models, **self._wanted())
+        return imported_lookup.statement(self.models, joined, number)
 
     def _real_engine(self) -> Engine:
         engine: object = self.engine
@@ -184,7 +187,7 @@ class State:
         return engine
 
     def _query(self) -> Select[Any]:
-        return lookup.statement(self.models, **self._wanted())
+        return native.statement(self.models, **self._wanted())
 
     def _wanted(self) -> dict[str, Any]:
         return {
@@ -195,13 +198,13 @@ class State:
             "email": self.hooks.email_column,
         }
 
-    def _find_in_session(self, token_id: str) -> lookup.Found | None:
+    def _find_in_session(self, token_id: str) -> native.Found | None:
         where = {"mapper": self.models.Token}
         try:
             connection = self.db.session.connection(bind_arguments=where)
-            return lookup.find_on(connection, self._query(), token_id)
+            return native.find_on(connection, self._query(), token_id)
         except SQLAlchemyError as error:
-            raise lookup.Unavailable(str(error)) from error
+            raise native.Unavailable(str(error)) from error
 
 
 def commit(domain: Domain) -> None:

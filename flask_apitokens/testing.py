@@ -20,8 +20,9 @@ from flask import Flask
 from flask import current_app
 from flask import has_app_context
 
-from .hostcode import HostCode
-from .models import Token
+from flask_apitokens.db.models import Token
+
+from .host_api import HostCode
 from .state import state_of
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from flask_apitokens import Actor
-from flask_apitokens import tokens
+from flask_apitokens.domain import tokens
 from tests import bearing
 from tests import hosts
 from tests.pages import Visitor

@@ -27,12 +27,12 @@ from werkzeug.test import TestResponse
 from flask_apitokens import Actor
 from flask_apitokens import APITokens
 from flask_apitokens import current_token
-from flask_apitokens import secret
 from flask_apitokens import token_required
-from flask_apitokens import tokens
-from flask_apitokens.domain import Domain
-from flask_apitokens.models import Models
-from flask_apitokens.models import Token
+from flask_apitokens.core.context import Domain
+from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.db.models import Models
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import tokens
 from tests import hosts
 
 ACTOR = Actor("a test")
@@ -175,7 +175,7 @@ def bearer(plaintext: str) -> dict[str, str]:
 def sealed(public: str, brand: str = "apt", tail: str = "0" * 32) -> str:
     """A token that nobody generated, with a checksum that is right."""
     head = f"{brand}_{public}_{tail}"
-    return head + secret.crc_of(head.encode()).decode()
+    return head + crypto_tokens.crc_of(head.encode()).decode()
 
 
 def another_secret(plaintext: str) -> str:

@@ -14,11 +14,11 @@ from sqlalchemy import delete
 from sqlalchemy import insert
 from sqlalchemy import select
 
-from flask_apitokens.domain import Domain
-from flask_apitokens.history import hour_of
-from flask_apitokens.models import FAILED
-from flask_apitokens.models import REJECTED
-from flask_apitokens.models import SUCCEEDED
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import FAILED
+from flask_apitokens.db.models import REJECTED
+from flask_apitokens.db.models import SUCCEEDED
+from flask_apitokens.usage.totals import hour_of
 from tests import bearing
 
 ACME = "acme"

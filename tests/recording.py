@@ -23,10 +23,10 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from flask_apitokens.models import bind_models
-from flask_apitokens.usage import Recorder
-from flask_apitokens.usage_rows import Call
-from flask_apitokens.usage_sql import Tables
+from flask_apitokens.db.models import bind_models
+from flask_apitokens.usage.recorder import Recorder
+from flask_apitokens.usage.rows import Call
+from flask_apitokens.usage.statements import Tables
 
 #: How long a test waits for what should come at once, before it fails.
 DEADLINE = 60.0

@@ -20,11 +20,11 @@ from flask_apitokens import Actor
 from flask_apitokens import APITokens
 from flask_apitokens import current_token
 from flask_apitokens import token_required
+from flask_apitokens.core.callbacks import default_label
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.errors import TokenNotFound
-from flask_apitokens.hooks import default_label
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
 from tests import bearing

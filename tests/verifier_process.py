@@ -20,8 +20,8 @@ if __name__ == "__main__" and sys.argv[1].startswith("gevent"):
 
 import bcrypt  # noqa: E402
 
-from flask_apitokens import secret  # noqa: E402
-from flask_apitokens.secret import Verifier  # noqa: E402
+from flask_apitokens.crypto import tokens as crypto_tokens  # noqa: E402
+from flask_apitokens.crypto.tokens import Verifier  # noqa: E402
 
 TOKEN = b"a token"
 asked: list[bytes] = []
@@ -45,7 +45,7 @@ def count_questions() -> None:
 
 def forks() -> None:
     """Fork with a warm memory: whether child and parent ask, and their marks."""
-    verifier, stored = Verifier(), secret.hash_token(TOKEN, 4)
+    verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
 
     def use() -> list[Any]:
         asked.clear()
@@ -65,7 +65,7 @@ def forks() -> None:
 
 def gevent_checks() -> None:
     """Check at cost 12 while another greenlet has something to do."""
-    verifier, stored = Verifier(), secret.hash_token(TOKEN, 12)
+    verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 12)
     order: list[str] = []
 
     def check() -> None:
@@ -85,7 +85,7 @@ def gevent_queues() -> None:
     """Many greenlets, few workers: one question a token, and nobody waits for ever."""
     verifier = Verifier(workers=2, patience=60)
     tokens = [b"token %d" % number for number in range(20)]
-    stored = {token: secret.hash_token(token, 4) for token in tokens}
+    stored = {token: crypto_tokens.hash_token(token, 4) for token in tokens}
     asked.clear()
     uses = [
         gevent.spawn(verifier.verify, token.decode(), token, stored[token])
@@ -100,7 +100,7 @@ def gevent_hashes() -> None:
     order: list[str] = []
 
     def hash_one() -> None:
-        secret.off_the_hub(secret.hash_token, TOKEN, 12)
+        crypto_tokens.off_the_hub(crypto_tokens.hash_token, TOKEN, 12)
         order.append("hashed")
 
     def be_there() -> None:

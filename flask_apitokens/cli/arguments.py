@@ -20,17 +20,17 @@ from sqlalchemy import inspect
 from sqlalchemy import or_
 from sqlalchemy import select
 
-from flask_apitokens import people
-from flask_apitokens.domain import Domain
-from flask_apitokens.domain import utcnow
+from flask_apitokens.core.callbacks import as_key
+from flask_apitokens.core.callbacks import python_type_of
+from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import utcnow
+from flask_apitokens.db.models import ACCOUNT_LENGTH
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import users as account_users
+from flask_apitokens.domain.tokens import find_any
+from flask_apitokens.domain.users import LABELS
+from flask_apitokens.domain.validation import is_text
 from flask_apitokens.errors import TokenNotFound
-from flask_apitokens.hooks import as_key
-from flask_apitokens.hooks import python_type_of
-from flask_apitokens.models import ACCOUNT_LENGTH
-from flask_apitokens.models import Token
-from flask_apitokens.people import LABELS
-from flask_apitokens.rules import is_text
-from flask_apitokens.tokens import find_any
 
 from .output import printable
 
@@ -132,7 +132,7 @@ def check_account_known(domain: Domain, account: str) -> None:
         held = select(model.account_id).where(model.account_id == account)
         if domain.session.scalar(held.limit(1)) is not None:
             return
-    if not people.has_users(domain, account):
+    if not account_users.has_users(domain, account):
         raise click.ClickException(
             f"No user and no token belongs to the account {printable(account)}."
         )

@@ -10,25 +10,25 @@ from datetime import time
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import audit
-from flask_apitokens import audit_log
-from flask_apitokens.audit_log import ACTIONS
-from flask_apitokens.audit_log import LogQuery
-from flask_apitokens.models import Event
-from flask_apitokens.rules import is_text
+from flask_apitokens.audit import log as audit_log
+from flask_apitokens.audit import queries as audit_queries
+from flask_apitokens.audit.queries import ACTIONS
+from flask_apitokens.audit.queries import LogQuery
+from flask_apitokens.db.models import Event
+from flask_apitokens.domain.validation import is_text
 
-from . import edge
+from . import session as cli_session
 from .arguments import account_option
 from .arguments import check_account
 from .arguments import check_no_secret
 from .arguments import find_owner
 from .arguments import json_option
 from .arguments import owner_option
-from .facts import Facts
 from .output import printable
 from .output import say
 from .output import show_json
 from .output import show_table
+from .serialize import Facts
 
 audit_group = AppGroup("audit", help="Who did what to which token, and when.")
 
@@ -90,7 +90,7 @@ def list_events(
 ) -> None:
     """List events, the newest first; every account's unless told."""
     check_account(account)
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         check_no_secret(domain, token_id or "")
         user = None if owner is None else find_owner(domain, owner)
         query = LogQuery(
@@ -103,7 +103,7 @@ def list_events(
         # An id that no column holds is nobody's, rather than an error of a database.
         known = token_id is None or (token_id.isascii() and is_text(token_id))
         found = (
-            audit_log.newest(domain, query, account_id=account, limit=limit)
+            audit_queries.newest(domain, query, account_id=account, limit=limit)
             if known
             else ()
         )
@@ -146,9 +146,9 @@ def _row(facts: Facts) -> list[object]:
 def prune(*, as_json: bool) -> None:
     """Remove what is older than APITOKENS_AUDIT_RETENTION_DAYS, for a cron job."""
     removed = 0
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         days = domain.settings.audit_retention_days
-        for number in audit.prune(domain):
+        for number in audit_log.prune(domain):
             # One batch at a time: an end in the middle loses nothing.
             domain.session.commit()
             removed += number

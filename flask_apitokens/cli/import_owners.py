@@ -11,13 +11,13 @@ from sqlalchemy import false
 from sqlalchemy import or_
 from sqlalchemy import select
 
-from flask_apitokens import people
-from flask_apitokens.domain import Domain
+from flask_apitokens.core.callbacks import as_key
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import users as account_users
+from flask_apitokens.domain.validation import is_text
 from flask_apitokens.errors import DomainError
-from flask_apitokens.hooks import as_key
-from flask_apitokens.importing import Holder
-from flask_apitokens.importing import holder_of
-from flask_apitokens.rules import is_text
+from flask_apitokens.importing.service import Holder
+from flask_apitokens.importing.service import holder_of
 
 from .arguments import find_owner
 
@@ -36,7 +36,7 @@ def holders_of(
     :param by_key: they are primary keys and nothing else.
     """
     wanted = {name for name in names if is_text(str(name))}
-    columns = [] if by_key else people.label_columns(domain)
+    columns = [] if by_key else account_users.label_columns(domain)
     users = _called(domain, wanted, columns)
     return {
         name: _one(domain, name, users.get(str(name), []), by_key=by_key)

@@ -29,7 +29,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import NullType
 
-from flask_apitokens.domain import Domain
+from flask_apitokens.core.context import Domain
 
 COLUMNS = ("owner", "token", "name", "service", "scopes", "expires")
 #: what a line of CSV without a header has, in this order

@@ -7,12 +7,12 @@ import logging
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import notices
 from flask_apitokens import signals
-from flask_apitokens.domain import Domain
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import expiry_notices
 from flask_apitokens.state import current_apitokens
 
-from . import edge
+from . import session as cli_session
 from .arguments import json_option
 from .output import say
 from .output import show_json
@@ -32,9 +32,9 @@ def send(*, as_json: bool) -> None:
     again by the next run.
     """
     sent = failed = 0
-    with edge.reading() as domain:
-        for token_id in notices.due(domain):
-            due = notices.claim(domain, token_id)
+    with cli_session.reading() as domain:
+        for token_id in expiry_notices.due(domain):
+            due = expiry_notices.claim(domain, token_id)
             if due is None:
                 domain.session.rollback()
                 continue
@@ -64,7 +64,7 @@ def _somebody_listens() -> bool:
     return state.hooks.on_notice is not None or heard
 
 
-def _tell(domain: Domain, due: notices.Due) -> bool:
+def _tell(domain: Domain, due: expiry_notices.Due) -> bool:
     try:
         notice = due.notice
         domain.notify("notice_due", token=notice.token, days=due.days, notice=notice)
@@ -75,6 +75,6 @@ def _tell(domain: Domain, due: notices.Due) -> bool:
     # Whatever it has left in the session is not ours to commit.
     domain.session.rollback()
     if not told:
-        notices.give_back(domain, due)
+        expiry_notices.give_back(domain, due)
         domain.session.commit()
     return told

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import pepper_check
+from flask_apitokens.importing import pepper_check
 
-from . import edge
+from . import session as cli_session
 from .arguments import json_option
 from .output import say
 from .output import show_json
@@ -26,7 +26,7 @@ def list_peppers(*, as_json: bool) -> None:
     Ends with 1 if a token needs one that APITOKENS_PEPPERS does not have: run it before
     you drop a pepper for good, and where you deploy.
     """
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         session, models = domain.session, domain.models
         needed = pepper_check.needed(session, models, now=domain.now())
         lacking = pepper_check.missing(domain.settings, needed)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import subscriptions
-from flask_apitokens.domain import Domain
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import subscriptions
 
-from . import edge
+from . import session as cli_session
 from .arguments import Decorator
 from .arguments import account_meant
 from .arguments import account_option
 from .arguments import check_account_known
 from .arguments import check_services
 from .arguments import json_option
-from .facts import Facts
 from .output import printable
 from .output import say
 from .output import show_json
 from .output import show_table
+from .serialize import Facts
 
 service_group = AppGroup("service", help="The services the application declares.")
 services_argument: Decorator = click.argument(
@@ -32,7 +32,7 @@ services_argument: Decorator = click.argument(
 @json_option
 def list_services(*, account: str | None, as_json: bool) -> None:
     """List the declared services, their scopes and whether they are on."""
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         account = account_meant(domain, account)
         found = _facts(domain, account)
     on = "off_in" if account is None else "active"
@@ -87,7 +87,7 @@ def disable(*, services: tuple[str, ...], account: str | None, as_json: bool) ->
 def _switch(
     services: tuple[str, ...], account: str | None, *, active: bool, as_json: bool
 ) -> None:
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         check_services(domain, *services, hint="SERVICE")
         meant = account_meant(domain, account)
         if meant is None:
@@ -100,7 +100,7 @@ def _switch(
                     f"The account {printable(meant)} does not have {slug}."
                 )
             subscriptions.switch_service(
-                domain, meant, slug, active=active, actor=edge.actor()
+                domain, meant, slug, active=active, actor=cli_session.actor()
             )
         changed = [row for row in _facts(domain, meant) if row["slug"] in services]
     if as_json:

@@ -8,14 +8,14 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import access
-from flask_apitokens import subscriptions
-from flask_apitokens.domain import Actor
-from flask_apitokens.domain import Domain
+from flask_apitokens.core.context import Actor
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Subscription
+from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import subscriptions
 from flask_apitokens.errors import Conflict
-from flask_apitokens.models import Subscription
 
-from . import edge
+from . import session as cli_session
 from .arguments import Decorator
 from .arguments import account_option
 from .arguments import check_account
@@ -24,12 +24,12 @@ from .arguments import find_owner
 from .arguments import json_option
 from .arguments import owner_option
 from .arguments import reason_option
-from .facts import Facts
-from .facts import key_of
 from .output import printable
 from .output import say
 from .output import show_json
 from .output import show_table
+from .serialize import Facts
+from .serialize import key_of
 
 _CHANGE = ("changed_at", "changed_by")
 #: larger than any key
@@ -79,7 +79,7 @@ def list_subscriptions(
     if account is not None and service is None:
         raise click.UsageError("--account goes with --service; a user has one.")
     check_account(account)
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         check_services(domain, service, hint="--service")
         if owner is not None:
             found = _facts(domain, find_owner(domain, owner))
@@ -106,8 +106,8 @@ def _of_service(domain: Domain, slug: str, account: str | None) -> list[Facts]:
 def _switch(
     switch: Switch, owner: str, services: tuple[str, ...], *, as_json: bool
 ) -> None:
-    actor: Actor = edge.actor()
-    with edge.changing() as domain:
+    actor: Actor = cli_session.actor()
+    with cli_session.changing() as domain:
         check_services(domain, *services, hint="SERVICE")
         user = find_owner(domain, owner)
         for slug in services:
@@ -150,10 +150,10 @@ def _facts_of(
 def list_requests(*, account: str | None, as_json: bool) -> None:
     """List who waits for access, the longest first."""
     check_account(account)
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         found = [
             _request(domain, row, user)
-            for row, user in access.everybodys(domain, account)
+            for row, user in access_requests.everybodys(domain, account)
         ]
     if as_json:
         show_json(found)
@@ -185,25 +185,28 @@ def decline(*, request_ids: tuple[int, ...], reason: str, as_json: bool) -> None
 def _decide(
     request_ids: tuple[int, ...], reason: str, *, approve: bool, as_json: bool
 ) -> None:
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         decided = []
         for request_id in dict.fromkeys(request_ids):
             row, user = _asked(domain, request_id)
             try:
-                access.settle(
+                access_requests.settle(
                     domain,
                     user,
                     row.service,
                     approve=approve,
                     reason=reason,
-                    actor=edge.actor(),
+                    actor=cli_session.actor(),
                 )
             except Conflict:
                 raise click.ClickException(
                     f"Request {request_id} was decided or withdrawn already."
                 ) from None
             decided.append({**_request(domain, row, user), "decision": row.decision})
-        idle = [access.is_idle(domain, f["account_id"], f["service"]) for f in decided]
+        idle = [
+            access_requests.is_idle(domain, f["account_id"], f["service"])
+            for f in decided
+        ]
     if as_json:
         show_json(decided)
     for facts, off in zip(decided, idle, strict=True):

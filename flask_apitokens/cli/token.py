@@ -10,24 +10,24 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import rotation
-from flask_apitokens import single
-from flask_apitokens import subscriptions
-from flask_apitokens import tokens
-from flask_apitokens.domain import Domain
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import rotation
+from flask_apitokens.domain import single_token
+from flask_apitokens.domain import subscriptions
+from flask_apitokens.domain import tokens
+from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_list import OUTSIDE
+from flask_apitokens.domain.token_list import ListQuery
+from flask_apitokens.domain.token_list import page_of_all
+from flask_apitokens.domain.token_status import STATUSES
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import ServiceUnavailable
-from flask_apitokens.figures import counted
-from flask_apitokens.listing import OUTSIDE
-from flask_apitokens.listing import ListQuery
-from flask_apitokens.listing import page_of_all
-from flask_apitokens.models import Token
-from flask_apitokens.statuses import STATUSES
 
-from . import edge
 from . import output
-from . import rotating
+from . import rotate
+from . import session as cli_session
 from .arguments import check_account
 from .arguments import check_account_named
 from .arguments import check_scopes
@@ -38,20 +38,20 @@ from .arguments import find_tokens
 from .arguments import ids_argument
 from .arguments import json_option
 from .arguments import owner_option
-from .facts import COLUMNS
-from .facts import EVENT_COLUMNS
-from .facts import events_of
-from .facts import facts_of
-from .facts import named
-from .facts import row_of
-from .handover import hand_over
-from .importing import import_tokens
+from .import_command import import_tokens
 from .output import say
+from .reveal import hand_over
+from .serialize import COLUMNS
+from .serialize import EVENT_COLUMNS
+from .serialize import events_of
+from .serialize import facts_of
+from .serialize import named
+from .serialize import row_of
 
 token_group = AppGroup(
     "token", help="Generate, list, show, rename, rotate, stop, delete, import."
 )
-rotating.add_to(token_group)
+rotate.add_to(token_group)
 token_group.add_command(import_tokens)
 
 KINDS = ("api", "access")
@@ -97,7 +97,7 @@ def generate(
     if account is not None and not userless:
         raise click.UsageError("--account goes with --userless; a user has one.")
     check_account(account)
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         check_services(domain, service, hint="--service")
         check_scopes(domain, service, scopes)
         if userless and domain.hooks.has_accounts:
@@ -144,7 +144,7 @@ def _generate(
 ) -> tuple[Token, str]:
     try:
         return tokens.generate(
-            domain, user, service=service, actor=edge.actor(), **wish
+            domain, user, service=service, actor=cli_session.actor(), **wish
         )
     except (LimitReached, NameTaken):
         message = _how_to_replace(domain, user)
@@ -161,10 +161,10 @@ def _generate(
 
 def _how_to_replace(domain: Domain, user: Any) -> str:
     """The command that puts a new token in the place of the only one there may be."""
-    if user is None or not single.is_on(domain):
+    if user is None or not single_token.is_on(domain):
         return ""
     label = output.printable(domain.user_label(user))
-    [token, *more] = single.live_of(domain, user)
+    [token, *more] = single_token.live_of(domain, user)
     if more or not rotation.can_be_rotated(domain, token):
         return ""
     return (
@@ -231,7 +231,7 @@ def list_tokens(
     query = ListQuery(
         status=status or "", service=service or "", policy=policy, page=page
     )
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         check_services(domain, service, hint="--service")
         user = None if owner is None else find_owner(domain, owner)
         found = page_of_all(domain, query, owner=user, userless=userless, size=limit)
@@ -258,7 +258,7 @@ def list_tokens(
 @json_option
 def show(*, token_id: str, as_json: bool) -> None:
     """Show the facts and the newest events of one token."""
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         [token] = find_tokens(domain, [token_id])
         [facts] = facts_of(domain, [token])
         events = events_of(domain, token)
@@ -278,13 +278,13 @@ def show(*, token_id: str, as_json: bool) -> None:
 @json_option
 def rename(*, token_id: str, name: str, as_json: bool) -> None:
     """Give a live token another name."""
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         [token] = find_tokens(domain, [token_id])
         if token.revoked_at is not None:
             raise click.ClickException(
                 f"{token.id} is revoked; its record keeps its name."
             )
-        tokens.rename(domain, token, name, actor=edge.actor())
+        tokens.rename(domain, token, name, actor=cli_session.actor())
         [facts] = facts_of(domain, [token])
     if as_json:
         output.show_json(facts)
@@ -296,11 +296,11 @@ def rename(*, token_id: str, name: str, as_json: bool) -> None:
 @json_option
 def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
     """End tokens now; their rows stay. All of them or, on an error, none."""
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         found = find_tokens(domain, token_ids)
         before = {token.id for token in found if token.revoked_at is not None}
         for token in found:
-            tokens.revoke(domain, token, actor=edge.actor())
+            tokens.revoke(domain, token, actor=cli_session.actor())
         revoked = facts_of(domain, found)
     if as_json:
         output.show_json(revoked)
@@ -315,11 +315,11 @@ def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Stop tokens until they are activated again. All of them or, on an error, none."""
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         found = _unrevoked(domain, token_ids)
         before = {token.id for token in found if token.deactivated_at is not None}
         for token in found:
-            tokens.deactivate(domain, token, reason, actor=edge.actor())
+            tokens.deactivate(domain, token, reason, actor=cli_session.actor())
         stopped = facts_of(domain, found)
     if as_json:
         output.show_json(stopped)
@@ -333,10 +333,10 @@ def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> Non
 @json_option
 def activate(*, token_ids: tuple[str, ...], as_json: bool) -> None:
     """Let deactivated tokens work again. All of them or, on an error, none."""
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         found = _unrevoked(domain, token_ids)
         for token in found:
-            tokens.activate(domain, token, actor=edge.actor())
+            tokens.activate(domain, token, actor=cli_session.actor())
         working = facts_of(domain, found)
     if as_json:
         output.show_json(working)
@@ -360,11 +360,11 @@ def delete(*, token_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """End tokens now and remove their rows. All of them or, on an error, none."""
     if not yes:
         _ask(token_ids)
-    with edge.changing() as domain:
+    with cli_session.changing() as domain:
         found = find_tokens(domain, token_ids)
         deleted = facts_of(domain, found)
         for token in found:
-            tokens.delete(domain, token, actor=edge.actor())
+            tokens.delete(domain, token, actor=cli_session.actor())
     if as_json:
         output.show_json([{**facts, "status": "deleted"} for facts in deleted])
     for facts in deleted:
@@ -373,9 +373,9 @@ def delete(*, token_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
 
 def _ask(token_ids: tuple[str, ...]) -> None:
     """Have the deletion confirmed, without holding the database meanwhile."""
-    if not edge.interactive():
+    if not cli_session.interactive():
         raise click.UsageError("Nobody can be asked here; to delete, give --yes.")
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         asked = facts_of(domain, find_tokens(domain, token_ids))
     for facts in asked:
         say(f"{named(facts)}, last used {output.cell(facts['last_used_at'])}")

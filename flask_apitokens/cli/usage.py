@@ -14,20 +14,20 @@ from typing import TextIO
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens import call_log
-from flask_apitokens import call_names
-from flask_apitokens import calls
-from flask_apitokens import history
-from flask_apitokens.call_log import CallQuery
-from flask_apitokens.domain import Domain
-from flask_apitokens.history import Extent
-from flask_apitokens.history import Sums
-from flask_apitokens.history import Window
-from flask_apitokens.rules import is_text
-from flask_apitokens.secret import ID_LENGTH
+from flask_apitokens.core.context import Domain
+from flask_apitokens.crypto.tokens import ID_LENGTH
+from flask_apitokens.domain.validation import is_text
 from flask_apitokens.state import current_apitokens
+from flask_apitokens.usage import labels as call_labels
+from flask_apitokens.usage import queries as call_queries
+from flask_apitokens.usage import totals as usage_totals
+from flask_apitokens.usage.queries import CallQuery
+from flask_apitokens.usage.totals import Extent
+from flask_apitokens.usage.totals import Sums
+from flask_apitokens.usage.totals import Window
+from flask_apitokens.web.presenters import calls as call_presenter
 
-from . import edge
+from . import session as cli_session
 from .arguments import account_option
 from .arguments import check_account
 from .arguments import check_no_secret
@@ -90,7 +90,7 @@ class Asked:
             raise click.BadParameter(
                 f"calls are kept of {kept} alone.", param_hint="'--day'"
             )
-        result = None if self.result is None else calls.RESULTS[self.result]
+        result = None if self.result is None else call_presenter.RESULTS[self.result]
         return CallQuery(day=self.day, result=result)
 
 
@@ -130,7 +130,7 @@ def which(command: Callable[..., None]) -> Callable[..., None]:
         owner_option(text="Only with the tokens of this user"),
         click.option("--userless", is_flag=True, help="Only with nobody's tokens."),
         click.option("--day", metavar="DATE", type=day, help="2027-01-31, in UTC."),
-        click.option("--result", type=click.Choice(list(calls.RESULTS))),
+        click.option("--result", type=click.Choice(list(call_presenter.RESULTS))),
     ):
         asked = option(asked)
     return asked
@@ -141,16 +141,16 @@ def which(command: Callable[..., None]) -> Callable[..., None]:
 @which
 def show_usage(asked: Asked, *, as_json: bool) -> None:
     """Count calls by day; every account's unless told."""
-    with edge.reading() as domain:
-        window = history.window_of(domain)
+    with cli_session.reading() as domain:
+        window = usage_totals.window_of(domain)
         extent, query = asked.extent(domain), asked.query(window)
-        hours = history.hours_of(domain, extent, window)
-        days = _narrowed(history.by_day(hours, window), query)
+        hours = usage_totals.hours_of(domain, extent, window)
+        days = _narrowed(usage_totals.by_day(hours, window), query)
         kept, recorded = domain.settings.usage_retention_days, domain.records_calls
     listed = [{"day": at.isoformat(), **_numbers(sums)} for at, sums in days.items()]
     whole = _numbers(sum(days.values(), Sums()))
     if as_json:
-        since = call_log.within(query, window).since
+        since = call_queries.within(query, window).since
         told = {"since": since, "retention_days": kept, **whole, "days": listed}
         show_json(told)
     else:
@@ -192,13 +192,13 @@ def export(asked: Asked, *, as_json: bool) -> None:
     """Write calls to stdout, the newest first: CSV, or with --json JSON Lines."""
     # What the host prints while this is read must not get among the calls.
     out, number = sys.stdout, 0
-    with edge.reading() as domain:
-        window = history.window_of(domain)
+    with cli_session.reading() as domain:
+        window = usage_totals.window_of(domain)
         extent, query = asked.extent(domain), asked.query(window)
         recorded = domain.records_calls
-        for rows in call_log.batches(domain, extent, query, window):
+        for rows in call_queries.batches(domain, extent, query, window):
             keys = {row.owner_key for row in rows}
-            owners = call_names.owner_labels(domain, asked.account, keys)
+            owners = call_labels.owner_labels(domain, asked.account, keys)
             # No transaction is open while a slow reader takes its time.
             domain.session.rollback()
             _write(out, rows, owners, first=not number, as_json=as_json)
@@ -218,10 +218,12 @@ def _write(
     as_json: bool,
 ) -> None:
     if as_json:
-        lines = [json.dumps(calls.facts_of(row, owners)) + "\n" for row in rows]
+        lines = [
+            json.dumps(call_presenter.facts_of(row, owners)) + "\n" for row in rows
+        ]
         text = "".join(lines)
     else:
-        text = calls.csv_lines(rows, owners, header=first)
+        text = call_presenter.csv_lines(rows, owners, header=first)
     encoding = getattr(out, "encoding", None) or "utf-8"
     # What the encoding of the terminal lacks is written out.
     text = text.encode(encoding, "backslashreplace").decode(encoding)
@@ -235,7 +237,7 @@ def prune(*, as_json: bool) -> None:
 
     Processes that record calls do so now and then by themselves.
     """
-    with edge.reading() as domain:
+    with cli_session.reading() as domain:
         days = domain.settings.usage_retention_days
         removed = current_apitokens.recorder.prune()
     if as_json:

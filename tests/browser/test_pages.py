@@ -17,7 +17,7 @@ from playwright.sync_api import Locator
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
-from flask_apitokens import templating
+from flask_apitokens.web import templating
 from tests import hosts
 from tests.browser.chromium import INSECURE_HOST
 from tests.browser.conftest import AllGuises

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from flask_apitokens import Actor
-from flask_apitokens import access
+from flask_apitokens.domain import access_requests
 from tests import bearing
 from tests import hosts
 from tests.browser.conftest import AllGuises
@@ -59,7 +59,7 @@ def ask(app: Flask, *names: str) -> None:
         user = hosts.create_user(app, f"{name}@example.com")
         with app.app_context():
             domain = bearing.domain_of(app)
-            access.request(domain, user, "tmy", NOTE, actor=Actor(user.email))
+            access_requests.request(domain, user, "tmy", NOTE, actor=Actor(user.email))
             domain.session.commit()
 
 

@@ -1,0 +1,175 @@
+"""The audit log as it is read: searched, filtered, a page or a batch at a time.
+
+Always by key, so that a page stays the same page while lines arrive above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Row
+from sqlalchemy import Select
+from sqlalchemy import or_
+
+from flask_apitokens.core.context import Domain
+from flask_apitokens.core.text_search import contains
+from flask_apitokens.core.text_search import searchable
+from flask_apitokens.crypto.tokens import ID_ALPHABET
+from flask_apitokens.crypto.tokens import ID_LENGTH
+from flask_apitokens.db.models import Event
+
+from . import log as audit_log
+
+PAGE_SIZE = 50
+#: lines that :func:`batches` reads at a time
+BATCH = 1000
+#: what the pages let people choose from, each with its actions
+GROUPS = {
+    "generated": ("generated",),
+    "imported": ("imported",),
+    "renamed": ("renamed",),
+    "rotated": ("rotated", "late-use"),
+    "ended": ("revoked", "deactivated", "deleted"),
+    "activated": ("activated",),
+    "services": (
+        *("subscription-activated", "subscription-deactivated"),
+        *("service-enabled", "service-disabled"),
+    ),
+    "requests": (
+        *("access-requested", "access-withdrawn"),
+        *("access-approved", "access-declined"),
+    ),
+}
+ACTIONS = tuple(action for group in GROUPS.values() for action in group)
+#: the columns of an export
+COLUMNS = (
+    *("id", "at", "actor_label", "action", "token_id", "token_name", "service"),
+    *("subject_label", "subject_id", "ip", "detail"),
+)
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which events are wanted.
+
+    :param q: part of what a person is called, of a token's name or of its id.
+    :param actions: some of :data:`ACTIONS`; none for all.
+    :param since: nothing from before this moment.
+    :param token_id: the events of this token alone.
+    :param subject_id: those about this user alone, by the primary key as text.
+    :param before: an event's id: only older ones, the newest of them first.
+    :param after: an event's id: only newer ones, the oldest of them on the page.
+    """
+
+    q: str = ""
+    actions: tuple[str, ...] = ()
+    since: datetime | None = None
+    token_id: str = ""
+    subject_id: str = ""
+    before: int | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Some events, the newest first, and whether there are others on either side."""
+
+    items: Sequence[Event]
+    newer: bool
+    older: bool
+
+
+def page_of(domain: Domain, account_id: str, query: LogQuery) -> LogPage:
+    """One page of an account's events.
+
+    Fewer newer ones than fill a page are shown among the newest of all.
+    """
+    if query.after is not None:
+        model = domain.models.Event
+        above = _found(domain, account_id, query).where(model.id > query.after)
+        above = above.order_by(model.id.asc()).limit(PAGE_SIZE + 1)
+        rows = domain.session.scalars(above).all()
+        if len(rows) >= PAGE_SIZE:
+            return LogPage(rows[:PAGE_SIZE][::-1], len(rows) > PAGE_SIZE, older=True)
+        query = replace(query, after=None, before=None)
+    rows = newest(domain, query, account_id=account_id, limit=PAGE_SIZE + 1)
+    newer = query.before is not None
+    return LogPage(rows[:PAGE_SIZE], newer, older=len(rows) > PAGE_SIZE)
+
+
+def newest(
+    domain: Domain, query: LogQuery, *, account_id: str | None = None, limit: int
+) -> Sequence[Event]:
+    """The newest events, the newest first.
+
+    :param account_id: of this account alone; ``None`` for every account's.
+    """
+    found = _below(domain, _found(domain, account_id, query), query.before)
+    return domain.session.scalars(found.limit(limit)).all()
+
+
+def batches(
+    domain: Domain, account_id: str, query: LogQuery
+) -> Iterator[Sequence[Row[Any]]]:
+    """All of an account's events that *query* finds, newest first, some at a time.
+
+    Rows of :data:`COLUMNS`, which the session does not keep. What is added meanwhile
+    is newer than the first of them and left out.
+    """
+    model = domain.models.Event
+    columns = [getattr(model, name) for name in COLUMNS]
+    found: Select[Any] = _found(domain, account_id, query).with_only_columns(*columns)
+    last = query.before
+    while rows := domain.session.execute(
+        _below(domain, found, last).limit(BATCH)
+    ).all():
+        last = rows[-1].id
+        yield rows
+        if len(rows) < BATCH:
+            return
+
+
+def _below(domain: Domain, found: Select[Any], key: int | None) -> Select[Any]:
+    model = domain.models.Event
+    below = found if key is None else found.where(model.id < key)
+    return below.order_by(model.id.desc())
+
+
+def _found(domain: Domain, account_id: str | None, query: LogQuery) -> Select[Event]:
+    model = domain.models.Event
+    found = audit_log.kept(domain)
+    if account_id is not None:
+        found = found.where(model.account_id == account_id)
+    if query.q.strip():
+        found = found.where(_matches(domain, found, query.q))
+    if query.actions:
+        found = found.where(model.action.in_(query.actions))
+    if query.since is not None:
+        found = found.where(model.at >= query.since)
+    if query.token_id:
+        found = found.where(model.token_id == query.token_id)
+    if query.subject_id:
+        found = found.where(model.subject_id == query.subject_id)
+    return found
+
+
+def _matches(domain: Domain, found: Select[Event], text: str) -> ColumnElement[bool]:
+    model, part = domain.models.Event, searchable(text)
+    could_be_id = set(part.lower()) <= set(ID_ALPHABET)
+    if could_be_id and len(part) == ID_LENGTH:
+        # The whole id of one: then nothing else is meant, and its index finds it.
+        whole = model.token_id == part.lower()
+        one = found.with_only_columns(model.id).where(whole).limit(1)
+        if domain.session.scalar(one) is not None:
+            return whole
+    named = (model.actor_label, model.subject_label, model.token_name)
+    matches = [contains(domain, column, text) for column in named]
+    if could_be_id:
+        matches.append(model.token_id.contains(part.lower(), autoescape=True))
+    return or_(*matches)

@@ -1,0 +1,33 @@
+"""Looking for a piece of text in a column, alike on every database."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import collate
+from sqlalchemy import or_
+
+from flask_apitokens.domain.validation import NOT_TEXT
+
+from .context import Domain
+
+
+def contains(domain: Domain, column: Any, text: str) -> ColumnElement[bool]:
+    """Whether *column* contains *text*, whatever the case of its letters."""
+    part = searchable(text)
+    if domain.dialect == "postgresql" and part.isascii():
+        # To fold the case of any letter takes a database longer than all the rest.
+        column = collate(column, "C")
+    match: ColumnElement[bool] = column.icontains(part, autoescape=True)
+    if domain.dialect != "sqlite":
+        return match
+    # It folds the case of ASCII alone, so the text as it came too.
+    return or_(match, column.contains(part, autoescape=True))
+
+
+def searchable(text: str) -> str:
+    """What of a search can stand in a column at all: a database refuses the rest."""
+    normal = unicodedata.normalize("NFC", text.strip())
+    return "".join(c for c in normal if unicodedata.category(c) not in NOT_TEXT)

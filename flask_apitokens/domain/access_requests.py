@@ -1,0 +1,322 @@
+"""Asking for access to a service, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import and_
+from sqlalchemy import func
+from sqlalchemy import select
+
+from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.context import Actor
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Subscription
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import NotFound
+from flask_apitokens.i18n import gettext as _
+
+from . import subscriptions
+from . import users as account_users
+from . import validation
+
+#: what a request for the API as a whole has in place of a service
+WHOLE_API = ""
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class Requests:
+    """One page of requests and how many there are in all."""
+
+    items: Sequence[Subscription]
+    total: int
+    page: int
+    size: int = PAGE_SIZE
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))
+
+    @property
+    def first(self) -> int:
+        """The number of the first request shown, 0 on an empty page."""
+        return (self.page - 1) * self.size + 1 if self.items else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last request shown."""
+        return self.first + len(self.items) - 1 if self.items else 0
+
+
+def _waits(domain: Domain) -> ColumnElement[bool]:
+    model = domain.models.Subscription
+    return and_(model.requested_at.is_not(None), model.decided_at.is_(None))
+
+
+def requestable(
+    domain: Domain, user: Any, states: Mapping[str, bool] | None = None
+) -> list[str]:
+    """What *user* can ask for: services they lack, or the API as a whole.
+
+    A service switched off for the whole account is nobody's to ask for.
+
+    :param states: what :func:`.subscriptions.states` says, where it is at hand.
+    """
+    if not domain.may_use_api(user):
+        return [WHOLE_API]
+    if states is None:
+        states = subscriptions.states(domain, user)
+    if all(states.values()):
+        return []
+    on = subscriptions.services_on(domain, domain.account_of(user))
+    return [slug for slug, active in states.items() if not active and on[slug]]
+
+
+def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
+    """What *user* asked for in their account, decided or not, by service."""
+    model = domain.models.Subscription
+    query = select(model).where(
+        model.user_id == domain.models.user_id(user),
+        model.requested_at.is_not(None),
+        model.request_account == domain.account_of(user),
+    )
+    found = domain.session.scalars(query.order_by(model.requested_at))
+    return {row.service: row for row in found}
+
+
+def request(
+    domain: Domain, user: Any, slug: str, reason: str, *, actor: Actor
+) -> Subscription:
+    """Ask for access; the reason is for the administrators.
+
+    :param slug: one of :func:`requestable`.
+    :raises Conflict: if it cannot be asked for, or was asked for already.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    text = validation.clean_reason(domain, reason)
+    if slug not in requestable(domain, user):
+        raise Conflict
+    row = subscriptions.held(domain, user, slug)
+    account_id = domain.account_of(user)
+    if is_waiting(row) and row.request_account == account_id:
+        raise Conflict
+    row.request_account = account_id
+    row.requested_at, row.request_reason = domain.now(), text or None
+    row.decided_at = row.decided_by = row.decision = row.decision_reason = None
+    audit_log.note_user(
+        domain, "access-requested", slug, user=user, actor=actor, reason=text
+    )
+    domain.session.flush()
+    domain.notify("access_requested", subscription=row, actor=actor)
+    asked = _(
+        "%(who)s asks for access to %(service)s.",
+        who=domain.user_label(user),
+        service=subscriptions.label(domain, slug),
+    )
+    domain.tell_later(
+        Notice(
+            "access_requested",
+            asked,
+            account_id,
+            reason=text,
+            actor=actor.label,
+        )
+    )
+    return row
+
+
+def withdraw(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscription:
+    """Take a request back.
+
+    :raises Conflict: if none is waiting: it may have been decided in the meantime.
+    """
+    if slug not in requests_of(domain, user):
+        # Whatever it is: a database may not even be able to look for it.
+        raise Conflict
+    row = subscriptions.held(domain, user, slug)
+    if not is_waiting(row):
+        raise Conflict
+    row.requested_at = row.request_reason = None
+    audit_log.note_user(domain, "access-withdrawn", slug, user=user, actor=actor)
+    domain.session.flush()
+    domain.notify("access_withdrawn", subscription=row, actor=actor)
+    return row
+
+
+def decide(
+    domain: Domain,
+    account_id: str,
+    request_id: int,
+    *,
+    approve: bool,
+    reason: str = "",
+    actor: Actor,
+) -> Subscription:
+    """Grant a request of an account or decline it, as :func:`settle` does.
+
+    :raises NotFound: if the account has no such request.
+    :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
+        granted while the account no longer has the service.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    row, user = find(domain, account_id, request_id)
+    slug = row.service
+    return settle(domain, user, slug, approve=approve, reason=reason, actor=actor)
+
+
+def settle(
+    domain: Domain,
+    user: Any,
+    slug: str,
+    *,
+    approve: bool,
+    reason: str = "",
+    actor: Actor,
+) -> Subscription:
+    """Grant a request or decline it; granted, the service is on for the user.
+
+    The API as a whole is the host's to grant (``can_use_api``): it hears of the
+    decision by the signal ``access_decided``.
+
+    :param user: who asked, in the account they are in now.
+    :param slug: what for; empty for the API as a whole.
+    :raises Conflict: if nothing was asked for, or it was decided or withdrawn in the
+        meantime, or is to be granted while the account no longer has the service.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    text = validation.clean_reason(domain, reason)
+    if slug not in requests_of(domain, user):
+        raise Conflict
+    account_id = domain.account_of(user)
+    row = subscriptions.held(domain, user, slug)
+    if not is_waiting(row):
+        raise Conflict
+    if approve and not is_grantable(domain, account_id, slug):
+        raise Conflict
+    row.decided_at, row.decided_by = domain.now(), actor.label
+    row.decision = "approved" if approve else "declined"
+    row.decision_reason = text or None
+    if approve and slug != WHOLE_API:
+        subscriptions.switch(domain, row, active=True, actor=actor)
+    audit_log.note_user(
+        domain, f"access-{row.decision}", slug, user=user, actor=actor, reason=text
+    )
+    domain.session.flush()
+    if approve and slug != WHOLE_API:
+        domain.notify("subscription_changed", subscription=row, actor=actor)
+    subscriptions.tell_decision(domain, row, user, actor=actor)
+    return row
+
+
+def is_waiting(row: Subscription) -> bool:
+    """Whether a request was made and nobody has decided it yet."""
+    return row.requested_at is not None and row.decided_at is None
+
+
+def is_grantable(domain: Domain, account_id: str, slug: str) -> bool:
+    """Whether there still is what a request asks for."""
+    return slug == WHOLE_API or slug in domain.services_of(account_id)
+
+
+def is_idle(domain: Domain, account_id: str, slug: str | None) -> bool:
+    """Whether what was granted does nothing yet: it is off for the whole account."""
+    return bool(slug) and not subscriptions.is_on(domain, account_id, slug or "")
+
+
+def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription, Any]:
+    """A request of the account, withdrawn or decided by now maybe, and who asked.
+
+    :raises NotFound: if there is none, or it is another account's.
+    """
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(model.id == request_id)
+    row = domain.session.scalar(found)
+    if row is None:
+        raise NotFound
+    return row, account_users.user_in(domain, account_id, str(row.user_id))
+
+
+def waiting(domain: Domain, account_id: str, page: int = 1) -> Requests:
+    """The requests nobody decided yet, the oldest first."""
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(_waits(domain))
+    return _page(domain, found, page, model.requested_at.asc(), model.id.asc())
+
+
+def decided(domain: Domain, account_id: str, page: int = 1) -> Requests:
+    """The requests that were decided, the newest decision first."""
+    model = domain.models.Subscription
+    found = _of_account(domain, account_id).where(model.decided_at.is_not(None))
+    return _page(domain, found, page, model.decided_at.desc(), model.id.desc())
+
+
+def everybodys(
+    domain: Domain, account_id: str | None = None
+) -> Sequence[tuple[Subscription, Any]]:
+    """All requests nobody decided yet with who asked, the oldest first.
+
+    :param account_id: of this account alone; ``None`` for every account's.
+    """
+    models = domain.models
+    model = models.Subscription
+    query = (
+        select(model, models.user)
+        .join(models.user, models.user_key == model.user_id)
+        .where(_waits(domain))
+        .order_by(model.requested_at, model.id)
+    )
+    found = [(row[0], row[1]) for row in domain.session.execute(query).unique()]
+    # What somebody asked for in an account they have left stayed there.
+    return [
+        (row, user)
+        for row, user in found
+        if row.request_account == domain.account_of(user)
+        and account_id in {None, row.request_account}
+    ]
+
+
+def count_waiting(domain: Domain, account_id: str) -> int:
+    """How many requests wait in an account."""
+    return domain.session.scalar(_waiting(domain, account_id, func.count())) or 0
+
+
+def count_waiting_users(domain: Domain, account_id: str) -> int:
+    """How many users of an account wait, each for one thing or for several."""
+    users = func.count(domain.models.Subscription.user_id.distinct())
+    return domain.session.scalar(_waiting(domain, account_id, users)) or 0
+
+
+def _waiting(domain: Domain, account_id: str, number: Any) -> Select[Any]:
+    model = domain.models.Subscription
+    theirs = _is_of(domain, account_id)
+    return select(number).select_from(model).where(_waits(domain), theirs)
+
+
+def _is_of(domain: Domain, account_id: str) -> ColumnElement[bool]:
+    """Whether a request was made in an account by somebody who is still of it."""
+    model = domain.models.Subscription
+    return and_(
+        model.request_account == account_id,
+        model.user_id.in_(account_users.keys_of(domain, account_id)),
+    )
+
+
+def _of_account(domain: Domain, account_id: str) -> Select[Any]:
+    model = domain.models.Subscription
+    return select(model).where(_is_of(domain, account_id))
+
+
+def _page(domain: Domain, found: Select[Any], page: int, *order: Any) -> Requests:
+    counted = select(func.count()).select_from(found.subquery())
+    total = domain.session.scalar(counted) or 0
+    page = min(max(page, 1), max(1, -(-total // PAGE_SIZE)))
+    shown = found.order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+    return Requests(domain.session.scalars(shown).all(), total, page, PAGE_SIZE)

@@ -1,0 +1,161 @@
+"""Notices that a token ends soon: each once, however many processes send them.
+
+A token's row says which notice went out last. Who wants to send one claims it there
+first, by an update that finds the row only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import and_
+from sqlalchemy import or_
+from sqlalchemy import select
+from sqlalchemy import update
+
+from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.context import Domain
+from flask_apitokens.core.time_format import day
+from flask_apitokens.core.time_format import in_days
+from flask_apitokens.db.models import Token
+from flask_apitokens.i18n import gettext as _
+
+from . import expiry as token_expiry
+from . import users as account_users
+from . import validation
+
+KIND = "token_expiring"
+#: tokens looked for at a time
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Due:
+    """A notice that its process alone is to send.
+
+    :param days: how many days before the end it belongs to.
+    :param before: what the row said until it was claimed.
+    """
+
+    token_id: str
+    notice: Notice
+    days: int
+    before: int | None
+
+
+def due(domain: Domain) -> Iterator[str]:
+    """The ids of the tokens that there may be a notice for, read a batch at a time.
+
+    Of a token that was rotated, deactivated or revoked nobody needs to hear.
+    """
+    model, last = domain.models.Token, ""
+    wanted = [_is_due(domain, days) for days in domain.settings.expiry_notice_days]
+    if not wanted:
+        return
+    longest = timedelta(days=max(domain.settings.expiry_notice_days))
+    while True:
+        found = select(model.id).where(
+            model.id > last,
+            validation.is_usable(domain, model),
+            model.successor_id.is_(None),
+            model.expires_at <= domain.now() + longest,
+            or_(*wanted),
+        )
+        ids = domain.session.scalars(found.order_by(model.id).limit(_AT_ONCE)).all()
+        # So that nothing is held meanwhile.
+        domain.session.rollback()
+        yield from ids
+        if len(ids) < _AT_ONCE:
+            return
+        last = ids[-1]
+
+
+def _is_due(domain: Domain, days: int) -> ColumnElement[bool]:
+    model = domain.models.Token
+    unsent = or_(model.noticed_days.is_(None), model.noticed_days > days)
+    return and_(token_expiry.is_within(domain, model, days), unsent)
+
+
+def claim(domain: Domain, token_id: str) -> Due | None:
+    """Take the right to send the nearest notice that is due; to be committed.
+
+    Those for which more days were left are passed over: nobody needs three at once.
+
+    :returns: none where there is nothing to send, or another process sends it.
+    """
+    model = domain.models.Token
+    token = domain.session.get(model, token_id, populate_existing=True)
+    if token is None or token.expires_at is None:
+        return None
+    days = _nearest(domain, token)
+    owner = _owner(domain, token)
+    if days is None or (owner is None and not token.userless):
+        return None
+    if owner is not None and not account_users.is_enabled(domain, owner):
+        # Told when they are back, if it is not too late.
+        return None
+    before = token.noticed_days
+    notice = _notice(domain, token, owner, token.expires_at)
+    change = update(model).where(
+        model.id == token_id,
+        validation.is_usable(domain, model),
+        model.successor_id.is_(None),
+        _is_due(domain, days),
+    )
+    domain.session.rollback()
+    domain.begin_writing()
+    if not _carried_out(domain, change.values(noticed_days=days)):
+        return None
+    return Due(token_id, notice, days, before)
+
+
+def _nearest(domain: Domain, token: Token) -> int | None:
+    near = sorted(domain.settings.expiry_notice_days)
+    return next(
+        (days for days in near if token_expiry.ends_within(domain, token, days)), None
+    )
+
+
+def give_back(domain: Domain, due: Due) -> None:
+    """Have a notice that nobody took sent again; to be committed."""
+    model = domain.models.Token
+    domain.begin_writing()
+    mine = update(model).where(model.id == due.token_id, model.noticed_days == due.days)
+    _carried_out(domain, mine.values(noticed_days=due.before))
+
+
+def _carried_out(domain: Domain, change: Any) -> bool:
+    result = domain.session.execute(change.execution_options(synchronize_session=False))
+    return bool(getattr(result, "rowcount", 0))
+
+
+def _owner(domain: Domain, token: Token) -> Any:
+    if token.userless:
+        return None
+    return domain.session.get(domain.models.user, token.owner_id)
+
+
+def _notice(domain: Domain, token: Token, owner: Any, end: datetime) -> Notice:
+    words = {
+        "name": token.name,
+        "day": day(end),
+        "wait": in_days(end, domain.now()),
+    }
+    if owner is None:
+        text = _(
+            "The userless token “%(name)s” expires on %(day)s, %(wait)s. Rotate it "
+            "before it stops working.",
+            **words,
+        )
+    else:
+        text = _(
+            "Your token “%(name)s” expires on %(day)s, %(wait)s. Rotate it, or "
+            "generate another, before it stops working.",
+            **words,
+        )
+    return Notice(KIND, text, token.account_id, owner, token)

@@ -1,0 +1,150 @@
+"""Tokens in numbers. Nothing is counted past :data:`MOST`: it would take for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import and_
+from sqlalchemy import func
+from sqlalchemy import literal_column
+from sqlalchemy import or_
+from sqlalchemy import select
+
+from flask_apitokens.catalog import Service
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Token
+
+from . import expiry as token_expiry
+from . import validation
+
+#: a number above this one stands for itself and all that is larger
+MOST = 10_000
+#: the same for what a search or a filter finds, each of which has to be looked at
+FOUND = 1_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The tokens of a list in numbers."""
+
+    total: int
+    expiring: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """An account's working tokens in numbers."""
+
+    live: int
+    expiring: int
+    never_used: int
+    unused: int
+    #: imported ones that are weak; none where no token can be imported
+    weak: int | None = None
+
+
+def counted(number: int, most: int = MOST) -> str:
+    """A number as people read it; past *most*, where counting ends, that it is more."""
+    return f"{number:,}" if number <= most else f"{most:,}+"
+
+
+def count_up_to(domain: Domain, found: Select[Any], most: int = MOST) -> int:
+    """How many rows *found* has, or *most* and one if they are more."""
+    return domain.session.scalar(select(_number(found, most))) or 0
+
+
+def _number(found: Select[Any], most: int = MOST) -> ColumnElement[int]:
+    one: Any = literal_column("1").label("one")
+    some: Select[Any] = found.with_only_columns(one, maintain_column_froms=True)
+    some = some.order_by(None).limit(most + 1)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()
+
+
+def counts(domain: Domain, among: Select[Token]) -> Counts:
+    """The tokens of a list in numbers, in one statement.
+
+    :param among: where the list starts: :func:`listing.owned_by` and the like.
+    """
+    model = domain.models.Token
+    # Whoever rotated a token knows that it ends, and has another.
+    near = and_(token_expiry.is_near(domain, model), model.successor_id.is_(None))
+    soon = among.where(validation.is_live(domain, model), near)
+    return Counts(*_numbers(domain, [among, soon]))
+
+
+def figures_of(domain: Domain, account_id: str) -> Figures:
+    """An account's working tokens in numbers, in one statement."""
+    model = domain.models.Token
+    works = select(model).where(
+        model.account_id == account_id, validation.is_usable(domain, model)
+    )
+    several = [
+        works,
+        works.where(token_expiry.is_near(domain, model)),
+        works.where(model.last_used_at.is_(None)),
+        works.where(is_unused(domain)),
+    ]
+    if domain.settings.peppers:
+        several.append(works.where(is_weak(domain)))
+    return Figures(*_numbers(domain, several))
+
+
+def is_weak(domain: Domain) -> ColumnElement[bool]:
+    """Whether a token was imported with less to guess than there should be."""
+    row = domain.models.Import
+    weak = select(row.token_id).where(row.strength == "weak", row.token_id.is_not(None))
+    return domain.models.Token.id.in_(weak)
+
+
+def used_since(
+    domain: Domain, among: Select[Token], since: datetime
+) -> tuple[int, int]:
+    """How many tokens of a list were used since a moment, and how many there are."""
+    used = among.where(domain.models.Token.last_used_at >= since)
+    some, every = _numbers(domain, [used, among])
+    return some, every
+
+
+def is_unused(domain: Domain) -> ColumnElement[bool]:
+    """Whether a token was not used for long; a new one has not had the time yet."""
+    model = domain.models.Token
+    since = domain.now() - timedelta(days=domain.settings.unused_days)
+    idle = or_(model.last_used_at < since, model.last_used_at.is_(None))
+    # Said of all: from the newest that are old enough an index finds the way.
+    return and_(model.created_at < since, idle)
+
+
+def counts_by_service(
+    domain: Domain, account_id: str, services: Collection[Service]
+) -> dict[str, tuple[int, int]]:
+    """The user tokens and the userless ones of services that work in an account."""
+    model = domain.models.Token
+    works = select(model).where(
+        model.account_id == account_id, validation.is_usable(domain, model)
+    )
+    numbers = _numbers(
+        domain,
+        [
+            works.where(model.service == service.slug, model.userless.is_(userless))
+            for service in services
+            for userless in (False, True)
+        ],
+    )
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    slugs = [service.slug for service in services]
+    return dict(zip(slugs, pairs, strict=True))
+
+
+def _numbers(domain: Domain, several: Sequence[Select[Any]]) -> list[int]:
+    """How many rows each of *several* has, in one statement."""
+    if not several:
+        return []
+    row = domain.session.execute(select(*[_number(found) for found in several])).one()
+    return [int(value or 0) for value in row]

@@ -1,0 +1,358 @@
+"""Tokens as a list, an owner's or everybody's: search, filter, sort, page, count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import and_
+from sqlalchemy import case
+from sqlalchemy import false
+from sqlalchemy import func
+from sqlalchemy import or_
+from sqlalchemy import select
+from sqlalchemy import true
+
+from flask_apitokens.core import networks
+from flask_apitokens.core.context import Domain
+from flask_apitokens.core.text_search import contains
+from flask_apitokens.core.text_search import searchable
+from flask_apitokens.crypto.tokens import ID_ALPHABET
+from flask_apitokens.crypto.tokens import ID_LENGTH
+from flask_apitokens.crypto.tokens import IMPORTED
+from flask_apitokens.db.models import Token
+
+from . import expiry as token_expiry
+from . import subscriptions
+from . import token_counts
+from . import token_status
+from . import users as account_users
+from . import validation
+
+PAGE_SIZE = 10
+SORTS = ("created", "name", "last_used", "expires")
+#: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
+USES = ("never", "unused")
+#: the only one that a filter asks for: generated when tokens could live for longer
+OUTSIDE = "outside"
+#: made by another system, or of those the ones that are weak
+ORIGINS = ("imported", "weak")
+_FEW_OWNERS = 500
+#: tokens that :func:`batches` reads at a time
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list shows.
+
+    :param q: part of a name or of an id.
+    :param status: one of :data:`STATUSES`, or empty for all.
+    :param service: a slug, or empty for all.
+    :param kind: "api" or "access", or empty for both.
+    :param use: one of :data:`USES`, or empty for any.
+    :param policy: "outside" for live tokens that outlive ``APITOKENS_EXPIRY_MAX``.
+    :param origin: one of :data:`ORIGINS`, or empty for all.
+    :param sort: one of :data:`SORTS`, with ``-`` in front for the largest first.
+    :param page: from 1; a page past the end shows the last.
+    """
+
+    q: str = ""
+    status: str = ""
+    service: str = ""
+    kind: str = ""
+    use: str = ""
+    policy: str = ""
+    origin: str = ""
+    sort: str = "-created"
+    page: int = 1
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves anything out."""
+        filters = self.status, self.service, self.kind, self.use
+        return bool(self.q or any(filters) or self.policy or self.origin)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list.
+
+    :param total: all that the query finds, up to *most* and one.
+    :param more: whether there is another page.
+    :param most: where counting ended, if it did not end by itself.
+    """
+
+    items: Sequence[Token]
+    total: int
+    page: int
+    more: bool = False
+    size: int = PAGE_SIZE
+    most: int = token_counts.MOST
+
+    @property
+    def first(self) -> int:
+        """The number of the first item shown, 0 on an empty page."""
+        return (self.page - 1) * self.size + 1 if self.items else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last item shown."""
+        return self.first + len(self.items) - 1 if self.items else 0
+
+
+def owned_by(domain: Domain, owner: Any) -> Select[Token]:
+    """Where every query for a user starts: at the tokens of *owner*."""
+    model = domain.models.Token
+    return select(model).where(model.owner_id == domain.models.user_id(owner))
+
+
+def owned_in(domain: Domain, account_id: str, slug: str, owner: Any) -> Select[Token]:
+    """The tokens of *owner* in an account's service."""
+    model = domain.models.Token
+    return owned_by(domain, owner).where(
+        model.account_id == account_id, model.service == slug
+    )
+
+
+def userless_in(domain: Domain, account_id: str, slug: str) -> Select[Token]:
+    """The tokens of an account's service that are nobody's."""
+    model = domain.models.Token
+    return of_account(domain, account_id).where(
+        model.service == slug, model.userless.is_(True)
+    )
+
+
+def of_account(domain: Domain, account_id: str) -> Select[Token]:
+    """Where every query for an administrator starts: at their account's tokens."""
+    model = domain.models.Token
+    return select(model).where(model.account_id == account_id)
+
+
+def page_of(domain: Domain, owner: Any, query: ListQuery) -> Page:
+    """One page of the tokens of *owner*."""
+    found = _narrowed(domain, owned_by(domain, owner), query)
+    if query.status:
+        paused = _paused_for(domain, owner)
+        found = found.where(token_status.has_status(domain, query.status, paused))
+    return _page(domain, found, query)
+
+
+def _paused_for(domain: Domain, owner: Any) -> ColumnElement[bool]:
+    """What of an owner's tokens is off for them now."""
+    model = domain.models.Token
+    if not domain.may_use_api(owner):
+        return true()
+    states = subscriptions.states(domain, owner)
+    # A service that is no longer declared is off, as for the guard.
+    active = [slug for slug in states if states[slug]]
+    elsewhere = model.account_id != domain.account_of(owner)
+    return or_(
+        elsewhere, and_(model.service.is_not(None), model.service.not_in(active))
+    )
+
+
+def page_in(
+    domain: Domain,
+    found: Select[Token],
+    query: ListQuery,
+    *,
+    account_id: str,
+    size: int = PAGE_SIZE,
+) -> Page:
+    """One page of an account's tokens, or of some of them.
+
+    :param found: from :func:`of_account`, :func:`userless_in` and the like.
+    :param size: how many tokens make a page.
+    """
+    found = _found_in(domain, found, query, account_id)
+    return _page(domain, found, query, size=size)
+
+
+def _found_in(
+    domain: Domain, found: Select[Token], query: ListQuery, account_id: str
+) -> Select[Token]:
+    found = _narrowed(domain, found, query, account_id=account_id)
+    if query.status:
+        paused = token_status.paused_in(domain, account_id)
+        found = found.where(token_status.has_status(domain, query.status, paused))
+    return found
+
+
+def batches(
+    domain: Domain, found: Select[Token], query: ListQuery, *, account_id: str
+) -> Iterator[Sequence[Token]]:
+    """All of an account's tokens that *query* finds, newest first, some at a time.
+
+    By key: what is added meanwhile is newer than the first of them and left out.
+
+    :param found: as for :func:`page_in`.
+    """
+    model = domain.models.Token
+    found = _found_in(domain, found, query, account_id)
+    ordered = found.order_by(model.created_at.desc(), model.id.desc()).limit(BATCH)
+    rows = domain.session.scalars(ordered).all()
+    while rows:
+        at, last = rows[-1].created_at, rows[-1].id
+        full = len(rows) == BATCH
+        yield rows
+        if not full:
+            return
+        # The first of the two is where an index begins to read.
+        below = ordered.where(model.created_at <= at)
+        below = below.where(or_(model.created_at < at, model.id < last))
+        rows = domain.session.scalars(below).all()
+
+
+def page_of_all(
+    domain: Domain,
+    query: ListQuery,
+    *,
+    owner: Any = None,
+    userless: bool = False,
+    size: int = PAGE_SIZE,
+) -> Page:
+    """One page of the tokens of every account, for the command line.
+
+    :param owner: only the tokens of this user.
+    :param userless: only the tokens without an owner.
+    :param size: how many tokens make a page.
+    """
+    model = domain.models.Token
+    found = select(model) if owner is None else owned_by(domain, owner)
+    if userless:
+        found = found.where(model.userless.is_(True))
+    found = _narrowed(domain, found, query)
+    if query.status:
+        paused = token_status.paused_anywhere(domain)
+        found = found.where(token_status.has_status(domain, query.status, paused))
+    return _page(domain, found, query, size=size)
+
+
+def owners_of(domain: Domain, tokens: Collection[Token]) -> dict[Any, Any]:
+    """The users who own *tokens* by their key, in one statement."""
+    models = domain.models
+    keys = {token.owner_id for token in tokens if not token.userless}
+    query = select(models.user).where(models.user_key.in_(keys))
+    users = domain.session.scalars(query).unique() if keys else ()
+    return {models.user_id(user): user for user in users}
+
+
+def _page(
+    domain: Domain, found: Select[Token], query: ListQuery, *, size: int = PAGE_SIZE
+) -> Page:
+    if query.narrows:
+        return _page_of_few(domain, found, query, size=size)
+    total = token_counts.count_up_to(domain, found)
+    page = max(query.page, 1)
+    if total <= token_counts.MOST:
+        page = min(page, max(1, -(-total // size)))
+    ordered = found.order_by(*_order(domain, query.sort))
+    # One more than is shown tells whether there is another page, uncounted.
+    items = ordered.limit(size + 1).offset((page - 1) * size)
+    rows = domain.session.scalars(items).all()
+    return Page(rows[:size], total, page, len(rows) > size, size)
+
+
+def _page_of_few(
+    domain: Domain, found: Select[Token], query: ListQuery, *, size: int
+) -> Page:
+    """A page of what may be rare: looked for once, and counted in passing."""
+    model = domain.models.Token
+    last = token_counts.MOST // size
+    page = min(max(query.page, 1), last)
+    most = max(token_counts.FOUND, page * size)
+    ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
+    ids = domain.session.scalars(ordered.limit(most + 1)).all()
+    page = min(page, max(1, -(-len(ids) // size)))
+    shown = ids[(page - 1) * size : page * size]
+    rows = domain.session.scalars(select(model).where(model.id.in_(shown)))
+    by_id = {token.id: token for token in rows}
+    # One of them may have been deleted between the two statements.
+    items = [by_id[token_id] for token_id in shown if token_id in by_id]
+    more = len(ids) > page * size and page < last
+    return Page(items, len(ids), page, more, size, most)
+
+
+def _narrowed(
+    domain: Domain,
+    found: Select[Token],
+    query: ListQuery,
+    *,
+    account_id: str | None = None,
+) -> Select[Token]:
+    model = domain.models.Token
+    if query.q.strip():
+        part = searchable(query.q)
+        if _is_id(domain, found, part):
+            return found.where(model.id == part)
+        matches = [contains(domain, model.name, query.q)]
+        if set(part.lower()) <= set(ID_ALPHABET):
+            matches.append(model.id.contains(part.lower(), autoescape=True))
+        if account_id is not None:
+            matches += _owned_or_used_by(domain, account_id, part)
+        found = found.where(or_(*matches))
+    if query.kind:
+        found = found.where(model.kind == query.kind)
+    if query.use == "never":
+        found = found.where(model.last_used_at.is_(None))
+    elif query.use:
+        found = found.where(token_counts.is_unused(domain))
+    if query.policy:
+        live = validation.is_live(domain, model)
+        found = found.where(live, token_expiry.outlives(domain, model))
+    if query.origin == "imported":
+        found = found.where(model.scheme == IMPORTED)
+    elif query.origin:
+        found = found.where(token_counts.is_weak(domain))
+    if query.service:
+        known = query.service in domain.catalog.services
+        found = found.where(model.service == query.service if known else false())
+    return found
+
+
+def _is_id(domain: Domain, found: Select[Token], part: str) -> bool:
+    """Whether *part* is the whole id of one: then nothing else is meant."""
+    if len(part) != ID_LENGTH or not set(part) <= set(ID_ALPHABET):
+        return False
+    one = found.where(domain.models.Token.id == part)
+    return token_counts.count_up_to(domain, one, 1) > 0
+
+
+def _owned_or_used_by(
+    domain: Domain, account_id: str, part: str
+) -> list[ColumnElement[bool]]:
+    """What more an administrator looks for: owners, and the address of the last use."""
+    model = domain.models.Token
+    owners: Any = account_users.keys_matching(domain, account_id, part)
+    keys = domain.session.scalars(owners.limit(_FEW_OWNERS + 1)).all()
+    if len(keys) <= _FEW_OWNERS:
+        # One by one an index finds them; a subquery makes it look at every token.
+        owners = keys
+    matches = [model.owner_id.in_(owners)]
+    address = networks.address(part)
+    if address is not None:
+        matches.append(model.last_used_ip == address)
+    return matches
+
+
+def _order(domain: Domain, sort: str) -> list[ColumnElement[Any]]:
+    model = domain.models.Token
+    down = sort.startswith("-")
+    newest: list[ColumnElement[Any]] = [model.created_at.desc(), model.id.desc()]
+    columns: dict[str, Any] = {
+        "name": func.lower(model.name),
+        "last_used": model.last_used_at,
+        "expires": model.expires_at,
+    }
+    column = columns.get(sort.lstrip("-"))
+    if column is None:
+        return newest if down else [model.created_at.asc(), model.id.asc()]
+    # NULLS LAST as MariaDB can say it: never used and never expiring come last.
+    blanks = case((column.is_(None), 1), else_=0)
+    return [blanks, column.desc() if down else column.asc(), *newest]

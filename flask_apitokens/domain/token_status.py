@@ -1,0 +1,187 @@
+"""The status of a token, in SQL and in Python: what the guard would answer now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Boolean
+from sqlalchemy import ColumnElement
+from sqlalchemy import Select
+from sqlalchemy import and_
+from sqlalchemy import case
+from sqlalchemy import exists
+from sqlalchemy import false
+from sqlalchemy import func
+from sqlalchemy import not_
+from sqlalchemy import or_
+from sqlalchemy import select
+
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Token
+from flask_apitokens.lookup.native import active_column
+
+from . import expiry as token_expiry
+from . import subscriptions
+from . import users as account_users
+from . import validation
+
+STATUSES = ("active", "expiring", "paused", "expired", "revoked", "deactivated")
+
+
+def has_status(
+    domain: Domain, status: str, paused: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Whether a token has a status, in words that an index can be used for.
+
+    :param status: one of :data:`STATUSES`; nothing has another.
+    :param paused: from :func:`paused_anywhere` or :func:`paused_in`.
+    """
+    model, now = domain.models.Token, domain.now()
+    near = token_expiry.is_near(domain, model)
+    unstopped = and_(model.revoked_at.is_(None), model.deactivated_at.is_(None))
+    works = and_(validation.is_usable(domain, model), not_(paused))
+    later = or_(model.expires_at.is_(None), not_(near))
+    conditions = {
+        "revoked": model.revoked_at.is_not(None),
+        "deactivated": and_(
+            model.revoked_at.is_(None), model.deactivated_at.is_not(None)
+        ),
+        "expired": and_(unstopped, model.expires_at <= now),
+        "paused": and_(validation.is_usable(domain, model), paused),
+        "expiring": and_(works, near),
+        "active": and_(works, later),
+    }
+    # What is no status may be text that no database takes.
+    return conditions.get(status, false())
+
+
+def statuses_of(
+    domain: Domain, tokens: Collection[Token], *, account_id: str | None = None
+) -> dict[str, str]:
+    """The status of each of *tokens* by its id, whoever owns it, in one statement.
+
+    :param account_id: the account they are all of, where they are of one.
+    """
+    model = domain.models.Token
+    if not tokens:
+        return {}
+    if account_id is None:
+        paused = paused_anywhere(domain)
+    else:
+        owners = {token.owner_id for token in tokens if token.owner_id is not None}
+        paused = paused_in(domain, account_id, owners)
+    status = _status_sql(domain, paused)
+    ids = [token.id for token in tokens]
+    rows = domain.session.execute(select(model.id, status).where(model.id.in_(ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def _status_sql(domain: Domain, paused: ColumnElement[bool]) -> ColumnElement[str]:
+    model, now = domain.models.Token, domain.now()
+    return case(
+        (model.revoked_at.is_not(None), "revoked"),
+        (model.deactivated_at.is_not(None), "deactivated"),
+        (model.expires_at <= now, "expired"),
+        (paused, "paused"),
+        (token_expiry.is_near(domain, model), "expiring"),
+        else_="active",
+    )
+
+
+def paused_anywhere(domain: Domain) -> ColumnElement[bool]:
+    """Whether a token's service is off for it, whatever account it is of."""
+    model, subscription = domain.models.Token, domain.models.Subscription
+    setting, services = domain.models.ServiceSetting, domain.catalog.services
+    by_default = [slug for slug, service in services.items() if service.default_active]
+    own = select(subscription.active).where(
+        subscription.user_id == model.owner_id, subscription.service == model.service
+    )
+    switched_off = exists().where(
+        setting.account_id == model.account_id,
+        setting.service == model.service,
+        setting.active.is_(False),
+    )
+    open_to_all = or_(model.userless.is_(True), model.service.in_(by_default))
+    return and_(
+        model.service.is_not(None),
+        or_(
+            model.service.not_in(list(services)),
+            switched_off,
+            not_(func.coalesce(own.scalar_subquery(), open_to_all)),
+        ),
+    )
+
+
+def paused_in(
+    domain: Domain, account_id: str, owners: Collection[Any] | None = None
+) -> ColumnElement[bool]:
+    """Whether a token of an account is off through no act on itself.
+
+    What only the host's callables know is left to the guard. Each subquery is about all
+    users at once: a database runs it once, and not for each of a million tokens.
+
+    :param owners: the keys of those whose tokens are looked at, where they are few.
+    """
+    model = domain.models.Token
+    on = [
+        slug for slug, on in subscriptions.services_on(domain, account_id).items() if on
+    ]
+    # Said first, since nothing compared with NULL is false, nor its opposite true.
+    bound = model.service.is_not(None)
+    owner_off = [
+        and_(bound, model.service == slug, _unsubscribed(domain, slug, owners))
+        for slug in on
+    ]
+    owner_off.append(model.owner_id.not_in(_entitled(domain, account_id, owners)))
+    service_off = and_(bound, model.service.not_in(on))
+    return or_(service_off, and_(model.userless.is_(False), or_(*owner_off)))
+
+
+def _unsubscribed(
+    domain: Domain, slug: str, owners: Collection[Any] | None
+) -> ColumnElement[bool]:
+    """Whether the owner of a token is not subscribed to the service."""
+    model = domain.models.Subscription
+    owner_id: ColumnElement[Any] = domain.models.Token.owner_id
+    default = domain.catalog.services[slug].default_active
+    differ = select(model.user_id).where(
+        model.service == slug, model.active.is_(not default)
+    )
+    if owners is not None:
+        differ = differ.where(model.user_id.in_(owners))
+    return owner_id.in_(differ) if default else owner_id.not_in(differ)
+
+
+def _entitled(
+    domain: Domain, account_id: str, owners: Collection[Any] | None
+) -> Select[Any]:
+    """The keys of an account's users whose tokens the guard accepts."""
+    keys = account_users.keys_of(domain, account_id)
+    if owners is not None:
+        keys = keys.where(domain.models.user_key.in_(owners))
+    for column in (
+        active_column(domain.models.user),
+        domain.hooks.permission_column,
+    ):
+        # Whether anything else is true only Python knows, and the guard.
+        if column is not None and isinstance(column.type, Boolean):
+            keys = keys.where(column)
+    return keys
+
+
+def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
+    """One of :data:`STATUSES`; the first that fits, as in the list of them reversed.
+
+    :param paused: whether its owner may not use its service now.
+    """
+    now = domain.now()
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.deactivated_at is not None:
+        return "deactivated"
+    if token.expires_at is not None and token.expires_at <= now:
+        return "expired"
+    if paused:
+        return "paused"
+    return "expiring" if token_expiry.ends_soon(domain, token) else "active"

@@ -1,0 +1,514 @@
+"""Tokens: generate, find, rename, revoke, delete.
+
+Every query starts at the owner, so somebody else's id is not found rather than
+refused. Functions flush; the edges commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy import Select
+from sqlalchemy import delete as delete_from
+from sqlalchemy import insert
+from sqlalchemy import inspect
+from sqlalchemy import select
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import InvalidRequestError
+
+from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.callbacks import NOWHERE
+from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.context import HOLDER
+from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.context import Actor
+from flask_apitokens.core.context import Domain
+from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.db.models import Models
+from flask_apitokens.db.models import Token
+from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import ApiNotAllowed
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import InvalidKind
+from flask_apitokens.errors import NameTaken
+from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.i18n import gettext as _
+
+from . import email_binding
+from . import validation
+from .token_list import owned_by
+
+#: how many tokens are looked for, and ended, in one go
+MOST_AT_ONCE = 500
+_ID = re.compile(f"[{crypto_tokens.ID_ALPHABET}]{{{crypto_tokens.ID_LENGTH}}}")
+
+
+def generate(
+    domain: Domain,
+    owner: Any,
+    *,
+    name: str,
+    kind: str = "api",
+    service: str | None = None,
+    scopes: Collection[str] = (),
+    expires_at: datetime | None = None,
+    networks: Collection[str] = (),
+    account_id: str | None = None,
+    actor: Actor,
+    form_key: str | None = None,
+    shown: bool = False,
+) -> tuple[Token, str]:
+    """Make a token; its plaintext is in the answer and nowhere else.
+
+    :param owner: the user it acts for; ``None`` makes a userless token.
+    :param kind: "api", or "access", which must expire.
+    :param service: the slug of a service the owner may use, or none.
+    :param scopes: what it may do there.
+    :param expires_at: an aware moment, or ``None`` for never.
+    :param networks: the ranges of addresses it may be used from; none for all.
+    :param account_id: the account of a userless token.
+    :param form_key: what names the form that asked: the same one makes no second token.
+    :param shown: whether the caller shows the plaintext itself, at once.
+    :raises DomainError: whichever of its kinds tells what to change.
+    """
+    if kind not in domain.settings.kinds:
+        raise InvalidKind
+    account = (account_id or "") if owner is None else domain.account_of(owner)
+    if account == NOWHERE:
+        raise ApiNotAllowed
+    service = validation.checked_service(domain, owner, service, account)
+    scopes = validation.checked_scopes(domain, service, scopes)
+    validation.check_expiry(domain, kind, expires_at)
+    pinned = validation.checked_networks(domain, networks)
+    minted = crypto_tokens.mint(domain.settings.brand)
+    now = domain.now()
+    token = domain.models.Token(
+        **digests(domain, minted),
+        kind=kind,
+        name=validation.clean_name(name),
+        owner_id=None if owner is None else domain.models.user_id(owner),
+        account_id=account,
+        userless=owner is None,
+        service=service,
+        scopes=scopes,
+        created_at=now,
+        created_by=actor.label,
+        shown_at=now if shown else None,
+        expires_at=expires_at,
+        networks=pinned,
+    )
+    _store(domain, token, owner, actor=actor, form_key=form_key)
+    domain.notify("token_generated", token=token, actor=actor)
+    text = _("%(who)s generated the token “%(name)s” for you.", **_told(token, actor))
+    tell_owner(domain, "token_generated", token, text, actor=actor)
+    return token, minted.plaintext
+
+
+def _told(token: Token, actor: Actor) -> dict[str, str]:
+    who = _("The system") if actor is SYSTEM else actor.label
+    if actor.id is None and actor.label == HOLDER:
+        who = _("Somebody who holds it")
+    return {"who": who, "name": token.name}
+
+
+def tell_owner(
+    domain: Domain,
+    kind: str,
+    token: Token,
+    text: str,
+    *,
+    actor: Actor,
+    reason: str = "",
+) -> None:
+    """Let the owner hear of what somebody else did to their token.
+
+    Of what host code does in nobody's name it tells by itself, but for a reason: that
+    is theirs to read.
+    """
+    if token.userless or actor.id == str(token.owner_id):
+        return
+    if actor is SYSTEM and not reason:
+        return
+    owner = domain.session.get(domain.models.user, token.owner_id)
+    domain.tell_later(
+        Notice(kind, text, token.account_id, owner, token, reason, actor.label)
+    )
+
+
+def digests(domain: Domain, minted: crypto_tokens.Minted) -> dict[str, Any]:
+    """What of a new plaintext is stored, and how to recognise it by that."""
+    plaintext = minted.plaintext.encode()
+    rounds = domain.settings.bcrypt_rounds
+    return {
+        "id": minted.id,
+        "scheme": crypto_tokens.NATIVE,
+        "check_digest": crypto_tokens.check_digest(plaintext),
+        "secret_hash": crypto_tokens.off_the_hub(
+            crypto_tokens.hash_token, plaintext, rounds
+        ),
+    }
+
+
+def check_form_is_new(domain: Domain, owner: Any, form_key: str) -> None:
+    """Tell a form that is sent again from one that asks for what cannot be had.
+
+    :raises AlreadyGenerated: if this form made a token before.
+    """
+    owner_id = None if owner is None else domain.models.user_id(owner)
+    once = form_digest(owner_id, form_key)
+    if event_with(domain, once):
+        raise AlreadyGenerated
+
+
+def form_digest(owner_id: Any, form_key: str) -> bytes:
+    return _digest("form", str(owner_id), form_key)
+
+
+def _store(
+    domain: Domain, token: Token, owner: Any, *, actor: Actor, form_key: str | None
+) -> None:
+    """Insert under the constraints that keep names, forms and numbers right."""
+    once = None if form_key is None else form_digest(token.owner_id, form_key)
+    # Parallel requests of one owner come one after the other. On SQLite this also opens
+    # the transaction: a savepoint that came first would commit when it ends.
+    domain.hold_user(token.owner_id)
+    if once and event_with(domain, once):
+        raise AlreadyGenerated
+    token.live_name = _live_name(token, token.name)
+    _free_name(domain, token.live_name)
+    email_binding.bind(domain, token, owner)
+    try:
+        with domain.session.begin_nested():
+            domain.session.add(token)
+            subject = audit_log.Subject.of(domain, owner)
+            audit_log.note_token(
+                domain,
+                "generated",
+                token,
+                actor=actor,
+                subject=subject,
+                form_key=once,
+                kind=token.kind,
+                scopes=list(token.scopes),
+                **({"networks": list(token.networks)} if token.networks else {}),
+            )
+            domain.session.flush()
+            validation.check_limit(domain, token)
+    except IntegrityError:
+        raise _lost_to(domain, token, once) from None
+
+
+def _lost_to(domain: Domain, token: Token, once: bytes | None) -> Exception:
+    """Which constraint a parallel request made us meet."""
+    # Locking reads see what was committed since this transaction began.
+    if once and event_with(domain, once, lock=True):
+        return AlreadyGenerated()
+    model = domain.models.Token
+    holder = select(model.id).where(model.live_name == _live_name(token, token.name))
+    taken = domain.session.scalar(holder.with_for_update(read=True))
+    return NameTaken(token.name) if taken else Conflict()
+
+
+def event_with(domain: Domain, once: bytes, *, lock: bool = False) -> bool:
+    event = domain.models.Event
+    query = select(event.id).where(event.form_key == once)
+    if lock:
+        query = query.with_for_update(read=True)
+    return domain.session.scalar(query) is not None
+
+
+def _free_name(domain: Domain, live_name: bytes) -> None:
+    """Let go of a name that only an expired token still holds."""
+    model = domain.models.Token
+    expired = model.live_name == live_name, model.expires_at <= domain.now()
+    # By the id: an update that finds nothing in the index of names would keep others
+    # out of a part of it, on MariaDB, until one of them has to give way.
+    holder = domain.session.scalar(select(model.id).where(*expired))
+    if holder is not None:
+        domain.session.execute(
+            update(model)
+            .where(model.id == holder, *expired)
+            .values(live_name=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _digest(*parts: str) -> bytes:
+    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(joined).digest()
+
+
+def _live_name(token: Token, name: str) -> bytes:
+    owner_id = None if token.userless else token.owner_id
+    return live_name_of(owner_id, token.account_id, name)
+
+
+def live_name_of(owner_id: Any, account_id: str, name: str) -> bytes:
+    """What keeps a live token's name apart from its owner's others.
+
+    :param owner_id: the owner's key; none for a userless token of *account_id*.
+    """
+    return _digest(f"a:{account_id}" if owner_id is None else f"u:{owner_id}", name)
+
+
+def get(domain: Domain, among: Select[Token], token_id: str) -> Token:
+    """One token of a list.
+
+    :param among: where the list starts: :func:`listing.owned_by` and the like.
+    :raises TokenNotFound: if there is none, or it is somebody else's.
+    """
+    if not _ID.fullmatch(token_id):
+        raise TokenNotFound
+    query = among.where(domain.models.Token.id == token_id)
+    token = domain.session.scalars(query).one_or_none()
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+def find_any(domain: Domain, token_id: str) -> Token:
+    """One token, whoever owns it, userless ones too: for administrators.
+
+    :raises TokenNotFound: if there is none.
+    """
+    token = None
+    if _ID.fullmatch(token_id):
+        token = domain.session.get(domain.models.Token, token_id)
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+def all_of(domain: Domain, owner: Any) -> Sequence[Token]:
+    """Every token of *owner*, newest first."""
+    model = domain.models.Token
+    newest = owned_by(domain, owner).order_by(model.created_at.desc(), model.id.desc())
+    return domain.session.scalars(newest).all()
+
+
+def find_many(
+    domain: Domain, among: Select[Token], ids: Collection[str]
+) -> Sequence[Token]:
+    """The tokens of a list with these *ids*, newest first; others are passed over.
+
+    :param among: where the list starts: :func:`listing.owned_by` and the like.
+    :raises DomainError: if there are more than :data:`MOST_AT_ONCE` different ids.
+    """
+    model = domain.models.Token
+    known = {token_id for token_id in ids if _ID.fullmatch(token_id)}
+    if len(known) > MOST_AT_ONCE:
+        raise DomainError(_("Select at most %(n)s tokens at a time.", n=MOST_AT_ONCE))
+    query = among.where(model.id.in_(known))
+    return domain.session.scalars(
+        query.order_by(model.created_at.desc(), model.id.desc())
+    ).all()
+
+
+def hold(domain: Domain, token: Token) -> None:
+    """See the row as it is now, and keep it so until the transaction ends.
+
+    :raises TokenNotFound: if another request deleted it in the meantime.
+    """
+    try:
+        domain.hold_user(token.owner_id)
+        domain.session.refresh(token, with_for_update=True)
+    except InvalidRequestError:
+        if token not in domain.session and not inspect(token).was_deleted:
+            raise  # a row that another session loaded is not gone
+        raise TokenNotFound from None
+
+
+def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
+    """Give a live token another name; nothing else of it changes.
+
+    :raises InvalidName: if the name cannot be stored.
+    :raises NameTaken: if another live token of the owner has it.
+    :raises TokenNotFound: if the token is revoked or gone: its record stays as it was.
+    """
+    new = validation.clean_name(name)
+    hold(domain, token)
+    old = token.name
+    if token.revoked_at is not None:
+        raise TokenNotFound
+    if new == old:
+        return token
+    live_name = _live_name(token, new)
+    _free_name(domain, live_name)
+    try:
+        with domain.session.begin_nested():
+            token.name = new
+            token.live_name = live_name
+    except IntegrityError:
+        domain.session.refresh(token)
+        raise NameTaken(new) from None
+    audit_log.note_token(domain, "renamed", token, actor=actor, old_name=old)
+    domain.session.flush()
+    domain.notify("token_renamed", token=token, actor=actor, old_name=old)
+    return token
+
+
+def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
+    """End a token now; the row stays. A second time changes nothing.
+
+    :raises TokenNotFound: if the row is gone.
+    """
+    end(domain, token, actor=actor)
+    return token
+
+
+def end(domain: Domain, token: Token, *, actor: Actor) -> bool:
+    """As :func:`revoke`; answers whether it was this call that ended the token.
+
+    :raises TokenNotFound: if the row is gone.
+    """
+    hold(domain, token)
+    if token.revoked_at is not None:
+        return False
+    token.revoked_at = domain.now()
+    token.live_name = None
+    audit_log.note_token(domain, "revoked", token, actor=actor)
+    domain.session.flush()
+    domain.notify("token_revoked", token=token, actor=actor)
+    text = _("%(who)s revoked your token “%(name)s”.", **_told(token, actor))
+    tell_owner(domain, "token_revoked", token, text, actor=actor)
+    return True
+
+
+def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> Token:
+    """Stop a token until it is activated again; its owner hears the reason.
+
+    A second time changes nothing: the first reason stands.
+
+    :raises InvalidReason: if the reason is missing or cannot be stored.
+    :raises Conflict: if the token is revoked: there is nothing left to stop.
+    :raises TokenNotFound: if the row is gone.
+    """
+    text = validation.clean_reason(domain, reason, required=True)
+    hold(domain, token)
+    if token.revoked_at is not None:
+        raise Conflict
+    if token.deactivated_at is not None:
+        return token
+    token.deactivated_at, token.deactivated_reason = domain.now(), text
+    audit_log.note_token(domain, "deactivated", token, actor=actor, reason=text)
+    domain.session.flush()
+    domain.notify("token_deactivated", token=token, actor=actor, reason=text)
+    said = _("%(who)s deactivated your token “%(name)s”.", **_told(token, actor))
+    tell_owner(domain, "token_deactivated", token, said, actor=actor, reason=text)
+    return token
+
+
+def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
+    """Let a deactivated token work again; one that is active stays as it is.
+
+    :raises Conflict: if the token was revoked in the meantime.
+    :raises TokenNotFound: if the row is gone.
+    """
+    hold(domain, token)
+    if token.revoked_at is not None:
+        raise Conflict
+    if token.deactivated_at is None:
+        return token
+    token.deactivated_at = token.deactivated_reason = None
+    audit_log.note_token(domain, "activated", token, actor=actor)
+    domain.session.flush()
+    domain.notify("token_activated", token=token, actor=actor)
+    said = _("%(who)s activated your token “%(name)s” again.", **_told(token, actor))
+    tell_owner(domain, "token_activated", token, said, actor=actor)
+    return token
+
+
+def held_in_order(domain: Domain, several: Collection[Token]) -> list[Token]:
+    """Tokens in the order to change them in, their owners held: nobody deadlocks.
+
+    Owners come first, in the order of their keys, as where several are switched; then
+    the tokens in that of their ids, as the recorder writes.
+    """
+    for key in sorted({token.owner_id for token in several if token.owner_id}, key=str):
+        domain.hold_user(key)
+    return sorted(several, key=lambda token: token.id)
+
+
+def revoke_many(
+    domain: Domain, among: Select[Token], ids: Collection[str], *, actor: Actor
+) -> list[Token]:
+    """Revoke the live tokens of a list with these *ids*; answers which they were."""
+    live = [t for t in find_many(domain, among, ids) if t.revoked_at is None]
+    live = held_in_order(domain, live)
+    return [token for token in live if end(domain, token, actor=actor)]
+
+
+def delete(domain: Domain, token: Token, *, actor: Actor) -> None:
+    """End a token now and remove its row; events keep its id and name.
+
+    :raises TokenNotFound: if the row is gone already.
+    """
+    hold(domain, token)
+    audit_log.note_token(domain, "deleted", token, actor=actor)
+    domain.session.delete(token)
+    domain.session.flush()
+    domain.notify("token_deleted", token=token, actor=actor)
+    text = _("%(who)s deleted your token “%(name)s”.", **_told(token, actor))
+    tell_owner(domain, "token_deleted", token, text, actor=actor)
+
+
+def mark_shown(domain: Domain, token_id: str) -> None:
+    """Remember that the response with the plaintext was sent."""
+    model = domain.models.Token
+    domain.session.execute(
+        update(model)
+        .where(model.id == token_id, model.shown_at.is_(None))
+        .values(shown_at=domain.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_owner(
+    connection: Connection, models: Models, owner_id: Any, *, at: datetime
+) -> None:
+    """Remove what belongs to a user who is being deleted, and note it.
+
+    The foreign key does it too, but not on SQLite as it comes; and a key that is used
+    again must not inherit tokens.
+    """
+    token, event = models.Token, models.Event
+    # What people called the owner, as the log last knew it: the user is going.
+    label = (
+        select(event.subject_label)
+        .where(event.token_id == token.id, event.subject_label.is_not(None))
+        .order_by(event.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("subject_label")
+    )
+    mine = select(token.id, token.name, token.service, token.account_id, label).where(
+        token.owner_id == owner_id
+    )
+    for row in connection.execute(mine).all():
+        connection.execute(
+            insert(event).values(
+                at=at,
+                action="deleted",
+                token_id=row.id,
+                token_name=row.name,
+                service=row.service,
+                account_id=row.account_id,
+                subject_id=str(owner_id),
+                subject_label=row.subject_label,
+                actor_label=SYSTEM.label,
+                detail={"why": "owner deleted"},
+            )
+        )
+    connection.execute(delete_from(token).where(token.owner_id == owner_id))
+    subscription = models.Subscription
+    connection.execute(
+        delete_from(subscription).where(subscription.user_id == owner_id)
+    )

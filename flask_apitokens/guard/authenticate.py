@@ -1,0 +1,479 @@
+"""From an ``Authorization`` header to an identity, or a refusal.
+
+Each step is cheaper than the next: the header, the checksum, one SELECT, the check
+digest, the state of the row, what the route asks for, and bcrypt at first sight.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import NamedTuple
+
+from flask import Request
+from flask import after_this_request
+from flask.wrappers import Response
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_apitokens import errors
+from flask_apitokens.catalog import ANY_SERVICE
+from flask_apitokens.catalog import AnyService
+from flask_apitokens.core import networks
+from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.domain import email_binding
+from flask_apitokens.lookup.native import Found
+from flask_apitokens.lookup.native import Unavailable
+from flask_apitokens.state import State
+
+if TYPE_CHECKING:
+    from flask_apitokens.crypto.session_tokens import Claim
+
+    from .authenticate_imported import Recognised as Imported
+
+log = logging.getLogger("flask_apitokens")
+
+#: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+#: the kinds of token a route can take
+KINDS = frozenset({"api", "access", "session"})
+#: what is said of a token that somebody has stopped
+_WHY_STOPPED = {
+    "revoked": errors.TokenRevoked,
+    "deactivated": errors.TokenDeactivated,
+}
+#: what is said of an end, where "generate a new one" would not help
+_WHY_EXPIRED = {"session": "The session has ended. Log in again."}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a route asks of a token."""
+
+    service: str | AnyService | None = None
+    scopes: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset({"api", "session"})
+    query_parameter: str | None = None
+    optional: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        service: str | AnyService | None,
+        scopes: str | Iterable[str],
+        kinds: Iterable[str],
+        query_parameter: str | None,
+        optional: bool,
+    ) -> Policy:
+        """Read the arguments of :func:`token_required`."""
+        wanted = scopes.split() if isinstance(scopes, str) else scopes
+        chosen = [kinds] if isinstance(kinds, str) else kinds
+        return cls(
+            service, frozenset(wanted), frozenset(chosen), query_parameter, optional
+        )
+
+
+#: what any token that works at all is good for
+ANYTHING = Policy(service=ANY_SERVICE, kinds=KINDS)
+
+
+class CurrentToken:
+    """The token a request was accepted with; plain values, no row of the session."""
+
+    __slots__ = ("_owner", "_state", "accepted_at", "found", "id")
+
+    def __init__(self, state: State, token_id: str, found: Found) -> None:
+        self._state = state
+        #: what the look-up found
+        self.found = found
+        self._owner: Any = None
+        #: the public id
+        self.id = token_id
+        #: the moment it was judged at
+        self.accepted_at = datetime.now(UTC)
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return self.found.name
+
+    @property
+    def kind(self) -> str:
+        """ "api", "access", or "session" for what the log-in endpoint handed out."""
+        return self.found.kind
+
+    @property
+    def service(self) -> str | None:
+        """The slug of the service it is bound to."""
+        return self.found.service
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may do in that service."""
+        return frozenset(self.found.scopes or ())
+
+    @property
+    def is_userless(self) -> bool:
+        """Whether it acts for nobody."""
+        return bool(self.found.userless)
+
+    @property
+    def owner_id(self) -> Any:
+        """The primary key of the user it acts for."""
+        return self.found.owner_id
+
+    @property
+    def account_id(self) -> str:
+        """The account it was generated in."""
+        return self.found.account_id
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends, aware and in UTC; of a session, when that ends."""
+        return self.found.expires_at
+
+    @property
+    def owner(self) -> Any:
+        """The user it acts for, loaded at the first look; none for a userless one."""
+        if self._owner is None and not self.found.userless:
+            state = self._state
+            key, session = self.found.owner_id, state.db.session
+            # What the host has not flushed yet is none of our business.
+            with session.no_autoflush:
+                self._owner = session.get(state.models.user, key)
+        return self._owner
+
+
+# -- from the request to a plaintext ------------------------------------------
+
+
+def bears_token(policy: Policy, request: Request) -> bool:
+    """Whether *request* carries something where *policy* looks for a token."""
+    try:
+        return presented(policy, request) is not None
+    except errors.MalformedRequest:
+        return True
+
+
+def presented(policy: Policy, request: Request) -> str | None:
+    """The text in the token's place, or none.
+
+    :raises MalformedRequest: for what nobody should have to guess at.
+    """
+    header: str | None = request.environ.get("HTTP_AUTHORIZATION")
+    if policy.query_parameter is not None:
+        values = request.args.getlist(policy.query_parameter)
+        if len(values) > 1 or (values and header is not None):
+            raise errors.MalformedRequest("The token was sent in two places.")
+        if values:
+            return str(values[0])
+    if header is None:
+        return None
+    if "," in header:
+        # Two headers arrive joined by a comma; no token and no Bearer header has one.
+        raise errors.MalformedRequest
+    scheme, _space, rest = header.partition(" ")
+    if scheme.lower() != "bearer":
+        if not header.strip() or scheme.lower().startswith("bearer"):
+            raise errors.MalformedRequest
+        return None
+    return rest.strip(" ")
+
+
+def _check_readable(text: str) -> None:
+    if not _B64TOKEN.fullmatch(text):
+        raise errors.MalformedRequest(
+            "The token has characters that no token has, or too many."
+        )
+
+
+# -- from a plaintext to an identity ------------------------------------------
+
+
+def admit(
+    state: State, policy: Policy, request: Request, known: CurrentToken | None = None
+) -> CurrentToken | None:
+    """Accept *request* for *policy*.
+
+    :param known: the token that another guard accepted it with, a moment ago.
+    :raises errors.Refusal: if it cannot be accepted.
+    """
+    text = presented(policy, request)
+    if known is not None:
+        _check_policy(state, policy, known.found)
+        return known
+    if text is None:
+        if policy.optional:
+            return None
+        raise errors.MissingToken
+    in_query = request.environ.get("HTTP_AUTHORIZATION") is None
+    current = judge(state, policy, text, in_query=in_query)
+    if current.found.networks:
+        _check_network(current, request)
+    return current
+
+
+def _check_network(current: CurrentToken, request: Request) -> None:
+    address = request.environ.get("REMOTE_ADDR")
+    if not networks.contain(current.found.networks or (), address):
+        refusal = errors.NetworkNotAllowed()
+        refusal.token_id, refusal.token = current.id, current
+        raise refusal
+
+
+def judge(
+    state: State, policy: Policy, text: str, *, in_query: bool = False
+) -> CurrentToken:
+    """The token that *text* is, if it is good for *policy*, wherever it came from.
+
+    :param in_query: whether it stood in a query parameter.
+    :raises errors.Refusal: if it is not.
+    """
+    seen = recognise(state, text, in_query=in_query)
+    current, found = seen.current, seen.current.found
+    try:
+        _check_row(state, current, found)
+        _check_policy(state, policy, found)
+        _check_secret(state, seen)
+    except errors.Refusal as refusal:
+        refusal.token_id = current.id
+        if not isinstance(refusal, errors.InvalidToken):
+            refusal.token = current
+        raise
+    return current
+
+
+def genuine(state: State, text: str) -> CurrentToken:
+    """The token that whoever sent *text* holds, whatever has become of it.
+
+    :raises errors.Refusal: if there is none, or it is a session that has ended.
+    """
+    seen = recognise(state, text)
+    current = seen.current
+    _check_secret(state, seen)
+    ended = (current.expires_at or current.accepted_at) <= current.accepted_at
+    if seen.claim is not None and ended:
+        raise errors.TokenExpired
+    return current
+
+
+class Seen(NamedTuple):
+    """A token in a request, recognised and not judged yet.
+
+    :param token: what was presented, as bytes.
+    :param claim: what a session claims; its signature is all the proof there is.
+    :param imported: how another system's token is stored.
+    """
+
+    current: CurrentToken
+    token: bytes
+    claim: Claim | None = None
+    imported: Imported | None = None
+
+
+def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
+    """The token that *text* is, or is a session of, by its digest or its signature.
+
+    Neither its state was looked at, nor was bcrypt asked.
+
+    :param in_query: whether it stood in a query parameter.
+    :raises errors.Refusal: if there is none.
+    """
+    # What is not ASCII becomes "?", which no token of ours has in it either.
+    token = text.encode("ascii", "replace")
+    token_id = state.parse(token)
+    if token_id is not None:
+        found = _find(state, token_id)
+        if found is None or not hmac.compare_digest(
+            bytes(found.check_digest), crypto_tokens.check_digest(token)
+        ):
+            raise errors.InvalidToken
+        return Seen(CurrentToken(state, token_id, found), token)
+    if token.startswith(state.session_prefix):
+        return _session_in(state, text, token)
+    if state.keyring is not None:
+        return _imported_in(state, text, in_query=in_query)
+    _check_readable(text)
+    raise errors.InvalidToken
+
+
+def _session_in(state: State, text: str, token: bytes) -> Seen:
+    from flask_apitokens.crypto import (
+        session_tokens,  # a host without access tokens never needs it
+    )
+
+    keys = session_tokens.keys_of(state.app.config)
+    claim = session_tokens.read(state.settings.brand, keys, token)
+    if claim is None:
+        _check_readable(text)
+        raise errors.InvalidToken
+    found = _find(state, claim.token_id)
+    if found is None or found.kind != "access" or not claim.fits(found.check_digest):
+        raise errors.InvalidToken
+    end = min(filter(None, (found.expires_at, claim.expires_at)))
+    session = found._replace(kind="session", expires_at=end)
+    return Seen(CurrentToken(state, claim.token_id, session), token, claim)
+
+
+def _imported_in(state: State, text: str, *, in_query: bool) -> Seen:
+    from . import authenticate_imported  # for hosts that imported tokens alone
+
+    try:
+        known = authenticate_imported.recognised(state, text, in_query=in_query)
+    except Unavailable as error:
+        raise _cannot_be_checked(error) from None
+    current = CurrentToken(state, known.token_id, known.found)
+    return Seen(current, known.token, imported=known)
+
+
+def _find(state: State, token_id: str) -> Found | None:
+    try:
+        return state.find(token_id)
+    except Unavailable as error:
+        raise _cannot_be_checked(error) from None
+
+
+def _cannot_be_checked(error: Unavailable) -> errors.Refusal:
+    log.error(
+        "a token could not be looked up; if the tables are missing, create them "
+        "with your migrations or db.create_all(): %s",
+        error,
+    )
+    return errors.TemporarilyUnavailable()
+
+
+def bound_to(current: CurrentToken) -> bytes:
+    """What a session of *current* is bound to: the digest that its row has now."""
+    return bytes(current.found.check_digest)
+
+
+def _check_secret(state: State, seen: Seen) -> None:
+    """Let bcrypt have its word, where a signature has not had it."""
+    if seen.claim is not None:
+        return
+    if seen.imported is None:
+        current = seen.current
+        _check_bcrypt(state, current.id, seen.token, current.found)
+        return
+    from . import authenticate_imported
+
+    authenticate_imported.check_bcrypt(state, seen.imported)
+
+
+def _check_row(state: State, current: CurrentToken, found: Found) -> None:
+    if found.stopped is not None:
+        raise _WHY_STOPPED[found.stopped]
+    if found.expires_at is not None and found.expires_at <= current.accepted_at:
+        raise errors.TokenExpired(_WHY_EXPIRED.get(found.kind))
+    if not found.userless:
+        _check_owner(state, current, found)
+
+
+def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
+    if found.owner_key is None or not found.owner_active:
+        raise errors.OwnerInactive
+    if state.asks_user and not _ask(current, lambda user: user.is_active):
+        raise errors.OwnerInactive
+    hooks = state.hooks
+    if hooks.has_accounts:
+        if hooks.account_column is None:
+            account = _ask(current, hooks.account_of)
+        else:
+            # One too long to be stored is none that a token was generated in.
+            account = "" if found.owner_account is None else str(found.owner_account)
+        if account != found.account_id:
+            raise errors.OwnerInactive("The owner of the token has left its account.")
+    if hooks.can_use_api is not None:
+        allowed = found.owner_permitted
+        if hooks.permission_column is None:
+            allowed = _ask(current, hooks.can_use_api)
+        if not allowed:
+            raise errors.ApiAccessDenied
+    if found.email_digest is not None:
+        _check_email(hooks, current, found)
+
+
+def _check_email(hooks: Hooks, current: CurrentToken, found: Found) -> None:
+    email = found.owner_email
+    if hooks.email_column is None:
+        email = _ask(current, hooks.email_of)
+    if not email_binding.is_of(current.id, found.email_digest, email):
+        raise errors.OwnerEmailChanged
+
+
+def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
+    """Ask something about the owner; where there is no answer, it is no."""
+    try:
+        return question(current.owner)
+    except SQLAlchemyError as error:
+        log.error("the owner of token %s could not be loaded: %s", current.id, error)
+        raise errors.TemporarilyUnavailable from None
+    except Exception:
+        log.exception("the owner of token %s cannot be asked", current.id)
+        return None
+
+
+def _check_policy(state: State, policy: Policy, found: Found) -> None:
+    if found.kind not in policy.kinds:
+        raise errors.WrongKind
+    if policy.service is not ANY_SERVICE and found.service != policy.service:
+        raise errors.WrongService(scope=sorted(policy.scopes))
+    if policy.scopes and not policy.scopes.issubset(found.scopes or ()):
+        raise errors.InsufficientScope(scope=sorted(policy.scopes))
+    if found.service is None:
+        return
+    service = state.catalog.services.get(found.service)
+    active = found.subscription_active
+    if active is None and service is not None:
+        active = found.userless or service.default_active
+    switched_off = found.service_active is not None and not found.service_active
+    if service is None or not active or switched_off:
+        raise errors.ServiceInactive
+    services_for = state.hooks.services_for
+    if services_for is not None and found.service not in services_for(found.account_id):
+        raise errors.ServiceInactive
+
+
+def _check_bcrypt(state: State, token_id: str, token: bytes, found: Found) -> None:
+    stored = found.secret_hash
+    try:
+        genuine = state.verifier.verify(token_id, token, stored)
+    except crypto_tokens.Busy:
+        raise errors.TemporarilyUnavailable from None
+    if not genuine:
+        raise errors.InvalidToken
+    if crypto_tokens.rounds_of(stored) < state.settings.bcrypt_rounds:
+        _rehash_later(state, token_id, token, stored)
+
+
+def _rehash_later(state: State, token_id: str, token: bytes, stored: str) -> None:
+    """Store the token under the raised cost once the answer is out."""
+    if state.recorder.shares_connection:
+        return
+    # Found out now: once the answer is out there is no application context.
+    engine = state.engine
+
+    def rehash() -> None:
+        model, rounds = state.models.Token, state.settings.bcrypt_rounds
+        fresh = crypto_tokens.off_the_hub(crypto_tokens.hash_token, token, rounds)
+        change = update(model).where(model.id == token_id, model.secret_hash == stored)
+        try:
+            with engine.begin() as connection:
+                connection.execute(change.values(secret_hash=fresh))
+        except Exception:
+            log.warning("token %s could not be re-hashed", token_id, exc_info=True)
+
+    @after_this_request
+    def at_close(response: Response) -> Response:
+        response.call_on_close(rehash)
+        return response

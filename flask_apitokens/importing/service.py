@@ -1,0 +1,337 @@
+"""Tokens that another system made: checked, hashed under a pepper, stored.
+
+No plaintext is kept and none is told: an error names what is wrong, not with what.
+Importing the same thing again changes nothing, whatever became of the token since.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.callbacks import NOWHERE
+from flask_apitokens.core.context import Actor
+from flask_apitokens.core.context import Domain
+from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.foreign_digests import DIGESTS
+from flask_apitokens.crypto.foreign_digests import LENGTHS
+from flask_apitokens.crypto.foreign_digests import SHORTEST
+from flask_apitokens.crypto.foreign_digests import Keyring
+from flask_apitokens.crypto.foreign_digests import Mark
+from flask_apitokens.crypto.foreign_digests import canonical
+from flask_apitokens.crypto.foreign_digests import strength_of
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import email_binding
+from flask_apitokens.domain import tokens
+from flask_apitokens.domain import validation
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import ImportRefused
+from flask_apitokens.i18n import gettext as _
+
+from . import names as import_names
+
+log = logging.getLogger("flask_apitokens")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whom an imported token acts for.
+
+    :param owner_id: the primary key; none for a userless token.
+    :param account_id: the account it belongs to.
+    :param email: the address that the token is tied to, where the host wants it.
+    """
+
+    owner_id: Any
+    account_id: str
+    subject: audit_log.Subject = field(default_factory=audit_log.Subject, compare=False)
+    email: object = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> tuple[Any, str]:
+        """What tells holders apart: an owner may change the account."""
+        return self.owner_id, self.account_id if self.owner_id is None else ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One token to be imported, checked.
+
+    :param mark: how it will be stored.
+    :param digests: all the digests under which it may be here already.
+    """
+
+    holder: Holder
+    mark: Mark = field(repr=False)
+    digests: tuple[bytes, ...] = field(repr=False)
+    strength: str
+    name: str
+    service: str | None
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is here already of a token that is to be imported.
+
+    :param token_id: none where it was deleted since.
+    """
+
+    token_id: str | None
+    owner_key: tuple[Any, str] | None
+
+
+def holder_of(domain: Domain, owner: Any, account_id: str = "") -> Holder:
+    """Whom a token of *owner* acts for.
+
+    :param owner: a user, or ``None`` for a userless token of *account_id*.
+    :raises ImportRefused: if the owner's account, or the address that their tokens
+        are tied to, cannot be told.
+    """
+    if owner is None:
+        return Holder(None, account_id)
+    account = domain.account_of(owner)
+    if account == NOWHERE:
+        raise ImportRefused(_("The owner is of no account."))
+    try:
+        email = email_binding.email_to_bind(domain, owner)
+    except Exception:
+        log.exception("email_of failed, so no token of this user is imported")
+        raise ImportRefused(_("The owner's email address cannot be told.")) from None
+    subject = audit_log.Subject.of(domain, owner)
+    return Holder(domain.models.user_id(owner), account, subject, email)
+
+
+def wanted_of(
+    domain: Domain,
+    keyring: Keyring,
+    holder: Holder,
+    text: str,
+    *,
+    digest: str | None = None,
+    name: str = "",
+    service: str | None = None,
+    scopes: Collection[str] = (),
+    expires_at: datetime | None = None,
+) -> Wanted:
+    """Check a token that is to be imported.
+
+    :param text: the token; with *digest*, what the other system kept of it.
+    :param digest: one of :data:`imported.DIGESTS`, where *text* is one.
+    :param name: empty for one that is made up; one that is taken gets a number.
+    :param service: a declared service, whoever is subscribed to it.
+    :param scopes: none for all that the service has.
+    :param expires_at: none for never, which other systems write as a day in 9999.
+    :raises DomainError: saying what is wrong, without a word of the token.
+    """
+    if digest is None:
+        token = _checked_token(keyring, text)
+        mark, marks = keyring.mark("plain", token), keyring.marks(token)
+        strength = strength_of(token)
+    else:
+        material = _checked_digest(digest, text)
+        mark, strength = keyring.mark(digest, material), "unknown"
+        marks = keyring.marks_of_digest(digest, material)
+    if service is not None and service not in domain.services_of(holder.account_id):
+        raise ImportRefused(_("There is no such service in the account."))
+    if expires_at is not None and expires_at > validation.LATEST:
+        expires_at = None
+    known = tuple(domain.catalog.services[service].scopes) if service else ()
+    return Wanted(
+        holder=holder,
+        mark=mark,
+        digests=tuple(mark.digest for mark in marks),
+        strength=strength,
+        name=validation.clean_name(name) if name.strip() else "",
+        service=service,
+        scopes=validation.checked_scopes(domain, service, scopes or known),
+        expires_at=expires_at,
+    )
+
+
+def _checked_token(keyring: Keyring, text: str) -> bytes:
+    token = canonical(text)
+    if token is None:
+        raise ImportRefused(
+            _(
+                "A token has at most 512 characters, all of them letters, digits and "
+                "- . _ ~ + / = (RFC 6750)."
+            )
+        )
+    if len(token) < SHORTEST:
+        raise ImportRefused(
+            _("A token of less than %(n)s characters can be guessed.", n=SHORTEST)
+        )
+    if keyring.is_own(token):
+        raise ImportRefused(
+            _("It has the form of this application's own tokens (APITOKENS_BRAND).")
+        )
+    return token
+
+
+def _checked_digest(digest: str, text: str) -> bytes:
+    """The bytes of a digest in hexadecimal, as it is or as Django writes it."""
+    if digest not in DIGESTS:
+        raise ImportRefused(
+            _("Digests are one of %(kinds)s.", kinds=", ".join(DIGESTS))
+        )
+    plain = text.removeprefix(f"{digest.partition('-')[0]}$$")
+    if not re.fullmatch(r"[0-9A-Fa-f]+", plain) or len(plain) != LENGTHS[digest]:
+        raise ImportRefused(
+            _(
+                "A %(kind)s digest is %(n)s hexadecimal digits.",
+                kind=digest,
+                n=LENGTHS[digest],
+            )
+        )
+    return bytes.fromhex(plain)
+
+
+def known_of(domain: Domain, several: Sequence[Wanted]) -> dict[bytes, Known]:
+    """What is here already of *several* tokens, by any of their digests."""
+    row, token = domain.models.Import, domain.models.Token
+    digests = [digest for wanted in several for digest in wanted.digests]
+    columns = (
+        *(row.digest, row.source, token.id),
+        *(token.owner_id, token.account_id, token.userless),
+    )
+    query = (
+        select(*columns)
+        .outerjoin(token, token.id == row.token_id)
+        .where(or_(row.digest.in_(digests), row.source.in_(digests)))
+    )
+    found: dict[bytes, Known] = {}
+    for digest, source, token_id, owner_id, account_id, userless in (
+        domain.session.execute(query).all() if digests else ()
+    ):
+        whose = (owner_id, account_id if userless else "") if token_id else None
+        for one in (digest, source):
+            if one is not None:
+                found[bytes(one)] = Known(token_id, whose)
+    return found
+
+
+def known_as(wanted: Wanted, known: dict[bytes, Known]) -> Known | None:
+    """What :func:`known_of` found of one of them.
+
+    :raises ImportRefused: if it acts for somebody else.
+    """
+    found = next((known[one] for one in wanted.digests if one in known), None)
+    if found and found.owner_key and found.owner_key != wanted.holder.key:
+        raise ImportRefused(_("The same token was imported for somebody else."))
+    return found
+
+
+def hash_of(domain: Domain, wanted: Wanted) -> str:
+    """What bcrypt makes of a token; slow on purpose, and safe in any thread."""
+    rounds = domain.settings.import_bcrypt_rounds
+    return crypto_tokens.off_the_hub(
+        crypto_tokens.hash_token, wanted.mark.secret, rounds
+    )
+
+
+def add(
+    domain: Domain, several: Sequence[tuple[Wanted, str]], *, actor: Actor
+) -> list[Token]:
+    """Store tokens, each with its :func:`hash_of`; those known by now are left out.
+
+    :raises Conflict: if another import, or a token of the same name, came in between:
+        to be tried again in a new transaction.
+    """
+    domain.begin_writing()
+    known = known_of(domain, [wanted for wanted, _hash in several])
+    fresh = [pair for pair in several if known_as(pair[0], known) is None]
+    names = import_names.names_for(
+        domain, [(wanted.holder.key, wanted.name) for wanted, _hash in fresh]
+    )
+    made = [
+        _row(domain, wanted, hashed, name, actor=actor)
+        for (wanted, hashed), name in zip(fresh, names, strict=True)
+    ]
+    imports = domain.models.Import
+    try:
+        with domain.session.begin_nested():
+            domain.session.add_all(made)
+            domain.session.flush()
+            for token, (wanted, _hash) in zip(made, fresh, strict=True):
+                domain.session.add(
+                    imports(
+                        token_id=token.id,
+                        digest=wanted.mark.digest,
+                        pepper=wanted.mark.pepper.id,
+                        strength=wanted.strength,
+                    )
+                )
+                _note(domain, token, wanted, actor=actor)
+            domain.session.flush()
+    except IntegrityError:
+        raise Conflict from None
+    for token in made:
+        domain.notify("token_imported", token=token, actor=actor)
+    return made
+
+
+def _row(
+    domain: Domain, wanted: Wanted, hashed: str, name: str, *, actor: Actor
+) -> Token:
+    holder = wanted.holder
+    token = domain.models.Token(
+        id=crypto_tokens.mint(domain.settings.brand).id,
+        scheme=crypto_tokens.IMPORTED,
+        check_digest=wanted.mark.check,
+        secret_hash=hashed,
+        # Never exchanged for anything: it is sent with each call, as it always was.
+        kind="api",
+        name=name,
+        owner_id=holder.owner_id,
+        account_id=holder.account_id,
+        userless=holder.owner_id is None,
+        service=wanted.service,
+        scopes=wanted.scopes,
+        created_at=domain.now(),
+        created_by=actor.label,
+        expires_at=wanted.expires_at,
+    )
+    token.live_name = tokens.live_name_of(holder.owner_id, holder.account_id, name)
+    token.email_digest = email_binding.digest_of(token.id, holder.email)
+    return token
+
+
+def _note(domain: Domain, token: Token, wanted: Wanted, *, actor: Actor) -> None:
+    audit_log.note_token(
+        domain,
+        "imported",
+        token,
+        actor=actor,
+        subject=wanted.holder.subject,
+        strength=wanted.strength,
+        form=wanted.mark.kind,
+    )
+
+
+def import_one(domain: Domain, wanted: Wanted, *, actor: Actor) -> Token | None:
+    """Store one token, or find the one that it became when it was imported before.
+
+    :returns: none where it was deleted since: it stays so.
+    :raises Conflict: if the same is being imported at this moment.
+    :raises ImportRefused: if it acts for somebody else.
+    """
+    before = known_as(wanted, known_of(domain, [wanted]))
+    if before is None:
+        made = add(domain, [(wanted, hash_of(domain, wanted))], actor=actor)
+        return made[0] if made else None
+    if before.token_id is None:
+        return None
+    return domain.session.get(domain.models.Token, before.token_id)

@@ -1,0 +1,167 @@
+"""What all administrators' pages have in common: who administers what, and the ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens.catalog import Service
+from flask_apitokens.core.callbacks import NOWHERE
+from flask_apitokens.core.context import Actor
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import access_requests
+from flask_apitokens.errors import AccessDenied
+from flask_apitokens.errors import NotFound
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.state import current_apitokens
+
+from .pages import actor_of
+from .pages import admit
+from .pages import signed_in
+
+NAME = "apitokens_admin"
+#: set once the host's layout shows the ways between our pages itself
+_LINKS_SHOWN = "flask_apitokens.admin_links"
+
+
+@dataclass(frozen=True)
+class Admin:
+    """The signed-in administrator and the account they see, which is their own."""
+
+    domain: Domain
+    user: Any
+    account_id: str
+
+    @property
+    def actor(self) -> Actor:
+        """The administrator as the audit log names them."""
+        return actor_of(self.domain, self.user)
+
+    @property
+    def services(self) -> list[Service]:
+        """The services of the account, in the order of declaration."""
+        return list(self.domain.services_of(self.account_id).values())
+
+    def service(self, slug: str) -> Service:
+        """One of the account's services.
+
+        :raises NotFound: if it has no such service.
+        """
+        service = self.domain.services_of(self.account_id).get(slug)
+        if service is None:
+            raise NotFound
+        return service
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way to one of our pages.
+
+    :param count: how many there are of what the page shows, if that is told.
+    """
+
+    label: str
+    href: str
+    here: bool = False
+    count: str | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number and what it counts.
+
+    :param small: what stands beside it.
+    """
+
+    label: str
+    figure: str
+    small: str = ""
+
+
+def is_admin(user: Any) -> bool:
+    """Whether *user* administers their account, asked now.
+
+    Who has none, where there are accounts, administers nothing: the others who have
+    none have nothing in common.
+    """
+    hooks = current_apitokens.hooks
+    asked = hooks.is_admin
+    return asked is not None and asked(user) and _is_account(hooks.account_of(user))
+
+
+def _is_account(account_id: str) -> bool:
+    there = bool(account_id) or not current_apitokens.hooks.has_accounts
+    return there and account_id != NOWHERE
+
+
+def admit_admin() -> ResponseReturnValue | None:
+    """Let a request in, before its view: as every page, and administrators alone.
+
+    :raises AccessDenied: for everybody else who is signed in.
+    """
+    turned_away = admit()
+    if turned_away is None and not is_admin(signed_in()):
+        raise AccessDenied
+    return turned_away
+
+
+def begin() -> Admin:
+    """The administrator of this request.
+
+    :raises AccessDenied: if there is none, which the pages' guard rules out.
+    """
+    user = signed_in()
+    if user is None:
+        raise AccessDenied
+    domain = current_apitokens.domain()
+    account_id = domain.account_of(user)
+    if not _is_account(account_id):
+        # A moment ago it was one.
+        raise AccessDenied
+    return Admin(domain, user, account_id)
+
+
+def start() -> ResponseReturnValue:
+    """The first of the pages."""
+    begin()
+    return redirect(url_for(f"{NAME}.services"))
+
+
+def links() -> list[Link]:
+    """The ways to the administrators' pages, for the host's own navigation.
+
+    ``apitokens_admin_links()`` in a layout; none for who is no administrator. Pages
+    whose layout asked show no way of their own.
+    """
+    user = signed_in()
+    if user is None or not is_admin(user):
+        return []
+    request.environ[_LINKS_SHOWN] = True
+    domain = current_apitokens.domain()
+    waiting = access_requests.count_waiting(domain, domain.account_of(user))
+    return [
+        _link(_("API services"), "services"),
+        _link(_("All tokens"), "all_tokens"),
+        _link(_("Access requests"), "requests", f"{waiting:,}" if waiting else None),
+        *([_link(_("Usage history"), "usage")] if domain.records_calls else []),
+        _link(_("Audit log"), "audit"),
+    ]
+
+
+def own_links() -> list[Link]:
+    """The same for our pages, empty where the host's layout has shown them."""
+    return [] if request.environ.get(_LINKS_SHOWN) else links()
+
+
+def _link(label: str, page: str, count: str | None = None) -> Link:
+    href = url_for(f"{NAME}.{page}")
+    return Link(label, href, request.path.startswith(_path(href)), count)
+
+
+def _path(href: str) -> str:
+    return href.removeprefix(request.script_root)

@@ -1,0 +1,363 @@
+"""The pages' blueprint: URL table, static files, error handlers, last headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import cast
+
+from flask import Blueprint
+from flask import Flask
+from flask import current_app
+from flask import request
+from flask import send_from_directory
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+from jinja2 import BaseLoader
+from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import InternalError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter
+from werkzeug.utils import cached_property
+
+from flask_apitokens.config import Settings
+from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import TokenNotFound
+
+from . import templating
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter
+
+NAME = "apitokens"
+ADMIN = "apitokens_admin"
+ENDPOINTS = "apitokens_endpoints"
+_SERVICE = "/services/<slug>"
+#: A year; the address changes with the content.
+_STATIC_SECONDS = 31_536_000
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ONE = "/<string(length=12):token_id>"
+#: what every database can take for the key of a row
+_NUMBER = f"<int(max={2**63 - 1}):number>"
+#: the name of :class:`UserKey` in a rule
+USER_KEY = "apitokens_user_key"
+#: how it writes what has a meaning of its own in an address; the last comes first
+_WRITTEN = ((".", "~2"), ("/", "~1"), ("~", "~0"))
+_OPEN = frozenset({f"{NAME}.static"})
+
+
+class UserKey(BaseConverter):
+    """A user's primary key as one part of an address, whatever characters it has.
+
+    A slash would begin another part, and a part of dots alone leads elsewhere.
+    """
+
+    def to_python(self, value: str) -> str:
+        """The key."""
+        for plain, written in _WRITTEN:
+            value = value.replace(written, plain)
+        return value
+
+    def to_url(self, value: Any) -> str:
+        """The part of an address."""
+        text = str(value)
+        for plain, written in reversed(_WRITTEN):
+            if plain != "." or not text.strip("."):
+                text = text.replace(plain, written)
+        return super().to_url(text)
+
+
+class _Pages(Blueprint):
+    """A blueprint whose templates can be overridden and reached all the same."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(NAME, __name__, url_prefix=settings.url_prefix)
+        self._templates = templating.ShippedTemplates(settings)
+
+    @cached_property
+    def jinja_loader(self) -> BaseLoader:
+        """Our templates; Flask asks the host's own folder first."""
+        return self._templates
+
+
+def build_blueprint(settings: Settings) -> Blueprint:
+    """The users' pages, for one application.
+
+    :param settings: name the prefix and the layout.
+    """
+    pages = _Pages(settings)
+    add = pages.add_url_rule
+    _add_list(pages, "", "", "views.scope.begin", generate="/")
+    _add_token(pages, _ONE, "", "views.scope.begin")
+    rotate = _visiting("views.scope.begin", "views.rotate.rotate")
+    add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
+    replace = _visiting("views.scope.begin", "views.single_token.replace")
+    add("/replace", "replace", replace, methods=["GET", "POST"])
+    asking = {"ask": "/request", "withdraw": "/request/withdraw"}
+    for name, path in asking.items():
+        view = _visiting("views.scope.begin", f"views.access_requests.{name}")
+        add(path, name, view, methods=["GET", "POST"])
+    add("/static/<version>/<path:filename>", "static", _static)
+    _protect_pages(pages, "pages.admit")
+    return pages
+
+
+def build_admin_blueprint(settings: Settings) -> Blueprint:
+    """The administrators' pages, for one application.
+
+    :param settings: name the prefix.
+    """
+    pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
+    pages.record(_know_keys)
+
+    def add(rule: str, name: str, view: str, *methods: str) -> None:
+        pages.add_url_rule(rule, name, late(f"views.admin.{view}"), methods=methods)
+
+    def act(
+        rule: str, name: str, view: str, where: str = "views.admin.deactivate"
+    ) -> None:
+        answer = _visiting("views.admin.tokens.begin_all", f"{where}.{view}")
+        pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
+
+    pages.add_url_rule("/", "start", late("admin_pages.start"), methods=["GET"])
+    pages.add_url_rule("/", "stray", stray, methods=["POST"])
+    add("/services", "services", "services.services", "GET")
+    add(_SERVICE, "service", "services.service", "GET")
+    add(f"{_SERVICE}/switch", "switch", "services.switch", "GET", "POST")
+    add(f"{_SERVICE}/users", "users", "services.users", "GET")
+    add(f"{_SERVICE}/users", "save_users", "services.save_users", "POST")
+    in_service = "views.admin.service_tokens.begin_{}".format
+    user = f"{_SERVICE}/users/<{USER_KEY}:key>"
+    _add_list(pages, user, "user_", in_service("user"), generate=f"{user}/tokens")
+    _add_list(pages, f"{_SERVICE}/userless", "userless_", in_service("userless"))
+    _add_list(pages, "/tokens", "all_", "views.admin.tokens.begin_all", owners=True)
+    add("/requests", "requests", "access_requests.requests", "GET")
+    add(f"/requests/{_NUMBER}", "decide", "access_requests.decide", "GET", "POST")
+    one = f"/tokens{_ONE}"
+    act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
+    act(f"{one}/deactivate", "all_deactivate", "deactivate")
+    act(f"{one}/activate", "all_activate", "activate")
+    act(f"{one}/rotate", "all_rotate", "rotate", "views.rotate")
+    _add_token(pages, one, "all_", "views.admin.tokens.begin_all")
+    for path, name, view in (
+        ("/usage", "usage", "usage.of_all"),
+        (f"{_SERVICE}/usage", "service_usage", "usage.of_service"),
+    ):
+        add(path, name, view, "GET")
+        add(f"{path}.csv", f"{name}_csv", f"{view}_csv", "GET")
+    pages.add_url_rule(
+        "/tokens.csv",
+        "all_csv",
+        _visiting("views.admin.tokens.begin_all", "views.admin.csv_response.tokens"),
+    )
+    add("/audit", "audit", "audit.log", "GET")
+    add("/audit.csv", "audit_csv", "audit.export", "GET")
+    _protect_pages(pages, "admin_pages.admit_admin")
+    return pages
+
+
+def _know_keys(setup: BlueprintSetupState) -> None:
+    setup.app.url_map.converters[USER_KEY] = UserKey
+
+
+def _protect_pages(pages: Blueprint, admit: str) -> None:
+    """What both blueprints have in common.
+
+    :param admit: the function below :mod:`.views` that lets requests in.
+    """
+    pages.add_url_rule("/<path:rest>", "stray", stray, methods=METHODS)
+    pages.add_url_rule("/", "stray", stray, methods=["PUT", "PATCH", "DELETE"])
+    pages.url_value_preprocessor(check_csrf_ourselves)
+    pages.before_request(_unless_open(late(admit)))
+    pages.register_error_handler(HTTPException, late("pages.refuse"))
+    for gone in (TokenNotFound, AlreadyGenerated, Conflict):
+        pages.register_error_handler(gone, late("views.stale_page.refuse_and_refresh"))
+    for error in (
+        *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
+        # Of PostgreSQL, after a statement of the host's own that failed.
+        InternalError,
+    ):
+        pages.register_error_handler(error, late("pages.database_failed"))
+    pages.record_once(have_the_last_word)
+
+
+def _add_list(
+    pages: Blueprint,
+    path: str,
+    prefix: str,
+    begin: str,
+    *,
+    generate: str = "",
+    owners: bool = False,
+) -> None:
+    """The addresses of a list of tokens and of what can be done in it.
+
+    :param path: of the list; empty for the blueprint's own.
+    :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
+    :param begin: the function below :mod:`.views` that begins a visit of it.
+    :param generate: where a token is generated, if not at the list's own address.
+    :param owners: whether it is of several owners: then a token is neither generated
+        nor renamed there, and what several are is stopped rather than revoked.
+    """
+
+    def add(rule: str, name: str, view: str, *methods: str) -> None:
+        answer = _visiting(begin, view)
+        pages.add_url_rule(rule, prefix + name, answer, methods=methods)
+
+    add(path or "/", "tokens", "views.tokens.tokens", "GET")
+    if not owners:
+        add(generate or path, "generate", "views.tokens.generate", "POST")
+        add(f"{path}/new", "new", "views.tokens.new", "GET")
+        add(f"{path}/new/scopes", "new_scopes", "views.tokens.new_scopes", "GET")
+        add(
+            f"{path}/revoke",
+            "revoke_many",
+            "views.token_actions.revoke_many",
+            "GET",
+            "POST",
+        )
+        add(
+            f"{path}{_ONE}/rename",
+            "rename",
+            "views.token_actions.rename",
+            "GET",
+            "POST",
+        )
+    for act in ("revoke", "delete"):
+        add(f"{path}{_ONE}/{act}", act, f"views.token_actions.{act}", "GET", "POST")
+
+
+def _add_token(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
+    """The addresses of the page of one token, and of its usage history there.
+
+    :param path: of the page.
+    :param prefix: of the names of its endpoints, and
+    :param begin: what begins a visit, as for :func:`_add_list`.
+    """
+    pages.add_url_rule(path, f"{prefix}token", _visiting(begin, "views.tokens.token"))
+    for name, ending, view in (
+        ("usage", "", "views.usage.of_token"),
+        ("usage_csv", ".csv", "views.usage.of_token_csv"),
+    ):
+        answer = _visiting(begin, view)
+        pages.add_url_rule(f"{path}/usage{ending}", prefix + name, answer)
+
+
+def _visiting(begin: str, view: str) -> Callable[..., Any]:
+    """A view in front of a list of tokens; both are named as for :func:`late`."""
+    enter, begins, views = late("views.scope.enter"), late(begin), late(view)
+
+    def call(**values: Any) -> Any:
+        return enter(begins, views, values)
+
+    return call
+
+
+@cache
+def late(where: str, package: str = __package__) -> Callable[..., Any]:
+    """A function below :mod:`.views` whose module is loaded at its first call.
+
+    Where a process only guards, or does not even that, the pages take no memory.
+    """
+    module, _, name = where.rpartition(".")
+
+    def call(*args: Any, **values: Any) -> Any:
+        views = import_module(f".{module}", package)
+        return getattr(views, name)(*args, **values)
+
+    return call
+
+
+def install_globals(app: Flask) -> None:
+    """Let the templates of *app* call what ours need, and show the panel."""
+    templating.install_globals(
+        app,
+        apitokens_panel=late("views.tokens.panel"),
+        apitokens_admin_links=late("admin_pages.links"),
+        at_admin_links=late("admin_pages.own_links"),
+    )
+
+
+def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
+    """Keep CSRFProtect off our forms, which check the token themselves.
+
+    It would answer before they can, with a page of its own where a fragment is due.
+    Asked for at each request, since a host may set it up after us.
+    """
+    csrf = current_app.extensions.get("csrf")
+    if csrf is not None:
+        for name in (NAME, ADMIN, ENDPOINTS):
+            csrf.exempt(current_app.blueprints[name])
+
+
+def _unless_open(admit: Callable[[], Any]) -> Callable[[], Any]:
+    def before() -> Any:
+        return None if request.endpoint in _OPEN else admit()
+
+    return before
+
+
+def _static(version: str, filename: str) -> Response:
+    # Under an old address, in the middle of a deployment, the file is a stopgap.
+    current = version == templating.static_version()
+    response = send_from_directory(
+        templating.STATIC, filename, max_age=_STATIC_SECONDS if current else 0
+    )
+    if current:
+        response.cache_control.public = True
+        response.cache_control.immutable = True
+    return response
+
+
+def stray(rest: str = "") -> ResponseReturnValue:
+    """Any other address or method: a refusal that looks like our pages.
+
+    :raises NotFound: for an address we do not have.
+    :raises MethodNotAllowed: for one that we have with another method.
+    """
+    adapter = cast("MapAdapter", current_app.create_url_adapter(request))
+    allowed = []
+    for method in METHODS:
+        endpoint, _values = adapter.match(method=method)
+        if endpoint != request.endpoint:
+            allowed.append(method)
+    raise MethodNotAllowed(allowed) if allowed else NotFound
+
+
+def have_the_last_word(setup: BlueprintSetupState) -> None:
+    """Let nothing a host does to answers take away the headers of ours."""
+    # Flask runs the first of these last: after whatever the host does to answers.
+    after = setup.app.after_request_funcs.setdefault(None, [])
+    if _protect not in after:
+        after.insert(0, _protect)
+
+
+def _protect(response: Response) -> Response:
+    """The headers no answer of our pages may lack."""
+    if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
+        return response
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    if request.endpoint in _OPEN:
+        return response
+    headers["Cache-Control"] = "no-store"
+    if request.blueprint == ENDPOINTS:
+        return response
+    headers["Referrer-Policy"] = "same-origin"
+    response.vary.update(["HX-Request", "Cookie"])
+    policies = headers.getlist("Content-Security-Policy")
+    if not any("frame-ancestors" in policy for policy in policies):
+        # A second policy takes nothing from the host's: browsers obey both.
+        headers.add("Content-Security-Policy", "frame-ancestors 'none'")
+        headers["X-Frame-Options"] = "DENY"
+    return response

@@ -1,0 +1,259 @@
+"""The audit log as people read it: each event in words, a page and a file of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_apitokens.audit.queries import GROUPS
+from flask_apitokens.audit.queries import LogPage
+from flask_apitokens.catalog import Catalog
+from flask_apitokens.core import csv_export
+from flask_apitokens.core.context import HOLDER
+from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.time_format import Moment
+from flask_apitokens.core.time_format import moment
+from flask_apitokens.core.time_format import to_the_second
+from flask_apitokens.db.models import Event
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+
+from .tokens import Chip
+
+#: the head of an export
+CSV_HEADER = (
+    *("time", "person", "action", "token_id", "token_name", "service"),
+    *("subject", "ip", "detail"),
+)
+
+
+def chips() -> dict[str, Chip]:
+    """Each action in words."""
+    return {
+        "generated": Chip(_("Token generated"), "ok"),
+        "imported": Chip(_("Token imported"), "ok"),
+        "renamed": Chip(_("Token renamed"), "plain"),
+        "rotated": Chip(_("Token rotated"), "plain"),
+        "late-use": Chip(_("Used after rotation"), "bad"),
+        "revoked": Chip(_("Token revoked"), "bad"),
+        "deactivated": Chip(_("Token deactivated"), "bad"),
+        "activated": Chip(_("Token activated"), "ok"),
+        "deleted": Chip(_("Token deleted"), "bad"),
+        "subscription-activated": Chip(_("Subscription turned on"), "ok"),
+        "subscription-deactivated": Chip(_("Subscription turned off"), "warn"),
+        "service-enabled": Chip(_("Service turned on for everybody"), "ok"),
+        "service-disabled": Chip(_("Service turned off for everybody"), "warn"),
+        "access-requested": Chip(_("Access requested"), "plain"),
+        "access-withdrawn": Chip(_("Access request withdrawn"), "plain"),
+        "access-approved": Chip(_("Access request approved"), "ok"),
+        "access-declined": Chip(_("Access request declined"), "bad"),
+    }
+
+
+def groups_offered() -> list[tuple[str, str]]:
+    """The choices of the event filter."""
+    words = {
+        "generated": _("Generated"),
+        "imported": _("Imported"),
+        "renamed": _("Renamed"),
+        "rotated": _("Rotated, or used after it"),
+        "ended": _("Revoked, deactivated or deleted"),
+        "activated": _("Activated"),
+        "services": _("Subscriptions and services"),
+        "requests": _("Access requests"),
+    }
+    return [("", _("All events")), *((group, words[group]) for group in GROUPS)]
+
+
+# -- of one token --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A line of a token's own history.
+
+    :param note: what was said about it: the reason.
+    """
+
+    at: Moment
+    text: str
+    by: str
+    ip: str
+    note: str = ""
+
+
+def happening(event: Event) -> Happening:
+    """An event of one token as a sentence."""
+    words = {
+        "generated": _("Generated"),
+        "imported": _("Imported"),
+        "revoked": _("Revoked"),
+        "deleted": _("Deleted"),
+        "rotated": _("Rotated"),
+        "late-use": _("Refused: still used after rotation"),
+        "deactivated": _("Deactivated"),
+        "activated": _("Activated"),
+        "renamed": _("Renamed to “%(name)s”", name=event.token_name or ""),
+    }
+    return Happening(
+        moment(event.at),
+        words.get(event.action, event.action),
+        _person(event),
+        event.ip or "",
+        str(event.detail.get("reason") or "") or _kin(event),
+    )
+
+
+def _person(event: Event) -> str:
+    named = {SYSTEM.label: _("System"), HOLDER: _("Holder of the token")}
+    label = event.actor_label
+    return label if event.actor_id is not None else named.get(label, label)
+
+
+# -- of an account -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """An event in the list of an account.
+
+    :param about: the token, the user or the service it concerns.
+    :param code: the id of the token.
+    :param sub: more about it: the user, the service.
+    :param note: what was said about it: the former name, the reason.
+    """
+
+    at: Moment
+    person: str
+    chip: Chip
+    about: str
+    code: str
+    sub: str
+    note: str
+    ip: str
+
+
+def row_of(event: Event, catalog: Catalog) -> EventRow:
+    """An event as administrators read it."""
+    subject = event.subject_label or event.subject_id or ""
+    service = catalog.label(event.service) if event.service else ""
+    if event.token_id:
+        about, sub = event.token_name or "", _whose(event, subject)
+    elif subject:
+        about, sub = subject, service or _("The API as a whole")
+    else:
+        about, sub = service, ""
+    return EventRow(
+        to_the_second(event.at),
+        _person(event),
+        chips().get(event.action, Chip(event.action, "plain")),
+        about,
+        event.token_id or "",
+        sub,
+        _note(event),
+        event.ip or "",
+    )
+
+
+def _whose(event: Event, subject: str) -> str:
+    """Whose token it is, where that is not who did it."""
+    if event.subject_id is None:
+        return _("Userless")
+    mine = event.actor_id == event.subject_id
+    return "" if mine else _("of %(who)s", who=subject)
+
+
+def _note(event: Event) -> str:
+    detail = event.detail
+    if detail.get("old_name"):
+        return _("was “%(name)s”", name=detail["old_name"])
+    if detail.get("why") == "owner deleted":
+        return _("Its owner was deleted")
+    return str(detail.get("reason") or "") or _kin(event)
+
+
+def _kin(event: Event) -> str:
+    """Which token took this one's place, or whose place it took."""
+    if event.detail.get("successor"):
+        return _("replaced by %(id)s", id=event.detail["successor"])
+    if event.detail.get("predecessor"):
+        return _("replaces %(id)s", id=event.detail["predecessor"])
+    return ""
+
+
+@dataclass(frozen=True)
+class EventList:
+    """What stands in ``#at-list`` of the audit log, and what it was asked for.
+
+    :param args: the search and the filters, as arguments of an address.
+    :param newer: the arguments of the page of newer events; none where it is the first.
+    :param older: the same for older ones.
+    :param focus: whether it was paged, rather than searched.
+    """
+
+    rows: Sequence[EventRow]
+    args: dict[str, Any]
+    newer: dict[str, Any] | None
+    older: dict[str, Any] | None
+    focus: bool = False
+
+    @property
+    def count(self) -> str:
+        """How many events are shown."""
+        return _n("%(n)s event", "%(n)s events", len(self.rows))
+
+    @property
+    def announce(self) -> str:
+        """What is spoken of it."""
+        if self.focus and self.rows:
+            first, last = self.rows[0].at.text, self.rows[-1].at.text
+            return _("Events of %(last)s to %(first)s", last=last, first=first)
+        number = len(self.rows)
+        if self.older:
+            return _n(
+                "More than %(n)s event found", "More than %(n)s events found", number
+            )
+        return _n("%(n)s event found", "%(n)s events found", number)
+
+
+def list_of(
+    found: LogPage, catalog: Catalog, args: dict[str, Any], *, focus: bool
+) -> EventList:
+    """One page of events with the ways to its neighbours."""
+    items = found.items
+    return EventList(
+        rows=[row_of(event, catalog) for event in items],
+        args=args,
+        newer={**args, "after": items[0].id} if items and found.newer else None,
+        older={**args, "before": items[-1].id} if items and found.older else None,
+        focus=focus,
+    )
+
+
+# -- as a file -----------------------------------------------------------------
+
+
+def csv_lines(rows: Iterable[Any], *, header: bool) -> str:
+    """Events as lines of a file that spreadsheets open.
+
+    :param rows: with the attributes of :data:`.audit_log.COLUMNS`.
+    :param header: whether the names of the columns come first.
+    """
+    return csv_export.lines(map(_cells, rows), CSV_HEADER if header else ())
+
+
+def _cells(row: Any) -> Sequence[str | None]:
+    return (
+        csv_export.at(row.at),
+        row.actor_label,
+        row.action,
+        row.token_id,
+        row.token_name,
+        row.service,
+        row.subject_label or row.subject_id,
+        row.ip,
+        json.dumps(row.detail, ensure_ascii=False) if row.detail else "",
+    )

@@ -1,0 +1,339 @@
+"""The questions before something ends: what will break, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+
+from flask_apitokens.core.time_format import ago
+from flask_apitokens.db.models import REASON_LENGTH
+from flask_apitokens.domain.token_counts import MOST
+from flask_apitokens.domain.users import Member
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+
+from .tokens import Row
+
+#: how many users a question names
+_FACTS = 20
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The field for a reason that the owner will read."""
+
+    text: str = ""
+    error: str = ""
+    length: int = REASON_LENGTH
+    required: bool = True
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """A question before something ends."""
+
+    title: str
+    action: str
+    text: str
+    keep: str
+    go: str
+    rows: Sequence[Row]
+    strong: str = ""
+    many: bool = False
+    #: the list as it was, for who keeps what there is
+    back: str = ""
+    #: what was wrong with the form that asked
+    problem: str = ""
+    #: the reason to be given, where one is asked for
+    reason: Reason | None = None
+    #: what is at stake, besides tokens, each with a word on it
+    facts: Sequence[tuple[str, str]] = ()
+    #: what the form carries besides its protection
+    hidden: Sequence[tuple[str, str]] = ()
+    #: what the next is called, and how many calls each token made, in words by its id
+    calls_label: str = ""
+    calls: Mapping[str, str] = field(default_factory=dict)
+    #: what the one token is called beside its id
+    id_label: str = ""
+
+    @property
+    def weighs(self) -> bool:
+        """Whether tokens are at stake that still work, so that their use counts."""
+        return bool(self.rows) and bool(self.strong or self.many)
+
+
+def with_calls(question: Confirm, numbers: Mapping[str, int], days: int) -> Confirm:
+    """The same question, which says how often each token was called with.
+
+    :param numbers: from :func:`.history.calls_of`.
+    :param days: how many days they are of.
+    """
+    return replace(
+        question,
+        calls_label=_n("Calls in %(n)s day", "Calls in %(n)s days", days),
+        calls={token_id: f"{number:,}" for token_id, number in numbers.items()},
+    )
+
+
+def revoke_question(row: Row, action: str) -> Confirm:
+    """Ask before a token is revoked."""
+    return Confirm(
+        title=_("Revoke “%(name)s”?", name=row.name),
+        action=action,
+        strong=_("Connections using this token stop at once."),
+        text=_(
+            "Make sure no script or service still relies on it. This cannot be undone."
+        ),
+        keep=_("Keep token"),
+        go=_("Revoke token"),
+        rows=[row],
+    )
+
+
+def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
+    """Ask before the tokens selected are revoked."""
+    if len(rows) == 1:
+        return replace(revoke_question(rows[0], action), many=True)
+    return Confirm(
+        # The singular is for languages that count another way.
+        title=_n("Revoke %(n)s token?", "Revoke %(n)s tokens?", len(rows)),
+        action=action,
+        strong=_("Connections using these tokens stop at once."),
+        text=_(
+            "Make sure no script or service still relies on them. "
+            "This cannot be undone."
+        ),
+        keep=_n("Keep token", "Keep tokens", len(rows)),
+        go=_n("Revoke token", "Revoke tokens", len(rows)),
+        rows=rows,
+        many=True,
+    )
+
+
+def deactivate_question(row: Row, action: str) -> Confirm:
+    """Ask before a token of somebody else's is stopped for a while, and why."""
+    if row.owner:
+        title = _("Deactivate “%(name)s” of %(who)s?", name=row.name, who=row.owner)
+        told = _(
+            "Connections using this token stop at once. %(who)s gets a message with "
+            "your reason.",
+            who=row.owner,
+        )
+    else:
+        title = _("Deactivate “%(name)s”?", name=row.name)
+        told = _("Connections using this token stop at once.")
+    return Confirm(
+        title=title,
+        action=action,
+        strong=row.in_use or _never_in_use(row),
+        text=told,
+        keep=_("Keep token"),
+        go=_("Deactivate token"),
+        rows=[row],
+        reason=Reason(),
+    )
+
+
+def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
+    """Ask before the tokens selected are stopped for a while, and why."""
+    if len(rows) == 1:
+        return replace(deactivate_question(rows[0], action), many=True)
+    return Confirm(
+        title=_n("Deactivate %(n)s token?", "Deactivate %(n)s tokens?", len(rows)),
+        action=action,
+        strong=_("Connections using these tokens stop at once."),
+        text=_("Their owners get a message with your reason."),
+        keep=_n("Keep token", "Keep tokens", len(rows)),
+        go=_n("Deactivate token", "Deactivate tokens", len(rows)),
+        rows=rows,
+        many=True,
+        reason=Reason(),
+    )
+
+
+def overwrite_question(
+    row: Row, action: str, back: str, hidden: Sequence[tuple[str, str]]
+) -> Confirm:
+    """Ask before the only token a user may have gives way to a new one."""
+    return Confirm(
+        title=_("Generate a new token and overwrite the old one?"),
+        action=action,
+        strong=_("Your current token stops working at once."),
+        text=_(
+            "Everything that uses it needs the new token before it can connect again."
+        ),
+        keep=_("Keep current token"),
+        go=_("Generate and overwrite"),
+        rows=[row],
+        back=back,
+        hidden=hidden,
+        id_label=_("Current token"),
+    )
+
+
+def activate_question(row: Row, action: str) -> Confirm:
+    """Ask before a deactivated token works again."""
+    return Confirm(
+        title=_("Activate “%(name)s” again?", name=row.name),
+        action=action,
+        strong=_("Whoever has this token can use it again at once."),
+        text=_("It was deactivated for this reason: %(reason)s", reason=row.reason),
+        keep=_("Keep it deactivated"),
+        go=_("Activate token"),
+        rows=[row],
+    )
+
+
+def service_off_question(name: str, tokens: int, action: str, back: str) -> Confirm:
+    """Ask before a service is switched off for a whole account."""
+    return Confirm(
+        title=_("Turn off %(service)s for everybody?", service=name),
+        action=action,
+        strong=_stopping(tokens, _("at once")),
+        text=_(
+            "They are paused, not deleted, and work again when the service is turned "
+            "back on."
+        ),
+        keep=_("Keep it on"),
+        go=_("Turn off"),
+        rows=(),
+        back=back,
+        hidden=[("active", "0")],
+    )
+
+
+def users_off_question(
+    losing: Sequence[tuple[str, Member]],
+    *,
+    action: str,
+    back: str,
+    hidden: Sequence[tuple[str, str]],
+    now: datetime,
+    recorded: bool = True,
+) -> Confirm:
+    """Ask before users lose a service: how many of their tokens pause."""
+    users, tokens = len(losing), sum(member.tokens for _label, member in losing)
+    return Confirm(
+        title=_n(
+            "Turn off API access for %(n)s user?",
+            "Turn off API access for %(n)s users?",
+            users,
+        ),
+        action=action,
+        strong=_stopping(tokens, _("when you save")),
+        text=_(
+            "They are paused, not deleted, and work again if you turn the subscription "
+            "back on."
+        )
+        if tokens
+        else "",
+        keep=_("Back to editing"),
+        go=_("Save and turn off"),
+        rows=(),
+        back=back,
+        facts=[
+            (label, _holding(member, now, recorded=recorded))
+            for label, member in losing[:_FACTS]
+        ],
+        hidden=hidden,
+    )
+
+
+def decline_question(who: str, service: str, action: str, back: str) -> Confirm:
+    """Ask before a request is declined, and why."""
+    return Confirm(
+        title=_("Decline the request of %(who)s?", who=who),
+        action=action,
+        text=_(
+            "%(who)s is told that access to %(service)s was declined, and can ask "
+            "again.",
+            who=who,
+            service=service,
+        ),
+        keep=_("Keep waiting"),
+        go=_("Decline request"),
+        rows=(),
+        back=back,
+        reason=Reason(
+            required=False,
+            help=_("Shown to the user and kept in the audit log."),
+        ),
+        hidden=[("do", "decline")],
+    )
+
+
+def _stopping(tokens: int, when: str) -> str:
+    if not tokens:
+        return _("No token stops working.")
+    if tokens > MOST:
+        return _(
+            "More than %(n)s tokens stop working %(when)s.", n=f"{MOST:,}", when=when
+        )
+    return _n(
+        "%(n)s token stops working %(when)s.",
+        "%(n)s tokens stop working %(when)s.",
+        tokens,
+        when=when,
+    )
+
+
+def _holding(member: Member, now: datetime, *, recorded: bool) -> str:
+    if not member.tokens:
+        return _("No tokens")
+    tokens = _n("%(n)s token", "%(n)s tokens", member.tokens)
+    if not recorded:
+        return tokens
+    if member.last_used_at is None:
+        return _("%(tokens)s, never used", tokens=tokens)
+    used = ago(member.last_used_at, now).text
+    return _("%(tokens)s, last used %(when)s", tokens=tokens, when=used)
+
+
+def delete_question(row: Row, action: str) -> Confirm:
+    """Ask before a token is deleted: what breaks, or that nothing does."""
+    question = Confirm(
+        title=_("Delete “%(name)s” from the list?", name=row.name),
+        action=action,
+        text=_inactive(row.status),
+        keep=_("Keep token"),
+        go=_("Delete token"),
+        rows=[row],
+    )
+    if not row.live:
+        return question
+    return replace(
+        question,
+        title=_("Delete “%(name)s”?", name=row.name),
+        strong=row.in_use or _never_in_use(row),
+        text=_(
+            "Make sure no service connects through this token. Connections using it "
+            "stop working as soon as it is deleted, and it cannot be restored."
+        ),
+    )
+
+
+def _never_in_use(row: Row) -> str:
+    return _("Never used.") if row.recorded else _("Its use is not recorded.")
+
+
+def _inactive(status: str) -> str:
+    # Whole sentences: a translator cannot work with halves.
+    if status == "expired":
+        return _(
+            "This token has already expired, so nothing stops working. Its entry "
+            "disappears from your list. The audit log keeps the record."
+        )
+    if status == "deactivated":
+        return _(
+            "This token is already deactivated, so nothing stops working. Its entry "
+            "disappears from your list. The audit log keeps the record."
+        )
+    return _(
+        "This token is already revoked, so nothing stops working. Its entry "
+        "disappears from your list. The audit log keeps the record."
+    )

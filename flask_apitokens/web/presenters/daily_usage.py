@@ -1,0 +1,171 @@
+"""The usage history in numbers as people read it: figures, days, and bars of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+
+from flask_apitokens.core.time_format import day as date_of
+from flask_apitokens.core.time_format import months
+from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.usage.totals import Sums
+from flask_apitokens.usage.totals import Window
+
+from .bar_chart import Chart
+from .bar_chart import Column
+from .bar_chart import chart_of
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A number and what it counts.
+
+    :param small: what stands beside it.
+    """
+
+    label: str
+    figure: str
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class DayRow:
+    """A day of the table below the chart."""
+
+    label: str
+    succeeded: str
+    rejected: str
+    failed: str
+    total: str
+
+
+def kpis(sums: Sums, days: int, used: tuple[int, int] | None = None) -> list[Kpi]:
+    """The figures above the chart.
+
+    :param used: how many tokens were used, of how many; none where it is one token.
+    """
+    share = _share(sums.succeeded, sums.total)
+    shown = [
+        Kpi(_n("Calls, %(n)s day", "Calls, %(n)s days", days), f"{sums.total:,}"),
+        Kpi(_("Succeeded"), share, f"{sums.succeeded:,}"),
+        Kpi(_("Rejected"), f"{sums.rejected:,}"),
+        Kpi(_("Failed"), f"{sums.failed:,}"),
+    ]
+    if used is not None:
+        some, every = counted(used[0]), counted(used[1])
+        shown.append(Kpi(_("Tokens in use"), some, _("of %(total)s", total=every)))
+    return shown
+
+
+def _share(part: int, whole: int) -> str:
+    """A share in per cent; all of it and nothing of it are said of nothing else."""
+    if part in (0, whole):
+        return "100%" if part else "0%" if whole else "–"
+    tenths = min(max(round(1000 * part / whole), 1), 999)
+    return f"{tenths / 10:.1f}%"
+
+
+def _weekday(day: date) -> str:
+    names = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+    return names[day.weekday()]
+
+
+def _day_label(day: date, window: Window) -> str:
+    """A day in the table and in the filter: ``Sun 15 Nov``, and what is left of it."""
+    label = _(
+        "%(weekday)s %(day)s %(month)s",
+        weekday=_weekday(day),
+        day=day.day,
+        month=months()[day.month - 1],
+    )
+    remark = _remark(day, window)
+    return _("%(day)s, %(rest)s", day=label, rest=remark) if remark else label
+
+
+def _remark(day: date, window: Window) -> str:
+    since = window.day(day).since
+    if (since.hour, since.minute) == (0, 0):
+        return ""
+    return _("from %(time)s", time=since.strftime("%H:%M"))
+
+
+def days_of(days: Mapping[date, Sums], window: Window) -> list[DayRow]:
+    """The days as a table."""
+    return [
+        DayRow(
+            _day_label(day, window),
+            f"{sums.succeeded:,}",
+            f"{sums.rejected:,}",
+            f"{sums.failed:,}",
+            f"{sums.total:,}",
+        )
+        for day, sums in days.items()
+    ]
+
+
+def drawn(days: Mapping[date, Sums], window: Window, *, rtl: bool) -> Chart:
+    """The days as bars."""
+    columns = [
+        Column(
+            _("%(weekday)s %(day)s", weekday=_weekday(day), day=day.day),
+            _title(_day_label(day, window), sums),
+            (sums.succeeded, sums.rejected, sums.failed),
+            f"{sums.total:,}",
+            _remark(day, window),
+        )
+        for day, sums in days.items()
+    ]
+    first, last = window.days[0], window.days[-1]
+    title = _(
+        "Calls per day, %(first)s to %(last)s", first=_date(first), last=_date(last)
+    )
+    return chart_of(columns, title=title, desc=_description(days), rtl=rtl)
+
+
+def _title(day: str, sums: Sums) -> str:
+    numbers = {
+        "calls": f"{sums.total:,}",
+        "succeeded": f"{sums.succeeded:,}",
+        "rejected": f"{sums.rejected:,}",
+        "failed": f"{sums.failed:,}",
+    }
+    return _(
+        "%(day)s: %(calls)s calls, %(succeeded)s succeeded, %(rejected)s rejected, "
+        "%(failed)s failed",
+        day=day,
+        **numbers,
+    )
+
+
+def _description(days: Mapping[date, Sums]) -> str:
+    busiest = max(days, key=lambda day: days[day].total)
+    rejected = sum(sums.rejected for sums in days.values())
+    failed = sum(sums.failed for sums in days.values())
+    return _(
+        "Most calls on %(day)s: %(most)s. In all %(rejected)s were rejected and "
+        "%(failed)s failed. The figures are in the table “Calls per day”.",
+        day=_date(busiest),
+        most=f"{days[busiest].total:,}",
+        rejected=f"{rejected:,}",
+        failed=f"{failed:,}",
+    )
+
+
+def _date(day: date) -> str:
+    return date_of(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def days_offered(window: Window, days: int) -> list[tuple[str, str]]:
+    """The choices of the day filter: today, then back from there."""
+    whole = _n("Last %(n)s day", "Last %(n)s days", days)
+    today, *before = window.days[::-1]
+    return [
+        ("", whole),
+        (today.isoformat(), _("Today")),
+        *((day.isoformat(), _day_label(day, window)) for day in before),
+    ]

@@ -1,0 +1,392 @@
+"""The generate form: what it offers, and whether what was asked for can be had."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from datetime import timedelta
+from typing import Any
+from typing import Protocol
+
+from flask_apitokens.catalog import Service
+from flask_apitokens.core import networks
+from flask_apitokens.core.context import Domain
+from flask_apitokens.core.time_format import day
+from flask_apitokens.core.time_format import span
+from flask_apitokens.db.models import NAME_LENGTH
+from flask_apitokens.domain import expiry as token_expiry
+from flask_apitokens.domain import validation
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import InvalidExpiry
+from flask_apitokens.errors import InvalidKind
+from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.web.forms import GenerateForm
+from flask_apitokens.web.urls import OWN
+from flask_apitokens.web.urls import Place
+
+#: what comes back into a field of what was sent in it: nobody typed megabytes
+ECHOED = 500
+#: what the widest networks, as many as there may be, take up with their line ends
+NETWORKS_LENGTH = 1000
+#: the fields that have a place for an error, and where the summary's link leads
+TARGETS = {
+    "name": "name",
+    "service": "service",
+    "scope": "at-scopes",
+    "expiry": "at-expiry",
+    "networks": "networks",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice of a group of buttons or boxes."""
+
+    value: str
+    label: str
+    text: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line of the error summary and the id of the field it leads to."""
+
+    target: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands above a form that was refused."""
+
+    strong: str
+    intro: str
+    items: Sequence[Fault] = ()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the form was filled in with, as plain text."""
+
+    kind: str
+    name: str
+    service: str
+    scopes: Sequence[str]
+    expiry: str
+    expiry_date: str
+    networks: str = ""
+
+    @classmethod
+    def of(cls, form: GenerateForm) -> Wish:
+        """What *form* asks for."""
+        return cls(
+            kind=form.kind.data or "",
+            name=form.name.data or "",
+            service=form.service.data or "",
+            scopes=tuple(form.scope.data or ()),
+            expiry=form.expiry.data or "",
+            expiry_date=form.expiry_date.data or "",
+            networks=form.networks.data or "",
+        )
+
+
+@dataclass(frozen=True)
+class GenerateView:
+    """The form as it is rendered: choices, input, errors."""
+
+    form_id: str
+    wish: Wish
+    kinds: Sequence[Option]
+    services: Sequence[tuple[str, str]]
+    scopes: Sequence[Option]
+    expiries: Sequence[Option]
+    #: the range of the date field
+    first_day: str
+    last_day: str
+    errors: Mapping[str, str]
+    summary: Summary | None = None
+    name_length: int = NAME_LENGTH
+    at: Place = OWN
+    #: of the dialog
+    title: str = ""
+    #: what an administrator should know who generates for somebody else
+    warning: str = ""
+    #: what it is called if nobody names it; empty where a name is needed
+    suggested: str = ""
+    #: whether the service goes without saying
+    service_known: bool = False
+    #: whether it may be limited to networks, and how much may be written about them
+    networks_offered: bool = True
+    networks_length: int = NETWORKS_LENGTH
+
+
+@dataclass
+class Refusals:
+    """What speaks against a wish, all of it, so that it can be put right at once."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    #: what no single field can put right
+    general: str = ""
+
+    def add(self, error: DomainError) -> None:
+        """Note *error* beside its field."""
+        if error.field in TARGETS:
+            self.fields.setdefault(error.field, error.message)
+        else:
+            self.general = error.message
+
+    def __bool__(self) -> bool:
+        return bool(self.fields or self.general)
+
+
+def first_wish(domain: Domain, services: Sequence[Service]) -> Wish:
+    """What a new form is filled in with: the least access there is."""
+    settings = domain.settings
+    words = expiry_words(domain)
+    word = str(settings.expiry_default or "never")
+    service = services[0] if services else None
+    return Wish(
+        kind=settings.kinds[0],
+        name="",
+        service=service.slug if service else "",
+        scopes=tuple(service.scopes)[:1] if service else (),
+        expiry=word if word in words else words[0],
+        expiry_date="",
+    )
+
+
+def presented(
+    domain: Domain,
+    wish: Wish,
+    services: Sequence[Service],
+    *,
+    form_id: str = "",
+    refusals: Refusals | None = None,
+    at: Place = OWN,
+    title: str = "",
+    warning: str = "",
+    suggested: str = "",
+) -> GenerateView:
+    """The form filled in with *wish*.
+
+    :param services: those the user may generate for.
+    :param form_id: of the form that was refused; a new form gets a new one.
+    :param at: the list the token will stand in.
+    :param warning: what an administrator should know.
+    :param suggested: the name of a token that is not given one.
+    """
+    first_day, last_day = date_range(domain)
+    refusals = refusals or Refusals()
+    offered = {service.slug for service in services}
+    if services and wish.service not in offered:
+        # It was switched off meanwhile: what is offered instead, with its own scopes.
+        wish = replace(wish, service=services[0].slug, scopes=())
+    wish = replace(
+        wish,
+        name=wish.name[:ECHOED],
+        expiry_date=wish.expiry_date[:ECHOED],
+        networks=wish.networks[:NETWORKS_LENGTH],
+    )
+    return GenerateView(
+        form_id=form_id or secrets.token_urlsafe(16),
+        wish=wish,
+        kinds=[
+            option for option in _kinds(domain) if option.value in domain.settings.kinds
+        ],
+        services=[(service.slug, service.name) for service in services],
+        scopes=scopes_of(services, wish.service),
+        expiries=expiry_options(domain, expiry_words(domain)),
+        first_day=first_day,
+        last_day=last_day,
+        errors={name: refusals.fields.get(name, "") for name in TARGETS},
+        summary=_summary(refusals) if refusals else None,
+        at=at,
+        title=title or _("Generate new token"),
+        warning=warning,
+        suggested=suggested,
+        service_known="slug" in at.values,
+        networks_offered=domain.settings.allowed_networks,
+    )
+
+
+def _kinds(domain: Domain) -> tuple[Option, ...]:
+    api = _(
+        "Sent in the Authorization header of each request. Can be set to never expire."
+    )
+    if domain.settings.expiry_max is not None:
+        api = _("Sent in the Authorization header of each request.")
+    access = _(
+        "For tools that sign in through the Login API, such as issue trackers. "
+        "Always expires."
+    )
+    return (
+        Option("api", _("API token"), api, _("Recommended")),
+        Option("access", _("Access token"), access),
+    )
+
+
+def scopes_of(services: Sequence[Service], slug: str) -> list[Option]:
+    """The access a token of the service *slug* can have."""
+    for service in services:
+        if service.slug == slug:
+            known = service.scopes.values()
+            return [
+                Option(scope.name, scope.name, scope.description) for scope in known
+            ]
+    return []
+
+
+def _presets(domain: Domain, also: int | None = None) -> list[int]:
+    settings = domain.settings
+    days = {*settings.expiry_presets, *filter(None, [settings.expiry_default, also])}
+    longest = settings.expiry_max
+    return sorted(number for number in days if not longest or number <= longest)
+
+
+def expiry_words(
+    domain: Domain, *, also: int | None = None, kind: str = "api"
+) -> list[str]:
+    """What can be chosen for the end of a token: days, "custom" and "never".
+
+    :param also: days to be offered besides.
+    :param kind: of the token, where it is known.
+    """
+    settings = domain.settings
+    may_last = settings.expiry_max is None and kind == "api" and "api" in settings.kinds
+    words = [*map(str, _presets(domain, also)), "custom"]
+    return [*words, "never"] if may_last else words
+
+
+def expiry_options(domain: Domain, words: Sequence[str]) -> list[Option]:
+    """The choices of :func:`expiry_words` as buttons."""
+    today = domain.now().astimezone(UTC).date()
+    return [_expiry_option(domain, word, today) for word in words]
+
+
+def date_range(domain: Domain) -> tuple[str, str]:
+    """The first and the last day that a date field takes; no last one for any."""
+    today = domain.now().astimezone(UTC).date()
+    longest = domain.settings.expiry_max
+    last = (today + timedelta(days=longest)).isoformat() if longest else ""
+    return (today + timedelta(days=1)).isoformat(), last
+
+
+def _expiry_option(domain: Domain, word: str, today: date) -> Option:
+    if word == "custom":
+        return Option(word, _("On a date"))
+    if word == "never":
+        return Option(word, _("Never"))
+    days = int(word)
+    end = datetime.combine(today + timedelta(days=days), time(), UTC)
+    warning = token_expiry.days_of_warning(domain, days)
+    if not warning:
+        return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
+    text = _n(
+        "Stops working on %(day)s. You will see a warning %(n)s day before.",
+        "Stops working on %(day)s. You will see a warning %(n)s days before.",
+        warning,
+        day=day(end),
+    )
+    return Option(word, span(days), text)
+
+
+def _summary(refusals: Refusals) -> Summary:
+    strong = _("The token was not generated.")
+    items = [
+        Fault(TARGETS[name], refusals.fields[name])
+        for name in TARGETS
+        if name in refusals.fields
+    ]
+    if refusals.general:
+        return Summary(strong, refusals.general, items)
+    intro = _n("Fix %(n)s thing:", "Fix %(n)s things:", len(items))
+    return Summary(strong, intro, items)
+
+
+def weighed(
+    domain: Domain,
+    owner: Any,
+    wish: Wish,
+    services: Sequence[Service],
+    *,
+    account_id: str = "",
+) -> tuple[Refusals, datetime | None]:
+    """Everything that speaks against *wish*, and the moment its token would expire.
+
+    :param account_id: of a userless token.
+    """
+    refusals = Refusals()
+    expires_at = None
+    if wish.kind not in domain.settings.kinds:
+        refusals.add(InvalidKind())
+    try:
+        name = validation.clean_name(wish.name)
+        validation.check_name_free(domain, owner, name, account_id=account_id)
+    except DomainError as error:
+        refusals.add(error)
+    try:
+        _check_access(domain, wish, services)
+    except DomainError as error:
+        refusals.add(error)
+    try:
+        expires_at = expiry_of(domain, wish)
+        validation.check_expiry(domain, wish.kind, expires_at)
+    except DomainError as error:
+        refusals.add(error)
+    try:
+        validation.checked_networks(domain, networks.in_words(wish.networks))
+    except DomainError as error:
+        refusals.add(error)
+    return refusals, expires_at
+
+
+def _check_access(domain: Domain, wish: Wish, services: Sequence[Service]) -> None:
+    """Where the host declares services, a user's token is for one of them."""
+    if not domain.catalog:
+        return
+    if wish.service not in {service.slug for service in services}:
+        raise ServiceUnavailable
+    validation.checked_scopes(domain, wish.service, wish.scopes)
+
+
+class Ending(Protocol):
+    """What of a form says when a token is to end."""
+
+    @property
+    def expiry(self) -> str: ...
+
+    @property
+    def expiry_date(self) -> str: ...
+
+
+def expiry_of(
+    domain: Domain, wish: Ending, words: Sequence[str] = ()
+) -> datetime | None:
+    """The moment the token expires, or none for never.
+
+    :param words: what was offered, if it was more than :func:`expiry_words`.
+    :raises InvalidExpiry: for a choice that is none, or a date that is past or no date.
+    """
+    if wish.expiry == "never":
+        return None
+    if wish.expiry in (words or expiry_words(domain)) and wish.expiry != "custom":
+        return domain.now() + timedelta(days=int(wish.expiry))
+    try:
+        last_day = date.fromisoformat(wish.expiry_date)
+    except ValueError:
+        raise InvalidExpiry(_("Choose a date after today.")) from None
+    if wish.expiry != "custom" or last_day <= domain.now().astimezone(UTC).date():
+        raise InvalidExpiry(_("Choose a date after today."))
+    # "Until 3 Jul" includes the third of July.
+    return datetime.combine(last_day, time(23, 59, 59), UTC)

@@ -1,0 +1,221 @@
+"""The rotate form: what it offers, and what a token's page says of its kin."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+
+from flask_apitokens.core.context import Domain
+from flask_apitokens.core.time_format import Moment
+from flask_apitokens.core.time_format import day_and_time
+from flask_apitokens.core.time_format import moment
+from flask_apitokens.core.time_format import span
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import rotation
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import InvalidGrace
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.web.forms import RotateForm
+from flask_apitokens.web.urls import Place
+
+from .generate_form import ECHOED
+from .generate_form import TARGETS
+from .generate_form import Fault
+from .generate_form import Option
+from .generate_form import Summary
+from .generate_form import date_range
+from .generate_form import expiry_of
+from .generate_form import expiry_options
+from .generate_form import expiry_words
+from .tokens import Row
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class RotateWish:
+    """What the form was filled in with, as plain text."""
+
+    grace: str
+    expiry: str
+    expiry_date: str = ""
+
+    @classmethod
+    def of(cls, form: RotateForm) -> RotateWish:
+        """What *form* asks for."""
+        return cls(
+            grace=form.grace.data or "",
+            expiry=form.expiry.data or "",
+            expiry_date=(form.expiry_date.data or "")[:ECHOED],
+        )
+
+
+@dataclass(frozen=True)
+class RotateView:
+    """The form as it is rendered: choices, input, errors."""
+
+    form_id: str
+    title: str
+    row: Row
+    wish: RotateWish
+    graces: Sequence[Option]
+    expiries: Sequence[Option]
+    #: the range of the date field
+    first_day: str
+    last_day: str
+    #: where it is sent, and where one is taken who keeps the token as it is
+    action: str
+    back: str
+    #: what an administrator should know who rotates somebody else's
+    warning: str = ""
+    error: str = ""
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True)
+class Kin:
+    """A token before or after this one.
+
+    :param url: its page; empty where it is gone.
+    """
+
+    label: str
+    id: str
+    url: str
+
+
+def first_wish(domain: Domain, token: Token) -> RotateWish:
+    """What a new form is filled in with: nothing breaks, and it lives as long again."""
+    also = _same_days(domain, token)
+    return RotateWish(
+        grace=str(rotation.first_grace(domain, token)),
+        expiry="never" if also is None else str(also),
+    )
+
+
+def _same_days(domain: Domain, token: Token) -> int | None:
+    """The whole days that the successor lives if it lives as long as *token* was to."""
+    end = rotation.end_like(domain, token)
+    return None if end is None else max(1, math.ceil((end - domain.now()) / _DAY))
+
+
+def _words(domain: Domain, token: Token) -> list[str]:
+    return expiry_words(domain, also=_same_days(domain, token), kind=token.kind)
+
+
+def presented(
+    domain: Domain,
+    token: Token,
+    row: Row,
+    wish: RotateWish,
+    *,
+    at: Place,
+    form_id: str = "",
+    refused: DomainError | str = "",
+    warning: str = "",
+) -> RotateView:
+    """The form filled in with *wish*.
+
+    :param form_id: of the form that was refused; a new form gets a new one.
+    :param refused: what speaks against it.
+    """
+    first_day, last_day = date_range(domain)
+    view = RotateView(
+        form_id=form_id or secrets.token_urlsafe(16),
+        title=_("Rotate “%(name)s”", name=row.name),
+        row=row,
+        wish=wish,
+        graces=[
+            _grace_option(domain, token, days)
+            for days in rotation.graces_for(domain, token)
+        ],
+        expiries=expiry_options(domain, _words(domain, token)),
+        first_day=first_day,
+        last_day=last_day,
+        action=at.url("rotate", token_id=token.id),
+        back=at.token_url(token.id),
+        warning=warning,
+    )
+    return _with_refusal(view, refused) if refused else view
+
+
+def _with_refusal(view: RotateView, refused: DomainError | str) -> RotateView:
+    strong = _("The token was not rotated.")
+    if not isinstance(refused, DomainError) or refused.field != "expiry":
+        return replace(view, summary=Summary(strong, str(refused)))
+    item = Fault(TARGETS["expiry"], refused.message)
+    intro = _n("Fix %(n)s thing:", "Fix %(n)s things:", 1)
+    summary = Summary(strong, intro, [item])
+    return replace(view, error=refused.message, summary=summary)
+
+
+def _grace_option(domain: Domain, token: Token, days: int) -> Option:
+    if not days:
+        return Option(
+            "0",
+            _("Stop it at once"),
+            _(
+                "Everything that uses it needs the new token before it can connect "
+                "again. Right for a token that has leaked."
+            ),
+        )
+    over = domain.now() + timedelta(days=days)
+    end = min(token.expires_at or over, over)
+    text = _(
+        "Both work until %(time)s UTC. Use the new token everywhere by then.",
+        time=day_and_time(end),
+    )
+    return Option(str(days), _("Keep it for %(span)s", span=span(days)), text)
+
+
+def weighed(
+    domain: Domain, token: Token, wish: RotateWish
+) -> tuple[int, datetime | None]:
+    """The days of grace and the successor's end that *wish* asks for.
+
+    :raises DomainError: for what was not offered.
+    """
+    offered = {str(days): days for days in rotation.graces_for(domain, token)}
+    if wish.grace not in offered:
+        raise InvalidGrace(offered.values())
+    end = expiry_of(domain, wish, _words(domain, token))
+    return offered[wish.grace], end
+
+
+def works_until(domain: Domain, token: Token) -> Moment | None:
+    """How long a token that was rotated still works; none if it does not."""
+    at, stopped = token.expires_at, token.revoked_at or token.deactivated_at
+    if token.successor_id is None or at is None or stopped or at <= domain.now():
+        return None
+    return moment(at)
+
+
+def what_of_the_old(domain: Domain, token: Token) -> str:
+    """What is said beside the new token of the one whose place it took."""
+    until = works_until(domain, token)
+    if until is None:
+        return _("The old token has stopped working.")
+    return _("The old token works until %(time)s.", time=until.title)
+
+
+def kin_of(token: Token, known: Sequence[Token], at: Place) -> list[Kin]:
+    """The tokens before and after *token*.
+
+    :param known: those of them that are there.
+    """
+    there = {other.id for other in known}
+    related = [
+        (_("Replaced by"), token.successor_id),
+        (_("Replaces"), token.predecessor_id),
+    ]
+    return [
+        Kin(label, key, at.token_url(key) if key in there else "")
+        for label, key in related
+        if key is not None
+    ]

@@ -1,0 +1,520 @@
+"""What the pages show, worked out before a template is asked.
+
+Frozen values made of plain text: a template decides nothing and asks the database for
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from typing import Any
+
+from flask_apitokens.catalog import Catalog
+from flask_apitokens.core.time_format import Moment
+from flask_apitokens.core.time_format import ago
+from flask_apitokens.core.time_format import day
+from flask_apitokens.core.time_format import in_days
+from flask_apitokens.core.time_format import in_use
+from flask_apitokens.core.time_format import moment
+from flask_apitokens.crypto.tokens import IMPORTED
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain.token_counts import MOST
+from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_list import ListQuery
+from flask_apitokens.domain.token_list import Page
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.web.urls import OWN
+from flask_apitokens.web.urls import Place
+
+if TYPE_CHECKING:
+    from flask_apitokens.domain.single_token import Single
+
+#: tags a row shows before it counts the rest
+TAGS_SHOWN = 2
+#: up to so many tokens a list needs neither search nor filters
+TOOLBAR_ABOVE = 10
+#: the statuses of tokens that work, or will again when nothing is off for them
+LIVE = frozenset({"active", "expiring", "paused"})
+#: those of them that work now
+WORKING = frozenset({"active", "expiring"})
+#: a secret that no browser got by then is marked "Never shown"
+SHOWN_WITHIN = timedelta(seconds=15)
+#: the ``focus`` of an address that empties the search field and goes there
+SEARCH = "search"
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A state in a word; *tone* is ok, warn, bad or off."""
+
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """The line under a status: words around a moment."""
+
+    before: str = ""
+    moment: Moment | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One token, as lists, dialogs and its own page show it."""
+
+    id: str
+    name: str
+    kind: str
+    kind_label: str
+    service: str
+    scopes: tuple[str, ...]
+    created: Moment
+    created_by: str
+    last_used: Moment | None
+    last_used_ip: str
+    expires: Moment | None
+    expires_in: str
+    #: the last use as a sentence, empty for a token never used
+    in_use: str
+    status: str
+    chip: Chip
+    note: Note
+    never_shown: bool
+    #: whether it can still open a door: then it can be renamed and revoked
+    live: bool
+    fresh: bool = False
+    #: what an administrator is told of whose it is
+    owner: str = ""
+    #: why an administrator stopped it
+    reason: str = ""
+    #: the names of what can be done with it here
+    actions: tuple[str, ...] = ()
+    #: whether the host has uses recorded at all
+    recorded: bool = True
+    #: whether another system made it: its value never was here to be shown
+    imported: bool = False
+    #: whether it waits for an address that its owner no longer has
+    email_changed: bool = False
+    #: the ranges of addresses it may be used from; none for all
+    networks: tuple[str, ...] = ()
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The scopes a row has room for."""
+        return self.scopes[:TAGS_SHOWN]
+
+    @property
+    def more_tags(self) -> int:
+        """How many scopes it has no room for."""
+        return max(0, len(self.scopes) - TAGS_SHOWN)
+
+    @property
+    def unused(self) -> str:
+        """What is said in place of a last use, where none is known."""
+        return _("Never used") if self.recorded else _("Not recorded")
+
+    @property
+    def use(self) -> str:
+        """Its last use in a sentence: what breaks when it goes."""
+        if self.last_used is None:
+            return self.unused
+        if not self.last_used_ip:
+            return self.last_used.text
+        return _("%(when)s from %(ip)s", when=self.last_used.text, ip=self.last_used_ip)
+
+
+@dataclass(frozen=True)
+class Rename:
+    """The row that is a form at the moment."""
+
+    token_id: str
+    name: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What a list says of itself."""
+
+    caption: str
+    none_title: str
+    none_text: str
+    generate: str
+
+
+def own_wording(*, self_service: bool = True) -> Wording:
+    """What the list of one's own tokens says.
+
+    :param self_service: whether one generates them oneself.
+    """
+    if not self_service:
+        return Wording(
+            _("Your API tokens"),
+            _("No tokens yet"),
+            _("An administrator generates them. They will stand here."),
+            "",
+        )
+    return Wording(
+        _("Your API tokens"),
+        _("No tokens yet"),
+        _(
+            "Generate a token to call the API from a script, a notebook or another "
+            "app. You will see it once, so have a password manager ready."
+        ),
+        _("Generate new token"),
+    )
+
+
+@dataclass(frozen=True)
+class TokenList:
+    """What stands in ``#at-list``."""
+
+    rows: Sequence[Row]
+    query: ListQuery
+    total: int
+    first: int
+    last: int
+    page: int
+    #: whether there is another page
+    more: bool
+    #: all that are here, whatever the query leaves out
+    owned: int
+    services_shown: bool
+    may_generate: bool
+    rename: Rename | None = None
+    announce: str = ""
+    #: the id of the row, or "caption", that takes the focus
+    focus: str = ""
+    at: Place = OWN
+    wording: Wording = field(default_factory=own_wording)
+    #: whether it says who generated each token, and whose each is
+    makers_shown: bool = False
+    owners_shown: bool = False
+    #: whether it can be had in another order
+    sorts: bool = True
+    #: where counting ended
+    most: int = MOST
+
+    @property
+    def paged(self) -> bool:
+        """Whether it goes over several pages."""
+        return self.more or self.page > 1
+
+    @property
+    def counted(self) -> str:
+        """The total, as far as it was counted."""
+        return counted(self.total, self.most)
+
+    @property
+    def selectable(self) -> bool:
+        """Whether several can be stopped at once, and the list be searched."""
+        long = self.owned > TOOLBAR_ABOVE or self.owners_shown
+        return long or self.query.narrows
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether any row that is shown can be selected."""
+        renamed = self.rename.token_id if self.rename else ""
+        live = any(row.live and row.id != renamed for row in self.rows)
+        return self.selectable and live
+
+    @property
+    def sortable(self) -> bool:
+        """Whether another order would show anything else."""
+        return self.sorts and self.owned > 1
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The query as arguments of an address, without what goes without saying."""
+        return query_args(self.query)
+
+    @property
+    def file_args(self) -> dict[str, Any]:
+        """The arguments of the file of all that the query finds."""
+        return query_args(replace(self.query, page=1, sort=ListQuery().sort))
+
+    def page_args(self, step: int) -> dict[str, Any]:
+        """The arguments of the page *step* pages on."""
+        return query_args(replace(self.query, page=self.page + step))
+
+    def sort_args(self, column: str) -> dict[str, Any]:
+        """The arguments of the first page in the next order of *column*."""
+        sort = next_sort(self.query.sort, column)
+        return query_args(replace(self.query, sort=sort, page=1))
+
+    def sorted_by(self, column: str) -> str:
+        """The value of ``aria-sort`` for *column*."""
+        if self.query.sort.lstrip("-") != column:
+            return "none"
+        return "descending" if self.query.sort.startswith("-") else "ascending"
+
+
+@dataclass(frozen=True)
+class Example:
+    """Lines that use a token, in the language that *label* names."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """A new token, the one time its plaintext is at hand."""
+
+    row: Row
+    plaintext: str = field(repr=False)
+    account_id: str
+    download: str = field(repr=False)
+    examples: Sequence[Example]
+    docs_url: str = ""
+    dialog: bool = True
+    #: the list it stands in now, and what is said once its dialog is closed
+    back: str = ""
+    toast: str = ""
+    #: what is said of the token whose place it took
+    old: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """What the download is called."""
+        return f"api-token-{self.row.id}.txt"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything around the list: the whole section of one user."""
+
+    list: TokenList
+    account_id: str
+    expiring: int
+    expiring_days: int
+    #: the choices of the filters
+    statuses: Sequence[tuple[str, str]]
+    services: Sequence[tuple[str, str]]
+    #: how many tokens of theirs wait for an address they no longer have
+    moved: int = 0
+    #: whether a token would work, whoever generates it
+    has_access: bool = True
+    kinds: Sequence[tuple[str, str]] = ()
+    uses: Sequence[tuple[str, str]] = ()
+    policies: Sequence[tuple[str, str]] = ()
+    origins: Sequence[tuple[str, str]] = ()
+    #: what stands in place of the list, where one token is all there may be
+    single: Single | None = None
+
+
+# -- tokens --------------------------------------------------------------------
+
+
+def kind_label(kind: str) -> str:
+    """The short name of a kind of token."""
+    return {"api": _("API"), "access": _("Access")}.get(kind, kind)
+
+
+def status_chips() -> dict[str, Chip]:
+    """The chip of each status."""
+    return {
+        "active": Chip(_("Active"), "ok"),
+        "expiring": Chip(_("Expires soon"), "warn"),
+        "paused": Chip(_("Paused"), "warn"),
+        "expired": Chip(_("Expired"), "bad"),
+        "revoked": Chip(_("Revoked"), "off"),
+        "deactivated": Chip(_("Deactivated"), "off"),
+    }
+
+
+def own_actions(status: str) -> tuple[str, ...]:
+    """What an owner can do with a token of this status."""
+    return ("rename", "revoke", "delete") if status in LIVE else ("delete",)
+
+
+def _note(token: Token, status: str, now: datetime, paused_by: str) -> Note:
+    if status == "revoked" and token.revoked_at:
+        return Note(_("On"), moment(token.revoked_at, day(token.revoked_at)))
+    if status == "deactivated" and token.deactivated_at:
+        at = token.deactivated_at
+        return Note(_("On"), moment(at, day(at)))
+    if status == "paused":
+        return Note(paused_by or _("Access to the service is off"))
+    if token.expires_at is None:
+        return Note(_("No expiry"))
+    expires = moment(token.expires_at, day(token.expires_at))
+    if status == "expired":
+        return Note(_("On"), expires)
+    if status == "expiring":
+        return Note("", expires, _(", %(wait)s", wait=in_days(token.expires_at, now)))
+    return Note(_("Until"), expires)
+
+
+def row_of(
+    token: Token,
+    status: str,
+    *,
+    catalog: Catalog,
+    now: datetime,
+    fresh: bool = False,
+    owner: str = "",
+    paused_by: str = "",
+    actions: tuple[str, ...] = (),
+    recorded: bool = True,
+    email_changed: bool = False,
+) -> Row:
+    """The token as it is shown.
+
+    :param owner: what people call its owner, for others than the owner.
+    :param paused_by: what a paused token waits for.
+    :param actions: what can be done with it; by default what its owner can.
+    :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
+    :param fresh: whether it was generated a moment ago, by this very request.
+    :param recorded: whether uses are recorded, so that none means never.
+    :param email_changed: whether it is tied to an address its owner no longer has.
+    """
+    at = token.expires_at
+    imported = token.scheme == IMPORTED
+    unseen = token.shown_at is None and not fresh and not imported
+    return Row(
+        id=token.id,
+        name=token.name,
+        kind=token.kind,
+        kind_label=kind_label(token.kind),
+        service=catalog.label(token.service),
+        scopes=tuple(token.scopes),
+        created=moment(token.created_at),
+        created_by=token.created_by,
+        last_used=ago(token.last_used_at, now) if token.last_used_at else None,
+        last_used_ip=token.last_used_ip or "",
+        expires=moment(at, day(at)) if at else None,
+        expires_in=in_days(at, now) if at else "",
+        in_use=in_use(token.last_used_at, now) if token.last_used_at else "",
+        status=status,
+        chip=status_chips()[status],
+        note=_note(token, status, now, paused_by),
+        never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
+        live=status in LIVE,
+        fresh=fresh,
+        owner=owner,
+        reason=token.deactivated_reason or "",
+        actions=actions or own_actions(status),
+        recorded=recorded,
+        imported=imported,
+        email_changed=email_changed and status in LIVE,
+        networks=tuple(token.networks or ()),
+    )
+
+
+def list_of(
+    page: Page,
+    rows: Sequence[Row],
+    query: ListQuery,
+    *,
+    owned: int,
+    services_shown: bool,
+    may_generate: bool,
+    at: Place = OWN,
+    wording: Wording | None = None,
+    makers_shown: bool = False,
+    owners_shown: bool = False,
+) -> TokenList:
+    """The list of one page, with the page's real number in its query."""
+    return TokenList(
+        rows=rows,
+        query=replace(query, page=page.page),
+        total=page.total,
+        first=page.first,
+        last=page.last,
+        page=page.page,
+        more=page.more,
+        owned=owned,
+        services_shown=services_shown,
+        may_generate=may_generate,
+        at=at,
+        wording=wording or own_wording(),
+        makers_shown=makers_shown,
+        owners_shown=owners_shown,
+        most=page.most,
+    )
+
+
+def focused(shown: TokenList, focus: str) -> TokenList:
+    """The list with its focus and what is spoken of it.
+
+    :param focus: "list" after paging and sorting, a token's id after its name was
+        changed; :data:`SEARCH` or empty while somebody searches.
+    """
+    if focus == "list":
+        return replace(shown, focus="caption", announce=place(shown))
+    if focus and focus != SEARCH:
+        return replace(shown, focus=focus)
+    return replace(shown, announce=found(shown))
+
+
+def found(shown: TokenList) -> str:
+    """What a search found, to be spoken."""
+    if not shown.total and shown.query.q:
+        return _("No token matches “%(query)s”", query=shown.query.q)
+    if shown.total > shown.most:
+        return _("More than %(n)s tokens found", n=f"{shown.most:,}")
+    return _n("%(n)s token found", "%(n)s tokens found", shown.total)
+
+
+def place(shown: TokenList) -> str:
+    """Which part of the list is on screen, to be spoken."""
+    return _(
+        "Tokens %(first)s to %(last)s of %(total)s",
+        first=shown.first,
+        last=shown.last,
+        total=shown.counted,
+    )
+
+
+# -- addresses -----------------------------------------------------------------
+
+
+def query_args(query: ListQuery) -> dict[str, Any]:
+    """The arguments of an address that asks for *query* again."""
+    every: dict[str, Any] = {
+        "q": query.q,
+        "status": query.status,
+        "service": query.service,
+        "kind": query.kind,
+        "use": query.use,
+        "policy": query.policy,
+        "origin": query.origin,
+        "sort": query.sort,
+        "page": query.page,
+    }
+    unsaid = vars(ListQuery())
+    return {name: value for name, value in every.items() if value != unsaid[name]}
+
+
+def next_sort(current: str, column: str) -> str:
+    """The order that a click on the head of *column* asks for.
+
+    First the useful way round, then the other, then newest first again.
+    """
+    useful = {"last_used": "-last_used"}.get(column, column)
+    other = column if useful.startswith("-") else f"-{column}"
+    return {useful: other, other: "-created"}.get(current, useful)
+
+
+def statuses_offered() -> list[tuple[str, str]]:
+    """The choices of the status filter."""
+    chips = [(word, chip.text) for word, chip in status_chips().items()]
+    return [("", _("All statuses")), *chips]
+
+
+def services_offered(catalog: Catalog) -> list[tuple[str, str]]:
+    """The choices of the service filter, none where there is nothing to choose."""
+    if not catalog:
+        return []
+    named = [(slug, service.name) for slug, service in catalog.services.items()]
+    return [("", _("All services")), *named]

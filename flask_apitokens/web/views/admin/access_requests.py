@@ -1,0 +1,274 @@
+"""Who waits for access, who was let in and who was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from werkzeug.exceptions import BadRequest
+
+from flask_apitokens.core.time_format import Moment
+from flask_apitokens.core.time_format import ago
+from flask_apitokens.core.time_format import moment
+from flask_apitokens.db.models import Subscription
+from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import subscriptions
+from flask_apitokens.domain import users as account_users
+from flask_apitokens.domain.access_requests import Requests
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import InvalidReason
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.web import htmx
+from flask_apitokens.web.admin_pages import NAME
+from flask_apitokens.web.admin_pages import Admin
+from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.forms import ConfirmForm
+from flask_apitokens.web.forms import StaleForm
+from flask_apitokens.web.pages import leave_notice
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import toast
+from flask_apitokens.web.presenters.access_requests import label_of
+from flask_apitokens.web.presenters.confirmations import Confirm
+from flask_apitokens.web.presenters.confirmations import decline_question
+from flask_apitokens.web.presenters.generate_form import ECHOED
+from flask_apitokens.web.presenters.tokens import Chip
+from flask_apitokens.web.views.scope import LAST_PAGE
+from flask_apitokens.web.views.stale_page import renew_with
+from flask_apitokens.web.views.token_actions import ask
+
+from .services import answered
+
+
+@dataclass(frozen=True)
+class WaitingRow:
+    """A request that waits.
+
+    :param name: of who asked; *sub* tells them from another of the same name.
+    :param grantable: whether there still is what they ask for.
+    :param focus: whether the next thing to do is this one.
+    """
+
+    id: int
+    name: str
+    sub: str
+    chip: Chip | None
+    service: str
+    reason: str
+    requested: Moment
+    grantable: bool
+    focus: bool = False
+
+
+@dataclass(frozen=True)
+class DecidedRow:
+    """A request that was decided."""
+
+    name: str
+    sub: str
+    service: str
+    chip: Chip
+    by: str
+    at: Moment
+    reason: str
+
+
+@dataclass(frozen=True)
+class RequestList:
+    """What stands in ``#at-list`` of the requests.
+
+    :param focus: "waiting" or "decided", once one of the tables was paged.
+    """
+
+    waiting: Sequence[WaitingRow]
+    decided: Sequence[DecidedRow]
+    pages: Mapping[str, Requests]
+    focus: str = ""
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """What the addresses of these pages carry."""
+        return self.page_args("waiting", 0)
+
+    def page_args(self, table: str, step: int) -> dict[str, Any]:
+        """The arguments that page one of the tables *step* pages on."""
+        numbers = {name: found.page for name, found in self.pages.items()}
+        numbers[table] += step
+        every = {"page": numbers["waiting"], "decided": numbers["decided"]}
+        return {name: number for name, number in every.items() if number != 1}
+
+
+def requests() -> ResponseReturnValue:
+    """All requests of the account: those that wait and those that were decided."""
+    admin = begin()
+    focus = request.args.get("focus", "")
+    shown = replace(_list(admin), focus=focus)
+    if htmx.wants_fragment():
+        return htmx.fragment(_partial(shown))
+    return page("apitokens/admin/requests.html", list=shown)
+
+
+def _list(admin: Admin, *, focus: int | None = None) -> RequestList:
+    """Both tables as this address pages them.
+
+    :param focus: the place in the first one whose row is to be decided next.
+    """
+    domain, account_id = admin.domain, admin.account_id
+    waiting = access_requests.waiting(domain, account_id, _asked_page("page"))
+    decided = access_requests.decided(domain, account_id, _asked_page("decided"))
+    keys = [row.user_id for row in (*waiting.items, *decided.items)]
+    users = account_users.users_by_key(domain, account_id, keys)
+    return RequestList(
+        [
+            replace(_waiting_row(admin, row, users[row.user_id]), focus=place == focus)
+            for place, row in enumerate(waiting.items)
+            if row.user_id in users
+        ],
+        [
+            _decided_row(admin, row, users[row.user_id])
+            for row in decided.items
+            if row.user_id in users
+        ],
+        {"waiting": waiting, "decided": decided},
+    )
+
+
+def _asked_page(name: str) -> int:
+    return min(max(request.args.get(name, 1, type=int), 1), LAST_PAGE)
+
+
+def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
+    domain = admin.domain
+    name, sub = account_users.names_of(domain, user)
+    enabled = account_users.is_enabled(domain, user)
+    return WaitingRow(
+        id=row.id,
+        name=name,
+        sub=sub,
+        chip=None if enabled else Chip(_("Disabled"), "off"),
+        service=label_of(domain, row.service),
+        reason=row.request_reason or "",
+        requested=ago(row.requested_at or domain.now(), domain.now()),
+        grantable=access_requests.is_grantable(domain, admin.account_id, row.service),
+    )
+
+
+def _decided_row(admin: Admin, row: Subscription, user: Any) -> DecidedRow:
+    name, sub = account_users.names_of(admin.domain, user)
+    approved = row.decision == "approved"
+    chip = Chip(_("Approved"), "ok") if approved else Chip(_("Declined"), "off")
+    return DecidedRow(
+        name=name,
+        sub=sub,
+        service=label_of(admin.domain, row.service),
+        chip=chip,
+        by=row.decided_by or "",
+        at=moment(row.decided_at or admin.domain.now()),
+        reason=row.decision_reason or "",
+    )
+
+
+def _partial(shown: RequestList) -> Markup:
+    return partial("requests", folder="admin", list=shown)
+
+
+# -- decisions -----------------------------------------------------------------
+
+
+def decide(number: int) -> ResponseReturnValue:
+    """Approve a request at once, or decline it after a question."""
+    admin = begin()
+    row, user = access_requests.find(admin.domain, admin.account_id, number)
+    renew_with(lambda: {htmx.LIST: _partial(_list(begin()))})
+    wanted = request.values.get("do", "decline")
+    if wanted == "approve" and request.method == "POST":
+        if not ConfirmForm().is_genuine():
+            raise StaleForm
+        return _decided(admin, number, user, approve=True)
+    if wanted != "decline":
+        raise BadRequest
+    if request.method != "POST" and not access_requests.is_waiting(row):
+        raise Conflict
+    question = decline_question(
+        account_users.names_of(admin.domain, user)[0],
+        subscriptions.label(admin.domain, row.service),
+        url_for(f"{NAME}.decide", number=number, **_list_args()),
+        url_for(f"{NAME}.requests", **_list_args()),
+    )
+    return answered(question) or _declined(admin, number, user, question)
+
+
+def _list_args() -> dict[str, Any]:
+    every = {name: _asked_page(name) for name in ("page", "decided")}
+    return {name: number for name, number in every.items() if number != 1}
+
+
+def _declined(
+    admin: Admin, number: int, user: Any, question: Confirm
+) -> ResponseReturnValue:
+    reason = request.form.get("reason", "")
+    try:
+        return _decided(admin, number, user, approve=False, reason=reason)
+    except InvalidReason as error:
+        admin.domain.session.rollback()
+        field = question.reason
+        field = field and replace(field, text=reason[:ECHOED], error=error.message)
+        return ask(replace(question, reason=field), error.status)
+
+
+def _decided(
+    admin: Admin, number: int, user: Any, *, approve: bool, reason: str = ""
+) -> ResponseReturnValue:
+    domain, account_id = admin.domain, admin.account_id
+    who, place = account_users.names_of(admin.domain, user)[0], _place_of(admin, number)
+    row = stored(
+        domain,
+        lambda: access_requests.decide(
+            domain,
+            account_id,
+            number,
+            approve=approve,
+            reason=reason,
+            actor=admin.actor,
+        ),
+    )
+    if not approve:
+        return _done(admin, _("Access declined for %(who)s", who=who), place)
+    message = _("Access approved for %(who)s", who=who)
+    if row.service == access_requests.WHOLE_API and not domain.may_use_api(user):
+        message += ". " + _("It counts once the application lets them use the API.")
+    elif access_requests.is_idle(domain, account_id, row.service):
+        service = subscriptions.label(domain, row.service)
+        message += ". " + _(
+            "%(service)s is off for the whole account: it counts once that is on.",
+            service=service,
+        )
+    return _done(admin, message, place)
+
+
+def _place_of(admin: Admin, number: int) -> int | None:
+    """Where a request stands on its page, and the next one once it is gone."""
+    found = access_requests.waiting(admin.domain, admin.account_id, _asked_page("page"))
+    places = [row.id for row in found.items]
+    return places.index(number) if number in places else None
+
+
+def _done(admin: Admin, message: str, place: int | None) -> ResponseReturnValue:
+    if not htmx.wants_fragment():
+        leave_notice(message)
+        return redirect(url_for(f"{NAME}.requests", **_list_args()), 303)
+    shown = _partial(_list(admin, focus=place))
+    said = {htmx.TOASTS: toast(message)}
+    if request.form.get("confirm") == "1":
+        # The form stands in the dialog, which closes.
+        return htmx.fragment(partial("closed"), out_of_band={htmx.LIST: shown, **said})
+    return htmx.fragment(shown, out_of_band=said)

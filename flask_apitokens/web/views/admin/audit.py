@@ -1,0 +1,114 @@
+"""The audit log of an account, on a page and as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from typing import Any
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens.audit import queries as audit_queries
+from flask_apitokens.audit.queries import GROUPS
+from flask_apitokens.audit.queries import LogQuery
+from flask_apitokens.web import htmx
+from flask_apitokens.web.admin_pages import NAME
+from flask_apitokens.web.admin_pages import Admin
+from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import partial
+from flask_apitokens.web.presenters import audit_events
+from flask_apitokens.web.presenters.audit_events import EventList
+from flask_apitokens.web.views.csv_response import attached
+from flask_apitokens.web.views.scope import searched
+from flask_apitokens.web.views.scope import token_searched_for
+
+#: the largest key a database has
+_LAST_KEY = 2**63 - 1
+
+
+def log() -> ResponseReturnValue:
+    """A page of events, or what a search, a filter or a page link swaps in."""
+    admin = begin()
+    if token_searched_for() and not htmx.wants_fragment():
+        # Out of the address bar, the history and what is copied from them.
+        return redirect(url_for(f"{NAME}.audit", **_args()))
+    shown = _list(admin)
+    if not htmx.wants_fragment():
+        return page(
+            "apitokens/admin/audit.html",
+            list=shown,
+            groups=audit_events.groups_offered(),
+        )
+    # The file is of what the page shows: its address follows the search.
+    link = partial("audit_download", folder="admin", list=shown)
+    return htmx.fragment(
+        partial("audit", folder="admin", list=shown), out_of_band={htmx.ACTIONS: link}
+    )
+
+
+def _list(admin: Admin) -> EventList:
+    found = audit_queries.page_of(admin.domain, admin.account_id, _asked())
+    paged = request.args.get("focus") == "list"
+    return audit_events.list_of(found, admin.domain.catalog, _args(), focus=paged)
+
+
+def _asked() -> LogQuery:
+    """The events this address asks for; what makes no sense is passed over."""
+    args = _args()
+    since = _day(args.get("from", ""))
+    return LogQuery(
+        q=args.get("q", ""),
+        actions=GROUPS.get(args.get("event", ""), ()),
+        since=None if since is None else datetime.combine(since, time(), UTC),
+        before=_key("before"),
+        after=_key("after"),
+    )
+
+
+def _args() -> dict[str, Any]:
+    """Search and filters as arguments of an address."""
+    given = request.args
+    event, since = given.get("event", ""), _day(given.get("from", ""))
+    every = {
+        "q": searched(given.get("q", "")),
+        "event": event if event in GROUPS else "",
+        "from": since.isoformat() if since else "",
+    }
+    return {name: value for name, value in every.items() if value}
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _key(name: str) -> int | None:
+    key = request.args.get(name, type=int)
+    return key if key is not None and 0 < key <= _LAST_KEY else None
+
+
+def export() -> ResponseReturnValue:
+    """The events that search and filters find, as a file, written as it is read."""
+    admin = begin()
+    return attached(admin.domain, "audit-log", _lines(admin))
+
+
+def _lines(admin: Admin) -> Iterator[str]:
+    domain, header = admin.domain, True
+    for rows in audit_queries.batches(domain, admin.account_id, _asked()):
+        text = audit_events.csv_lines(rows, header=header)
+        header = False
+        # No transaction is open while a slow reader takes its time.
+        domain.session.rollback()
+        yield text
+    if header:
+        yield audit_events.csv_lines([], header=True)

@@ -1,0 +1,36 @@
+"""What administrators take away as a file, written as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Response
+
+from flask_apitokens.core import csv_export
+from flask_apitokens.domain import token_list
+from flask_apitokens.web.views import csv_response
+from flask_apitokens.web.views.scope import asked_query
+
+from .tokens import AllTokens
+
+
+def tokens(visit: AllTokens) -> Response:
+    """The tokens that search and filters find."""
+    return csv_response.attached(visit.domain, "tokens", _token_lines(visit))
+
+
+def _token_lines(visit: AllTokens) -> Iterator[str]:
+    domain = visit.domain
+    header: tuple[str, ...] = csv_export.TOKEN_HEADER
+    found = token_list.batches(
+        domain, visit.tokens(), asked_query(), account_id=visit.account
+    )
+    for tokens in found:
+        rows = zip(tokens, visit.rows(tokens), strict=True)
+        cells = [csv_export.token_cells(token, row) for token, row in rows]
+        # No transaction is open while a slow reader takes its time.
+        domain.session.rollback()
+        yield csv_export.lines(cells, header)
+        header = ()
+    if header:
+        yield csv_export.lines([], header)

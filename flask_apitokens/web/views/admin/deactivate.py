@@ -1,0 +1,101 @@
+"""What stops tokens for a while, and lets them work again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import tokens as domain_tokens
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.web.pages import store
+from flask_apitokens.web.pages import stored
+from flask_apitokens.web.presenters import confirmations
+from flask_apitokens.web.presenters.confirmations import Confirm
+from flask_apitokens.web.presenters.generate_form import ECHOED
+from flask_apitokens.web.views.scope import Visit
+from flask_apitokens.web.views.token_actions import ask
+from flask_apitokens.web.views.token_actions import asked
+from flask_apitokens.web.views.token_actions import chosen_live
+from flask_apitokens.web.views.token_actions import done
+from flask_apitokens.web.views.token_actions import here
+
+
+def deactivate(visit: Visit, token_id: str) -> ResponseReturnValue:
+    """The question, which asks for a reason, or the end of a token for a while."""
+    token = visit.token(token_id)
+    row = visit.row(token)
+    if request.method != "POST" and not row.live:
+        raise Conflict
+    question = confirmations.deactivate_question(row, here())
+    return _deactivating(visit, [token], question, sure=True)
+
+
+def deactivate_many(visit: Visit) -> ResponseReturnValue:
+    """The same for the tokens selected."""
+    chosen = chosen_live(visit)
+    question = confirmations.deactivate_many_question(visit.rows(chosen), here())
+    sure = request.form.get("confirm") == "1"
+    return _deactivating(visit, chosen, question, sure=sure)
+
+
+def _deactivating(
+    visit: Visit, chosen: Sequence[Token], question: Confirm, *, sure: bool
+) -> ResponseReturnValue:
+    refused = asked(visit, question, sure=sure)
+    if refused is not None:
+        return refused
+    reason = request.form.get("reason", "")
+    names, ids = [token.name for token in chosen], [token.id for token in chosen]
+    try:
+        stored(visit.domain, lambda: _stop(visit, ids, reason))
+    except DomainError as error:
+        if error.field != "reason":
+            raise
+        visit.domain.session.rollback()
+        again = replace(
+            question,
+            reason=replace(
+                question.reason or confirmations.Reason(),
+                text=reason[:ECHOED],
+                error=error.message,
+            ),
+            back=visit.at.url("tokens"),
+        )
+        return ask(again, error.status)
+    if len(names) == 1:
+        return done(visit, _("Token “%(name)s” deactivated", name=names[0]))
+    message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))
+    return done(visit, message)
+
+
+def _stop(visit: Visit, ids: Sequence[str], reason: str) -> None:
+    """Deactivate what is still there, read anew: it may be done more than once."""
+    domain = visit.domain
+    found = domain_tokens.find_many(domain, visit.tokens(), ids)
+    if not found:
+        raise TokenNotFound
+    for token in domain_tokens.held_in_order(domain, found):
+        domain_tokens.deactivate(domain, token, reason, actor=visit.actor)
+
+
+def activate(visit: Visit, token_id: str) -> ResponseReturnValue:
+    """The question, or a token that works again."""
+    token = visit.token(token_id)
+    if request.method != "POST" and token.deactivated_at is None:
+        raise Conflict
+    question = confirmations.activate_question(visit.row(token), here())
+    refused = asked(visit, question)
+    if refused is not None:
+        return refused
+    domain_tokens.activate(visit.domain, token, actor=visit.actor)
+    message = _("Token “%(name)s” activated", name=token.name)
+    store(visit.domain)
+    return done(visit, message)

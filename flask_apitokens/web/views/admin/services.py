@@ -1,0 +1,294 @@
+"""The services of an account, and one of them: what it is, who may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import subscriptions
+from flask_apitokens.domain import users as account_users
+from flask_apitokens.domain.users import Member
+from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.web import htmx
+from flask_apitokens.web.admin_pages import NAME
+from flask_apitokens.web.admin_pages import Admin
+from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.forms import ConfirmForm
+from flask_apitokens.web.forms import StaleForm
+from flask_apitokens.web.forms import stale
+from flask_apitokens.web.pages import leave_notice
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import toast
+from flask_apitokens.web.presenters.confirmations import Confirm
+from flask_apitokens.web.presenters.confirmations import service_off_question
+from flask_apitokens.web.presenters.confirmations import users_off_question
+from flask_apitokens.web.presenters.users import MemberList
+from flask_apitokens.web.presenters.users import MemberRow
+from flask_apitokens.web.presenters.users import member_list
+from flask_apitokens.web.views.scope import searched
+from flask_apitokens.web.views.token_actions import ask
+
+from .service_tabs import figures_of
+from .service_tabs import section_of
+from .service_tabs import with_calls
+
+#: changes that one form may carry
+MOST_CHANGES = 500
+
+
+def services() -> ResponseReturnValue:
+    """Every service of the account in a line."""
+    admin = begin()
+    shown, recorded = figures_of(admin, admin.services), admin.domain.records_calls
+    return page(
+        "apitokens/admin/services.html",
+        figures=with_calls(admin, shown) if recorded else shown,
+        waiting=access_requests.count_waiting_users(admin.domain, admin.account_id),
+        recorded=recorded,
+        retention=admin.domain.settings.usage_retention_days,
+    )
+
+
+def service(slug: str) -> ResponseReturnValue:
+    """What a service is, and its switch for the whole account."""
+    admin = begin()
+    return page(
+        "apitokens/admin/service.html",
+        section=section_of(admin, slug, "service"),
+        settings=admin.domain.settings,
+    )
+
+
+def switch(slug: str) -> ResponseReturnValue:
+    """Switch a service for the whole account; off, after a question."""
+    admin = begin()
+    section = section_of(admin, slug, "service")
+    wanted = request.values.get("active") == "1"
+    if not wanted:
+        question = service_off_question(
+            section.service.name,
+            section.figures.tokens,
+            url_for(f"{NAME}.switch", slug=slug),
+            url_for(f"{NAME}.service", slug=slug),
+        )
+        refused = answered(question)
+        if refused is not None:
+            return refused
+    elif not ConfirmForm().is_genuine():
+        raise StaleForm
+    stored(
+        admin.domain,
+        lambda: subscriptions.switch_service(
+            admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+        ),
+    )
+    name = section.service.name
+    if wanted:
+        leave_notice(_("%(service)s is on again.", service=name))
+    else:
+        leave_notice(_("%(service)s is off for everybody.", service=name))
+    return _go(url_for(f"{NAME}.service", slug=slug))
+
+
+def answered(question: Confirm) -> ResponseReturnValue | None:
+    """Ask, unless the form that came is the genuine answer to the question."""
+    if request.method != "POST" or request.form.get("confirm") != "1":
+        return ask(question, 200)
+    if ConfirmForm().is_genuine():
+        return None
+    return ask(replace(question, problem=stale()), 400)
+
+
+def _go(address: str) -> ResponseReturnValue:
+    """To another page, from a form in a dialog too."""
+    if not htmx.wants_fragment():
+        return redirect(address, 303)
+    response = htmx.fragment(partial("closed"))
+    response.headers["HX-Redirect"] = address
+    return response
+
+
+# -- users ---------------------------------------------------------------------
+
+
+def users(slug: str) -> ResponseReturnValue:
+    """Every user of the account, each with a switch."""
+    admin = begin()
+    admin.service(slug)
+    shown = _list(admin, slug, asked_people())
+    if htmx.wants_fragment():
+        return htmx.fragment(_partial(shown))
+    return page(
+        "apitokens/admin/service_users.html",
+        section=section_of(admin, slug, "users"),
+        list=shown,
+    )
+
+
+def asked_people() -> PeopleQuery:
+    """The users this address asks for; what makes no sense is passed over."""
+    args = request.args
+    state = args.get("state", "")
+    return PeopleQuery(
+        q=searched(args.get("q", "")),
+        state=state if state in account_users.STATES else "",
+        page=max(args.get("page", 1, type=int), 1),
+    )
+
+
+def _list(admin: Admin, slug: str, query: PeopleQuery) -> MemberList:
+    domain = admin.domain
+    found = account_users.page_of(domain, admin.account_id, slug, query)
+    on = subscriptions.is_on(domain, admin.account_id, slug)
+    rows = [_row(admin, slug, member, on=on) for member in found.items]
+    focus = request.args.get("focus", "") == "list"
+    return member_list(found, rows, query, slug=slug, focus=focus)
+
+
+def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
+    domain, user = admin.domain, member.user
+    return MemberRow.of(
+        member,
+        key=domain.key_text(user),
+        names=account_users.names_of(domain, user),
+        usable=on and member.active and domain.may_use_api(user),
+        allowed=domain.may_use_api(user),
+        enabled=account_users.is_enabled(domain, user),
+        now=domain.now(),
+        recorded=domain.records_calls,
+    )
+
+
+def user_panels(admin: Admin, slug: str) -> dict[str, Markup]:
+    """The users as they were listed, and the tabs above them."""
+    shown = _list(admin, slug, asked_people())
+    return {
+        htmx.LIST: _partial(replace(shown, announce="")),
+        htmx.TABS: _tabs(admin, slug),
+    }
+
+
+def _partial(shown: MemberList) -> Any:
+    return partial("users", folder="admin", list=shown)
+
+
+def save_users(slug: str) -> ResponseReturnValue:
+    """Switch the subscriptions that the form changes, all or none.
+
+    A change is what a row says now against what it said when it was rendered, so that
+    two administrators who save at once undo nothing of each other's.
+    """
+    admin = begin()
+    admin.service(slug)
+    turned_on, turned_off = _changes()
+    changed = _changed(admin, slug, [*turned_on, *turned_off])
+    losing = [m for m in changed if admin.domain.key_text(m.user) in turned_off]
+    if losing:
+        refused = answered(_off_question(admin, slug, losing, turned_on, turned_off))
+        if refused is not None:
+            return refused
+    elif not ConfirmForm().is_genuine():
+        raise StaleForm
+    stored(admin.domain, lambda: _switch(admin, slug, turned_on, turned_off))
+    return _saved(admin, slug, len(turned_on), len(turned_off))
+
+
+def _switch(
+    admin: Admin, slug: str, turned_on: Collection[str], turned_off: Collection[str]
+) -> None:
+    """Switch the subscriptions of users read anew: it may be done more than once."""
+    for member in _changed(admin, slug, [*turned_on, *turned_off]):
+        wanted = admin.domain.key_text(member.user) in turned_on
+        change = subscriptions.activate if wanted else subscriptions.deactivate
+        change(admin.domain, member.user, slug, actor=admin.actor)
+
+
+def _changes() -> tuple[set[str], set[str]]:
+    form = request.form
+    rows, was, active = (set(form.getlist(name)) for name in ("row", "was", "active"))
+    turned_on, turned_off = (active - was) & rows, (was - active) & rows
+    if len(turned_on) + len(turned_off) > MOST_CHANGES:
+        raise DomainError(
+            _("Save at most %(n)s changes at a time.", n=MOST_CHANGES),
+        )
+    return turned_on, turned_off
+
+
+def _changed(admin: Admin, slug: str, keys: Collection[str]) -> list[Member]:
+    found = (
+        account_users.members(admin.domain, admin.account_id, slug, keys)
+        if keys
+        else []
+    )
+    if {admin.domain.key_text(member.user) for member in found} != set(keys):
+        # Somebody was deleted or moved meanwhile, or never was of this account.
+        raise Conflict
+    # In one order everywhere: two who save at once do not wait for each other.
+    return sorted(found, key=lambda member: admin.domain.key_text(member.user))
+
+
+def _off_question(
+    admin: Admin,
+    slug: str,
+    losing: Sequence[Member],
+    turned_on: Collection[str],
+    turned_off: Collection[str],
+) -> Confirm:
+    carried = [("row", key) for key in sorted({*turned_on, *turned_off})]
+    carried += [("was", key) for key in sorted(turned_off)]
+    carried += [("active", key) for key in sorted(turned_on)]
+    return users_off_question(
+        [(admin.domain.user_label(m.user), m) for m in losing],
+        action=url_for(f"{NAME}.save_users", slug=slug, **people_args()),
+        back=url_for(f"{NAME}.users", slug=slug, **people_args()),
+        hidden=carried,
+        now=admin.domain.now(),
+        recorded=admin.domain.records_calls,
+    )
+
+
+def people_args() -> dict[str, Any]:
+    """What an address carries to show the same users again."""
+    query = asked_people()
+    every = {"q": query.q, "state": query.state, "page": query.page}
+    return {name: value for name, value in every.items() if value not in ("", 1)}
+
+
+def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
+    parts = [
+        _n("%(n)s turned on", "%(n)s turned on", on) if on else "",
+        _n("%(n)s turned off", "%(n)s turned off", off) if off else "",
+    ]
+    message = _("Saved") + ". " + ", ".join(filter(None, parts))
+    if not (on or off):
+        message = _("Nothing to save")
+    if not htmx.wants_fragment():
+        leave_notice(message)
+        return redirect(url_for(f"{NAME}.users", slug=slug, **people_args()), 303)
+    shown = _partial(replace(_list(admin, slug, asked_people()), saved=True))
+    changed = {htmx.TOASTS: toast(message), htmx.TABS: _tabs(admin, slug)}
+    if request.form.get("confirm") == "1":
+        # The form stands in the dialog, which closes.
+        return htmx.fragment(
+            partial("closed"), out_of_band={htmx.LIST: shown, **changed}
+        )
+    return htmx.fragment(shown, out_of_band=changed)
+
+
+def _tabs(admin: Admin, slug: str) -> Any:
+    return partial("tabs", folder="admin", section=section_of(admin, slug, "users"))

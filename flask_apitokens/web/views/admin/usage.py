@@ -1,0 +1,229 @@
+"""The usage history of an account, over all services or in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens.crypto.tokens import ID_ALPHABET
+from flask_apitokens.crypto.tokens import ID_LENGTH
+from flask_apitokens.db.models import LABEL_LENGTH
+from flask_apitokens.domain import token_counts
+from flask_apitokens.domain import token_list
+from flask_apitokens.domain.validation import is_text
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.usage import labels as call_labels
+from flask_apitokens.usage import totals as usage_totals
+from flask_apitokens.usage.totals import OFFERED
+from flask_apitokens.usage.totals import Extent
+from flask_apitokens.web import htmx
+from flask_apitokens.web.admin_pages import NAME
+from flask_apitokens.web.admin_pages import Admin
+from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.presenters.calls import Filter
+from flask_apitokens.web.presenters.calls import Names
+from flask_apitokens.web.urls import HistoryPlace
+from flask_apitokens.web.views.usage import Reading
+from flask_apitokens.web.views.usage import check_recorded
+
+from .service_tabs import section_of
+
+#: in an address: what is nobody's, or of no service
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class AccountReading(Reading):
+    """An administrator in front of the calls of their account.
+
+    :param account_id: the account, which every call here is of.
+    """
+
+    account_id: str = ""
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The filters, of which an account has more."""
+        given = request.args
+        user, token = given.get("user", ""), given.get("token", "")
+        known = len(user) <= LABEL_LENGTH and is_text(user)
+        is_id = len(token) == ID_LENGTH and set(token) <= set(ID_ALPHABET)
+        service = given.get("service", "")
+        offered = {NONE, *self.domain.services_of(self.account_id)}
+        every = {
+            "user": user if known else "",
+            "token": token if is_id else "",
+            "service": service if self.several and service in offered else "",
+        }
+        return super().args | {name: value for name, value in every.items() if value}
+
+    @property
+    def several(self) -> bool:
+        """Whether these are the calls of several services."""
+        return self.whole.service is None
+
+    @property
+    def meant(self) -> Extent:
+        """The calls that the filters leave; of another's token there are none here."""
+        given = self.args
+        meant = replace(self.whole, token_id=given.get("token", ""))
+        if "user" in given:
+            user = given["user"]
+            meant = replace(meant, owner_key="" if user == NONE else user)
+        if "service" in given:
+            service = given["service"]
+            meant = replace(meant, service="" if service == NONE else service)
+        return meant
+
+    @property
+    def file_name(self) -> str:
+        """Of the service, where it is one."""
+        return f"usage-{self.whole.service}" if self.whole.service else "usage"
+
+    def used(self) -> tuple[int, int]:
+        """The tokens of the account, or of the service."""
+        domain, among = self.domain, token_list.of_account(self.domain, self.account_id)
+        if self.whole.service is not None:
+            among = among.where(domain.models.Token.service == self.whole.service)
+        return token_counts.used_since(domain, among, self.window.since)
+
+    def names(self, rows: Sequence[Any]) -> Names:
+        """Of the tokens and users on the page."""
+        domain, account = self.domain, self.account_id
+        ids = {row.token_id for row in rows}
+        names = call_labels.token_names(domain, account, ids)
+        return Names(names, self.owners(rows))
+
+    def owners(self, rows: Sequence[Any]) -> Mapping[str, str]:
+        """Of the users, as the account's administrators see them."""
+        keys = {row.owner_key for row in rows}
+        return call_labels.owner_labels(self.domain, self.account_id, keys)
+
+    def service_of(self, row: Any) -> str:
+        """The service, on the page of all of them."""
+        if not self.several:
+            return ""
+        return self.domain.catalog.label(row.service) if row.service else ""
+
+    def filters(self) -> tuple[list[Filter], bool]:
+        """Those of a token, with users and tokens between them."""
+        [day, result], _partly = super().filters()
+        domain, given, whole = self.domain, self.args, self.whole
+        lately = usage_totals.used_lately(domain, whole, self.window)
+        users = usage_totals.owners_lately(domain, whole, self.window)
+        partly = max(len(lately), len(users)) > OFFERED
+        lately, users = lately[:OFFERED], users[:OFFERED]
+        chosen = given.get("user", "")
+        keys = {*users, *(owner for _token, owner in lately), chosen} - {"", NONE}
+        labels = call_labels.owner_labels(domain, self.account_id, keys)
+        listed = list(dict.fromkeys([*users, *(owner for _token, owner in lately)]))
+        offered = [key for key in listed if key in labels][:OFFERED]
+        return [
+            day,
+            *self._services(given.get("service", "")),
+            Filter(_("User"), "user", _users(offered, labels, chosen), chosen),
+            self._tokens(lately, labels, given.get("token", "")),
+            result,
+        ], partly
+
+    def _services(self, chosen: str) -> list[Filter]:
+        """The services, on the page of all of them."""
+        if not self.several:
+            return []
+        services = self.domain.services_of(self.account_id)
+        options = [
+            ("", _("All services")),
+            *((slug, service.name) for slug, service in services.items()),
+            (NONE, _("No service")),
+        ]
+        return [Filter(_("Service"), "service", options, chosen)]
+
+    def _tokens(
+        self, lately: Sequence[tuple[str, str]], labels: Mapping[str, str], chosen: str
+    ) -> Filter:
+        domain, account = self.domain, self.account_id
+        owners = dict(lately)
+        ids = {*owners, chosen} - {""}
+        names = call_labels.token_names(domain, account, ids)
+        gone = call_labels.last_names(domain, account, ids - set(names))
+        options = []
+        for token_id in ids:
+            name = names.get(token_id)
+            if name is None:
+                last = gone.get(token_id) or token_id
+                name = _("%(name)s (deleted)", name=last)
+            whose = labels.get(owners.get(token_id, ""))
+            text = _("%(name)s, %(who)s", name=name, who=whose) if whose else name
+            options.append((token_id, text))
+        options.sort(key=_by_text)
+        return Filter(*(_("Token"), "token", [("", _("All tokens")), *options]), chosen)
+
+
+def _users(
+    offered: Collection[str], labels: Mapping[str, str], chosen: str
+) -> list[tuple[str, str]]:
+    keys = {*offered, chosen} - {"", NONE}
+    named = [(key, labels.get(key) or _("Former user")) for key in keys]
+    named.sort(key=_by_text)
+    return [("", _("All users")), (NONE, _("Userless")), *named]
+
+
+def _by_text(option: tuple[str, str]) -> tuple[str, str]:
+    return option[1].casefold(), option[0]
+
+
+def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
+    """The history of the account, or of one of its services.
+
+    :raises NotFound: if it has no such service, or nothing is recorded.
+    """
+    domain, account_id = admin.domain, admin.account_id
+    check_recorded(domain)
+    if slug is None:
+        endpoint, values = f"{NAME}.usage", {}
+    else:
+        admin.service(slug)
+        endpoint, values = f"{NAME}.service_usage", {"slug": slug}
+    at = HistoryPlace(endpoint, endpoint, f"{endpoint}_csv", values)
+    whole = usage_totals.of_account(account_id, slug)
+    window = usage_totals.window_of(domain)
+    return AccountReading(domain, whole, at, window, account_id=account_id)
+
+
+def of_all() -> ResponseReturnValue:
+    """The calls of the whole account."""
+    reading = _reading(begin())
+    if htmx.wants_fragment():
+        return reading.fragment()
+    return page("apitokens/admin/usage.html", history=reading.shown())
+
+
+def of_all_csv() -> ResponseReturnValue:
+    """The same as a file."""
+    return _reading(begin()).file()
+
+
+def of_service(slug: str) -> ResponseReturnValue:
+    """The calls with tokens of one service."""
+    admin = begin()
+    reading = _reading(admin, slug)
+    if htmx.wants_fragment():
+        return reading.fragment()
+    return page(
+        "apitokens/admin/service_usage.html",
+        section=section_of(admin, slug, "service_usage"),
+        history=reading.shown(),
+    )
+
+
+def of_service_csv(slug: str) -> ResponseReturnValue:
+    """The same as a file."""
+    return _reading(begin(), slug).file()

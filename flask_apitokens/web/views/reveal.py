@@ -1,0 +1,198 @@
+"""Handing a new token over: its download, ready lines, the note that it was shown."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Callable
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from flask import Flask
+from flask import current_app
+from flask import request
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from flask_apitokens.catalog import ANY_SERVICE
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import tokens
+from flask_apitokens.guard import integration
+from flask_apitokens.guard.authenticate import Policy
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.state import current_apitokens
+from flask_apitokens.state import state_of
+from flask_apitokens.web import htmx
+from flask_apitokens.web.blueprint import ENDPOINTS
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import partial
+from flask_apitokens.web.presenters.tokens import Example
+from flask_apitokens.web.presenters.tokens import Reveal
+
+from .scope import Visit
+
+log = logging.getLogger("flask_apitokens")
+
+#: where a session is had for an access token
+LOGIN = f"{ENDPOINTS}.login"
+
+_CURL = """\
+curl {url} \\
+  -H "Authorization: Bearer $API_TOKEN"
+"""
+_PYTHON = """\
+import os
+import requests
+
+response = requests.get(
+    "{url}",
+    headers={{"Authorization": f"Bearer {{os.environ['API_TOKEN']}}"}},
+    timeout=30,
+)
+response.raise_for_status()
+print(response.text)
+"""
+_JAVASCRIPT = """\
+const response = await fetch("{url}", {{
+  headers: {{ Authorization: `Bearer ${{process.env.API_TOKEN}}` }},
+}});
+console.log(response.status, await response.text());
+"""
+_LOGIN = """\
+SESSION=$(curl -X POST {login} \\
+  -H "Authorization: Bearer $API_TOKEN" | jq -r .access_token)
+curl {url} \\
+  -H "Authorization: Bearer $SESSION"
+"""
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
+
+
+def answer_with(
+    visit: Visit,
+    made: Token,
+    plaintext: str,
+    *,
+    panels: Callable[[], Mapping[str, Markup]],
+    back: str = "",
+    toast: str = "",
+    old: str = "",
+) -> ResponseReturnValue:
+    """The one answer that shows *plaintext*: a dialog, or a page.
+
+    :param panels: make anew what stands behind the dialog.
+    :param back: where the page leads; by default to the list.
+    :param toast: what is said once the dialog is closed.
+    :param old: what is said of the token whose place this one took.
+    """
+    dialog = htmx.wants_fragment()
+    reveal = reveal_of(
+        visit, made, plaintext, dialog=dialog, back=back, toast=toast, old=old
+    )
+    if dialog:
+        shown = partial("reveal_dialog", reveal=reveal)
+        response = htmx.fragment(shown, status=201, out_of_band=panels())
+    else:
+        response = page("apitokens/generated.html", reveal=reveal, status=201)
+    app = current_apitokens.app
+    response.call_on_close(functools.partial(note_shown, app, made.id))
+    return response
+
+
+def reveal_of(
+    visit: Visit,
+    token: Token,
+    plaintext: str,
+    *,
+    dialog: bool,
+    back: str = "",
+    toast: str = "",
+    old: str = "",
+) -> Reveal:
+    """A token with its *plaintext*, as it is shown."""
+    account_id = visit.account_id
+    service = visit.domain.catalog.services.get(token.service or "")
+    return Reveal(
+        row=visit.row(token, fresh=True),
+        plaintext=plaintext,
+        account_id=account_id,
+        download=_download(account_id, token.id, plaintext),
+        examples=_examples(token),
+        docs_url=(service.docs_url or "") if service else "",
+        dialog=dialog,
+        back=back or visit.at.url("tokens"),
+        toast=toast or _("Token “%(name)s” added", name=token.name),
+        old=old,
+    )
+
+
+def _download(account_id: str, token_id: str, plaintext: str) -> str:
+    """A link that holds the file itself, so that the secret is asked for only once."""
+    lines = [f"API_TOKEN_ID={token_id}", f"API_TOKEN={plaintext}"]
+    if account_id:
+        lines.insert(0, f"API_ACCOUNT_ID={_dotenv_value(account_id)}")
+    text = "".join(f"{line}\n" for line in lines)
+    return "data:text/plain;charset=utf-8," + quote(text, safe="")
+
+
+def _dotenv_value(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = re.sub(r'([\\"$`])', r"\\\1", text).replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _examples(token: Token) -> list[Example]:
+    """Ready lines; they read the token from the environment rather than repeat it."""
+    host = request.host_url.rstrip("/")
+    if token.kind == "access":
+        url, login = host + _fitting_path(token, "session"), url_for(LOGIN)
+        return [Example(_("curl"), _LOGIN.format(login=host + login, url=url))]
+    url = host + _fitting_path(token, token.kind)
+    return [
+        Example(_("curl"), _CURL.format(url=url)),
+        Example(_("Python (requests)"), _PYTHON.format(url=url)),
+        Example(_("JavaScript (fetch)"), _JAVASCRIPT.format(url=url)),
+    ]
+
+
+def _fitting_path(token: Token, kind: str) -> str:
+    """A route of this host that lets the token in, else what tells of it.
+
+    :param kind: what is sent: an access token's is "session".
+    """
+    fitting = []
+    for rule in current_app.url_map.iter_rules():
+        if rule.arguments or "GET" not in (rule.methods or ()):
+            continue
+        policies = list(integration.policies_at(rule.endpoint, "GET"))
+        if policies and all(_fits(token, kind, policy) for policy in policies):
+            # The service's own route says more than one for any token, the host's
+            # more than ours.
+            ours = rule.endpoint.startswith(f"{ENDPOINTS}.")
+            of_any = all(policy.service is ANY_SERVICE for policy in policies)
+            fitting.append((ours, of_any, rule.rule))
+    path = min(fitting)[-1] if fitting else "/"
+    return request.script_root + path
+
+
+def _fits(token: Token, kind: str, policy: Policy) -> bool:
+    if policy.service not in {token.service, ANY_SERVICE}:
+        return False
+    return policy.scopes <= set(token.scopes) and kind in policy.kinds
+
+
+def note_shown(app: Flask, token_id: str) -> None:
+    """Remember, once the answer is sent, that the plaintext reached a browser.
+
+    On a session of its own, since the request's is over; a failure costs no more than
+    a "Never shown" that is not true.
+    """
+    try:
+        with app.app_context():
+            domain = state_of(app).domain()
+            tokens.mark_shown(domain, token_id)
+            domain.session.commit()
+    except Exception:
+        log.warning("token %s: not noted as shown", token_id, exc_info=True)

@@ -1,0 +1,150 @@
+"""Rotating a token: the form on its page, and the new plaintext, shown once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime
+
+from flask import request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import rotation
+from flask_apitokens.errors import AccessSwitchedOff
+from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import SelfServiceOff
+from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.web import htmx
+from flask_apitokens.web.forms import RotateForm
+from flask_apitokens.web.forms import stale
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import stored
+from flask_apitokens.web.presenters import rotate_form
+from flask_apitokens.web.presenters.rotate_form import RotateWish
+
+from . import fresh_login
+from .reveal import answer_with
+from .scope import Visit
+from .scope import begun_again
+from .stale_page import renew_with
+from .usage import shown_of
+
+
+def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
+    """The form, or the successor of a token and its plaintext, in this one answer."""
+    renew_with(functools.partial(_panels, token_id))
+    token = visit.token(token_id)
+    stale_log_in = fresh_login.renewed(
+        visit, form=visit.at.url("rotate", token_id=token.id)
+    )
+    if stale_log_in is not None:
+        return stale_log_in
+    if visit.by_others:
+        raise SelfServiceOff
+    if request.method != "POST":
+        _check(visit, token)
+        return _form(visit, token, rotate_form.first_wish(visit.domain, token))
+    form = RotateForm()
+    wish, form_id = RotateWish.of(form), form.form_id.data or ""
+    if not form.is_genuine():
+        return _form(visit, token, wish, refused=stale(), status=400)
+    try:
+        grace, expires_at = rotate_form.weighed(visit.domain, token, wish)
+        make = functools.partial(
+            _make, visit, token, grace=grace, expires_at=expires_at, form_id=form_id
+        )
+        made, plaintext, old = stored(visit.domain, make)
+    except (AlreadyGenerated, Conflict, TokenNotFound):
+        raise
+    except DomainError as error:
+        visit.domain.session.rollback()
+        status = error.status
+        return _form(visit, token, wish, form_id=form_id, refused=error, status=status)
+    return answer_with(
+        visit,
+        made,
+        plaintext,
+        panels=functools.partial(_panels, token_id),
+        back=visit.at.token_url(made.id),
+        toast=_("Token “%(name)s” rotated", name=made.name),
+        old=old,
+    )
+
+
+def _make(
+    visit: Visit,
+    token: Token,
+    *,
+    grace: int,
+    expires_at: datetime | None,
+    form_id: str,
+) -> tuple[Token, str, str]:
+    """The successor, its plaintext, and what is said of the old one.
+
+    All of it before it is stored: then somebody may delete the old one at once, and the
+    plaintext has to be shown all the same.
+    """
+    made, plaintext = rotation.rotate(
+        visit.domain,
+        token,
+        grace=grace,
+        expires_at=expires_at,
+        actor=visit.actor,
+        form_key=form_id,
+    )
+    return made, plaintext, rotate_form.what_of_the_old(visit.domain, token)
+
+
+def _check(visit: Visit, token: Token) -> None:
+    """Whether the form leads anywhere.
+
+    :raises Conflict: if the token has a successor, or has ended.
+    :raises AccessSwitchedOff: if a new one would not work either.
+    """
+    if not rotation.can_be_rotated(visit.domain, token):
+        raise Conflict
+    if not visit.can_rotate(token):
+        raise AccessSwitchedOff
+
+
+def _form(
+    visit: Visit,
+    token: Token,
+    wish: RotateWish,
+    *,
+    form_id: str = "",
+    refused: DomainError | str = "",
+    status: int = 200,
+) -> ResponseReturnValue:
+    view = rotate_form.presented(
+        visit.domain,
+        token,
+        visit.row(token),
+        wish,
+        at=visit.at,
+        form_id=form_id,
+        refused=refused,
+        warning=visit.rotate_warning,
+    )
+    if not htmx.wants_fragment():
+        return page("apitokens/rotate.html", form=view, status=status)
+    return htmx.fragment(partial("rotate_dialog", form=view), status=status)
+
+
+def _panels(token_id: str) -> Mapping[str, Markup]:
+    """The page of the token as it is now, read anew."""
+    visit = begun_again()
+    if visit is None:
+        return {}
+    try:
+        token = visit.token(token_id)
+    except TokenNotFound:
+        return {}
+    context = visit.token_context(token) | {"history": shown_of(visit, token)}
+    return {htmx.ABOUT: partial("token", **context)}

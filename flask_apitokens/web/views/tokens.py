@@ -1,0 +1,222 @@
+"""The users' own pages: the list, one token, and generating."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+from flask import redirect
+from flask import request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from flask_apitokens.core import networks
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import tokens as domain_tokens
+from flask_apitokens.domain.token_list import ListQuery
+from flask_apitokens.errors import AccessSwitchedOff
+from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import SelfServiceOff
+from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.web import htmx
+from flask_apitokens.web.forms import GenerateForm
+from flask_apitokens.web.forms import stale
+from flask_apitokens.web.pages import frame
+from flask_apitokens.web.pages import no_store
+from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import signed_in
+from flask_apitokens.web.pages import stored
+from flask_apitokens.web.presenters import tokens as token_presenter
+from flask_apitokens.web.presenters.generate_form import Refusals
+from flask_apitokens.web.presenters.generate_form import Wish
+from flask_apitokens.web.presenters.generate_form import first_wish
+from flask_apitokens.web.presenters.generate_form import presented
+from flask_apitokens.web.presenters.generate_form import weighed
+
+from . import fresh_login
+from .reveal import answer_with
+from .scope import Visit
+from .scope import asked_query
+from .scope import begin
+from .scope import token_searched_for
+from .usage import shown_of
+
+#: the title stands one below the host's
+_PANEL_LEVEL = 2
+_PANEL_KEY = "flask_apitokens.panel"
+
+
+def tokens(visit: Visit) -> ResponseReturnValue:
+    """The list: a page, or what a search, a filter or a page link swaps in."""
+    query = asked_query()
+    if not htmx.wants_fragment():
+        if token_searched_for():
+            # Out of the address bar, the history and what is copied from them.
+            return redirect(visit.at.url("tokens", **token_presenter.query_args(query)))
+        return visit.page(visit.overview(query))
+    focus, overview = request.args.get("focus", ""), visit.overview(query)
+    if overview.single is not None:
+        return htmx.fragment(partial("single_card", single=overview.single))
+    shown = partial("list", list=token_presenter.focused(overview.list, focus))
+    around: dict[str, Markup | str] = {}
+    if overview.list.owners_shown:
+        # The file is of what the list shows: its address follows the search.
+        around[htmx.ACTIONS] = partial("actions", list=overview.list)
+    if focus == token_presenter.SEARCH:
+        around[htmx.TOOLS] = partial("toolbar", overview=overview, focus=True)
+    return htmx.fragment(shown, out_of_band=around)
+
+
+def panel() -> Markup:
+    """The whole section for the signed-in user, inside a page of the host's.
+
+    ``{{ apitokens_panel() }}``; it brings its stylesheet and script. Empty for who is
+    not signed in. The host's page then is not stored by browsers (``no-store``), since
+    the one view of a secret may happen in it.
+    """
+    if signed_in() is None:
+        return Markup("")
+    visit = begin()
+    overview = visit.shown(visit.overview(ListQuery()))
+    # Not on g, which outlives the request where a test pushes a context of its own.
+    first = _PANEL_KEY not in request.environ
+    request.environ[_PANEL_KEY] = True
+    no_store()
+    return partial(
+        "panel",
+        frame=frame(),
+        overview=overview,
+        asking=visit.asking(alone=overview is None),
+        level=_PANEL_LEVEL,
+        assets=first,
+    )
+
+
+def token(visit: Visit, token_id: str) -> ResponseReturnValue:
+    """One token: its facts, the calls with it and its events."""
+    found = visit.token(token_id)
+    context = visit.token_context(found)
+    return page(visit.token_template, **context, history=shown_of(visit, found))
+
+
+# -- generate ------------------------------------------------------------------
+
+
+def new(visit: Visit) -> ResponseReturnValue:
+    """The generate form."""
+    check_generating(visit)
+    if visit.only is not None:
+        return redirect(visit.at.url("replace"))
+    stale_log_in = fresh_login.renewed(visit)
+    if stale_log_in is not None:
+        return stale_log_in
+    return _form(
+        visit, fresh_login.kept(visit) or first_wish(visit.domain, visit.services)
+    )
+
+
+def new_scopes(visit: Visit) -> ResponseReturnValue:
+    """The access that the service chosen in the form offers."""
+    check_generating(visit)
+    if not htmx.wants_fragment():
+        return redirect(visit.at.url("new"))
+    slug = request.args.get("service", "")
+    services = [service for service in visit.services if service.slug == slug]
+    refusals = Refusals()
+    if not services:
+        refusals.add(ServiceUnavailable())
+    wish = first_wish(visit.domain, services)
+    view = presented(visit.domain, wish, services, refusals=refusals)
+    return htmx.fragment(partial("scopes", form=view))
+
+
+def generate(visit: Visit) -> ResponseReturnValue:
+    """Make a token and show its plaintext, in this one answer."""
+    check_generating(visit)
+    form = GenerateForm()
+    wish, form_id = Wish.of(form), form.form_id.data or ""
+    is_genuine = form.is_genuine()
+    stale_log_in = fresh_login.renewed(visit, wish if is_genuine else None)
+    if stale_log_in is not None:
+        return stale_log_in
+    if not is_genuine:
+        return _form(visit, wish, refusals=Refusals(general=stale()), status=400)
+    if form.change.data:
+        # Without script, a service's access is shown by asking for the form again.
+        return _form(visit, wish, form_id=form_id)
+    if visit.only is not None:
+        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
+        raise Conflict
+    wanted = visit.named(wish)
+    refusals, expires_at = weighed(
+        visit.domain,
+        visit.owner,
+        wanted,
+        visit.services,
+        account_id=visit.account_id,
+    )
+    if refusals:
+        # Sent again, a form finds its own token's name taken: say what really is.
+        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
+        return _form(visit, wish, form_id=form_id, refusals=refusals, status=422)
+    try:
+        made, plaintext = _make(visit, wanted, expires_at=expires_at, form_id=form_id)
+    except (AlreadyGenerated, Conflict):
+        raise
+    except DomainError as error:
+        visit.domain.session.rollback()
+        refusals.add(error)
+        status = error.status
+        return _form(visit, wish, form_id=form_id, refusals=refusals, status=status)
+    panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
+    return answer_with(visit, made, plaintext, panels=panels)
+
+
+def check_generating(visit: Visit) -> None:
+    """Whether tokens are generated here, and there is anything they could be for.
+
+    :raises SelfServiceOff: where administrators alone generate them.
+    :raises AccessSwitchedOff: where there is nothing.
+    """
+    if visit.by_others:
+        raise SelfServiceOff
+    if not visit.may_generate:
+        raise AccessSwitchedOff
+
+
+def _make(
+    visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
+) -> tuple[Token, str]:
+    """Generate and commit."""
+    make = functools.partial(
+        domain_tokens.generate,
+        visit.domain,
+        visit.owner,
+        name=wish.name,
+        kind=wish.kind,
+        service=wish.service or None,
+        scopes=wish.scopes,
+        expires_at=expires_at,
+        networks=networks.in_words(wish.networks),
+        account_id=visit.account_id,
+        actor=visit.actor,
+        form_key=form_id,
+    )
+    return stored(visit.domain, make)
+
+
+def _form(
+    visit: Visit,
+    wish: Wish,
+    *,
+    form_id: str = "",
+    refusals: Refusals | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    view = visit.form(wish, form_id=form_id, refusals=refusals)
+    if not htmx.wants_fragment():
+        return page("apitokens/generate.html", form=view, status=status)
+    return htmx.fragment(partial("generate_dialog", form=view), status=status)

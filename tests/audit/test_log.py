@@ -1,0 +1,368 @@
+"""The audit log: who did what to which token, when and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_apitokens import Actor
+from flask_apitokens.audit import log as audit_log
+from flask_apitokens.audit import queries as audit_queries
+from flask_apitokens.audit.queries import LogQuery
+from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import subscriptions
+from flask_apitokens.domain import tokens
+from tests import bearing
+from tests import hosts
+from tests.conftest import MakeApp
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
+BOB = Actor("bob@example.com", "9002", "2001:db8::2")
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Flask:
+    """A host on each database in turn, with accounts."""
+    return make_app(database_url, plugin={"account_of": lambda user: 7})
+
+
+@pytest.fixture
+def domain(app: Flask) -> Iterator[Domain]:
+    """The domain on the host's session."""
+    with app.app_context():
+        yield bearing.domain_of(app)
+
+
+def _at(domain: Domain, hour: int) -> Domain:
+    return replace(domain, now=lambda: NOW + timedelta(hours=hour))
+
+
+def test_every_change_is_one_line_newest_first(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    """LOG-01."""
+    bearing.subscribe(app, user, "tmy")
+    at = [_at(domain, hour) for hour in range(4)]
+    token, plaintext = tokens.generate(
+        at[0], user, name="old", service="tmy", scopes=["read"], actor=BOB, form_key="f"
+    )
+    tokens.rename(at[1], token, "new \U0001f511", actor=SYSTEM)
+    tokens.revoke(at[2], token, actor=BOB)
+    tokens.delete(at[3], token, actor=BOB)
+    domain.session.commit()
+    domain.session.expire_all()
+    events = audit_log.events_of(domain, token.id)
+    assert [(e.action, e.at, e.token_name, e.actor_label) for e in events] == [
+        ("deleted", NOW + timedelta(hours=3), "new \U0001f511", "bob@example.com"),
+        ("revoked", NOW + timedelta(hours=2), "new \U0001f511", "bob@example.com"),
+        ("renamed", NOW + timedelta(hours=1), "new \U0001f511", "system"),
+        ("generated", NOW, "old", "bob@example.com"),
+    ]
+    assert [e.ip for e in events] == ["2001:db8::2", "2001:db8::2", None, "2001:db8::2"]
+    assert [e.actor_id for e in events] == [BOB.id, BOB.id, None, BOB.id]
+    assert {e.subject_id for e in events} == {str(user.id)}
+    assert {(e.service, e.account_id) for e in events} == {("tmy", "7")}
+    assert events[3].subject_label == "ada@example.com"
+    assert events[3].detail == {"kind": "api", "scopes": ["read"]}
+    assert events[2].detail == {"old_name": "old"}
+    assert events[3].form_key is not None
+    for event in events:
+        assert plaintext.split("_")[2] not in repr(vars(event))
+
+
+def test_a_list_of_events_is_of_one_token_and_bounded(
+    domain: Domain, user: Any
+) -> None:
+    token, _ = tokens.generate(domain, user, name="t0", actor=BOB)
+    other, _ = tokens.generate(domain, user, name="other", actor=BOB)
+    for number in range(1, 60):
+        tokens.rename(domain, token, f"t{number}", actor=BOB)
+    domain.session.commit()
+    assert len(audit_log.events_of(domain, token.id)) == 50
+    newest = audit_log.events_of(domain, token.id, limit=2)
+    assert [event.token_name for event in newest] == ["t59", "t58"]
+    assert len(audit_log.events_of(domain, token.id, limit=500)) == 60
+    assert len(audit_log.events_of(domain, other.id)) == 1
+    assert audit_log.events_of(domain, "zzzzzzzzzzzz") == []
+
+
+def test_a_userless_token_has_no_subject(domain: Domain) -> None:
+    token, _ = tokens.generate(domain, None, name="x", account_id="acme", actor=BOB)
+    tokens.revoke(domain, token, actor=BOB)
+    domain.session.commit()
+    for event in audit_log.events_of(domain, token.id):
+        assert (event.subject_id, event.subject_label) == (None, None)
+        assert event.account_id == "acme"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:DB8::0:7", "2001:db8::7"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("", None),
+        (None, None),
+        ("unknown", None),
+        ("1.2.3.4, 5.6.7.8", None),
+        ("é", None),
+        ("\0", None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_an_address_is_an_address_or_nothing(
+    given: str | None, kept: str | None
+) -> None:
+    """What a proxy hands on is what a client wrote."""
+    assert Actor("x", None, given).ip == kept
+
+
+def test_an_actor_fits_into_its_columns() -> None:
+    actor = Actor("é" * 300, "7" * 300)
+    assert (len(actor.label), len(actor.id or "")) == (255, 255)
+    assert Actor("x").id is None
+
+
+def test_labels_come_from_the_host(make_app: MakeApp) -> None:
+    app = make_app(plugin={"user_label": lambda user: f"user {user.id}"})
+    user = hosts.create_user(app, "ada@example.com")
+    with app.app_context():
+        subject = audit_log.Subject.of(bearing.domain_of(app), user)
+        assert subject == audit_log.Subject(str(user.id), f"user {user.id}")
+        assert audit_log.Subject.of(bearing.domain_of(app), None) == audit_log.Subject()
+
+
+# -- read ----------------------------------------------------------------------
+
+
+def _note(domain: Domain, name: str, *, hours: int = 0, account: str = "7") -> None:
+    """One line of the log."""
+    domain.session.add(
+        domain.models.Event(
+            at=NOW + timedelta(hours=hours),
+            action="renamed",
+            account_id=account,
+            token_id="0123456789ab",
+            token_name=name,
+            actor_label="Åsa Öberg",
+            detail={},
+        )
+    )
+    # One by one, so that their keys are in this order.
+    domain.session.flush()
+
+
+def _notes(domain: Domain, number: int) -> None:
+    for n in range(number):
+        _note(domain, f"n{n}", hours=n)
+    domain.session.commit()
+
+
+def _names(found: Any) -> list[str]:
+    return [event.token_name for event in found]
+
+
+def test_whose_token_it_was_stays_as_text(
+    app: Flask, domain: Domain, user: Any, other_user: Any
+) -> None:
+    """Whoever did it: people search for the owner, too, when the owner is gone."""
+    token, _ = tokens.generate(domain, user, name="x", actor=BOB)
+    token_id = token.id
+    tokens.revoke(domain, token, actor=BOB)
+    tokens.delete(domain, token, actor=BOB)
+    left, _ = tokens.generate(domain, other_user, name="y", actor=BOB)
+    own = Actor("Grace herself", str(other_user.id))
+    tokens.rename(domain, left, "z", actor=own)
+    left_id = left.id
+    domain.session.commit()
+    domain.session.delete(domain.session.get(domain.models.user, other_user.id))
+    domain.session.commit()
+    labels = [e.subject_label for e in audit_log.events_of(domain, token_id)]
+    assert labels == ["ada@example.com"] * 3
+    events = audit_log.events_of(domain, left_id)
+    assert [(e.action, e.subject_label) for e in events] == [
+        ("deleted", "Grace herself"),
+        ("renamed", "Grace herself"),
+        ("generated", "grace@example.com"),
+    ]
+
+
+def test_a_search_finds_people_names_and_ids(domain: Domain, user: Any) -> None:
+    token, _ = tokens.generate(domain, user, name="Nächtlicher 100%_Lauf", actor=BOB)
+    _note(domain, "other")
+    domain.session.commit()
+
+    def found(q: str) -> list[str]:
+        return _names(audit_queries.newest(domain, LogQuery(q=q), limit=9))
+
+    mine, other = token.name, "other"
+    for q in ("BOB@", " ada@EX", "Nächt", "100%_", token.id[3:9].upper()):
+        assert found(q) == [mine], q
+    for q in ("Åsa", "öberg" if _folds(domain) else "Öberg", "456789AB"):
+        assert found(q) == [other], q
+    assert found(token.id) == found(f" {token.id.upper()} ") == [mine]
+    _note(domain, f"the twin of {token.id}")
+    assert found(token.id) == [mine], "nothing but what has this id"
+    domain.session.rollback()
+    for q in ("carol", "10%", "n_chtlicher", "\0zzz", "é" * 90):
+        assert found(q) == [], q
+    assert found(" \n") == [other, mine]
+
+
+def _folds(domain: Domain) -> bool:
+    """Whether the database knows more than ASCII's capitals."""
+    return domain.session.get_bind(domain.models.Event).dialect.name != "sqlite"
+
+
+def test_a_filter_is_by_action_moment_token_and_user(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    at = [_at(domain, hour) for hour in range(3)]
+    token, _ = tokens.generate(at[0], user, name="x", actor=BOB)
+    subscriptions.activate(at[1], user, "tmy", actor=BOB)
+    tokens.revoke(at[2], token, actor=BOB)
+    _note(domain, "other", account="8")
+    domain.session.commit()
+
+    def found(account_id: str | None = "7", **wanted: Any) -> list[str]:
+        query = LogQuery(**wanted)
+        rows = audit_queries.newest(domain, query, account_id=account_id, limit=9)
+        return [event.action for event in rows]
+
+    assert found() == ["revoked", "subscription-activated", "generated"]
+    assert found(None) == ["renamed", *found()]
+    assert found("") == []
+    assert found(actions=audit_queries.GROUPS["ended"]) == ["revoked"]
+    assert found(actions=audit_queries.GROUPS["services"]) == ["subscription-activated"]
+    assert found(since=NOW + timedelta(hours=1)) == found()[:2]
+    assert found(token_id=token.id) == ["revoked", "generated"]
+    assert found(subject_id=str(user.id)) == found()
+
+
+def test_every_action_can_be_chosen() -> None:
+    assert len(set(audit_queries.ACTIONS)) == len(audit_queries.ACTIONS) == 17
+
+
+def test_a_page_stays_the_same_while_lines_arrive(domain: Domain) -> None:
+    _notes(domain, 120)
+
+    def page(**wanted: Any) -> audit_queries.LogPage:
+        return audit_queries.page_of(domain, "7", LogQuery(**wanted))
+
+    first = page()
+    assert (len(first.items), first.newer, first.older) == (50, False, True)
+    second = page(before=first.items[-1].id)
+    assert _names(second.items) == [f"n{n}" for n in range(69, 19, -1)]
+    assert (second.newer, second.older) == (True, True)
+    for n in range(3):
+        _note(domain, f"new{n}")
+    _note(domain, "elsewhere", account="8")
+    domain.session.commit()
+    again = page(before=first.items[-1].id)
+    assert _names(again.items) == _names(second.items)
+    last = page(before=second.items[-1].id)
+    assert (len(last.items), last.newer, last.older) == (20, True, False)
+    back = page(after=second.items[0].id)
+    assert _names(back.items) == _names(first.items)
+    assert (back.newer, back.older) == (True, True)
+    top = page(after=back.items[0].id)
+    assert _names(top.items)[:4] == ["new2", "new1", "new0", "n119"]
+    assert (len(top.items), top.newer, top.older) == (50, False, True)
+
+
+def test_exactly_one_page_leads_nowhere(domain: Domain) -> None:
+    _notes(domain, 50)
+    page = audit_queries.page_of(domain, "7", LogQuery())
+    assert (len(page.items), page.newer, page.older) == (50, False, False)
+    _note(domain, "above")
+    page = audit_queries.page_of(domain, "7", LogQuery(after=page.items[-1].id))
+    assert (len(page.items), page.newer, page.older) == (50, False, True)
+
+
+def test_batches_are_all_of_it_once(
+    domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_queries, "BATCH", 4)
+    _notes(domain, 10)
+    found = audit_queries.batches(domain, "7", LogQuery())
+    read = [next(found)]
+    _note(domain, "late")
+    domain.session.commit()
+    read += found
+    assert [len(rows) for rows in read] == [4, 4, 2]
+    names = [row.token_name for rows in read for row in rows]
+    assert names == [f"n{n}" for n in range(9, -1, -1)]
+
+
+# -- retention -----------------------------------------------------------------
+
+
+@pytest.fixture
+def forgetful(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+    """A host that keeps its log for two days."""
+    app = make_app(database_url, APITOKENS_AUDIT_RETENTION_DAYS=2)
+    with app.app_context():
+        yield replace(bearing.domain_of(app), now=lambda: NOW + timedelta(hours=71.5))
+
+
+def _ages(domain: Domain) -> None:
+    """One line an hour; the first 24 are past retention."""
+    for n in range(72):
+        _note(domain, f"n{n}", hours=n, account="")
+    domain.session.commit()
+
+
+def test_what_is_past_retention_is_shown_nowhere(forgetful: Domain) -> None:
+    _ages(forgetful)
+    oldest = "n24"
+    assert (
+        _names(audit_log.events_of(forgetful, "0123456789ab", limit=99))[-1] == oldest
+    )
+    rows = audit_queries.newest(forgetful, LogQuery(), limit=99)
+    assert (_names(rows)[-1], len(rows)) == (oldest, 48)
+    assert len(audit_queries.page_of(forgetful, "", LogQuery()).items) == 48
+    assert [len(b) for b in audit_queries.batches(forgetful, "", LogQuery())] == [48]
+
+
+def test_pruning_removes_what_is_past_retention_and_no_more(
+    forgetful: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "PRUNED_AT_ONCE", 10)
+    _ages(forgetful)
+    removed = []
+    for number in audit_log.prune(forgetful):
+        forgetful.session.commit()
+        removed.append(number)
+    assert removed == [10, 10, 4]
+    left = forgetful.session.query(forgetful.models.Event).order_by("id").all()
+    assert _names(left) == [f"n{n}" for n in range(24, 72)]
+    assert list(audit_log.prune(forgetful)) == []
+
+
+def test_two_who_prune_share_the_work(
+    forgetful: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "PRUNED_AT_ONCE", 10)
+    _ages(forgetful)
+    one, other = audit_log.prune(forgetful), audit_log.prune(forgetful)
+    removed = []
+    for prune in (one, other, other, one, one, other):
+        removed.append(next(prune, 0))
+        forgetful.session.commit()
+    assert (sum(removed), next(one, 0), next(other, 0)) == (24, 0, 0)
+
+
+def test_without_retention_nothing_ever_goes(domain: Domain) -> None:
+    _notes(domain, 3)
+    far = replace(domain, now=lambda: NOW + timedelta(days=36_000))
+    assert list(audit_log.prune(far)) == []
+    assert len(audit_queries.newest(far, LogQuery(), limit=9)) == 3

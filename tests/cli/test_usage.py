@@ -1,0 +1,149 @@
+"""``flask apitokens usage show|export``: the same calls as the pages, for machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from flask_apitokens.usage import queries as call_queries
+from tests import hosts
+from tests.calling import TOKEN
+from tests.calling import call
+from tests.calling import note
+from tests.conftest import MakeApp
+
+OTHER = "zzzzzzzzzzzz"
+
+
+@pytest.fixture
+def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """A host with ada and calls of two accounts, read two at a time."""
+    monkeypatch.setattr(call_queries, "BATCH", 2)
+    app = make_app()
+    ada = str(hosts.create_user(app, "ada@example.com").id)
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    nobody = {"owner_key": "", "token_id": "1" * 12}
+    gone = {"owner_key": "977", "token_id": "2" * 12}
+    note(
+        app,
+        call(now, path="/api/1", owner_key=ada),
+        call(now - timedelta(days=1), path="/api/2", status=429, owner_key=ada),
+        call(now - timedelta(days=1), path="/api/3", status=500, **nobody),
+        call(
+            now,
+            path="/api/4",
+            service="",
+            account_id="other",
+            token_id=OTHER,
+            owner_key="2",
+        ),
+        call(now, path="/api/5", token_name="=1+1 ☃", **gone),
+        call(now - timedelta(days=7, minutes=1), path="/api/old"),
+    )
+    return app
+
+
+def run(app: Flask, *args: str, code: int = 0) -> Result:
+    """What ``flask apitokens usage`` says to *args*, after it ended with *code*."""
+    invoked = app.test_cli_runner().invoke(args=["apitokens", "usage", *args])
+    assert invoked.exit_code == code, invoked.output
+    return invoked
+
+
+def exported(app: Flask, *args: str) -> list[dict[str, Any]]:
+    """The calls as JSON Lines."""
+    lines = run(app, "export", "--json", *args).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_the_same_calls_are_counted_and_written(app: Flask) -> None:
+    yesterday = exported(app, "--result", "failed")[0]["time"][:10]
+    for given, paths in [
+        ((), "14523"),
+        (("--account", "acme"), "1523"),
+        (("--account", "nowhere"), ""),
+        (("--service", "tmy"), "1523"),
+        (("--service", "-"), "4"),
+        (("--token", OTHER), "4"),
+        (("--token", "abcabcabcabc"), ""),
+        (("--owner", "ada@example.com"), "12"),
+        (("--userless", "--account", "acme"), "3"),
+        (("--day", yesterday), "23"),
+        (("--result", "rejected"), "2"),
+        (("--result", "failed", "--day", yesterday), "3"),
+    ]:
+        rows = exported(app, *given)
+        found = [row["path"].removeprefix("/api/") for row in rows]
+        assert sorted(found) == sorted(paths), given
+        shown = json.loads(run(app, "show", "--json", *given).stdout)
+        assert shown["calls"] == len(paths), given
+        assert sum(day["calls"] for day in shown["days"]) == len(paths)
+
+
+def test_what_is_written_of_a_call(app: Flask) -> None:
+    [row] = exported(app, "--result", "rejected")
+    assert row.pop("time").endswith("Z")
+    assert row.pop("owner_id") == "1"
+    assert row == {
+        **{"method": "GET", "path": "/api/2", "rule": "/api/tmy", "status": 429},
+        **{"result": "rejected", "code": None, "duration_ms": 12},
+        **{"token_id": TOKEN, "token_name": "Deploy", "owner": "ada@example.com"},
+        **{"service": "tmy", "ip": "192.0.2.7", "user_agent": "curl/8.5.0"},
+    }
+    written = run(app, "export")
+    rows = [*csv.DictReader(io.StringIO(written.stdout))]
+    assert len(rows) == 5
+    assert written.stderr == "5 calls.\n"
+    [odd] = [row for row in rows if row["path"] == "/api/5"]
+    assert (odd["token_name"], odd["owner"]) == ("'=1+1 ☃", "")
+    nothing = run(app, "export", "--account", "nowhere")
+    assert nothing.stdout.splitlines() == [",".join(rows[0])]
+    assert run(app, "export", "--json", "--account", "nowhere").stdout == ""
+
+
+def test_people_get_a_table_by_day(app: Flask) -> None:
+    lines = run(app, "show").stdout.splitlines()
+    assert lines[0].split() == ["DAY", "CALLS", "SUCCEEDED", "REJECTED", "FAILED"]
+    assert len(lines) == 1 + 8 + 1
+    assert lines[-1].split() == ["total", "5", "3", "1", "1"]
+    shown = json.loads(run(app, "show", "--json").stdout)
+    assert shown["retention_days"] == 7
+    assert len(shown["days"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--day", "2020-01-01"), "calls are kept of"),
+        (("--day", "yesterday"), "is not 2027-01-31"),
+        (("--token", "short"), "an id has 12 characters"),
+        (("--token", f"apt_{TOKEN}_secret"), "a whole token"),
+        (("--service", "none"), "is not a service"),
+        (("--owner", "nobody"), "no user has the key"),
+        (("--owner", "1", "--userless"), "not both"),
+        (("--account", ""), "an account id has"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    app: Flask, given: tuple[str, ...], said: str
+) -> None:
+    for verb in ("show", "export"):
+        refused = run(app, verb, *given, code=2)
+        assert said in refused.stderr
+        assert not refused.stdout
+        assert "secret" not in refused.output
+
+
+def test_it_says_when_nothing_is_recorded(make_app: MakeApp) -> None:
+    app = make_app(APITOKENS_USAGE="off")
+    for verb in ("show", "export"):
+        assert "APITOKENS_USAGE is off" in run(app, verb).stderr

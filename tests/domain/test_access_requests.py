@@ -1,0 +1,414 @@
+"""Asking for access to a service, on each database, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from flask_apitokens import Actor
+from flask_apitokens import signals
+from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import subscriptions
+from flask_apitokens.domain import users as account_users
+from flask_apitokens.domain.access_requests import WHOLE_API
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import InvalidReason
+from flask_apitokens.errors import NotFound
+from flask_apitokens.state import commit
+from tests import bearing
+from tests import hosts
+from tests.conftest import MakeApp
+
+ADA = Actor("ada@example.com", "9001", "192.0.2.1")
+BOB = Actor("bob@example.com", "9002", "192.0.2.2")
+HERE = "example.com"
+ODD = ["\0", "a\0b", "\udc00", "\x1b[31m", "x" * 501, "x" * 10_000, "lost \ufffd"]
+
+
+@pytest.fixture
+def told() -> list[Notice]:
+    """What the host was handed by ``on_notice``."""
+    return []
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str, told: list[Notice]) -> Flask:
+    """A host of two accounts, where users named "no…" may not use the API."""
+    host = make_app(database_url, plugin=hosts.accounts(on_notice=told.append))
+    hosts.host_of(host).apitokens.service("free", "Free data", default_active=True)
+    return host
+
+
+@pytest.fixture
+def domain(app: Flask) -> Iterator[Domain]:
+    """The domain on the host's session."""
+    with app.app_context():
+        yield bearing.domain_of(app)
+
+
+def ask(domain: Domain, user: Any, slug: str = "tmy", reason: str = "") -> int:
+    """A request, committed; its number."""
+    row = access_requests.request(domain, user, slug, reason, actor=ADA)
+    commit(domain)
+    return row.id
+
+
+def events(domain: Domain) -> list[tuple[str, str | None, dict[str, Any]]]:
+    """What the audit log has of requests."""
+    event = domain.models.Event
+    found = domain.session.query(event).order_by(event.id)
+    return [(row.action, row.service, row.detail) for row in found]
+
+
+# -- asking --------------------------------------------------------------------
+
+
+def test_what_is_lacking_can_be_asked_for(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    assert access_requests.requestable(domain, user) == ["tmy", "timeseries"]
+    subscriptions.activate(domain, user, "tmy", actor=BOB)
+    subscriptions.deactivate(domain, user, "free", actor=BOB)
+    domain.session.commit()
+    assert access_requests.requestable(domain, user) == ["timeseries", "free"]
+    bearing.switch_service(app, "timeseries", active=False, account=HERE)
+    domain.session.commit()
+    assert access_requests.requestable(domain, user) == ["free"]
+    barred = hosts.create_user(app, "noapi@example.com")
+    assert access_requests.requestable(domain, barred) == [WHOLE_API]
+
+
+def test_a_request_waits_and_is_told_and_noted(
+    app: Flask, domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    heard: list[tuple[str, Actor]] = []
+
+    def hear(sender: Flask, subscription: Any, actor: Actor) -> None:
+        heard.append((subscription.service, actor))
+
+    with signals.access_requested.connected_to(hear, app):
+        number = ask(domain, user, "tmy", "  Nightly\r\nexport ")
+    row, asker = access_requests.find(domain, HERE, number)
+    assert asker.id == user.id
+    assert (row.request_reason, row.decision, row.active) == (
+        "Nightly\nexport",
+        None,
+        None,
+    )
+    assert domain.now() - (row.requested_at or domain.now()) < timedelta(minutes=1)
+    assert heard == [("tmy", ADA)]
+    assert events(domain) == [
+        ("access-requested", "tmy", {"reason": "Nightly\nexport"})
+    ]
+    assert [(n.kind, n.user, n.account_id, n.reason, n.actor) for n in told] == [
+        ("access_requested", None, HERE, "Nightly\nexport", "ada@example.com")
+    ]
+    assert told[0].text == "ada@example.com asks for access to TMY data."
+    assert list(access_requests.requests_of(domain, user)) == ["tmy"]
+    assert not subscriptions.is_active(domain, user, "tmy")
+
+
+@pytest.mark.parametrize("slug", ["free", WHOLE_API, "gone", "\0", "é\U0001f511"])
+def test_what_is_not_lacking_cannot_be_asked_for(
+    domain: Domain, user: Any, slug: str
+) -> None:
+    with pytest.raises(Conflict):
+        access_requests.request(domain, user, slug, "", actor=ADA)
+    with pytest.raises(Conflict):
+        access_requests.withdraw(domain, user, slug, actor=ADA)
+    domain.session.commit()
+    assert domain.session.query(domain.models.Subscription).count() == 0
+    assert events(domain) == []
+
+
+def test_a_request_that_waits_is_not_made_again(
+    domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    ask(domain, user, reason="first")
+    with pytest.raises(Conflict):
+        ask(domain, user, reason="second")
+    domain.session.rollback()
+    assert access_requests.requests_of(domain, user)["tmy"].request_reason == "first"
+    assert len(told) == len(events(domain)) == 1
+
+
+def test_a_request_made_many_times_at_once_is_one(app: Flask, user: Any) -> None:
+    def try_it(_number: int) -> bool:
+        with app.app_context():
+            domain = bearing.domain_of(app)
+            try:
+                ask(domain, user)
+            except (Conflict, OperationalError):
+                return False
+            return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(try_it, range(4))).count(True) == 1
+    with app.app_context():
+        assert len(events(bearing.domain_of(app))) == 1
+
+
+@pytest.mark.parametrize("reason", ODD)
+def test_a_reason_that_cannot_be_stored_is_refused(
+    domain: Domain, user: Any, reason: str
+) -> None:
+    with pytest.raises(InvalidReason):
+        access_requests.request(domain, user, "tmy", reason, actor=ADA)
+    number = ask(domain, user)
+    with pytest.raises(InvalidReason):
+        access_requests.decide(
+            domain, HERE, number, approve=False, reason=reason, actor=BOB
+        )
+    assert access_requests.count_waiting(domain, HERE) == 1
+
+
+def test_what_is_rolled_back_is_told_to_nobody(
+    domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    access_requests.request(domain, user, "tmy", "", actor=ADA)
+    domain.session.rollback()
+    assert told == []
+    assert events(domain) == []
+    assert access_requests.requests_of(domain, user) == {}
+
+
+# -- taking back ---------------------------------------------------------------
+
+
+def test_a_request_can_be_taken_back_and_made_again(
+    app: Flask, domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    number, heard = ask(domain, user, reason="first"), []
+
+    def hear(sender: Flask, subscription: Any, actor: Actor) -> None:
+        heard.append(subscription.service)
+
+    with signals.access_withdrawn.connected_to(hear, app):
+        access_requests.withdraw(domain, user, "tmy", actor=ADA)
+        commit(domain)
+        with pytest.raises(Conflict):
+            access_requests.withdraw(domain, user, "tmy", actor=ADA)
+    domain.session.rollback()
+    assert heard == ["tmy"]
+    assert access_requests.requests_of(domain, user) == {}
+    assert access_requests.count_waiting(domain, HERE) == 0
+    with pytest.raises(Conflict):
+        access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
+    domain.session.rollback()
+    ask(domain, user, reason="second")
+    assert access_requests.requests_of(domain, user)["tmy"].request_reason == "second"
+    assert [action for action, *_ in events(domain)] == [
+        "access-requested",
+        "access-withdrawn",
+        "access-requested",
+    ]
+    assert len(told) == 2
+
+
+# -- deciding ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_a_decision_is_told_to_who_asked(
+    app: Flask, domain: Domain, user: Any, told: list[Notice], *, approve: bool
+) -> None:
+    number, heard = ask(domain, user), []
+    told.clear()
+
+    def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
+        heard.append((subscription.service, actor, approved))
+
+    with signals.access_decided.connected_to(hear, app):
+        access_requests.decide(
+            domain, HERE, number, approve=approve, reason="Trial", actor=BOB
+        )
+        assert told == []
+        commit(domain)
+    word = "approved" if approve else "declined"
+    assert heard == [("tmy", BOB, approve)]
+    assert subscriptions.is_active(domain, user, "tmy") is approve
+    assert events(domain)[1:] == [(f"access-{word}", "tmy", {"reason": "Trial"})]
+    [notice] = told
+    assert (notice.kind, notice.user.id) == (f"access_{word}", user.id)
+    assert (notice.reason, notice.actor) == ("Trial", "bob@example.com")
+    assert notice.text == f"Your request for access to TMY data was {word}."
+    [row] = access_requests.decided(domain, HERE).items
+    assert (row.decision, row.decided_by) == (word, "bob@example.com")
+    assert access_requests.waiting(domain, HERE).total == 0
+
+
+def test_what_was_decided_is_not_decided_again(domain: Domain, user: Any) -> None:
+    number = ask(domain, user)
+    access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
+    domain.session.commit()
+    with pytest.raises(Conflict):
+        access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
+    domain.session.rollback()
+    assert not subscriptions.is_active(domain, user, "tmy")
+
+
+def test_who_was_declined_can_ask_again(domain: Domain, user: Any) -> None:
+    number = ask(domain, user)
+    access_requests.decide(
+        domain, HERE, number, approve=False, reason="Why?", actor=BOB
+    )
+    commit(domain)
+    assert access_requests.requests_of(domain, user)["tmy"].decision_reason == "Why?"
+    assert ask(domain, user, reason="Therefore") == number
+    row = access_requests.requests_of(domain, user)["tmy"]
+    assert access_requests.is_waiting(row)
+    assert (row.decision, row.decision_reason, row.decided_by) == (None, None, None)
+
+
+def test_the_whole_api_is_the_hosts_to_grant(
+    app: Flask, domain: Domain, told: list[Notice]
+) -> None:
+    barred = hosts.create_user(app, "noapi@example.com")
+    number = ask(domain, barred, WHOLE_API)
+    heard: list[Any] = []
+
+    def hear(sender: Flask, subscription: Any, **values: Any) -> None:
+        heard.append(subscription.service)
+
+    with (
+        signals.access_decided.connected_to(hear, app),
+        signals.subscription_changed.connected_to(hear, app),
+    ):
+        row = access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
+        commit(domain)
+    assert heard == [WHOLE_API]
+    assert (row.active, row.decision) == (None, "approved")
+    assert [notice.text for notice in told] == [
+        "noapi@example.com asks for access to the API.",
+        "Your request for access to the API was approved.",
+    ]
+    assert [(action, slug) for action, slug, _detail in events(domain)] == [
+        ("access-requested", None),
+        ("access-approved", None),
+    ]
+
+
+def test_a_switch_answers_the_request(
+    app: Flask, domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    number, heard = ask(domain, user), []
+    told.clear()
+
+    def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
+        heard.append((subscription.service, actor, approved))
+
+    with signals.access_decided.connected_to(hear, app):
+        for switch in (subscriptions.activate, subscriptions.deactivate) * 2:
+            switch(domain, user, "tmy", actor=BOB)
+            commit(domain)
+        subscriptions.activate(domain, user, "tmy", actor=BOB)
+        commit(domain)
+    assert heard == [("tmy", BOB, True)], "once: the other switches answer nothing"
+    [notice] = told
+    assert (notice.kind, notice.user.id, notice.actor) == (
+        "access_approved",
+        user.id,
+        "bob@example.com",
+    )
+    assert access_requests.count_waiting(domain, HERE) == 0
+    assert access_requests.decided(domain, HERE).items[0].decision == "approved"
+    with pytest.raises(Conflict):
+        access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
+
+
+def test_a_switch_elsewhere_leaves_a_request_where_it_was_made(
+    domain: Domain, user: Any, told: list[Notice]
+) -> None:
+    ask(domain, user)
+    told.clear()
+    mine = domain.session.get(domain.models.user, user.id)
+    assert mine is not None
+    mine.email = "ada@other.example"
+    subscriptions.activate(domain, mine, "tmy", actor=BOB)
+    commit(domain)
+    assert told == []
+    mine.email = "ada@example.com"
+    commit(domain)
+    assert access_requests.count_waiting(domain, HERE) == 1
+
+
+def test_a_service_that_is_gone_can_only_be_declined(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    number = ask(domain, user)
+    row = access_requests.find(domain, HERE, number)[0]
+    row.service = "gone"
+    domain.session.commit()
+    with pytest.raises(Conflict):
+        access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
+    domain.session.rollback()
+    access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
+    domain.session.commit()
+    assert access_requests.decided(domain, HERE).total == 1
+
+
+def test_another_accounts_request_does_not_exist(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    carol = hosts.create_user(app, "carol@other.example")
+    theirs = ask(domain, carol)
+    for number in (theirs, theirs + 1, 2**63 - 1):
+        with pytest.raises(NotFound):
+            access_requests.find(domain, HERE, number)
+        with pytest.raises(NotFound):
+            access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
+    domain.session.rollback()
+    for lists in (access_requests.waiting, access_requests.decided):
+        assert lists(domain, HERE).total == 0
+    assert access_requests.count_waiting(domain, HERE) == 0
+    assert access_requests.count_waiting(domain, "other.example") == 1
+    assert not subscriptions.is_active(domain, carol, "tmy")
+
+
+# -- lists ---------------------------------------------------------------------
+
+
+def test_the_oldest_waits_on_top_and_the_newest_decision_stands_on_top(
+    app: Flask, domain: Domain
+) -> None:
+    numbers = []
+    for n in range(access_requests.PAGE_SIZE + 2):
+        asker = hosts.create_user(app, f"user{n}@example.com")
+        numbers += [ask(domain, asker, "tmy"), ask(domain, asker, "timeseries")]
+    first = access_requests.waiting(domain, HERE)
+    assert [row.id for row in first.items] == numbers[:25]
+    assert (first.total, first.pages, first.first, first.last) == (54, 3, 1, 25)
+    last = access_requests.waiting(domain, HERE, 99)
+    assert [row.id for row in last.items] == numbers[50:]
+    assert (last.page, last.first, last.last) == (3, 51, 54)
+    assert access_requests.count_waiting(domain, HERE) == 54
+    assert access_requests.count_waiting_users(domain, HERE) == 27
+    for number in numbers[:3]:
+        access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
+        domain.session.commit()
+    decided = access_requests.decided(domain, HERE)
+    assert [row.id for row in decided.items] == numbers[2::-1]
+    assert access_requests.waiting(domain, HERE).total == 51
+    assert access_requests.decided(domain, "other.example").first == 0
+
+
+def test_users_are_found_by_their_keys_in_their_account_alone(
+    app: Flask, domain: Domain, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carol = hosts.create_user(app, "carol@other.example")
+    keys = [user.id, carol.id, carol.id + 1]
+    assert list(account_users.users_by_key(domain, HERE, keys)) == [user.id]
+    assert account_users.users_by_key(domain, HERE, []) == {}
+    # A host whose users_of finds too many shows none of another account either.
+    everybody = select(domain.models.user)
+    monkeypatch.setattr(account_users, "users_of", lambda *_: everybody)
+    assert list(account_users.users_by_key(domain, HERE, keys)) == [user.id]

@@ -1,0 +1,503 @@
+"""Many at once, on each database: one form, one name, one token, one identity."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextlib import contextmanager
+from itertools import cycle
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+import pytest
+from flask import Flask
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from flask_apitokens import current_token
+from flask_apitokens import token_required
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import Event
+from flask_apitokens.db.models import Token
+from flask_apitokens.domain import subscriptions
+from flask_apitokens.domain import tokens
+from flask_apitokens.domain.token_list import owned_by
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import TokenNotFound
+from tests import bearing
+from tests import hosts
+from tests.bearing import ACTOR
+from tests.bearing import bearer
+from tests.conftest import MakeApp
+from tests.pages import HTMX
+from tests.pages import U
+from tests.pages import Visitor
+from tests.pages import add_token
+from tests.pages import hidden_fields
+from tests.pages import plaintext_in
+from tests.pages import stored
+from tests.pages import visitor
+
+AT_ONCE = 20
+THREADS = 16
+#: of each thread; with what is mixed in they are 800 calls
+ROUNDS = 32
+
+#: as many connections as there are threads, each of which has begun a transaction
+ROOMY: dict[str, Any] = {"SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": AT_ONCE + 4}}
+
+Answer = TypeVar("Answer")
+Post = tuple[str, dict[str, str]]
+
+
+def at_once(work: Sequence[Callable[[Callable[[], object]], Answer]]) -> list[Answer]:
+    """Run all of *work*, each in a thread; it calls its argument to meet the others."""
+    barrier = threading.Barrier(len(work))
+
+    def meet() -> None:
+        barrier.wait(20)
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        return [each.result() for each in [pool.submit(one, meet) for one in work]]
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Flask:
+    """A host without services on each of the databases."""
+    return make_app(database_url, services=False, **ROOMY)
+
+
+@pytest.fixture
+def ada(app: Flask) -> Visitor:
+    """A user of it, signed in."""
+    return visitor(app, hosts.create_user(app, "ada@example.com"))
+
+
+def posted(ada: Visitor, posts: Sequence[Post]) -> list[TestResponse]:
+    """Send the forms from as many browsers that share one session."""
+    csrf = hosts.csrf_token(ada.client)
+    cookie = ada.client.get_cookie("session")
+    assert cookie is not None
+    key = cookie.value
+
+    def sender(path: str, fields: dict[str, str]) -> Callable[..., TestResponse]:
+        client = ada.app.test_client()
+        client.set_cookie("session", key)
+
+        def send(meet: Callable[[], object]) -> TestResponse:
+            meet()
+            data = {"csrf_token": csrf, **fields}
+            return client.post(U + path, data=data, headers=HTMX)
+
+        return send
+
+    return at_once([sender(*post) for post in posts])
+
+
+def wish(ada: Visitor, name: str = "Deploy") -> Post:
+    """A generate form filled in."""
+    form = hidden_fields(ada.get("new").text)
+    return "", {**form, "name": name, "kind": "api", "expiry": "never"}
+
+
+def statuses(responses: Sequence[TestResponse]) -> dict[int, int]:
+    """How often each status was answered."""
+    return dict(Counter(response.status_code for response in responses))
+
+
+@contextmanager
+def session_of(app: Flask, user: Any) -> Iterator[tuple[Domain, Any]]:
+    """A session of its own, with its user loaded: its transaction has begun."""
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        yield domain, domain.session.get(hosts.host_of(app).user_model, user.id)
+
+
+def events(app: Flask, token_id: str) -> list[str]:
+    """What the audit log has of a token, oldest first."""
+    model = bearing.models_of(app).Event
+    query = select(model.action).where(model.token_id == token_id).order_by(model.id)
+    with Session(bearing.engine_of(app)) as session:
+        return list(session.scalars(query))
+
+
+def row(app: Flask, token_id: str) -> Token | None:
+    """A token as it stands in the database."""
+    with Session(bearing.engine_of(app)) as session:
+        return session.get(bearing.models_of(app).Token, token_id)
+
+
+def generated(
+    app: Flask, user: Any, name: str, form_key: str | None = None
+) -> Callable[[Callable[[], object]], str]:
+    """Host code that generates a token; it answers the plaintext or what is wrong."""
+
+    def work(meet: Callable[[], object]) -> str:
+        with session_of(app, user) as (domain, owner):
+            meet()
+            try:
+                _token, plaintext = tokens.generate(
+                    domain, owner, name=name, actor=ACTOR, form_key=form_key
+                )
+            except DomainError as error:
+                domain.session.rollback()
+                return error.reason
+            domain.session.commit()
+            return plaintext
+
+    return work
+
+
+def outcomes(answers: Sequence[str]) -> dict[str, int]:
+    """How often each was answered; a plaintext counts as made."""
+    found = ("made" if answer.startswith("apt_") else answer for answer in answers)
+    return dict(Counter(found))
+
+
+# -- generating ----------------------------------------------------------------
+
+
+def test_a_form_sent_twenty_times_shows_one_plaintext(ada: Visitor) -> None:
+    """LIF-02, LIF-04, CON-01"""
+    answers = posted(ada, [wish(ada)] * AT_ONCE)
+    assert statuses(answers) == {201: 1, 409: AT_ONCE - 1}
+    assert sum("apt_" in answer.text for answer in answers) == 1
+    shown = next(answer for answer in answers if answer.status_code == 201)
+    call = ada.app.test_client().get("/api/plain", headers=bearer(plaintext_in(shown)))
+    assert call.status_code == 200
+    assert len(stored(ada.app, ada.user)) == 1
+    assert events(ada.app, stored(ada.app, ada.user)[0]["id"]) == ["generated"]
+
+
+def test_one_form_key_makes_one_token_for_host_code_too(
+    app: Flask, ada: Visitor
+) -> None:
+    work = [generated(app, ada.user, f"t{n}", "a form") for n in range(AT_ONCE)]
+    found = outcomes(at_once(work))
+    assert found == {"made": 1, "already_generated": AT_ONCE - 1}
+    assert len(stored(app, ada.user)) == 1
+
+
+def test_one_name_is_given_once(app: Flask, ada: Visitor) -> None:
+    """CON-06"""
+    answers = posted(ada, [wish(ada) for _ in range(AT_ONCE)])
+    assert statuses(answers) == {201: 1, 422: AT_ONCE - 1}
+    work = [generated(app, ada.user, "Other") for _ in range(AT_ONCE)]
+    assert outcomes(at_once(work)) == {"made": 1, "name_taken": AT_ONCE - 1}
+    assert len(stored(app, ada.user)) == 2
+
+
+def test_a_name_that_an_expired_token_holds_is_given_once(
+    app: Flask, ada: Visitor
+) -> None:
+    domain = bearing.domain_of(app)
+    add_token(app, ada.user, "Deploy", expires_at=domain.now())
+    work = [generated(app, ada.user, "Deploy") for _ in range(AT_ONCE)]
+    assert outcomes(at_once(work)) == {"made": 1, "name_taken": AT_ONCE - 1}
+    assert len(stored(app, ada.user)) == 2
+
+
+def test_many_names_at_once_are_all_given(app: Flask, ada: Visitor) -> None:
+    answers = posted(ada, [wish(ada, f"t{n}") for n in range(AT_ONCE)])
+    assert statuses(answers) == {201: AT_ONCE}
+    work = [generated(app, ada.user, f"u{n}") for n in range(AT_ONCE)]
+    assert outcomes(at_once(work)) == {"made": AT_ONCE}
+
+
+@pytest.fixture
+def five(make_app: MakeApp, database_url: str) -> Visitor:
+    """A user who may have five tokens."""
+    app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=5, **ROOMY)
+    return visitor(app, hosts.create_user(app, "ada@example.com"))
+
+
+def test_the_limit_holds_when_all_come_at_once(five: Visitor) -> None:
+    """LIF-13"""
+    answers = posted(five, [wish(five, f"t{n}") for n in range(AT_ONCE)])
+    assert statuses(answers) == {201: 5, 409: AT_ONCE - 5}
+    assert len(stored(five.app, five.user)) == 5
+
+
+def test_the_limit_holds_for_host_code_too(five: Visitor) -> None:
+    """LIF-13"""
+    app = five.app
+    work = [generated(app, five.user, f"t{n}") for n in range(AT_ONCE)]
+    found = outcomes(at_once(work))
+    assert found == {"made": 5, "limit_reached": AT_ONCE - 5}
+    assert len(stored(app, five.user)) == 5
+
+
+def test_users_do_not_stand_in_each_others_way(five: Visitor) -> None:
+    app = five.app
+    users = [hosts.create_user(app, f"u{n}@example.com") for n in range(AT_ONCE)]
+    found = outcomes(at_once([generated(app, user, "Deploy") for user in users]))
+    assert found == {"made": AT_ONCE}
+
+
+def test_the_last_place_taken_by_this_very_form_says_so(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """LIF-04 where one token is all there may be."""
+    app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=1, **ROOMY)
+    user = hosts.create_user(app, "ada@example.com")
+    work = [generated(app, user, "Deploy", "a form") for _ in range(AT_ONCE)]
+    found = outcomes(at_once(work))
+    assert found == {"made": 1, "already_generated": AT_ONCE - 1}
+
+
+# -- one token, several hands --------------------------------------------------
+
+
+def test_a_token_pulled_in_all_directions_ends_as_one_story(
+    app: Flask, ada: Visitor
+) -> None:
+    """CON-06: nothing but 200, gone or overtaken, and an audit log that adds up."""
+    for _ in range(3):
+        token_id = add_token(app, ada.user, "Deploy")
+        acts: list[Post] = [
+            (f"{token_id}/revoke", {}),
+            (f"{token_id}/rename", {"name": "Other"}),
+            (f"{token_id}/delete", {}),
+            (f"{token_id}/rename", {"name": "Third"}),
+            ("revoke", {"id": token_id, "confirm": "1"}),
+        ]
+        answers = posted(ada, list(islice(cycle(acts), AT_ONCE)))
+        assert statuses(answers).keys() <= {200, 404, 409}
+        assert row(app, token_id) is None
+        told = Counter(events(app, token_id))
+        assert told["generated"] == told["deleted"] == 1
+        assert told["revoked"] <= 1
+        assert events(app, token_id)[-1] == "deleted"
+    assert ada.generate(name="Deploy").status_code == 201
+
+
+def test_many_revoke_one_token_and_it_is_revoked_once(app: Flask, ada: Visitor) -> None:
+    token_id = add_token(app, ada.user)
+    answers = posted(ada, [(f"{token_id}/revoke", {})] * AT_ONCE)
+    assert statuses(answers) == {200: AT_ONCE}
+    assert events(app, token_id) == ["generated", "revoked"]
+
+
+def test_a_rename_that_a_revoke_overtakes_changes_nothing(
+    app: Flask, ada: Visitor
+) -> None:
+    token_id = add_token(app, ada.user, "Deploy")
+    with session_of(app, ada.user) as (mine, user):
+        token = tokens.get(mine, owned_by(mine, user), token_id)
+        _elsewhere(app, ada.user, token_id, tokens.revoke)
+        with pytest.raises(TokenNotFound):
+            tokens.rename(mine, token, "Other", actor=ACTOR)
+        mine.session.rollback()
+    found = row(app, token_id)
+    assert found is not None
+    assert (found.name, found.live_name) == ("Deploy", None)
+    assert events(app, token_id) == ["generated", "revoked"]
+    assert ada.generate(name="Other").status_code == 201
+
+
+def test_the_first_revoke_stays(app: Flask, ada: Visitor) -> None:
+    token_id = add_token(app, ada.user, "Deploy")
+    with session_of(app, ada.user) as (mine, user):
+        token = tokens.get(mine, owned_by(mine, user), token_id)
+        _elsewhere(app, ada.user, token_id, tokens.revoke)
+        first = row(app, token_id)
+        tokens.revoke(mine, token, actor=ACTOR)
+        mine.session.commit()
+    second = row(app, token_id)
+    assert first is not None
+    assert second is not None
+    assert second.revoked_at == first.revoked_at
+    assert events(app, token_id) == ["generated", "revoked"]
+
+
+@pytest.mark.parametrize("act", [tokens.revoke, tokens.delete])
+def test_what_is_gone_is_not_found(
+    act: Callable[..., object], app: Flask, ada: Visitor
+) -> None:
+    token_id = add_token(app, ada.user, "Deploy")
+    with session_of(app, ada.user) as (mine, user):
+        token = tokens.get(mine, owned_by(mine, user), token_id)
+        _elsewhere(app, ada.user, token_id, tokens.delete)
+        with pytest.raises(TokenNotFound):
+            act(mine, token, actor=ACTOR)
+        mine.session.rollback()
+    assert events(app, token_id) == ["generated", "deleted"]
+
+
+def test_the_audit_log_has_the_name_that_was_really_replaced(
+    app: Flask, ada: Visitor
+) -> None:
+    token_id = add_token(app, ada.user, "One")
+    with session_of(app, ada.user) as (mine, user):
+        token = tokens.get(mine, owned_by(mine, user), token_id)
+
+        def to_two(domain: Domain, token: Token, *, actor: Any) -> None:
+            tokens.rename(domain, token, "Two", actor=actor)
+
+        _elsewhere(app, ada.user, token_id, to_two)
+        tokens.rename(mine, token, "Three", actor=ACTOR)
+        mine.session.commit()
+        newest = mine.session.scalars(
+            select(mine.models.Event).order_by(mine.models.Event.id.desc()).limit(1)
+        ).one()
+        assert isinstance(newest, Event | mine.models.Event)
+        assert newest.detail == {"old_name": "Two"}
+
+
+def _elsewhere(
+    app: Flask, user: Any, token_id: str, act: Callable[..., object]
+) -> None:
+    """Do *act* in a session of its own and commit."""
+    with session_of(app, user) as (domain, owner):
+        act(domain, tokens.get(domain, owned_by(domain, owner), token_id), actor=ACTOR)
+        domain.session.commit()
+
+
+def test_two_who_choose_one_name_are_told_apart(app: Flask, ada: Visitor) -> None:
+    for number in range(6):
+        ids = [add_token(app, ada.user, f"{who}{number}") for who in ("a", "b")]
+        if number % 2:
+            # Somebody has it already, but is past its end.
+            now = bearing.domain_of(app).now()
+            add_token(app, ada.user, f"One {number}", expires_at=now)
+
+        def renames(token_id: str, name: str) -> Callable[..., str]:
+            def work(meet: Callable[[], object]) -> str:
+                with session_of(app, ada.user) as (domain, user):
+                    token = tokens.get(domain, owned_by(domain, user), token_id)
+                    meet()
+                    try:
+                        tokens.rename(domain, token, name, actor=ACTOR)
+                    except DomainError as error:
+                        domain.session.rollback()
+                        return error.reason
+                    domain.session.commit()
+                    return "renamed"
+
+            return work
+
+        found = at_once([renames(token_id, f"One {number}") for token_id in ids])
+        assert sorted(found) == ["name_taken", "renamed"]
+
+
+def test_a_subscription_switched_by_many_is_one_row(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """CON-05, CON-06"""
+    app = make_app(database_url, **ROOMY)
+    user = hosts.create_user(app, "ada@example.com")
+
+    def switch(meet: Callable[[], object]) -> None:
+        with session_of(app, user) as (domain, owner):
+            meet()
+            subscriptions.activate(domain, owner, "tmy", actor=ACTOR)
+            domain.session.commit()
+
+    at_once([switch] * AT_ONCE)
+    with session_of(app, user) as (domain, owner):
+        assert subscriptions.is_active(domain, owner, "tmy")
+        assert len(subscriptions.subscriptions_of(domain, owner)) == 1
+
+
+# -- calling -------------------------------------------------------------------
+
+
+def _say_who() -> dict[str, Any]:
+    return {
+        "token": current_token.id,
+        "owner": current_token.owner.email,
+        "user": getattr(current_user, "email", None),
+    }
+
+
+def _say_session() -> str:
+    return str(getattr(current_user, "email", "nobody"))
+
+
+def test_no_call_ever_sees_the_identity_of_another(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """CON-09, AUZ-07"""
+    app = make_app(database_url, services=False)
+    app.add_url_rule("/api/who", view_func=token_required(_say_who))
+    app.add_url_rule("/who", view_func=_say_session)
+    users = [hosts.create_user(app, f"user{n}@example.com") for n in range(8)]
+    made = {user.email: bearing.generate(app, user) for user in users}
+    ended_id, ended = bearing.generate(app, users[0])
+    bearing.change(app, ended_id, revoked_at=bearing.domain_of(app).now())
+
+    def calls(place: int) -> Callable[[Callable[[], object]], None]:
+        # A browser that is signed in as somebody else presents tokens of all.
+        signed_in = users[place % len(users)].email
+        client = app.test_client()
+        hosts.login(client, users[place % len(users)])
+
+        def work(meet: Callable[[], object]) -> None:
+            meet()
+            for number in range(ROUNDS):
+                email = users[(place * 3 + number) % len(users)].email
+                token_id, plaintext = made[email]
+                if number % 5 == 4:
+                    assert client.get("/who").text == signed_in
+                    wrong = bearing.another_secret(plaintext)
+                    for bad in (ended, wrong):
+                        answer = client.get("/api/who", headers=bearer(bad))
+                        assert answer.status_code == 401
+                answer = client.get("/api/who", headers=bearer(plaintext))
+                assert answer.json == {"token": token_id, "owner": email, "user": email}
+
+        return work
+
+    at_once([calls(place) for place in range(THREADS)])
+
+
+# -- a database that is busy ---------------------------------------------------
+
+
+@contextmanager
+def writer_on(path: Path) -> Iterator[None]:
+    """Another process writes to the file and takes its time."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        yield
+        other.execute("rollback")
+
+
+@pytest.mark.parametrize("patience", [0.05, 30])
+def test_a_writer_that_takes_its_time(
+    patience: float, make_app: MakeApp, sqlite_url: str
+) -> None:
+    """DBS-04: reads go on; a generate waits, or says 503 and leaves nothing behind."""
+    options = {"connect_args": {"timeout": patience}}
+    app = make_app(sqlite_url, services=False, SQLALCHEMY_ENGINE_OPTIONS=options)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    _, plaintext = bearing.generate(app, ada.user)
+    form = wish(ada)
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    with ThreadPoolExecutor(1) as pool:
+        with writer_on(path):
+            waiting = pool.submit(posted, ada, [form])
+            for _ in range(10):
+                call = app.test_client().get("/api/plain", headers=bearer(plaintext))
+                assert call.status_code == 200
+            if patience < 1:
+                assert statuses(waiting.result()) == {503: 1}
+                assert len(stored(app, ada.user)) == 1
+            else:
+                assert not waiting.done()
+        if patience > 1:
+            assert statuses(waiting.result()) == {201: 1}
+    # The form is still good: it has made nothing yet, or exactly this one token.
+    again = statuses(posted(ada, [form]))
+    assert again == ({201: 1} if patience < 1 else {409: 1})
+    assert len(stored(app, ada.user)) == 2

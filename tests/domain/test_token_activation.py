@@ -1,0 +1,205 @@
+"""A token stopped for a while, and let work again; who is told of it, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_apitokens import Actor
+from flask_apitokens import Notice
+from flask_apitokens import signals
+from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import REASON_LENGTH
+from flask_apitokens.domain import tokens
+from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import InvalidReason
+from flask_apitokens.errors import LimitReached
+from flask_apitokens.errors import NameTaken
+from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.state import commit
+from tests import administration
+from tests import bearing
+from tests.administration import ACME
+from tests.administration import BOSS
+from tests.conftest import MakeApp
+
+
+@pytest.fixture
+def heard() -> list[Notice]:
+    """What the host was given to tell."""
+    return []
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str, heard: list[Notice]) -> Flask:
+    """A host that lets a user have three tokens, on each database."""
+    plugin = {"on_notice": heard.append}
+    return administration.administered(
+        make_app, database_url, plugin=plugin, APITOKENS_MAX_PER_OWNER=3
+    )
+
+
+@pytest.fixture
+def ada(app: Flask) -> Any:
+    """A user."""
+    return administration.create_user(app, "ada")
+
+
+@pytest.fixture
+def domain(app: Flask) -> Iterator[Domain]:
+    """The domain on the host's session."""
+    with app.app_context():
+        yield bearing.domain_of(app)
+
+
+def own(user: Any) -> Actor:
+    """The user as an actor."""
+    return Actor(user.email, str(user.id))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["", "   ", "\n\t\r\n", "a\0b", "a\x1bb", "\ud800", "x" * (REASON_LENGTH + 1)],
+)
+def test_a_reason_is_needed_and_has_to_be_text(
+    reason: str, domain: Domain, ada: Any
+) -> None:
+    token = bearing.make(domain, ada)
+    with pytest.raises(InvalidReason) as refused:
+        tokens.deactivate(domain, token, reason, actor=BOSS)
+    assert refused.value.field == "reason"
+    domain.session.commit()
+    assert token.deactivated_at is None
+    assert bearing.actions(domain, token.id) == ["generated"]
+
+
+def test_it_stops_once_and_the_first_reason_stands(
+    app: Flask, domain: Domain, ada: Any
+) -> None:
+    told: list[tuple[str, Any]] = []
+
+    def stopped(sender: Flask, reason: str, **values: Any) -> None:
+        assert sender is app
+        told.append((values["token"].id, (reason, values["actor"])))
+
+    def started(sender: Flask, **values: Any) -> None:
+        told.append((values["token"].id, values["actor"]))
+
+    token = bearing.make(domain, ada)
+    with (
+        signals.token_deactivated.connected_to(stopped, app),
+        signals.token_activated.connected_to(started, app),
+    ):
+        tokens.activate(domain, token, actor=BOSS)
+        tokens.deactivate(domain, token, " Leaked\r\nin a log  ", actor=BOSS)
+        domain.session.commit()
+        since = token.deactivated_at
+        assert since is not None
+        tokens.deactivate(domain, token, "Another", actor=BOSS)
+        domain.session.commit()
+        assert token.deactivated_reason == "Leaked\nin a log"
+        assert token.deactivated_at == since
+        tokens.activate(domain, token, actor=BOSS)
+        tokens.activate(domain, token, actor=BOSS)
+        domain.session.commit()
+    domain.session.expire_all()
+    model = domain.models.Token
+    still = model.deactivated_at.is_not(None) | model.deactivated_reason.is_not(None)
+    assert domain.session.query(model).filter(still).count() == 0
+    assert told == [(token.id, ("Leaked\nin a log", BOSS)), (token.id, BOSS)]
+    events = domain.session.query(domain.models.Event).filter_by(token_id=token.id)
+    rows = events.order_by(domain.models.Event.id).all()
+    assert [row.action for row in rows] == ["generated", "deactivated", "activated"]
+    stop = rows[1]
+    assert stop.detail is not None
+    assert stop.detail["reason"] == "Leaked\nin a log"
+    assert (stop.actor_label, stop.account_id) == (BOSS.label, ACME)
+    assert stop.ip == BOSS.ip
+
+
+def test_what_is_revoked_or_gone_is_neither_stopped_nor_started(
+    domain: Domain, ada: Any
+) -> None:
+    token = bearing.make(domain, ada)
+    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
+    tokens.revoke(domain, token, actor=BOSS)
+    domain.session.commit()
+    with pytest.raises(Conflict):
+        tokens.deactivate(domain, token, "Again", actor=BOSS)
+    with pytest.raises(Conflict):
+        tokens.activate(domain, token, actor=BOSS)
+    domain.session.rollback()
+    assert token.deactivated_reason == "Leaked"
+    other = bearing.make(domain, ada, "other")
+    model = domain.models.Token
+    domain.session.query(model).filter_by(id=other.id).delete(synchronize_session=False)
+    with pytest.raises(TokenNotFound):
+        tokens.deactivate(domain, other, "Leaked", actor=BOSS)
+
+
+def test_the_owner_hears_of_it_after_the_commit(
+    domain: Domain, ada: Any, heard: list[Notice]
+) -> None:
+    token = bearing.make(domain, ada, "CI", actor=own(ada))
+    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
+    assert heard == []
+    commit(domain)
+    [notice] = heard
+    assert notice.kind == "token_deactivated"
+    assert (notice.user.id, notice.account_id) == (ada.id, ACME)
+    assert (notice.reason, notice.actor) == ("Leaked", BOSS.label)
+    assert "CI" in notice.text
+    assert BOSS.label in notice.text
+    tokens.activate(domain, token, actor=BOSS)
+    tokens.revoke(domain, token, actor=BOSS)
+    commit(domain)
+    assert [n.kind for n in heard[1:]] == ["token_activated", "token_revoked"]
+    commit(domain)
+    assert len(heard) == 3
+
+
+def test_nobody_hears_of_what_was_rolled_back(
+    domain: Domain, ada: Any, heard: list[Notice]
+) -> None:
+    token = bearing.make(domain, ada, actor=own(ada))
+    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
+    domain.session.rollback()
+    commit(domain)
+    assert heard == []
+    tokens.deactivate(domain, token, "Really", actor=BOSS)
+    commit(domain)
+    assert [notice.reason for notice in heard] == ["Really"]
+
+
+def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
+    domain: Domain, ada: Any, heard: list[Notice]
+) -> None:
+    nobodys = bearing.make(domain, None, account_id=ACME)
+    mine = bearing.make(domain, ada, actor=own(ada))
+    tokens.deactivate(domain, nobodys, "Leaked", actor=BOSS)
+    tokens.deactivate(domain, mine, "Leaked", actor=own(ada))
+    tokens.activate(domain, mine, actor=SYSTEM)
+    commit(domain)
+    assert heard == []
+
+
+def test_a_stopped_token_keeps_its_name_and_its_place(domain: Domain, ada: Any) -> None:
+    """It may work again any moment: two of one name, or one too many, may not."""
+    token = bearing.make(domain, ada, "CI")
+    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
+    domain.session.commit()
+    with pytest.raises(NameTaken):
+        bearing.make(domain, ada, "CI")
+    domain.session.rollback()
+    bearing.make(domain, ada, "two")
+    bearing.make(domain, ada, "three")
+    with pytest.raises(LimitReached):
+        bearing.make(domain, ada, "four")
+    domain.session.rollback()
+    tokens.revoke(domain, token, actor=BOSS)
+    domain.session.commit()
+    bearing.make(domain, ada, "CI")

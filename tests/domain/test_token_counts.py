@@ -1,0 +1,90 @@
+"""figures.py: a number that was not counted to its end is not told as if it were."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from flask_apitokens.catalog import Service
+from flask_apitokens.domain import token_counts
+from flask_apitokens.domain.token_list import ListQuery
+from flask_apitokens.domain.token_list import Page
+from flask_apitokens.domain.users import Members
+from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.web.presenters import confirmations
+from flask_apitokens.web.presenters import tokens as token_presenter
+from flask_apitokens.web.presenters.users import member_list
+from flask_apitokens.web.views.admin.service_tabs import ServiceFigures
+from tests.conftest import MakeApp
+
+UNCOUNTED = token_counts.MOST + 1
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app()
+
+
+def test_a_search_says_that_there_are_more(app: Flask) -> None:
+    with app.test_request_context():
+        shown = token_presenter.list_of(
+            Page([], UNCOUNTED, 1, more=True),
+            [],
+            ListQuery(q="a"),
+            owned=1,
+            services_shown=False,
+            may_generate=False,
+        )
+        assert token_presenter.found(shown) == "More than 10,000 tokens found"
+        assert shown.counted == "10,000+"
+
+
+def test_a_question_says_that_more_stop(app: Flask) -> None:
+    with app.test_request_context():
+        asked = confirmations.service_off_question("TMY", UNCOUNTED, "/do", "/back")
+        assert asked.strong == "More than 10,000 tokens stop working at once."
+        asked = confirmations.service_off_question(
+            "TMY", token_counts.MOST, "/do", "/back"
+        )
+        assert asked.strong == "10000 tokens stop working at once."
+
+
+def test_a_services_tokens_are_counted_as_far_as_either_kind() -> None:
+    made = ServiceFigures(Service("tmy", "TMY"), True, 5, 2, 3, UNCOUNTED)
+    told = made.user_counted, made.userless_counted, made.tokens_counted
+    assert told == ("3", "10,000+", "10,000+")
+
+
+def test_a_list_says_where_counting_ended(app: Flask) -> None:
+    with app.test_request_context():
+        found = Page([], token_counts.FOUND + 1, 1, more=True, most=token_counts.FOUND)
+        shown = token_presenter.list_of(
+            found,
+            [],
+            ListQuery(q="a"),
+            owned=1,
+            services_shown=False,
+            may_generate=False,
+        )
+        assert token_presenter.found(shown) == "More than 1,000 tokens found"
+        assert shown.counted == "1,000+"
+
+
+@pytest.mark.parametrize(
+    ("total", "most", "counted", "spoken"),
+    [
+        (1001, 1000, "1,000+", "More than 1,000 users found"),
+        (1000, 1000, "1,000", "1000 users found"),
+        (100_000, None, "100,000", "100000 users found"),
+    ],
+)
+def test_a_search_for_users_says_that_there_are_more(
+    app: Flask, total: int, most: int | None, counted: str, spoken: str
+) -> None:
+    with app.test_request_context():
+        found = Members([], total, 1, most=most)
+        query = PeopleQuery(q="a")
+        shown = member_list(found, [], query, slug="tmy", focus=False)
+        assert (shown.counted, shown.announce) == (counted, spoken)
+        paged = member_list(found, [], query, slug="tmy", focus=True)
+        assert paged.announce.endswith(f"of {counted}")

@@ -1,0 +1,366 @@
+"""Tokens: generated, found, and what is stored of them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_login import current_user
+from sqlalchemy import make_url
+
+from flask_apitokens.core.context import Actor
+from flask_apitokens.core.context import Domain
+from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.domain import tokens
+from flask_apitokens.domain.token_list import owned_by
+from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import InvalidKind
+from flask_apitokens.errors import LimitReached
+from flask_apitokens.errors import NameTaken
+from flask_apitokens.errors import TokenNotFound
+from tests import bearing
+from tests import hosts
+from tests.bearing import ACTOR
+from tests.bearing import bearer
+from tests.conftest import MakeApp
+
+NOW = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Flask:
+    """A host on each database in turn."""
+    return make_app(database_url)
+
+
+@pytest.fixture
+def domain(app: Flask) -> Iterator[Domain]:
+    """The domain on the host's session."""
+    with app.app_context():
+        yield bearing.domain_of(app)
+
+
+# -- generate -----------------------------------------------------------------
+
+
+def test_a_generated_token_is_all_that_was_asked_for(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    bearing.subscribe(app, user, "timeseries")
+    at = replace(domain, now=lambda: NOW)
+    token, plaintext = tokens.generate(
+        at,
+        user,
+        name=" Cafe\u0301 \U0001f511 ",
+        kind="access",
+        service="timeseries",
+        scopes=["write", "read"],
+        expires_at=NOW + timedelta(days=30),
+        actor=Actor("ada@example.com", "9007", "192.0.2.7"),
+        shown=True,
+    )
+    domain.session.commit()
+    domain.session.expire_all()
+    assert crypto_tokens.parser("apt")(plaintext.encode()) == token.id
+    assert (token.name, token.kind) == ("Café \U0001f511", "access")
+    assert (token.service, token.scopes) == ("timeseries", ("read", "write"))
+    assert (token.created_at, token.shown_at) == (NOW, NOW)
+    assert token.expires_at == NOW + timedelta(days=30)
+    assert token.created_by == "ada@example.com"
+    assert (token.owner_id, token.userless, token.account_id) == (user.id, False, "")
+    assert (token.revoked_at, token.deactivated_at, token.last_used_at) == (None,) * 3
+    assert token.scheme == "native"
+
+
+def test_nothing_that_is_stored_opens_the_door(
+    domain: Domain, user: Any, make_app: MakeApp
+) -> None:
+    """VER-02."""
+    token, plaintext = tokens.generate(domain, user, name="x", actor=ACTOR)
+    domain.session.commit()
+    tail = plaintext.split("_")[2]
+    assert token.secret_hash.startswith("$2b$04$")
+    stored: list[Any] = []
+    for table in domain.models.tables:
+        for row in domain.session.execute(table.select()):
+            stored += row
+    assert len(stored) > 20
+    for value in stored:
+        text = value.hex() if isinstance(value, bytes) else str(value)
+        for part in (plaintext, tail, tail[:32]):
+            assert part not in text
+            for algorithm in ("md5", "sha1", "sha256", "sha512"):
+                digest = hashlib.new(algorithm, part.encode()).hexdigest()
+                assert digest != text
+                assert not digest.startswith(text) or len(text) < 16
+
+
+def test_the_cost_is_the_hosts(make_app: MakeApp) -> None:
+    """VER-02."""
+    app = make_app(APITOKENS_BCRYPT_ROUNDS=6)
+    user = hosts.create_user(app, "ada@example.com")
+    with app.app_context():
+        token = bearing.make(bearing.domain_of(app), user)
+        assert token.secret_hash.startswith("$2b$06$")
+
+
+def test_the_owner_may_be_new_current_or_detached(app: Flask, domain: Domain) -> None:
+    host = hosts.host_of(app)
+    new = host.user_model(email="new@example.com")
+    domain.session.add(new)
+    token = bearing.make(domain, new)
+    assert token.owner_id == new.id
+    detached = hosts.create_user(app, "detached@example.com")
+    assert bearing.make(domain, detached).owner_id == detached.id
+    client = app.test_client()
+    with client:
+        hosts.login(client, detached)
+        client.get("/account")
+        assert bearing.make(domain, current_user, "current").owner_id == detached.id
+    with pytest.raises(ValueError, match="no key yet"):
+        bearing.make(domain, host.user_model(email="lost@example.com"))
+
+
+def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
+    app = make_app(APITOKENS_KINDS=("access",))
+    user = hosts.create_user(app, "ada@example.com")
+    with app.app_context():
+        for kind in ("api", "session", "", "\0"):
+            with pytest.raises(InvalidKind):
+                bearing.make(bearing.domain_of(app), user, kind=kind)
+
+
+def test_a_refused_token_leaves_nothing_behind(domain: Domain, user: Any) -> None:
+    bearing.make(domain, user, "taken")
+    for wrong in (
+        {"name": "taken"},
+        {"name": ""},
+        {"name": "\0"},
+        {"name": "x" * 10_000},
+        {"name": "x", "service": "tmy"},
+        {"name": "x", "scopes": ["read"]},
+        {"name": "x", "kind": "access"},
+        {"name": "x", "expires_at": datetime.now(UTC)},
+    ):
+        with pytest.raises(DomainError):
+            tokens.generate(domain, user, actor=ACTOR, **wrong)
+        domain.session.commit()
+    assert domain.session.query(domain.models.Token).count() == 1
+    assert domain.session.query(domain.models.Event).count() == 1
+
+
+def test_the_hosts_work_survives_a_refusal(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    bearing.make(domain, user, "taken")
+    host = hosts.host_of(app)
+    domain.session.add(host.user_model(email="pending@example.com"))
+    with pytest.raises(NameTaken):
+        tokens.generate(domain, user, name="taken", actor=ACTOR)
+    domain.session.commit()
+    found = domain.session.query(host.user_model).filter_by(email="pending@example.com")
+    assert found.count() == 1
+
+
+def test_long_labels_and_odd_addresses_are_cut_to_fit(
+    app: Flask, domain: Domain, user: Any
+) -> None:
+    hooks = replace(domain.hooks, user_label=lambda user: "ü" * 1_000)
+    long = replace(domain, hooks=hooks)
+    for number, ip in enumerate(("x" * 100, "é", "1.2.3.4, 5.6.7.8", "::1%eth0", "")):
+        token = bearing.make(
+            long, user, f"t{number}", actor=Actor("é" * 1_000, "7" * 999, ip)
+        )
+        assert len(token.created_by) == 255
+        assert bearing.actions(domain, token.id) == ["generated"]
+
+
+# -- names --------------------------------------------------------------------
+
+
+def test_a_live_name_is_taken_and_a_past_one_is_free(
+    domain: Domain, user: Any, other_user: Any
+) -> None:
+    first = bearing.make(domain, user, "name")
+    with pytest.raises(NameTaken, match="“name”"):
+        bearing.make(domain, user, "name")
+    with pytest.raises(NameTaken):
+        bearing.make(domain, user, "  name ")
+    for other in ("Name", "name.", "näme"):
+        bearing.make(domain, user, other)
+    bearing.make(domain, other_user, "name")
+    bearing.make(domain, None, "name")
+    tokens.revoke(domain, first, actor=ACTOR)
+    second = bearing.make(domain, user, "name")
+    tokens.delete(domain, second, actor=ACTOR)
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    bearing.make(domain, user, "name", expires_at=soon)
+    with pytest.raises(NameTaken):
+        bearing.make(domain, user, "name")
+    later = replace(domain, now=lambda: soon)
+    assert bearing.make(later, user, "name").name == "name"
+
+
+def test_every_form_of_a_name_is_the_same_name(domain: Domain, user: Any) -> None:
+    bearing.make(domain, user, "Caf\u00e9")
+    with pytest.raises(NameTaken):
+        bearing.make(domain, user, "Cafe\u0301")
+
+
+def test_userless_tokens_have_names_of_their_own_an_account(domain: Domain) -> None:
+    bearing.make(domain, None, "name", account_id="acme")
+    with pytest.raises(NameTaken):
+        bearing.make(domain, None, "name", account_id="acme")
+    bearing.make(domain, None, "name", account_id="other")
+    bearing.make(domain, None, "name")
+
+
+def test_an_expired_name_can_be_taken_by_a_rename_too(
+    domain: Domain, user: Any
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    bearing.make(domain, user, "name", expires_at=soon)
+    other = bearing.make(domain, user, "other")
+    with pytest.raises(NameTaken):
+        tokens.rename(domain, other, "name", actor=ACTOR)
+    domain.session.commit()
+    assert other.name == "other"
+    later = replace(domain, now=lambda: soon)
+    assert tokens.rename(later, other, "name", actor=ACTOR).name == "name"
+    domain.session.commit()
+
+
+# -- one form, one token; the limit -------------------------------------------
+
+
+def test_a_form_makes_one_token(domain: Domain, user: Any, other_user: Any) -> None:
+    """LIF-02."""
+    bearing.make(domain, user, "one", form_key="form")
+    with pytest.raises(AlreadyGenerated):
+        bearing.make(domain, user, "two", form_key="form")
+    bearing.make(domain, other_user, "one", form_key="form")
+    bearing.make(domain, user, "two", form_key="another")
+    bearing.make(domain, user, "three", form_key="\0\ud800")
+    token = tokens.all_of(domain, user)[-1]
+    tokens.delete(domain, token, actor=ACTOR)
+    with pytest.raises(AlreadyGenerated):
+        bearing.make(domain, user, "one", form_key="form")
+
+
+def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> None:
+    app = make_app(database_url, APITOKENS_MAX_PER_OWNER=2)
+    user = hosts.create_user(app, "ada@example.com")
+    other = hosts.create_user(app, "grace@example.com")
+    with app.app_context():
+        domain = bearing.domain_of(app)
+        soon = datetime.now(UTC) + timedelta(seconds=60)
+        first = bearing.make(domain, user, "one")
+        bearing.make(domain, user, "two", expires_at=soon)
+        with pytest.raises(LimitReached, match="You already have 2 tokens"):
+            bearing.make(domain, user, "three")
+        bearing.make(domain, other, "one")
+        bearing.make(domain, None, "a")
+        tokens.revoke(domain, first, actor=ACTOR)
+        bearing.make(domain, user, "three")
+        with pytest.raises(LimitReached):
+            bearing.make(domain, user, "four")
+        later = replace(domain, now=lambda: soon)
+        bearing.make(later, user, "four")
+
+
+# -- whose it is --------------------------------------------------------------
+
+
+ODD_IDS = ["", "x", "\0", "z" * 12, "Z" * 12, "é" * 12, "' or '1'='1", "i" * 12]
+
+
+def test_an_id_that_nobody_has_is_not_found(domain: Domain, user: Any) -> None:
+    bearing.make(domain, user)
+    for token_id in ODD_IDS:
+        with pytest.raises(TokenNotFound):
+            tokens.get(domain, owned_by(domain, user), token_id)
+    assert tokens.find_many(domain, owned_by(domain, user), ODD_IDS) == []
+
+
+def test_somebody_elses_token_is_not_found_either(
+    domain: Domain, user: Any, other_user: Any
+) -> None:
+    """AUZ-01."""
+    token, userless = bearing.make(domain, other_user), bearing.make(domain, None)
+    for foreign in (token.id, userless.id):
+        with pytest.raises(TokenNotFound):
+            tokens.get(domain, owned_by(domain, user), foreign)
+        assert tokens.find_many(domain, owned_by(domain, user), [foreign]) == []
+        assert (
+            tokens.revoke_many(domain, owned_by(domain, user), [foreign], actor=ACTOR)
+            == []
+        )
+    domain.session.commit()
+    assert token.revoked_at is None
+    assert tokens.get(domain, owned_by(domain, other_user), token.id) is token
+
+
+def test_several_are_revoked_at_once(
+    domain: Domain, user: Any, other_user: Any
+) -> None:
+    mine = [bearing.make(domain, user, name) for name in "abc"]
+    foreign = bearing.make(domain, other_user, "a")
+    tokens.revoke(domain, mine[0], actor=ACTOR)
+    ids = [*(token.id for token in mine), foreign.id, "zzzzzzzzzzzz", "\0", mine[1].id]
+    done = tokens.revoke_many(domain, owned_by(domain, user), ids, actor=ACTOR)
+    domain.session.commit()
+    assert {token.id for token in done} == {mine[1].id, mine[2].id}
+    assert all(token.revoked_at for token in mine)
+    assert foreign.revoked_at is None
+    assert tokens.revoke_many(domain, owned_by(domain, user), [], actor=ACTOR) == []
+
+
+# -- the plaintext is nowhere -------------------------------------------------
+
+
+def test_the_plaintext_is_in_no_file_and_no_log(
+    make_app: MakeApp, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """VER-01, LOG-04: with DEBUG and SQLALCHEMY_ECHO, after use and errors."""
+    app = make_app(sqlite_url, DEBUG=True, SQLALCHEMY_ECHO=True)
+    user = hosts.create_user(app, "ada@example.com")
+    with caplog.at_level(logging.DEBUG):
+        public, plaintext = bearing.generate(app, user, name="marker-name")
+        client = app.test_client()
+        for sent, path in (
+            (plaintext, "/api/plain"),
+            (plaintext, "/api/tmy"),
+            (bearing.another_secret(plaintext), "/api/plain"),
+            (plaintext + ",", "/api/plain"),
+        ):
+            client.get(path, headers=bearer(sent))
+        bearing.change(app, public, secret_hash="damaged")
+        client.get("/api/plain", headers=bearer(plaintext))
+        client.get("/api/plain?key=" + plaintext)
+        app.extensions["apitokens"].recorder.flush()
+    file = Path(str(make_url(sqlite_url).database))
+    tail = plaintext.split("_")[2]
+    written = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    assert b"marker-name" in written
+    assert public.encode() in written
+    assert (file.parent / f"{file.name}-wal").stat().st_size > 0
+    assert "INSERT INTO apitokens_token" in caplog.text
+    for part in (tail, tail[:32], tail[:20]):
+        assert part.encode() not in written
+        assert part not in caplog.text
+        for record in caplog.records:
+            assert part not in repr(record.__dict__)
+    with closing(sqlite3.connect(file)) as connection:
+        assert tail not in "\n".join(connection.iterdump())

@@ -1,0 +1,216 @@
+"""What a token must be like: its name, its service, its scopes, its end."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import validation
+from flask_apitokens.errors import InvalidExpiry
+from flask_apitokens.errors import InvalidName
+from flask_apitokens.errors import InvalidScopes
+from flask_apitokens.errors import ServiceUnavailable
+from tests import bearing
+from tests.conftest import MakeApp
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def domain(app: Flask) -> Iterator[Domain]:
+    """The domain at a known moment."""
+    with app.app_context():
+        yield replace(bearing.domain_of(app), now=lambda: NOW)
+
+
+# -- names --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("My token", "My token"),
+        ("  My token\t", "My token"),
+        ("x" * 80, "x" * 80),
+        ("\U0001f511" * 80, "\U0001f511" * 80),
+        # composed, as every form of it is the same name
+        ("Cafe\u0301", "Café"),
+        ("e\u0301" * 80, "é" * 80),
+        ("Schlüssel für Zoë", "Schlüssel für Zoë"),
+        ("\u0645\u0641\u062a\u0627\u062d", "\u0645\u0641\u062a\u0627\u062d"),
+        ("a\u202eb", "a\u202eb"),
+        ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
+        ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),
+        ("{{7*7}}", "{{7*7}}"),
+        ("'; drop table user; --", "'; drop table user; --"),
+        ("%_\\/", "%_\\/"),
+        ("null", "null"),
+        ("\u00a0x\u00a0", "x"),
+    ],
+)
+def test_a_name_may_be(name: str, stored: str) -> None:
+    """DBS-09, DBS-10."""
+    assert validation.clean_name(name) == stored
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("", "Enter a name."),
+        ("   ", "Enter a name."),
+        ("\t\r\n", "Enter a name."),
+        ("\u00a0\u2003", "Enter a name."),
+        ("\u200b", "Enter a name."),
+        ("\u202e\u202d \u200f", "Enter a name."),
+        ("\ufeff", "Enter a name."),
+        ("\u3164 \u2800", "Enter a name."),
+        ("\ufe0f", "Enter a name."),
+        ("\u034f\u180b \U000e0100", "Enter a name."),
+        ("half \ufffd lost", "Use letters, digits, signs and spaces only."),
+        ("x" * 81, "Use 80 characters or fewer."),
+        ("x" * 10_000, "Use 80 characters or fewer."),
+        ("\U0001f511" * 81, "Use 80 characters or fewer."),
+        ("a\0b", "Use letters, digits, signs and spaces only."),
+        ("a\nb", "Use letters, digits, signs and spaces only."),
+        ("a\x1bb", "Use letters, digits, signs and spaces only."),
+        ("a\x7fb", "Use letters, digits, signs and spaces only."),
+        ("a\x9fb", "Use letters, digits, signs and spaces only."),
+        ("a\ud800b", "Use letters, digits, signs and spaces only."),
+        ("\udcff", "Use letters, digits, signs and spaces only."),
+        ("a\u2028b", "Use letters, digits, signs and spaces only."),
+        ("a\u2029b", "Use letters, digits, signs and spaces only."),
+    ],
+)
+def test_a_name_may_not_be(name: str, sentence: str) -> None:
+    """DBS-09."""
+    with pytest.raises(InvalidName) as error:
+        validation.clean_name(name)
+    assert str(error.value) == sentence
+
+
+@given(st.text(st.characters(codec=None), max_size=120))
+def test_whatever_is_typed_is_a_name_or_a_sentence(typed: str) -> None:
+    try:
+        name = validation.clean_name(typed)
+    except InvalidName:
+        return
+    assert 0 < len(name) <= 80
+    assert name == unicodedata.normalize("NFC", name)
+    assert validation.clean_name(name) == name
+    name.encode("utf-8")
+
+
+# -- services and scopes ------------------------------------------------------
+
+
+def test_a_service_must_be_declared_and_the_owners_to_use(
+    domain: Domain, user: Any
+) -> None:
+    """AUZ-08."""
+    assert validation.checked_service(domain, user, None, "") is None
+    assert validation.checked_service(domain, user, "", "") is None
+    for slug in ("tmy", "gone", "TMY", "\0", "' or 1"):
+        with pytest.raises(ServiceUnavailable):
+            validation.checked_service(domain, user, slug, "")
+    assert validation.checked_service(domain, None, "tmy", "") == "tmy"
+    with pytest.raises(ServiceUnavailable):
+        validation.checked_service(domain, None, "gone", "")
+
+
+def test_scopes_are_those_of_the_service_in_its_order(domain: Domain) -> None:
+    checked = validation.checked_scopes
+    assert checked(domain, "timeseries", ["write", "read"]) == ("read", "write")
+    assert checked(domain, "timeseries", ["write", "write"]) == ("write",)
+    assert checked(domain, None, []) == ()
+
+
+@pytest.mark.parametrize(
+    ("service", "scopes"),
+    [
+        ("timeseries", []),
+        ("timeseries", ["admin"]),
+        ("timeseries", ["read", "admin"]),
+        ("timeseries", [""]),
+        ("timeseries", ["read write"]),
+        (None, ["read"]),
+    ],
+)
+def test_scopes_may_not_be(
+    domain: Domain, service: str | None, scopes: list[str]
+) -> None:
+    with pytest.raises(InvalidScopes, match="Choose at least one kind of access"):
+        validation.checked_scopes(domain, service, scopes)
+
+
+# -- the end ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "sentence"),
+    [
+        ("api", None, None),
+        ("api", timedelta(microseconds=1), None),
+        ("api", timedelta(days=36_500), None),
+        ("access", timedelta(days=1), None),
+        ("access", None, "Access tokens need an expiry date."),
+        ("api", timedelta(0), "Choose a date after today."),
+        ("api", -timedelta(days=1), "Choose a date after today."),
+        ("access", -timedelta(days=36_500), "Choose a date after today."),
+        ("api", validation.LATEST - NOW, None),
+        ("api", datetime.max.replace(tzinfo=UTC) - NOW, "Choose an earlier date."),
+    ],
+)
+def test_a_token_ends(
+    domain: Domain, kind: str, after: timedelta | None, sentence: str | None
+) -> None:
+    ends = None if after is None else NOW + after
+    if sentence is None:
+        validation.check_expiry(domain, kind, ends)
+        return
+    with pytest.raises(InvalidExpiry) as error:
+        validation.check_expiry(domain, kind, ends)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("longest", "days", "sentence"),
+    [
+        (30, 30, None),
+        (30, 31, None),
+        (30, 31.01, "Choose a date within 30 days."),
+        (30, None, "Choose a date within 30 days."),
+        (1, None, "Choose a date within 1 day."),
+        (365, 400, "Choose a date within 1 year."),
+        (730, None, "Choose a date within 2 years."),
+    ],
+)
+def test_a_longest_life_is_kept_with_a_day_of_grace(
+    longest: int, days: float | None, sentence: str | None, make_app: MakeApp
+) -> None:
+    app = make_app(APITOKENS_EXPIRY_MAX=longest)
+    ends = None if days is None else NOW + timedelta(days=days)
+    with app.app_context():
+        domain = replace(bearing.domain_of(app), now=lambda: NOW)
+        if sentence is None:
+            validation.check_expiry(domain, "api", ends)
+            return
+        with pytest.raises(InvalidExpiry) as error:
+            validation.check_expiry(domain, "api", ends)
+    assert str(error.value) == sentence
+
+
+def test_an_end_of_no_zone_is_refused(domain: Domain) -> None:
+    """DBS-07."""
+    with pytest.raises(ValueError, match="naive datetime"):
+        validation.check_expiry(domain, "api", datetime(2031, 1, 1))

@@ -1,0 +1,377 @@
+"""From an ``Authorization`` header to a token: every answer of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from flask_apitokens import token_required
+from flask_apitokens.crypto import tokens as crypto_tokens
+from tests import bearing
+from tests import hosts
+from tests.bearing import bearer
+from tests.bearing import code
+from tests.bearing import problem
+from tests.conftest import MakeApp
+
+NOW = datetime.now(UTC)
+PAST = NOW - timedelta(seconds=1)
+
+
+@pytest.fixture
+def bcrypt_asked(monkeypatch: pytest.MonkeyPatch) -> bearing.Bcrypt:
+    """Counts what bcrypt is asked."""
+    return bearing.Bcrypt(monkeypatch)
+
+
+@pytest.fixture
+def token(app: Flask, user: Any) -> tuple[str, str]:
+    """A plain token of the user: id and plaintext."""
+    return bearing.generate(app, user)
+
+
+@pytest.fixture
+def plaintext(token: tuple[str, str]) -> str:
+    """What its owner holds of it."""
+    return token[1]
+
+
+Send = Callable[[str], TestResponse]
+
+
+@pytest.fixture
+def send(client: FlaskClient) -> Send:
+    """Sends a header as it stands, with no client in between that would mend it."""
+
+    def raw(header: str) -> TestResponse:
+        return client.get(
+            "/api/plain", environ_overrides={"HTTP_AUTHORIZATION": header}
+        )
+
+    return raw
+
+
+# -- the header ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer {}", "bearer {}", "BEARER {}", "bEaReR {}", "Bearer    {}", "Bearer {}  "],
+)
+def test_the_header_may_be_written(
+    header: str, send: Send, token: tuple[str, str]
+) -> None:
+    """HTTP-05."""
+    response = send(header.format(token[1]))
+    assert response.status_code == 200, response.text
+    assert response.json == {"token": token[0]}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer    ",
+        "Bearer:",
+        "Bearer: {}",
+        "Bearer\t{}",
+        "Bearer {}\t",
+        "Bearer\xa0{}",
+        "Bearer{}",
+        'Bearer "{}"',
+        "Bearer <{}>",
+        "Bearer '{}'",
+        "Bearer {} {}",
+        "Bearer {};x=1",
+        "Bearer token={},x",
+        "Bearer {}\0",
+        "Bearer \0{}",
+        "Bearer {}\n",
+        "Bearer {}\r\nX: y",
+        "Bearer \x01\x02\x7f",
+        "Bearer é{}",
+        "Bearer \xff\xfe",
+        "Bearer " + "a" * 513,
+        "Bearer " + "a" * 65_536,
+        # two headers arrive like this
+        "Bearer {},Bearer {}",
+        "Bearer {}, Bearer {}",
+        "Basic dTpw, Bearer {}",
+        "Bearer {}, Basic dTpw",
+        ",Bearer {}",
+        "Bearer {},",
+        ",",
+    ],
+)
+def test_what_cannot_be_read_is_said_to_be_so(
+    header: str, send: Send, plaintext: str
+) -> None:
+    """HTTP-04, HTTP-05: also where a good token is in it."""
+    response = send(header.replace("{}", plaintext))
+    assert code(response) == "malformed_request"
+    assert response.status_code == 400
+    assert 'error="invalid_request"' in response.headers["WWW-Authenticate"]
+    assert plaintext not in response.text
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Basic dTpw", "Digest username=x", "Token {}", "Negotiate abc", "{}", "Bear {}"],
+)
+def test_another_scheme_is_no_token(header: str, send: Send, plaintext: str) -> None:
+    """AUZ-05: not as user, not as password either."""
+    response = send(header.format(plaintext))
+    assert code(response) == "missing_token"
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+def test_without_a_token_the_challenge_names_no_error(client: FlaskClient) -> None:
+    """HTTP-01."""
+    response = client.get("/api/plain")
+    assert response.status_code == 401
+    assert code(response) == "missing_token"
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x",
+        "a" * 512,
+        "a=b=c",
+        "~+/._-=",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "apt_",
+        bearing.sealed("0123456789ab", brand="solar"),
+        bearing.sealed("0123456789AB"),
+        bearing.sealed("0123456789ab")[:-1] + "_",
+    ],
+)
+def test_what_is_no_token_of_ours_is_invalid_and_asks_no_database(
+    token: str, app: Flask, client: FlaskClient
+) -> None:
+    with bearing.listening(app) as wire:
+        assert code(client.get("/api/plain", headers=bearer(token))) == "invalid_token"
+        assert wire.statements == []
+
+
+def test_no_header_makes_a_server_error(send: Send) -> None:
+    @settings(max_examples=300, deadline=None)
+    @given(
+        st.tuples(
+            st.sampled_from(["", "Bearer ", "bearer", "Bearer\t", "Basic ", "apt_"]),
+            st.text(st.characters(max_codepoint=255), max_size=60),
+        ).map("".join)
+    )
+    def try_one(header: str) -> None:
+        response = send(header)
+        assert response.status_code in {400, 401}
+        assert code(response) in {
+            "malformed_request",
+            "missing_token",
+            "invalid_token",
+        }
+
+    try_one()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"query_string": {"token": "{}"}},
+        {"query_string": {"access_token": "{}"}},
+        {"query_string": {"key": "{}"}},
+        {"headers": {"X-Api-Key": "{}"}},
+        {"headers": {"Proxy-Authorization": "Bearer {}"}},
+        {"headers": {"Cookie": "token={}; session={}; access_token={}"}},
+        {"data": {"access_token": "{}"}, "method": "POST"},
+        {"json": {"access_token": "{}"}, "method": "POST"},
+    ],
+)
+def test_a_token_anywhere_else_is_not_seen(
+    request_: dict[str, Any], make_app: MakeApp
+) -> None:
+    """HTTP-07."""
+    app = make_app()
+    app.post("/api/plain", endpoint="post")(token_required(lambda: "in"))
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    filled = _fill(request_, plaintext)
+    response = app.test_client().open("/api/plain", **filled)
+    assert code(response) == "missing_token"
+
+
+def _fill(value: Any, plaintext: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(inner, plaintext) for key, inner in value.items()}
+    return value.replace("{}", plaintext)
+
+
+# -- the token ----------------------------------------------------------------
+
+
+def test_unknown_wrong_and_damaged_are_alike_to_the_byte(
+    app: Flask, client: FlaskClient, user: Any
+) -> None:
+    """HTTP-02."""
+    _, good = bearing.generate(app, user)
+    gone_id, gone = bearing.generate(app, user)
+    revoked_id, revoked = bearing.generate(app, user)
+    domain_app = hosts.host_of(app)
+    with app.app_context():
+        token = domain_app.db.session.get(bearing.models_of(app).Token, gone_id)
+        domain_app.db.session.delete(token)
+        domain_app.db.session.commit()
+    bearing.change(app, revoked_id, revoked_at=NOW)
+    presented = [
+        bearing.sealed("zyxwvtsrqpnm"),
+        bearing.another_secret(good),
+        bearing.another_secret(revoked),
+        good[:-1] + ("0" if good[-1] != "0" else "1"),
+        good[:-1],
+        gone,
+        "x",
+    ]
+    answers = [client.get("/api/plain", headers=bearer(each)) for each in presented]
+    instances = [problem(answer)["instance"] for answer in answers]
+    assert len(set(instances)) == len(presented)
+    alike = {
+        answer.get_data().replace(instance.encode(), b"")
+        for answer, instance in zip(answers, instances, strict=True)
+    }
+    assert len(alike) == 1
+    assert len({tuple(answer.headers) for answer in answers}) == 1
+    assert code(answers[0]) == "invalid_token"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"revoked_at": NOW}, "token_revoked"),
+        ({"deactivated_at": NOW}, "token_deactivated"),
+        ({"expires_at": PAST}, "token_expired"),
+        ({"revoked_at": NOW, "expires_at": PAST}, "token_revoked"),
+    ],
+)
+def test_what_is_over_is_told_to_the_holder_alone_and_costs_no_bcrypt(
+    values: dict[str, Any],
+    expected: str,
+    app: Flask,
+    client: FlaskClient,
+    token: tuple[str, str],
+    bcrypt_asked: bearing.Bcrypt,
+) -> None:
+    """HTTP-02, VER-04, VER-05."""
+    public, plaintext = token
+    bearing.change(app, public, **values)
+    for _ in range(50):
+        response = client.get("/api/plain", headers=bearer(plaintext))
+        assert code(response) == expected
+        assert response.status_code == 401
+        assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+    other = client.get("/api/plain", headers=bearer(bearing.another_secret(plaintext)))
+    assert code(other) == "invalid_token"
+    assert bcrypt_asked.checks == 0
+
+
+def test_a_wrong_secret_costs_no_bcrypt(
+    client: FlaskClient, plaintext: str, bcrypt_asked: bearing.Bcrypt
+) -> None:
+    """VER-04."""
+    wrong = bearer(bearing.another_secret(plaintext))
+    assert code(client.get("/api/plain", headers=wrong)) == "invalid_token"
+    assert bcrypt_asked.checks == 0
+
+
+def test_the_second_use_costs_no_bcrypt(
+    client: FlaskClient, plaintext: str, bcrypt_asked: bearing.Bcrypt
+) -> None:
+    """VER-06."""
+    for _ in range(3):
+        assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
+    assert bcrypt_asked.checks == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"secret_hash": ""},
+        {"secret_hash": "-"},
+        {"secret_hash": "$2b$04$short"},
+        {"secret_hash": "$2b$xx$" + "a" * 53},
+        {"secret_hash": "$2b$99$" + "a" * 53},
+        {"check_digest": b""},
+        {"check_digest": b"\0" * 16},
+    ],
+    ids=str,
+)
+def test_a_damaged_row_is_an_invalid_token(
+    values: dict[str, Any], app: Flask, client: FlaskClient, token: tuple[str, str]
+) -> None:
+    public, plaintext = token
+    bearing.change(app, public, **values)
+    for _ in range(2):
+        response = client.get("/api/plain", headers=bearer(plaintext))
+        assert code(response) == "invalid_token"
+
+
+def test_the_hash_of_another_token_does_not_open_it(
+    app: Flask, client: FlaskClient, user: Any, token: tuple[str, str]
+) -> None:
+    """Who can write check digests, but not forge bcrypt, gets nowhere."""
+    public, plaintext = token
+    _, other = bearing.generate(app, user)
+    forged = bearing.sealed(public)
+    digest = crypto_tokens.check_digest(forged.encode())
+    assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
+    bearing.change(app, public, check_digest=digest)
+    assert code(client.get("/api/plain", headers=bearer(forged))) == "invalid_token"
+    assert client.get("/api/plain", headers=bearer(other)).status_code == 200
+
+
+def test_expiry_counts_to_the_instant_and_an_equal_one_is_over(
+    app: Flask,
+    client: FlaskClient,
+    token: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LIF-11."""
+    public, plaintext = token
+    moment = datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
+    bearing.change(app, public, expires_at=moment)
+    for after, status in ((-1, 200), (0, 401), (1, 401)):
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: Any = None, shift: int = after) -> Any:
+                return (moment + timedelta(microseconds=shift)).astimezone(tz)
+
+        monkeypatch.setattr("flask_apitokens.guard.authenticate.datetime", Clock)
+        response = client.get("/api/plain", headers=bearer(plaintext))
+        assert response.status_code == status
+
+
+def test_an_end_is_told_with_every_success(
+    app: Flask, client: FlaskClient, token: tuple[str, str]
+) -> None:
+    public, plaintext = token
+    response = client.get("/api/plain", headers=bearer(plaintext))
+    assert "Apitokens-Expires" not in response.headers
+    moment = datetime(2031, 5, 4, 3, 2, 1, 999_999, tzinfo=UTC)
+    bearing.change(app, public, expires_at=moment)
+    response = client.get("/api/plain", headers=bearer(plaintext))
+    assert response.headers["Apitokens-Expires"] == "2031-05-04T03:02:01Z"
+    assert "public" not in response.headers.get("Cache-Control", "")

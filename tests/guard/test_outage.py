@@ -1,0 +1,276 @@
+"""The guard while its database is away, locked, empty or back again."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_login import UserMixin
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import create_engine
+from sqlalchemy import make_url
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.pool import NullPool
+
+from flask_apitokens.lookup import native
+from tests import bearing
+from tests import hosts
+from tests.bearing import bearer
+from tests.bearing import code
+from tests.conftest import MakeApp
+from tests.recording import Relay
+from tests.recording import until
+from tests.recording import without_table
+
+#: what is not ours to test here would log of the outage as well
+QUIET: dict[str, Any] = {"APITOKENS_USAGE": "off"}
+
+
+def answer(app: Flask, plaintext: str) -> int:
+    """The status, after a look at what a refusal may be in an outage."""
+    response = app.test_client().get("/api/plain", headers=bearer(plaintext))
+    if response.status_code != 200:
+        assert code(response) == "temporarily_unavailable"
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
+    return response.status_code
+
+
+class Server:
+    """A database server that can be taken away and given back."""
+
+    def __init__(self, url: str) -> None:
+        self._real = make_url(url)
+        assert self._real.host
+        assert self._real.port
+        self._target = (self._real.host, self._real.port)
+        self._relay = Relay(*self._target)
+        self._port = self._relay.port
+        self.url = self._real.set(host="127.0.0.1", port=self._port).render_as_string(
+            hide_password=False
+        )
+
+    def go(self) -> None:
+        """Cut all connections and take no new ones."""
+        self._relay.close()
+
+    def come_back(self) -> None:
+        """Answer at the same address again."""
+        self._relay = Relay(*self._target, listen=self._port)
+
+    def kill_connections(self) -> None:
+        """End every session on the server, as a restart does."""
+        engine = create_engine(
+            self._real, poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
+        with engine.connect() as connection:
+            if self._real.get_backend_name() == "postgresql":
+                connection.execute(
+                    text(
+                        "select pg_terminate_backend(pid) from pg_stat_activity "
+                        "where datname = current_database() "
+                        "and pid <> pg_backend_pid()"
+                    )
+                )
+                return
+            threads = connection.execute(
+                text(
+                    "select id from information_schema.processlist "
+                    "where db = database() and id <> connection_id()"
+                )
+            )
+            for (thread,) in threads.all():
+                connection.execute(text(f"kill {thread:d}"))
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A database server behind a relay."""
+    server = Server(request.getfixturevalue(f"{request.param}_url"))
+    yield server
+    server.go()
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("way", ["engine", "session"])
+def test_a_server_that_goes_is_a_503_and_one_that_returns_works(
+    way: str, server: Server, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DBS-01."""
+    app = make_app(server.url, APITOKENS_LOOKUP=way, **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    assert answer(app, plaintext) == 200
+    server.go()
+    with caplog.at_level(logging.ERROR):
+        assert [answer(app, plaintext) for _ in range(3)] == [503] * 3
+    assert "could not be looked up" in caplog.text
+    server.come_back()
+    until(lambda: answer(app, plaintext) == 200)
+    assert [answer(app, plaintext) for _ in range(3)] == [200] * 3
+
+
+@pytest.mark.database
+def test_a_server_that_is_away_from_the_first_call_on(
+    server: Server, make_app: MakeApp
+) -> None:
+    app = make_app(server.url, **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    bearing.engine_of(app).dispose()
+    server.go()
+    assert answer(app, plaintext) == 503
+    server.come_back()
+    assert answer(app, plaintext) == 200
+
+
+@pytest.mark.database
+def test_a_server_restarted_between_two_calls_is_not_noticed(
+    server: Server, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DBS-02, with several dead connections of ours and in the host's pool."""
+    app = make_app(server.url, **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    engine = bearing.engine_of(app)
+    for connection in [engine.connect() for _ in range(5)]:
+        connection.close()
+    meet, convert = threading.Barrier(3), native.Lookup._converted
+
+    def meet_first(self: native.Lookup, *args: Any) -> Any:
+        meet.wait(30)
+        return convert(self, *args)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(3) as threads:
+        patch.setattr(native.Lookup, "_converted", meet_first)
+        calls = [threads.submit(answer, app, plaintext) for _ in range(3)]
+        assert [call.result() for call in calls] == [200] * 3
+    server.kill_connections()
+    assert [answer(app, plaintext) for _ in range(3)] == [200] * 3
+
+
+@pytest.mark.database
+def test_who_must_ask_the_user_is_told_of_the_outage_too(
+    postgresql_url: str,
+) -> None:
+    server, db = Server(postgresql_url), SQLAlchemy()
+
+    class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+        @property
+        def is_active(self) -> bool:
+            return True
+
+    app = bearing.host_of_models(db, User, server.url, **QUIET)
+    with app.app_context():
+        user: Any = User()
+        db.session.add(user)
+        _, plaintext = hosts.host_of(app).apitokens.generate(owner=user, name="x")
+        db.session.commit()
+    assert answer(app, plaintext) == 200
+    engine = bearing.engine_of(app)
+    # The session's way is shut while the look-up's own connection still stands.
+    real = engine.pool
+    engine.pool = real.recreate()
+    engine.pool._creator = _refuse
+    assert answer(app, plaintext) == 503
+    engine.pool = real
+    assert answer(app, plaintext) == 200
+    hosts.put_away(app)
+    server.go()
+
+
+def _refuse(*_: Any) -> Any:
+    import psycopg
+
+    raise psycopg.OperationalError("connection refused")
+
+
+@pytest.mark.parametrize("way", ["engine", "session"])
+def test_missing_tables_are_a_503_and_a_line_that_says_what_to_do(
+    way: str,
+    make_app: MakeApp,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = make_app(database_url, APITOKENS_LOOKUP=way, **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    assert answer(app, plaintext) == 200
+    with without_table(bearing.engine_of(app)):
+        with caplog.at_level(logging.ERROR):
+            assert answer(app, plaintext) == 503
+        assert "db.create_all()" in caplog.text
+        assert "migrations" in caplog.text
+        assert plaintext.split("_")[2] not in caplog.text
+    assert answer(app, plaintext) == 200
+
+
+@pytest.mark.parametrize("mode", ["buffered", "sync"])
+@pytest.mark.parametrize("table", ["apitokens_call", "apitokens_call_hour"])
+def test_no_call_notices_that_its_history_cannot_be_written(
+    mode: str,
+    table: str,
+    make_app: MakeApp,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {"APITOKENS_USAGE": mode, "APITOKENS_USAGE_FLUSH_SECONDS": 60}
+    app = make_app(database_url, **settings)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    recorder = app.extensions["apitokens"].recorder
+    with without_table(bearing.engine_of(app), table):
+        assert [answer(app, plaintext) for _ in range(3)] == [200, 200, 200]
+        assert not recorder.flush()
+        assert (recorder.pending, recorder.dropped) == (3, 0)
+    assert answer(app, plaintext) == 200
+    assert recorder.flush()
+    with bearing.engine_of(app).connect() as connection:
+        for what in (
+            "count(*) FROM apitokens_call",
+            "sum(succeeded) FROM apitokens_call_hour WHERE token_id <> ''",
+        ):
+            assert connection.scalar(text(f"SELECT {what}")) == 4
+    assert len([line for line in caplog.messages if "db.create_all()" in line]) == 1
+
+
+def test_a_sqlite_file_that_comes_later(make_app: MakeApp, tmp_path: Path) -> None:
+    """As when a volume is mounted after the process has started."""
+    place = tmp_path / "data"
+    place.mkdir()
+    app = make_app(f"sqlite:///{place}/app.sqlite", **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    bearing.engine_of(app).dispose()
+    place.rename(tmp_path / "away")
+    assert answer(app, plaintext) == 503
+    place.mkdir()
+    assert answer(app, plaintext) == 503
+    (place / "app.sqlite").unlink()
+    place.rmdir()
+    (tmp_path / "away").rename(place)
+    assert answer(app, plaintext) == 200
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_locked_sqlite_file(mode: str, make_app: MakeApp, tmp_path: Path) -> None:
+    """DBS-04: readers of a write-ahead log do not mind a writer."""
+    path = tmp_path / "app.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"pragma journal_mode = {mode}")
+    options = {"connect_args": {"timeout": 0}}
+    app = make_app(f"sqlite:///{path}", SQLALCHEMY_ENGINE_OPTIONS=options, **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    assert answer(app, plaintext) == 200
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        assert answer(app, plaintext) == (200 if mode == "wal" else 503)
+        other.execute("rollback")
+    assert answer(app, plaintext) == 200

@@ -1,0 +1,189 @@
+"""Recorded calls read by moment and key: pages that stay, batches, what is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flask_apitokens.core.context import Domain
+from flask_apitokens.db.models import FAILED
+from flask_apitokens.usage import queries as call_queries
+from flask_apitokens.usage import totals as usage_totals
+from flask_apitokens.usage.queries import CallPage
+from flask_apitokens.usage.queries import CallQuery
+from flask_apitokens.usage.queries import Key
+from tests import bearing
+from tests.calling import ACME
+from tests.calling import TOKEN
+from tests.calling import call
+from tests.calling import some
+from tests.calling import store
+from tests.conftest import MakeApp
+
+NOW = datetime(2026, 11, 21, 9, 14, 2, 500, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+TICK = timedelta(microseconds=1)
+ACCOUNT = usage_totals.of_account(ACME)
+
+
+@pytest.fixture
+def domain(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+    """The domain at a certain moment, on each database in turn."""
+    app = make_app(database_url)
+    with app.app_context():
+        yield replace(bearing.domain_of(app), now=lambda: NOW)
+
+
+def page(
+    domain: Domain, query: CallQuery, extent: usage_totals.Extent = ACCOUNT
+) -> CallPage:
+    """A page as the edges ask for one."""
+    window = usage_totals.window_of(domain)
+    hours = usage_totals.hours_of(domain, extent, window)
+    return call_queries.page_of(domain, extent, query, window, hours)
+
+
+def paths(found: CallPage) -> list[str]:
+    """The calls of a page by their number, the newest call having been the first."""
+    return [row.path.removeprefix("/api/") for row in found.items]
+
+
+def key(found: CallPage, place: int) -> Key:
+    """The place of one of them."""
+    return Key(found.items[place].at, found.items[place].id)
+
+
+def numbers(first: int, after: int) -> list[str]:
+    """What :func:`paths` is for so many calls."""
+    return [str(number) for number in range(first, after)]
+
+
+def scattered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, newest first, with keys by age; they do not lie in that order."""
+    keyed = [row | {"id": 1000 - number} for number, row in enumerate(rows)]
+    return keyed[::3] + keyed[1::3] + keyed[2::3]
+
+
+def test_pages_stay_the_same_while_calls_arrive(domain: Domain) -> None:
+    # Some at one and the same moment, across the edges of pages and of hours.
+    rows = some(130, until=NOW - timedelta(minutes=14))
+    for row in rows[45:55]:
+        row["at"] = rows[45]["at"]
+    store(domain, scattered(rows))
+
+    first = page(domain, CallQuery())
+    assert paths(first) == numbers(0, 50)
+    assert (first.first, first.total, first.newer, first.older) == (1, 130, False, True)
+
+    second = page(domain, CallQuery(before=key(first, -1), first=51))
+    assert paths(second) == numbers(50, 100)
+    assert (second.first, second.newer, second.older) == (51, True, True)
+
+    store(domain, [call(NOW - timedelta(seconds=n), path="/api/new") for n in range(3)])
+    assert paths(page(domain, CallQuery(before=key(first, -1), first=51))) == paths(
+        second
+    )
+    third = page(domain, CallQuery(before=key(second, -1), first=101))
+    assert paths(third) == numbers(100, 130)
+    assert (third.first, third.total, third.older) == (101, 133, False)
+
+    back = page(domain, CallQuery(after=key(third, 0), first=51))
+    assert paths(back) == paths(second)
+    # At least so many are above; how many, only a count of them all would tell.
+    assert (back.first, back.newer, back.older) == (52, True, True)
+    top = page(domain, CallQuery(after=key(back, 0), first=2))
+    assert paths(top) == paths(first)
+    # So near the top it is known again.
+    assert (top.first, top.newer) == (4, True)
+    newest = page(domain, CallQuery(after=key(top, 0), first=1))
+    assert paths(newest) == ["new"] * 3 + numbers(0, 47)
+    assert (newest.first, newest.newer) == (1, False)
+
+
+def test_a_place_that_cannot_be_true_is_not_repeated(domain: Domain) -> None:
+    store(domain, some(60, until=NOW))
+    first = page(domain, CallQuery(first=30))
+    assert first.first == 1
+    beyond = page(domain, CallQuery(before=key(first, -1), first=10**9))
+    assert (beyond.first, len(beyond.items), beyond.total) == (51, 10, 60)
+    nothing = page(domain, CallQuery(before=Key(SINCE, 1), first=10**9))
+    assert (nothing.items, nothing.total, nothing.newer) == ((), 60, True)
+
+
+def test_the_filters_find_exactly_what_they_say(domain: Domain) -> None:
+    midnight = datetime(2026, 11, 20, tzinfo=UTC)
+    named = {
+        "gone": call(SINCE - TICK, status=500),
+        "edge": call(SINCE, status=500),
+        "before": call(midnight - TICK, status=500),
+        "begin": call(midnight, status=500),
+        "fine": call(midnight + timedelta(hours=5)),
+        "end": call(midnight + timedelta(days=1) - TICK, status=503, owner_key="2"),
+        "next": call(midnight + timedelta(days=1), status=500, service=""),
+        "other": call(midnight, status=500, account_id="other"),
+    }
+    store(domain, [{**row, "path": f"/api/{name}"} for name, row in named.items()])
+
+    failed = CallQuery(result=FAILED)
+    day = CallQuery(day=midnight.date())
+    assert paths(page(domain, failed)) == ["next", "end", "begin", "before", "edge"]
+    assert paths(page(domain, day)) == ["end", "fine", "begin"]
+    both = replace(day, result=FAILED)
+    assert paths(page(domain, both)) == ["end", "begin"]
+    assert page(domain, both).total == 2
+    partly = CallQuery(day=SINCE.date())
+    assert paths(page(domain, partly)) == ["edge"]
+    assert paths(page(domain, CallQuery(day=(NOW + timedelta(days=1)).date()))) == []
+    unbound = replace(ACCOUNT, service="")
+    assert paths(page(domain, CallQuery(), unbound)) == ["next"]
+    theirs = replace(ACCOUNT, owner_key="2", token_id=TOKEN, service="tmy")
+    assert paths(page(domain, failed, theirs)) == ["end"]
+
+    window = usage_totals.window_of(domain)
+    rows = [*call_queries.batches(domain, ACCOUNT, both, window)]
+    assert [[row.path for row in batch] for batch in rows] == [
+        ["/api/end", "/api/begin"]
+    ]
+
+
+def test_rare_calls_are_found_in_the_hours_that_have_them(domain: Domain) -> None:
+    step = timedelta(hours=2)
+    rare = [
+        call(NOW - step * n, status=500, path=f"/api/{n}", token_id=TOKEN)
+        for n in range(60)
+    ]
+    often = [call(NOW - step * n + timedelta(hours=-1)) for n in range(60)]
+    store(domain, [*rare, *often])
+
+    failed = CallQuery(result=FAILED)
+    first = page(domain, failed)
+    assert paths(first) == numbers(0, 50)
+    second = page(domain, replace(failed, before=key(first, -1), first=51))
+    assert paths(second) == numbers(50, 60)
+    assert (second.first, second.total, second.older) == (51, 60, False)
+    back = page(domain, replace(failed, after=key(second, 0), first=1))
+    assert paths(back) == paths(first)
+    assert (back.first, back.newer) == (1, False)
+
+
+def test_batches_leave_nothing_out_and_nothing_twice(
+    domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_queries, "BATCH", 7)
+    rows = some(21, until=NOW)
+    for row in rows[5:9]:
+        row["at"] = rows[5]["at"]
+    store(domain, scattered(rows))
+
+    seen = []
+    window = usage_totals.window_of(domain)
+    for batch in call_queries.batches(domain, ACCOUNT, CallQuery(), window):
+        seen += [row.path.removeprefix("/api/") for row in batch]
+        store(domain, [call(NOW, path="/api/late")])
+    assert seen == numbers(0, 21)

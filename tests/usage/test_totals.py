@@ -1,0 +1,224 @@
+"""The usage history in figures: exact at both ends of what is kept, of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flask_apitokens.core.context import Domain
+from flask_apitokens.domain import token_counts
+from flask_apitokens.domain import token_list
+from flask_apitokens.usage import totals as usage_totals
+from flask_apitokens.usage.totals import Extent
+from flask_apitokens.usage.totals import Sums
+from flask_apitokens.usage.totals import Window
+from flask_apitokens.web.presenters import daily_usage
+from tests import bearing
+from tests.calling import ACME
+from tests.calling import TOKEN
+from tests.calling import call
+from tests.calling import store
+from tests.conftest import MakeApp
+
+NOW = datetime(2026, 11, 21, 9, 14, 2, 500, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+TICK = timedelta(microseconds=1)
+LAST_HOUR = datetime(2026, 11, 21, 9, tzinfo=UTC)
+OTHER = "zzzzzzzzzzzz"
+
+
+@pytest.fixture
+def domain(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+    """The domain at a certain moment, on each database in turn."""
+    app = make_app(database_url)
+    with app.app_context():
+        yield replace(bearing.domain_of(app), now=lambda: NOW)
+
+
+def sums(domain: Domain, extent: Extent) -> Sums:
+    """All calls of *extent* together."""
+    window = usage_totals.window_of(domain)
+    hours = usage_totals.hours_of(domain, extent, window)
+    return sum(hours.values(), Sums())
+
+
+def test_the_window_is_exact_at_both_ends(domain: Domain) -> None:
+    first_full = datetime(2026, 11, 14, 10, tzinfo=UTC)
+    rows = [
+        call(SINCE - TICK),
+        call(SINCE),
+        call(SINCE + TICK, status=403),
+        call(first_full - TICK, status=500),
+        call(first_full),
+        call(NOW),
+    ]
+    store(domain, rows)
+
+    window = usage_totals.window_of(domain)
+    hours = usage_totals.hours_of(domain, usage_totals.of_account(ACME), window)
+    assert hours == {
+        first_full - usage_totals.HOUR: Sums(1, 1, 1),
+        first_full: Sums(1, 0, 0),
+        LAST_HOUR: Sums(1, 0, 0),
+    }
+    days = usage_totals.by_day(hours, window)
+    assert list(days) == [date(2026, 11, 14 + n) for n in range(8)]
+    assert days[date(2026, 11, 14)] == Sums(2, 1, 1)
+    assert days[date(2026, 11, 15)] == Sums()
+    assert days[date(2026, 11, 21)].of(0) == 1
+
+    # A window that begins with an hour needs nothing counted one by one.
+    sharp = replace(domain, now=lambda: first_full + timedelta(days=7))
+    assert usage_totals.window_of(sharp).first_full == first_full
+    assert sums(sharp, usage_totals.of_account(ACME)).total == 2
+
+
+@pytest.mark.parametrize(
+    ("begun", "remark"),
+    [
+        (datetime(2026, 11, 14, 9, 14, 2, tzinfo=UTC), "from 09:14"),
+        (datetime(2026, 11, 14, 0, 1, tzinfo=UTC), "from 00:01"),
+        # less than a minute is missing
+        (datetime(2026, 11, 14, 0, 0, 59, tzinfo=UTC), ""),
+    ],
+)
+def test_a_day_that_is_kept_in_part_says_from_when(
+    begun: datetime, remark: str
+) -> None:
+    window = Window(begun, datetime(2026, 11, 22, tzinfo=UTC))
+    days = usage_totals.by_day({}, window)
+    first, second = [row.label for row in daily_usage.days_of(days, window)][:2]
+    assert first == ("Sat 14 Nov, " + remark if remark else "Sat 14 Nov")
+    assert second == "Sun 15 Nov"
+    bars = daily_usage.drawn(days, window, rtl=False).bars
+    assert [bar.remark for bar in bars] == [remark, *[""] * 7]
+
+
+def test_only_what_is_meant_is_added_up(domain: Domain) -> None:
+    at, begun = NOW - timedelta(hours=3), SINCE + timedelta(minutes=1)
+    for moment in (at, begun):
+        store(
+            domain,
+            [
+                call(moment),
+                call(moment, status=429),
+                call(moment, service="", owner_key="2", token_id=OTHER),
+                call(moment, service="timeseries", owner_key="", token_id="0" * 12),
+                call(moment, account_id="other", token_id="1" * 12, owner_key="1"),
+            ],
+        )
+
+    account = usage_totals.of_account(ACME)
+    for extent, expected in [
+        (account, 4),
+        (usage_totals.of_account(ACME, "tmy"), 2),
+        (usage_totals.of_account(ACME, ""), 1),
+        (replace(account, owner_key="1"), 2),
+        (replace(account, owner_key=""), 1),
+        (replace(account, token_id=TOKEN), 2),
+        (replace(account, token_id=TOKEN, owner_key="2"), 0),
+        (replace(account, token_id=TOKEN, service="timeseries"), 0),
+        (replace(account, token_id="1" * 12), 0),
+        (usage_totals.of_account("other"), 1),
+        (Extent(None), 5),
+        (Extent(None, owner_key="1"), 3),
+    ]:
+        assert sums(domain, extent).total == 2 * expected, extent
+
+
+def test_the_days_of_each_service_are_told_apart(domain: Domain) -> None:
+    rows = [
+        call(SINCE - TICK),
+        call(SINCE, status=500),
+        call(NOW, status=403),
+        call(NOW, token_id=OTHER),
+        call(SINCE, service="timeseries"),
+        call(NOW, account_id="other"),
+    ]
+    store(domain, rows)
+    window = usage_totals.window_of(domain)
+    found = usage_totals.days_by_service(domain, ACME, window)
+    first, last = window.days[0], window.days[-1]
+    quiet = dict.fromkeys(window.days, 0)
+    assert found == {
+        "tmy": quiet | {first: 1, last: 2},
+        "timeseries": quiet | {first: 1},
+    }
+
+
+def test_calls_of_tokens_start_at_the_list_they_are_in(domain: Domain) -> None:
+    user: Any = domain.models.user
+    ada, eve = user(email="ada@example.com"), user(email="eve@example.com")
+    domain.session.add_all([ada, eve])
+    mine, unused = bearing.make(domain, ada, "mine"), bearing.make(domain, ada, "new")
+    hers = bearing.make(domain, eve, "hers")
+    for token in (mine, hers):
+        values: dict[str, Any]
+        values = {"account_id": token.account_id, "token_id": token.id}
+        moments = (SINCE - TICK, SINCE, SINCE + timedelta(hours=2), NOW)
+        store(domain, [call(moment, **values) for moment in moments])
+        token.last_used_at = NOW
+    # made before its owner came here from another account
+    store(
+        domain,
+        [call(at, account_id="another", token_id=mine.id) for at in (SINCE, NOW)],
+    )
+    unused.last_used_at = SINCE - TICK
+    domain.session.commit()
+
+    among = token_list.owned_by(domain, ada)
+    ids = [mine.id, unused.id]
+    assert usage_totals.calls_of(domain, among, ids) == {mine.id: 3, unused.id: 0}
+    assert usage_totals.calls_of(domain, among, [hers.id]) == {hers.id: 0}
+    assert usage_totals.calls_of(domain, among, []) == {}
+    assert sums(domain, usage_totals.of_token(mine)).total == 3
+    assert token_counts.used_since(domain, among, SINCE) == (1, 2)
+    extent = usage_totals.of_account(mine.account_id)
+    window = usage_totals.window_of(domain)
+    users = usage_totals.owners_lately(domain, extent, window)
+    assert sorted(users) == sorted(str(owner.id) for owner in (ada, eve))
+    in_service = replace(extent, service="tmy")
+    assert usage_totals.owners_lately(domain, in_service, window) == []
+    elsewhere = usage_totals.of_account("another")
+    assert usage_totals.owners_lately(domain, elsewhere, window) == []
+
+
+@pytest.mark.parametrize("hours", [0, 20, 100])
+def test_tokens_used_last_are_offered_first(domain: Domain, hours: int) -> None:
+    at = NOW - timedelta(hours=hours)
+    rows = [
+        call(at, token_id=f"{n:012}", owner_key=str(n % 3))
+        for n in range(usage_totals.OFFERED + 5)
+    ]
+    old = call(SINCE + timedelta(hours=2), token_id=TOKEN, service="timeseries")
+    store(domain, [*rows, old, call(SINCE - TICK, token_id=OTHER)])
+    window, account = usage_totals.window_of(domain), usage_totals.of_account(ACME)
+
+    found = usage_totals.used_lately(domain, account, window)
+    assert len(found) == usage_totals.OFFERED + 1
+    assert (f"{1:012}", "1") in found
+    assert (TOKEN, "1") not in found
+
+    few = usage_totals.used_lately(
+        domain, replace(account, service="timeseries"), window
+    )
+    assert few == [(TOKEN, "1")]
+
+
+def test_an_hour_in_another_zone_is_an_hour_in_utc(make_app: MakeApp) -> None:
+    moment = datetime.fromisoformat("2026-11-21T02:29:59+05:30")
+    assert usage_totals.hour_of(moment) == datetime(2026, 11, 20, 20, tzinfo=UTC)
+    app = make_app(APITOKENS_USAGE_RETENTION_DAYS=1)
+    with app.app_context():
+        here = replace(bearing.domain_of(app), now=lambda: moment)
+        window = usage_totals.window_of(here)
+    assert window.days == [date(2026, 11, 19), date(2026, 11, 20)]
+    assert window.day(window.days[0]).since == moment - timedelta(days=1)
+    assert window.day(window.days[0]).until == datetime(2026, 11, 20, tzinfo=UTC)

@@ -1,0 +1,168 @@
+"""blueprint.py: addresses wherever the host stands, and the static files. DEP-01."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+from urllib.parse import urljoin
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+
+from flask_apitokens.web import templating
+from tests import hosts
+from tests.conftest import MakeApp
+from tests.pages import U
+from tests.pages import Visitor
+from tests.pages import add_tokens
+from tests.pages import one
+from tests.pages import soup
+from tests.pages import visitor
+
+LINKS = {"a": "href", "link": "href", "script": "src", "form": "action"}
+
+
+def addresses(html: Any) -> set[str]:
+    """Every address in a document that is ours to get right."""
+    found = {
+        str(element[attribute])
+        for name, attribute in LINKS.items()
+        for element in html.select(f"{name}[{attribute}]")
+    }
+    for attribute in ("hx-get", "hx-post", "data-apitokens-htmx-src"):
+        found |= {str(element[attribute]) for element in html.select(f"[{attribute}]")}
+    return {url for url in found if not url.startswith(("#", "data:"))}
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "prefix"),
+    [
+        ({}, {}, "/account/api-tokens/"),
+        ({"APITOKENS_URL_PREFIX": "/me/keys"}, {}, "/me/keys/"),
+        ({}, {"SCRIPT_NAME": "/x"}, "/x/account/api-tokens/"),
+    ],
+)
+def test_every_address_resolves(
+    make_app: MakeApp, config: dict[str, Any], environ: dict[str, str], prefix: str
+) -> None:
+    app = make_app(services=False, **config)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    add_tokens(app, ada.user, 12)
+    inner = prefix.removeprefix(environ.get("SCRIPT_NAME", ""))
+    page = ada.client.get(inner, environ_overrides=environ)
+    assert page.status_code == 200
+    found = addresses(soup(page))
+    assert len(found) > 30
+    for url in found:
+        path = urlsplit(url).path
+        assert path.startswith((prefix, prefix.replace(inner, "/login"))), url
+        method = "POST" if url in _posted(page) else "GET"
+        inside = url.removeprefix(environ.get("SCRIPT_NAME", ""))
+        answer = ada.client.open(inside, method=method, environ_overrides=environ)
+        assert answer.status_code in {200, 422}, (method, url)
+        answer.close()
+
+
+def _posted(page: Any) -> set[str]:
+    return {str(form["hx-post"]) for form in soup(page).select("[hx-post]")}
+
+
+def test_redirects_keep_the_prefix(make_app: MakeApp) -> None:
+    app = make_app(APPLICATION_ROOT="/x")
+    environ = {"SCRIPT_NAME": "/x"}
+    client = app.test_client()
+    response = client.get(f"{U}new", environ_overrides=environ, follow_redirects=False)
+    assert response.status_code == 302
+    assert urlsplit(response.headers["Location"]).path == "/x/login"
+    assert "next=%2Fx%2Faccount%2Fapi-tokens%2Fnew" in response.headers["Location"]
+
+
+def test_two_applications_do_not_mix(make_app: MakeApp, tmp_path: Any) -> None:
+    """DEP-02"""
+    first = make_app(APITOKENS_URL_PREFIX="/one", services=False)
+    second = make_app(f"sqlite:///{tmp_path}/second.sqlite", services=False)
+    assert first.blueprints["apitokens"] is not second.blueprints["apitokens"]
+    for app, path in ((first, "/one/"), (second, U)):
+        assert app.test_client().get(path).status_code == 302
+    assert second.test_client().get("/one/").status_code == 404
+
+
+# -- static files --------------------------------------------------------------
+
+
+@pytest.fixture
+def style(app: Flask, user: Any) -> str:
+    """The address of the stylesheet."""
+    page = visitor(app, user).without_script().get()
+    return str(one(page, "link[href$='/apitokens.css']")["href"])
+
+
+def test_static_files_are_kept_for_good(app: Flask, style: str) -> None:
+    response = app.test_client().get(style)
+    response.close()
+    assert response.status_code == 200
+    assert response.mimetype == "text/css"
+    assert response.cache_control.max_age == 31_536_000
+    assert response.cache_control.public
+    assert response.cache_control.immutable
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Set-Cookie" not in response.headers
+
+
+def test_an_old_address_is_a_stopgap(app: Flask, style: str) -> None:
+    old = style.replace(templating.static_version(), "0" * 12)
+    response = app.test_client().get(old)
+    response.close()
+    assert response.status_code == 200
+    assert not response.cache_control.immutable
+    assert response.cache_control.max_age in {0, None}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["apitokens.js", "apitokens.css", "apitokens-layout.css", templating.HTMX],
+)
+def test_what_the_pages_ask_for_is_there(app: Flask, name: str) -> None:
+    with app.test_request_context():
+        url = templating.static_url(name)
+    response = app.test_client().get(url)
+    response.close()
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "../blueprint.py", "%2e%2e/forms.py"])
+def test_nothing_else_is_served(app: Flask, style: str, name: str) -> None:
+    url = urljoin(style, "x").removesuffix("x") + name
+    assert app.test_client().get(url).status_code in {302, 404}
+
+
+def test_unguarded_routes_keep_their_headers(app: Flask, user: Any) -> None:
+    """DEP-10"""
+    headers = Visitor(app, user, app.test_client()).client.get("/csrf-token").headers
+    for name in ("Cache-Control", "Referrer-Policy", "X-Frame-Options"):
+        assert name not in headers
+
+
+LAZY = """
+import sys
+from tests import bearing, hosts
+
+app = hosts.create_host("sqlite://", APITOKENS_BCRYPT_ROUNDS=4)
+_, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+answer = app.test_client().get("/api/plain", headers=bearing.bearer(plaintext))
+print(answer.status_code, *sorted(m for m in sys.modules if "apitokens" in m))
+"""
+
+
+def test_a_process_that_guards_loads_no_page_and_no_command() -> None:
+    """They take memory, in every worker of a server that may only serve an API."""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", LAZY], capture_output=True, text=True, check=True
+    )
+    status, *loaded = done.stdout.split()
+    assert status == "200"
+    late = ("cli.", "views", "present", "forms", "generating", "htmx", "times")
+    names = [name.removeprefix("flask_apitokens.") for name in loaded]
+    assert [name for name in names if name.startswith(late)] == []
