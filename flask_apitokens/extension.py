@@ -20,10 +20,10 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
 from flask_apitokens.api.blueprint import build_endpoints
-from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.callbacks import bound
-from flask_apitokens.core.callbacks import hooks_of
+from flask_apitokens.core.callbacks import callbacks_of
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.db.models import Models
 from flask_apitokens.db.models import bind_models
@@ -47,7 +47,7 @@ from .errors import Refusal
 from .guard import call_watch
 from .guard import decorator
 from .guard import integration
-from .host_api import HostCode
+from .host_api import HostAPI
 from .lookup import native
 from .state import KEY
 from .state import Protection
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
 
-class APITokens(HostCode):
+class APITokens(HostAPI):
     """API tokens for a Flask application.
 
     One object may serve several applications; all it keeps of them is in their
@@ -105,7 +105,7 @@ class APITokens(HostCode):
         self._db = db
         self._user_model = user_model
         self.catalog = Catalog()
-        self.hooks = hooks_of(
+        self.callbacks = callbacks_of(
             is_admin=is_admin,
             can_use_api=can_use_api,
             account_of=account_of,
@@ -163,7 +163,7 @@ class APITokens(HostCode):
         The function gets the :class:`~flask_apitokens.errors.Refusal` and answers what
         a view may answer; status, challenge and ``Cache-Control`` stay as they are.
         """
-        self.hooks = replace(self.hooks, error_handler=handler)
+        self.callbacks = replace(self.callbacks, error_handler=handler)
         return handler
 
     def protect(
@@ -212,7 +212,7 @@ class APITokens(HostCode):
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
-        _check_email(bound(self.hooks, user_model), settings, user_model)
+        _check_email(bound(self.callbacks, user_model), settings, user_model)
         state = self._state(app, db, settings, models)
         app.extensions[KEY] = state
         app.register_blueprint(build_blueprint(settings))
@@ -249,9 +249,11 @@ class APITokens(HostCode):
         )
 
 
-def _check_email(hooks: Hooks, settings: Settings, user_model: type[Any]) -> None:
+def _check_email(
+    callbacks: Callbacks, settings: Settings, user_model: type[Any]
+) -> None:
     """Refuse to tie tokens to an address that users have not got."""
-    attribute = hooks.email_attribute
+    attribute = callbacks.email_attribute
     if settings.bind_to_email and attribute and not hasattr(user_model, attribute):
         raise ConfigurationError(
             f"APITOKENS_BIND_TO_EMAIL is True, and {user_model.__name__} has no "

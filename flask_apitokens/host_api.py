@@ -23,7 +23,7 @@ from .errors import ConfigurationError
 from .state import current_apitokens
 
 
-class HostCode:
+class HostAPI:
     """The methods of :class:`~flask_apitokens.APITokens` for an application's code.
 
     All work in the host's session, which the host commits. People who are to hear of
@@ -60,9 +60,9 @@ class HostCode:
         """
         from .domain import tokens
 
-        domain = current_apitokens.domain()
+        ctx = current_apitokens.context()
         made = tokens.generate(
-            domain,
+            ctx,
             owner,
             name=name,
             kind=kind,
@@ -74,14 +74,14 @@ class HostCode:
             actor=actor,
             shown=True,
         )
-        domain.tell()
+        ctx.tell()
         return made
 
     def tokens_of(self, owner: Any) -> Sequence[Token]:
         """All tokens of a user, newest first, in the host's session."""
         from .domain import tokens
 
-        return tokens.all_of(current_apitokens.domain(), owner)
+        return tokens.all_of(current_apitokens.context(), owner)
 
     def find_token(self, token_id: str) -> Token:
         """The token with an id, whosever it is, in the host's session.
@@ -91,7 +91,7 @@ class HostCode:
         """
         from .domain import tokens
 
-        return tokens.find_any(current_apitokens.domain(), token_id)
+        return tokens.find_any(current_apitokens.context(), token_id)
 
     def revoke(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
         """End a token in the host's session; the host commits.
@@ -101,9 +101,9 @@ class HostCode:
         """
         from .domain import tokens
 
-        domain = current_apitokens.domain()
-        tokens.revoke(domain, token, actor=actor)
-        domain.tell()
+        ctx = current_apitokens.context()
+        tokens.revoke(ctx, token, actor=actor)
+        ctx.tell()
         return token
 
     def rotate(
@@ -131,16 +131,16 @@ class HostCode:
         """
         from .domain import rotation
 
-        domain = current_apitokens.domain()
+        ctx = current_apitokens.context()
         made = rotation.rotate(
-            domain,
+            ctx,
             token,
             grace=grace,
             expires_at=expires_at,
             actor=actor,
             shown=True,
         )
-        domain.tell()
+        ctx.tell()
         return made
 
     def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
@@ -151,9 +151,9 @@ class HostCode:
         """
         from .domain import tokens
 
-        domain = current_apitokens.domain()
-        tokens.delete(domain, token, actor=actor)
-        domain.tell()
+        ctx = current_apitokens.context()
+        tokens.delete(ctx, token, actor=actor)
+        ctx.tell()
 
     def import_token(
         self,
@@ -194,11 +194,11 @@ class HostCode:
         state = current_apitokens
         if state.keyring is None:
             raise ConfigurationError("importing tokens takes APITOKENS_PEPPERS")
-        domain = state.domain()
+        ctx = state.context()
         wanted = import_service.wanted_of(
-            domain,
+            ctx,
             state.keyring,
-            import_service.holder_of(domain, owner, account_id),
+            import_service.holder_of(ctx, owner, account_id),
             token,
             digest=digest,
             name=name,
@@ -206,7 +206,7 @@ class HostCode:
             scopes=scopes,
             expires_at=expires_at,
         )
-        return import_service.import_one(domain, wanted, actor=actor)
+        return import_service.import_one(ctx, wanted, actor=actor)
 
     def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
         """Let *user* use a service, in the host's session; the host commits.
@@ -217,9 +217,9 @@ class HostCode:
         """
         from .domain import subscriptions
 
-        domain = current_apitokens.domain()
-        row = subscriptions.activate(domain, user, slug, actor=actor)
-        domain.tell()
+        ctx = current_apitokens.context()
+        row = subscriptions.activate(ctx, user, slug, actor=actor)
+        ctx.tell()
         return row
 
     def unsubscribe(
@@ -231,8 +231,8 @@ class HostCode:
         """
         from .domain import subscriptions
 
-        domain = current_apitokens.domain()
-        return subscriptions.deactivate(domain, user, slug, actor=actor)
+        ctx = current_apitokens.context()
+        return subscriptions.deactivate(ctx, user, slug, actor=actor)
 
     def deactivate(self, token: Token, reason: str, *, actor: Actor = SYSTEM) -> Token:
         """Stop a token until it is activated again; its owner is told the reason.
@@ -244,9 +244,9 @@ class HostCode:
         """
         from .domain import tokens
 
-        domain = current_apitokens.domain()
-        tokens.deactivate(domain, token, reason, actor=actor)
-        domain.tell()
+        ctx = current_apitokens.context()
+        tokens.deactivate(ctx, token, reason, actor=actor)
+        ctx.tell()
         return token
 
     def activate(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
@@ -257,9 +257,9 @@ class HostCode:
         """
         from .domain import tokens
 
-        domain = current_apitokens.domain()
-        tokens.activate(domain, token, actor=actor)
-        domain.tell()
+        ctx = current_apitokens.context()
+        tokens.activate(ctx, token, actor=actor)
+        ctx.tell()
         return token
 
     def enable_service(
@@ -285,10 +285,10 @@ class HostCode:
     ) -> ServiceSetting:
         from .domain import subscriptions
 
-        domain = current_apitokens.domain()
+        ctx = current_apitokens.context()
         switch = subscriptions.switch_service
-        row = switch(domain, account_id, slug, active=active, actor=actor)
-        domain.tell()
+        row = switch(ctx, account_id, slug, active=active, actor=actor)
+        ctx.tell()
         return row
 
     def request_access(
@@ -303,10 +303,10 @@ class HostCode:
         """
         from .domain import access_requests
 
-        domain = current_apitokens.domain()
-        who = actor or Actor(domain.user_label(user), domain.key_text(user))
-        row = access_requests.request(domain, user, slug, reason, actor=who)
-        domain.tell()
+        ctx = current_apitokens.context()
+        who = actor or Actor(ctx.user_label(user), ctx.key_text(user))
+        row = access_requests.request(ctx, user, slug, reason, actor=who)
+        ctx.tell()
         return row
 
     def withdraw_access(
@@ -320,9 +320,9 @@ class HostCode:
         """
         from .domain import access_requests
 
-        domain = current_apitokens.domain()
-        who = actor or Actor(domain.user_label(user), domain.key_text(user))
-        return access_requests.withdraw(domain, user, slug, actor=who)
+        ctx = current_apitokens.context()
+        who = actor or Actor(ctx.user_label(user), ctx.key_text(user))
+        return access_requests.withdraw(ctx, user, slug, actor=who)
 
     def decide_access(
         self,
@@ -345,11 +345,11 @@ class HostCode:
         """
         from .domain import access_requests
 
-        domain = current_apitokens.domain()
+        ctx = current_apitokens.context()
         row = access_requests.settle(
-            domain, user, slug, approve=approve, reason=reason, actor=actor
+            ctx, user, slug, approve=approve, reason=reason, actor=actor
         )
-        domain.tell()
+        ctx.tell()
         return row
 
     def audit_log(
@@ -370,5 +370,5 @@ class HostCode:
         from .audit import queries as audit_queries
 
         query = audit_queries.LogQuery(q=q, since=since, before=before)
-        domain = current_apitokens.domain()
-        return audit_queries.newest(domain, query, account_id=account_id, limit=limit)
+        ctx = current_apitokens.context()
+        return audit_queries.newest(ctx, query, account_id=account_id, limit=limit)

@@ -21,9 +21,9 @@ from sqlalchemy import Select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
-from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import bound
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Models
 from flask_apitokens.usage.recorder import Recorder
 
@@ -55,7 +55,7 @@ class Extension(Protocol):
     """What of :class:`~flask_apitokens.APITokens` may change until requests come."""
 
     catalog: Catalog
-    hooks: Hooks
+    callbacks: Callbacks
     protected: dict[Any, Protection]
     #: whether a look-up was made while no service was declared: it asks for none
     sealed: bool
@@ -86,8 +86,8 @@ class State:
     rekeying: set[str] = field(default_factory=set)
     #: whether this process has looked which peppers are missing
     peppers_looked_at: bool = False
-    _given: Hooks | None = None
-    _hooks: Hooks | None = None
+    _given: Callbacks | None = None
+    _hooks: Callbacks | None = None
     _lookup: native.Lookup | None = None
     _imported: ImportedLookup | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,9 +98,9 @@ class State:
         return self.extension.catalog
 
     @property
-    def hooks(self) -> Hooks:
+    def callbacks(self) -> Callbacks:
         """What the host decides, for its own user model."""
-        given = self.extension.hooks
+        given = self.extension.callbacks
         if self._given is not given or self._hooks is None:
             self._given, self._hooks = given, bound(given, self.models.user)
         return self._hooks
@@ -110,14 +110,14 @@ class State:
         """The guarded blueprints."""
         return self.extension.protected
 
-    def domain(self) -> Domain:
+    def context(self) -> Context:
         """The surroundings of domain functions, on the host's session."""
-        return Domain(
+        return Context(
             session=self.db.session,
             models=self.models,
             settings=self.settings,
             catalog=self.catalog,
-            hooks=self.hooks,
+            callbacks=self.callbacks,
             notify=self.notify,
         )
 
@@ -192,10 +192,10 @@ class State:
     def _wanted(self) -> dict[str, Any]:
         return {
             "with_services": bool(self.catalog),
-            "account": self.hooks.account_column,
-            "permission": self.hooks.permission_column,
+            "account": self.callbacks.account_column,
+            "permission": self.callbacks.permission_column,
             "bound_to_email": self.settings.bind_to_email,
-            "email": self.hooks.email_column,
+            "email": self.callbacks.email_column,
         }
 
     def _find_in_session(self, token_id: str) -> native.Found | None:
@@ -207,12 +207,12 @@ class State:
             raise native.Unavailable(str(error)) from error
 
 
-def commit(domain: Domain) -> None:
+def commit(ctx: Context) -> None:
     """Commit what an edge was asked for, then tell people what there is to tell."""
-    domain.session.commit()
-    if not domain.tell():
+    ctx.session.commit()
+    if not ctx.tell():
         # It may have left the session in the middle of something that failed.
-        domain.session.rollback()
+        ctx.session.rollback()
 
 
 def state_of(app: Flask) -> State:

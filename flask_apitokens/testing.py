@@ -22,7 +22,7 @@ from flask import has_app_context
 
 from flask_apitokens.db.models import Token
 
-from .host_api import HostCode
+from .host_api import HostAPI
 from .state import state_of
 
 
@@ -59,7 +59,7 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
 
     def make(owner: Any, *, service: str | None = None, **values: Any) -> Made:
         state = state_of(app)
-        apitokens = cast("HostCode", state.extension)
+        apitokens = cast("HostAPI", state.extension)
         values.setdefault("name", f"Test {next(numbers)}")
         declared = state.catalog.services.get(service or "")
         scopes = values.get("scopes", [*declared.scopes] if declared else ())

@@ -83,18 +83,18 @@ def generate_userless(
 def deactivate(app: Flask, token_id: str, reason: str = "Leaked") -> None:
     """Stop a token for a while."""
     with app.app_context():
-        domain = bearing.domain_of(app)
-        token = tokens.find_any(domain, token_id)
-        tokens.deactivate(domain, token, reason, actor=BOSS)
-        domain.session.commit()
+        ctx = bearing.context_of(app)
+        token = tokens.find_any(ctx, token_id)
+        tokens.deactivate(ctx, token, reason, actor=BOSS)
+        ctx.session.commit()
 
 
 def activate(app: Flask, token_id: str) -> None:
     """Let it work again."""
     with app.app_context():
-        domain = bearing.domain_of(app)
-        tokens.activate(domain, tokens.find_any(domain, token_id), actor=BOSS)
-        domain.session.commit()
+        ctx = bearing.context_of(app)
+        tokens.activate(ctx, tokens.find_any(ctx, token_id), actor=BOSS)
+        ctx.session.commit()
 
 
 def generate_in(boss: Visitor, form: str, path: str, **fields: Any) -> TestResponse:
@@ -111,9 +111,9 @@ def generate_in(boss: Visitor, form: str, path: str, **fields: Any) -> TestRespo
 def column(app: Flask, model: str, name: str, **where: Any) -> list[Any]:
     """One column of the rows of a model, as stored, in the order of the keys."""
     with app.app_context():
-        domain = bearing.domain_of(app)
-        kind = getattr(domain.models, model)
-        rows = domain.session.query(kind).filter_by(**where).order_by(*_key(kind))
+        ctx = bearing.context_of(app)
+        kind = getattr(ctx.models, model)
+        rows = ctx.session.query(kind).filter_by(**where).order_by(*_key(kind))
         return [getattr(row, name) for row in rows]
 
 

@@ -28,7 +28,7 @@ from flask_apitokens import Actor
 from flask_apitokens import APITokens
 from flask_apitokens import current_token
 from flask_apitokens import token_required
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import Models
 from flask_apitokens.db.models import Token
@@ -86,18 +86,18 @@ def generate(app: Flask, owner: Any, **values: Any) -> tuple[str, str]:
         return token.id, plaintext
 
 
-def make(domain: Domain, owner: Any, name: str = "x", **values: Any) -> Token:
+def make(ctx: Context, owner: Any, name: str = "x", **values: Any) -> Token:
     """A token, committed, in the session of *domain*."""
     values.setdefault("actor", ACTOR)
-    token, _ = tokens.generate(domain, owner, name=name, **values)
-    domain.session.commit()
+    token, _ = tokens.generate(ctx, owner, name=name, **values)
+    ctx.session.commit()
     return token
 
 
-def actions(domain: Domain, token_id: str) -> list[str]:
+def actions(ctx: Context, token_id: str) -> list[str]:
     """What the audit log has of a token, oldest first."""
-    event = domain.models.Event
-    found = domain.session.query(event).filter_by(token_id=token_id)
+    event = ctx.models.Event
+    found = ctx.session.query(event).filter_by(token_id=token_id)
     return [row.action for row in found.order_by(event.id)]
 
 
@@ -124,10 +124,10 @@ def models_of(app: Flask) -> Models:
     return models
 
 
-def domain_of(app: Flask) -> Domain:
+def context_of(app: Flask) -> Context:
     """The domain on the session of the current application context."""
-    domain: Domain = app.extensions["apitokens"].domain()
-    return domain
+    ctx: Context = app.extensions["apitokens"].context()
+    return ctx
 
 
 def engine_of(app: Flask) -> Engine:
@@ -153,16 +153,16 @@ def change_user(app: Flask, user: Any, **values: Any) -> None:
 
 def switch_service(app: Flask, slug: str, *, active: bool, account: str = "") -> None:
     """Switch a service for an account."""
-    host, domain = hosts.host_of(app), models_of(app)
+    host, ctx = hosts.host_of(app), models_of(app)
     with app.app_context():
-        setting = host.db.session.query(domain.ServiceSetting).filter_by(
+        setting = host.db.session.query(ctx.ServiceSetting).filter_by(
             account_id=account, service=slug
         )
-        row = setting.one_or_none() or domain.ServiceSetting(
+        row = setting.one_or_none() or ctx.ServiceSetting(
             account_id=account, service=slug, changed_by="a test"
         )
         row.active = active
-        row.changed_at = domain_of(app).now()
+        row.changed_at = context_of(app).now()
         host.db.session.add(row)
         host.db.session.commit()
 

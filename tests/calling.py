@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from sqlalchemy import insert
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import FAILED
 from flask_apitokens.db.models import REJECTED
 from flask_apitokens.db.models import SUCCEEDED
@@ -50,12 +50,12 @@ def call(at: datetime, **values: Any) -> dict[str, Any]:
     return {**row, **values}
 
 
-def store(domain: Domain, rows: Collection[dict[str, Any]]) -> None:
+def store(ctx: Context, rows: Collection[dict[str, Any]]) -> None:
     """The calls, and for each hour how many: of its token, and of its service."""
     if not rows:
         return
-    models = domain.models
-    session: Any = domain.session
+    models = ctx.models
+    session: Any = ctx.session
     session.execute(insert(models.Call), list(rows))
     # All anew: an hour that has a row already is added up with it.
     every = [vars(row) for row in session.scalars(select(models.Call))]
@@ -83,7 +83,7 @@ def _hours(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 def note(app: Flask, *rows: dict[str, Any]) -> None:
     """The same for a host, from outside."""
     with app.app_context():
-        store(bearing.domain_of(app), rows)
+        store(bearing.context_of(app), rows)
 
 
 def some(

@@ -93,7 +93,7 @@ def test_a_host_without_the_plugin_is_told_what_to_do() -> None:
     with pytest.raises(ConfigurationError, match=r"init_app\(app\)"):
         state_of(app)
     with app.app_context(), pytest.raises(ConfigurationError, match="not registered"):
-        current_apitokens.domain()
+        current_apitokens.context()
 
 
 def test_db_and_user_may_come_with_the_application() -> None:
@@ -278,13 +278,13 @@ def test_accounts_are_what_the_host_says(make_app: MakeApp) -> None:
         user = hosts.create_user(app, email)
         public, _ = bearing.generate(app, user)
         with app.app_context():
-            assert bearing.domain_of(app).account_of(user) == stored
+            assert bearing.context_of(app).account_of(user) == stored
             row = hosts.host_of(app).db.session.get(
                 bearing.models_of(app).Token, public
             )
             assert row is not None
             assert row.account_id == stored
-    assert app.extensions["apitokens"].hooks.has_accounts
+    assert app.extensions["apitokens"].callbacks.has_accounts
 
 
 def test_a_service_declared_after_the_first_look_up_is_refused(

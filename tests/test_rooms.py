@@ -1,4 +1,7 @@
-"""The layers of docs/architecture.md: a module imports only what stands above it."""
+"""The order of the rooms of docs/architecture.md: imports go one way, in no circle.
+
+The test knows folders, not modules: a new file in a room needs no line here.
+"""
 
 from __future__ import annotations
 
@@ -10,114 +13,110 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "flask_apitokens"
-#: From the top: a module may import those of its own layer and of the layers above.
-LAYERS = (
-    {
-        *("i18n", "errors", "signals", "secret", "config", "catalog", "process"),
-        *("peppers", "imported", "times", "sessions", "networks"),
-    },
-    {"columns", "models"},
-    {
-        *("hooks", "people", "access", "textsearch", "statuses", "figures"),
-        *("audit_log", "history", "call_log", "call_names", "binding"),
-        *("domain", "audit", "subscriptions", "rules", "listing", "tokens"),
-        *("rotation", "ending", "notices"),
-        *("prepared", "lookup", "usage_rows", "usage_sql", "usage_prune"),
-        *("usage_writer", "usage"),
-        *("lookup_imported", "importing", "import_names", "pepper_check"),
-    },
-    {"state"},
-    {
-        *("bearer", "bearer_imported", "watch", "guard", "neighbours", "endpoints"),
-        *("htmx", "templating", "forms", "generating", "views", "blueprint"),
-        *("places", "questions", "present", "asking", "happenings", "members"),
-        *("rotating", "latecomers", "single", "calls", "chart", "daily", "sheets"),
-        "cli",
-    },
-    {"extension", "hostcode", "testing"},
-    {"__init__"},
+ROOT = Path(__file__).parent.parent
+PACKAGE = "flask_apitokens"
+#: A module imports from its own room and from rooms further up. A module beside the
+#: folders is a room of its own. The rooms of one line never import each other.
+ORDER = (
+    ("signals", "i18n"),
+    ("errors",),
+    ("catalog", "crypto", "db"),
+    ("config",),
+    ("core",),
+    ("audit", "lookup"),
+    ("domain",),
+    ("importing", "usage"),
+    ("state",),
+    ("guard",),
+    ("host_api",),
+    ("web",),
+    ("cli", "api", "testing"),
+    ("extension",),
+    ("__init__",),
 )
-#: Layers that know nothing of a request and leave the commit to the edges.
-DOMAIN_LAYERS = LAYERS[:3]
-FILES = sorted(PACKAGE.rglob("*.py"))
+FLOORS = {room: floor for floor, line in enumerate(ORDER) for room in line}
+#: rooms that never see a request and leave the commit to the rooms after them
+BELOW_REQUESTS = frozenset(room for line in ORDER[: FLOORS["state"]] for room in line)
+#: pages, endpoints and commands share what is in the rooms before them
+EDGES = frozenset({"web", "api", "cli"})
+FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
+BENCH = sorted((ROOT / "bench").glob("*.py"))
 
 
-def module_of(path: Path) -> str:
-    """The name in LAYERS that *path* belongs to: its module, or its subpackage."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def name_of(path: Path) -> str:
+    """Return the dotted name of the module in *path*."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def layer_of(module: str) -> int:
-    """The place of *module* in LAYERS; a module that has none is an error."""
-    for number, layer in enumerate(LAYERS):
-        if module in layer:
-            return number
-    raise AssertionError(f"{module} stands in no layer: give it its place in LAYERS")
+def room_of(module: str) -> str:
+    """Return the room of a dotted name: a folder, or a module beside the folders."""
+    return [*module.split("."), "__init__"][1]
 
 
 def imports_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and module of each import of the package in *path*, of whatever form.
+    """Yield line and module of each import from the project, of whatever form.
 
-    Imports for the type checker alone are none: nothing runs through them.
+    Imports inside functions and under TYPE_CHECKING count: a reader follows them too.
     """
-    for node in running_code(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             for name in node.names:
-                yield from _of_the_package(node.lineno, name.name.split("."))
+                yield from _in_project(node.lineno, name.name)
         elif isinstance(node, ast.ImportFrom):
             source = _absolute(node, path)
             for name in node.names:
-                yield from _of_the_package(node.lineno, [*source, name.name])
+                yield from _in_project(node.lineno, f"{source}.{name.name}")
 
 
-def running_code(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below *node*, but for the blocks under ``if TYPE_CHECKING``."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        yield child
-        yield from running_code(child)
-
-
-def _absolute(node: ast.ImportFrom, path: Path) -> list[str]:
-    named = node.module.split(".") if node.module else []
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
     if not node.level:
-        return named
-    package = [PACKAGE.name, *path.relative_to(PACKAGE).parent.parts]
-    return package[: len(package) - node.level + 1] + named
+        return node.module or ""
+    package = path.relative_to(ROOT).parent.parts
+    base = package[: len(package) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def _of_the_package(line: int, name: list[str]) -> Iterator[tuple[int, str]]:
-    if name[0] != PACKAGE.name:
+def _in_project(line: int, dotted: str) -> Iterator[tuple[int, str]]:
+    """Yield the module that *dotted*, a module or a name in one, belongs to."""
+    if dotted.partition(".")[0] not in {PACKAGE, "bench"}:
         return
-    module = name[1] if len(name) > 1 else "__init__"
-    known = any(module in layer for layer in LAYERS)
-    # A name that is no module comes out of __init__.py.
-    yield line, module if known or _is_module(module) else "__init__"
+    while not _is_module(dotted):
+        dotted = dotted.rpartition(".")[0]
+    yield line, dotted
 
 
-def _is_module(name: str) -> bool:
-    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
+def _is_module(dotted: str) -> bool:
+    path = ROOT.joinpath(*dotted.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_nothing_below_its_layer(path: Path) -> None:
-    own = layer_of(module_of(path))
-    upward = [
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_module_imports_only_from_its_room_and_rooms_before(path: Path) -> None:
+    own = room_of(name_of(path))
+    wrong = [
         f"line {line}: {module}"
         for line, module in imports_of(path)
-        if layer_of(module) > own
+        if room_of(module) != own
+        and FLOORS[room_of(module)] >= FLOORS[own]
+        or {own, room_of(module)} <= EDGES
+        and room_of(module) != own
     ]
-    assert upward == []
+    assert wrong == []
 
 
-def test_no_module_imports_itself_through_others() -> None:
-    graph: dict[str, set[str]] = {}
-    for path in FILES:
-        module = module_of(path)
-        imported = {name for _line, name in imports_of(path)}
-        graph.setdefault(module, set()).update(imported - {module})
+def test_every_room_has_its_place_in_the_order() -> None:
+    assert {room_of(name_of(path)) for path in FILES} == FLOORS.keys()
+
+
+@pytest.mark.parametrize("files", [FILES, BENCH], ids=["package", "bench"])
+def test_no_module_imports_itself_through_others(files: list[Path]) -> None:
+    modules = {name_of(path) for path in files}
+    graph = {
+        name_of(path): {name for _line, name in imports_of(path)}
+        & modules - {name_of(path)}
+        for path in files
+    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -125,11 +124,21 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [path for path in FILES if module_of(path) in set().union(*DOMAIN_LAYERS)],
-    ids=lambda path: str(path.relative_to(PACKAGE)),
+    "path", [path for path in FILES if path.name == "__init__.py"], ids=name_of
 )
-def test_the_domain_knows_no_request_and_never_commits(path: Path) -> None:
+def test_package_says_what_it_holds_and_defines_nothing(path: Path) -> None:
+    docstring, *rest = ast.parse(path.read_text("utf-8")).body
+    assert isinstance(docstring, ast.Expr)
+    if path.parent.name != PACKAGE:
+        assert rest == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if room_of(name_of(path)) in BELOW_REQUESTS],
+    ids=name_of,
+)
+def test_rooms_below_requests_never_see_one_and_never_commit(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     from_flask = {
         name.name
@@ -151,23 +160,32 @@ def test_the_domain_knows_no_request_and_never_commits(path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "modules"),
     [
-        ("from flask_apitokens.views import x", ["views"]),
-        ("from flask_apitokens import guard", ["guard"]),
-        ("from flask_apitokens import APITokens", ["__init__"]),
-        ("import flask_apitokens.models", ["models"]),
-        ("from . import guard, errors", ["guard", "errors"]),
-        ("from .views.preferences import x", ["views"]),
-        ("def late():\n    from .guard import x", ["guard"]),
-        ("if TYPE_CHECKING:\n    from .guard import x", []),
+        ("from flask_apitokens.web.views import x", ["flask_apitokens.web.views"]),
+        ("from flask_apitokens.guard import decorator", ["guard.decorator"]),
+        ("from flask_apitokens import APITokens", ["flask_apitokens"]),
+        ("import flask_apitokens.db.models", ["flask_apitokens.db.models"]),
+        ("from . import rotation, users", ["domain.rotation", "domain.users"]),
+        ("from .rotation import rotate", ["flask_apitokens.domain.rotation"]),
+        ("def late():\n    from .rotation import x", ["domain.rotation"]),
+        ("if TYPE_CHECKING:\n    from .rotation import x", ["domain.rotation"]),
         ("import flask\nfrom sqlalchemy import select", []),
     ],
 )
 def test_every_form_of_import_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, modules: list[str]
 ) -> None:
-    package = tmp_path / "flask_apitokens"
-    package.mkdir()
-    monkeypatch.setattr(f"{__name__}.PACKAGE", package)
-    file = package / "module.py"
+    for known in ("web/views/x", "guard/decorator", "db/models", "domain/rotation"):
+        made = tmp_path / PACKAGE / f"{known}.py"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    for folder in ("", "web", "web/views", "domain"):
+        (tmp_path / PACKAGE / folder / "__init__.py").touch()
+    (tmp_path / PACKAGE / "domain" / "users.py").touch()
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    file = tmp_path / PACKAGE / "domain" / "module.py"
     file.write_text(source)
-    assert [module for _line, module in imports_of(file)] == modules
+    found = [module for _line, module in imports_of(file)]
+    whole = [m if m.startswith(PACKAGE) else f"{PACKAGE}.{m}" for m in modules]
+    if source.endswith("views import x"):
+        whole = [f"{PACKAGE}.web.views.x"]
+    assert found == whole

@@ -100,7 +100,7 @@ def gevent_hashes() -> None:
     order: list[str] = []
 
     def hash_one() -> None:
-        crypto_tokens.off_the_hub(crypto_tokens.hash_token, TOKEN, 12)
+        crypto_tokens.run_blocking(crypto_tokens.hash_token, TOKEN, 12)
         order.append("hashed")
 
     def be_there() -> None:

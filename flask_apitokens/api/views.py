@@ -162,14 +162,14 @@ def revoke() -> ResponseReturnValue:
         raise
     except Refusal:
         return {}
-    domain = state.domain()
+    ctx = state.context()
     actor = Actor(HOLDER, ip=request.remote_addr)
 
     def end() -> None:
-        tokens.end(domain, tokens.find_any(domain, held.id), actor=actor)
+        tokens.end(ctx, tokens.find_any(ctx, held.id), actor=actor)
 
     with suppress(TokenNotFound):
-        stored(domain, end)
+        stored(ctx, end)
     return {}
 
 
@@ -198,7 +198,7 @@ def _row_of(token_id: str) -> Token:
 
 def _label_of(token: CurrentToken) -> str | None:
     owner = token.owner
-    return None if owner is None else current_apitokens.domain().user_label(owner)
+    return None if owner is None else current_apitokens.context().user_label(owner)
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from sqlalchemy import select
 
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import LABEL_LENGTH
 from flask_apitokens.db.models import Event
 from flask_apitokens.db.models import Token
@@ -34,16 +34,16 @@ class Subject:
     label: str | None = None
 
     @classmethod
-    def of(cls, domain: Domain, user: Any) -> Subject:
+    def of(cls, ctx: Context, user: Any) -> Subject:
         """The subject for *user*; nobody for ``None``."""
         if user is None:
             return cls()
-        label = domain.user_label(user)[:LABEL_LENGTH]
-        return cls(domain.key_text(user)[:LABEL_LENGTH], label)
+        label = ctx.user_label(user)[:LABEL_LENGTH]
+        return cls(ctx.key_text(user)[:LABEL_LENGTH], label)
 
 
 def note_token(
-    domain: Domain,
+    ctx: Context,
     action: str,
     token: Token,
     *,
@@ -60,9 +60,9 @@ def note_token(
     :param form_key: the digest of the form that asked, unique over all events.
     :param detail: plain values worth reading later; never a plaintext.
     """
-    subject = subject or _owner_of(domain, token, actor)
+    subject = subject or _owner_of(ctx, token, actor)
     _append(
-        domain,
+        ctx,
         action,
         token.account_id,
         actor=actor,
@@ -76,21 +76,21 @@ def note_token(
     )
 
 
-def _owner_of(domain: Domain, token: Token, actor: Actor) -> Subject:
+def _owner_of(ctx: Context, token: Token, actor: Actor) -> Subject:
     """The owner of *token* as text, which people still find when the owner is gone."""
     if token.userless:
         return Subject()
     key = str(token.owner_id)
     if actor.id == key:
         return Subject(key, actor.label)
-    owner = domain.session.get(domain.models.user, token.owner_id)
+    owner = ctx.session.get(ctx.models.user, token.owner_id)
     # Who has left is called by a name that is another account's to know.
-    there = owner is not None and domain.account_of(owner) == token.account_id
-    return Subject.of(domain, owner) if there else Subject(key)
+    there = owner is not None and ctx.account_of(owner) == token.account_id
+    return Subject.of(ctx, owner) if there else Subject(key)
 
 
 def note_user(
-    domain: Domain, action: str, service: str, *, user: Any, actor: Actor, **detail: Any
+    ctx: Context, action: str, service: str, *, user: Any, actor: Actor, **detail: Any
 ) -> None:
     """Append what was done about a user's access to a service.
 
@@ -98,11 +98,11 @@ def note_user(
         "access-requested", "access-withdrawn", "access-approved", "access-declined".
     :param service: a slug; empty for the API as a whole.
     """
-    subject = Subject.of(domain, user)
+    subject = Subject.of(ctx, user)
     _append(
-        domain,
+        ctx,
         action,
-        domain.account_of(user),
+        ctx.account_of(user),
         actor=actor,
         service=service or None,
         subject_id=subject.id,
@@ -112,21 +112,21 @@ def note_user(
 
 
 def note_service(
-    domain: Domain, action: str, service: str, *, account_id: str, actor: Actor
+    ctx: Context, action: str, service: str, *, account_id: str, actor: Actor
 ) -> None:
     """Append that a service was switched for a whole account.
 
     :param action: "service-enabled" or "service-disabled".
     """
-    _append(domain, action, account_id, actor=actor, service=service, detail={})
+    _append(ctx, action, account_id, actor=actor, service=service, detail={})
 
 
 def _append(
-    domain: Domain, action: str, account_id: str, *, actor: Actor, **values: Any
+    ctx: Context, action: str, account_id: str, *, actor: Actor, **values: Any
 ) -> None:
-    domain.session.add(
-        domain.models.Event(
-            at=domain.now(),
+    ctx.session.add(
+        ctx.models.Event(
+            at=ctx.now(),
             action=action,
             account_id=account_id,
             actor_id=actor.id,
@@ -137,32 +137,32 @@ def _append(
     )
 
 
-def events_of(domain: Domain, token_id: str, *, limit: int = 50) -> Sequence[Event]:
+def events_of(ctx: Context, token_id: str, *, limit: int = 50) -> Sequence[Event]:
     """The newest events of one token, newest first.
 
     :param limit: how many at most.
     """
-    model = domain.models.Event
-    of_token = kept(domain).where(model.token_id == token_id)
-    return domain.session.scalars(of_token.order_by(model.id.desc()).limit(limit)).all()
+    model = ctx.models.Event
+    of_token = kept(ctx).where(model.token_id == token_id)
+    return ctx.session.scalars(of_token.order_by(model.id.desc()).limit(limit)).all()
 
 
 # -- retention -----------------------------------------------------------------
 
 
-def kept(domain: Domain) -> Select[Event]:
+def kept(ctx: Context) -> Select[Event]:
     """Where every query starts: what is past retention is not there for anybody."""
-    model = domain.models.Event
-    start = _start(domain)
+    model = ctx.models.Event
+    start = _start(ctx)
     return select(model) if start is None else select(model).where(model.at >= start)
 
 
-def _start(domain: Domain) -> datetime | None:
-    days = domain.settings.audit_retention_days
-    return None if days is None else domain.now() - timedelta(days=days)
+def _start(ctx: Context) -> datetime | None:
+    days = ctx.settings.audit_retention_days
+    return None if days is None else ctx.now() - timedelta(days=days)
 
 
-def prune(domain: Domain) -> Iterator[int]:
+def prune(ctx: Context) -> Iterator[int]:
     """Remove what is past retention, oldest first; nothing where there is none.
 
     To be committed after each batch, so that no lock and no transaction grows. Two of
@@ -171,19 +171,17 @@ def prune(domain: Domain) -> Iterator[int]:
 
     :returns: the number removed with each batch.
     """
-    model, start = domain.models.Event, _start(domain)
+    model, start = ctx.models.Event, _start(ctx)
     last: int | None = None
     while start is not None:
         # As the pages delete: first the right to write, where there is one for all.
-        domain.begin_writing()
+        ctx.lock_for_write()
         old = select(model.id).where(model.at < start)
         old = old if last is None else old.where(model.id > last)
-        ids = domain.session.scalars(old.order_by(model.id).limit(PRUNED_AT_ONCE)).all()
+        ids = ctx.session.scalars(old.order_by(model.id).limit(PRUNED_AT_ONCE)).all()
         if not ids:
             return
         last = ids[-1]
         ended = delete(model).where(model.id.in_(ids))
-        result = domain.session.execute(
-            ended.execution_options(synchronize_session=False)
-        )
+        result = ctx.session.execute(ended.execution_options(synchronize_session=False))
         yield getattr(result, "rowcount", len(ids))

@@ -17,7 +17,7 @@ from sqlalchemy import Row
 from sqlalchemy import Select
 from sqlalchemy import or_
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.text_search import contains
 from flask_apitokens.core.text_search import searchable
 from flask_apitokens.crypto.tokens import ID_ALPHABET
@@ -85,69 +85,67 @@ class LogPage:
     older: bool
 
 
-def page_of(domain: Domain, account_id: str, query: LogQuery) -> LogPage:
+def page_of(ctx: Context, account_id: str, query: LogQuery) -> LogPage:
     """One page of an account's events.
 
     Fewer newer ones than fill a page are shown among the newest of all.
     """
     if query.after is not None:
-        model = domain.models.Event
-        above = _found(domain, account_id, query).where(model.id > query.after)
+        model = ctx.models.Event
+        above = _found(ctx, account_id, query).where(model.id > query.after)
         above = above.order_by(model.id.asc()).limit(PAGE_SIZE + 1)
-        rows = domain.session.scalars(above).all()
+        rows = ctx.session.scalars(above).all()
         if len(rows) >= PAGE_SIZE:
             return LogPage(rows[:PAGE_SIZE][::-1], len(rows) > PAGE_SIZE, older=True)
         query = replace(query, after=None, before=None)
-    rows = newest(domain, query, account_id=account_id, limit=PAGE_SIZE + 1)
+    rows = newest(ctx, query, account_id=account_id, limit=PAGE_SIZE + 1)
     newer = query.before is not None
     return LogPage(rows[:PAGE_SIZE], newer, older=len(rows) > PAGE_SIZE)
 
 
 def newest(
-    domain: Domain, query: LogQuery, *, account_id: str | None = None, limit: int
+    ctx: Context, query: LogQuery, *, account_id: str | None = None, limit: int
 ) -> Sequence[Event]:
     """The newest events, the newest first.
 
     :param account_id: of this account alone; ``None`` for every account's.
     """
-    found = _below(domain, _found(domain, account_id, query), query.before)
-    return domain.session.scalars(found.limit(limit)).all()
+    found = _below(ctx, _found(ctx, account_id, query), query.before)
+    return ctx.session.scalars(found.limit(limit)).all()
 
 
 def batches(
-    domain: Domain, account_id: str, query: LogQuery
+    ctx: Context, account_id: str, query: LogQuery
 ) -> Iterator[Sequence[Row[Any]]]:
     """All of an account's events that *query* finds, newest first, some at a time.
 
     Rows of :data:`COLUMNS`, which the session does not keep. What is added meanwhile
     is newer than the first of them and left out.
     """
-    model = domain.models.Event
+    model = ctx.models.Event
     columns = [getattr(model, name) for name in COLUMNS]
-    found: Select[Any] = _found(domain, account_id, query).with_only_columns(*columns)
+    found: Select[Any] = _found(ctx, account_id, query).with_only_columns(*columns)
     last = query.before
-    while rows := domain.session.execute(
-        _below(domain, found, last).limit(BATCH)
-    ).all():
+    while rows := ctx.session.execute(_below(ctx, found, last).limit(BATCH)).all():
         last = rows[-1].id
         yield rows
         if len(rows) < BATCH:
             return
 
 
-def _below(domain: Domain, found: Select[Any], key: int | None) -> Select[Any]:
-    model = domain.models.Event
+def _below(ctx: Context, found: Select[Any], key: int | None) -> Select[Any]:
+    model = ctx.models.Event
     below = found if key is None else found.where(model.id < key)
     return below.order_by(model.id.desc())
 
 
-def _found(domain: Domain, account_id: str | None, query: LogQuery) -> Select[Event]:
-    model = domain.models.Event
-    found = audit_log.kept(domain)
+def _found(ctx: Context, account_id: str | None, query: LogQuery) -> Select[Event]:
+    model = ctx.models.Event
+    found = audit_log.kept(ctx)
     if account_id is not None:
         found = found.where(model.account_id == account_id)
     if query.q.strip():
-        found = found.where(_matches(domain, found, query.q))
+        found = found.where(_matches(ctx, found, query.q))
     if query.actions:
         found = found.where(model.action.in_(query.actions))
     if query.since is not None:
@@ -159,17 +157,17 @@ def _found(domain: Domain, account_id: str | None, query: LogQuery) -> Select[Ev
     return found
 
 
-def _matches(domain: Domain, found: Select[Event], text: str) -> ColumnElement[bool]:
-    model, part = domain.models.Event, searchable(text)
+def _matches(ctx: Context, found: Select[Event], text: str) -> ColumnElement[bool]:
+    model, part = ctx.models.Event, searchable(text)
     could_be_id = set(part.lower()) <= set(ID_ALPHABET)
     if could_be_id and len(part) == ID_LENGTH:
         # The whole id of one: then nothing else is meant, and its index finds it.
         whole = model.token_id == part.lower()
         one = found.with_only_columns(model.id).where(whole).limit(1)
-        if domain.session.scalar(one) is not None:
+        if ctx.session.scalar(one) is not None:
             return whole
     named = (model.actor_label, model.subject_label, model.token_name)
-    matches = [contains(domain, column, text) for column in named]
+    matches = [contains(ctx, column, text) for column in named]
     if could_be_id:
         matches.append(model.token_id.contains(part.lower(), autoescape=True))
     return or_(*matches)

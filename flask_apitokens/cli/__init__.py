@@ -10,8 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
+import click
 from click import Command
-from click import Context
 from flask.cli import AppGroup
 
 #: each has its module, and in it a group of this name and "_group"
@@ -24,10 +24,10 @@ NOUNS = (
 class _Nouns(AppGroup):
     """Loads a noun when somebody says it: a server has no use for any of them."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(NOUNS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Command | None:
         if cmd_name not in NOUNS:
             return None
         module = import_module(f".{cmd_name}", __name__)

@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.callbacks import python_type_of
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 from flask_apitokens.db.models import Token
@@ -102,16 +102,16 @@ def check_account(account: str | None) -> None:
         )
 
 
-def account_meant(domain: Domain, account: str | None) -> str | None:
+def account_meant(ctx: Context, account: str | None) -> str | None:
     """The account that ``--account`` names; the only one, where there are none.
 
     :returns: none where there are accounts and none of them was named.
     """
     check_account(account)
-    return account if account or domain.hooks.has_accounts else ""
+    return account if account or ctx.callbacks.has_accounts else ""
 
 
-def check_account_named(domain: Domain, account: str | None) -> None:
+def check_account_named(ctx: Context, account: str | None) -> None:
     """Refuse what is nobody's of no account, or of a mistyped one.
 
     :raises UsageError: if none was named.
@@ -119,46 +119,46 @@ def check_account_named(domain: Domain, account: str | None) -> None:
     """
     if account is None:
         raise click.UsageError("Say in which account: --account ID.")
-    check_account_known(domain, account)
+    check_account_known(ctx, account)
 
 
-def check_account_known(domain: Domain, account: str) -> None:
+def check_account_known(ctx: Context, account: str) -> None:
     """Refuse an account that nobody and nothing belongs to: it is mistyped.
 
     :raises ClickException: saying so.
     """
-    models = domain.models
+    models = ctx.models
     for model in (models.Token, models.ServiceSetting):
         held = select(model.account_id).where(model.account_id == account)
-        if domain.session.scalar(held.limit(1)) is not None:
+        if ctx.session.scalar(held.limit(1)) is not None:
             return
-    if not account_users.has_users(domain, account):
+    if not account_users.has_users(ctx, account):
         raise click.ClickException(
             f"No user and no token belongs to the account {printable(account)}."
         )
 
 
-def check_services(domain: Domain, *slugs: str | None, hint: str) -> None:
+def check_services(ctx: Context, *slugs: str | None, hint: str) -> None:
     """Refuse services that the host does not declare; ``None`` is no service.
 
     :param hint: the option or argument they came from.
     """
     for slug in slugs:
-        if slug is not None and slug not in domain.catalog.services:
+        if slug is not None and slug not in ctx.catalog.services:
             raise click.BadParameter(
-                f"“{printable(slug)}” is not a service; {_known(domain)}",
+                f"“{printable(slug)}” is not a service; {_known(ctx)}",
                 param_hint=f"'{hint}'",
             )
 
 
-def _known(domain: Domain) -> str:
-    slugs = ", ".join(domain.catalog.services)
+def _known(ctx: Context) -> str:
+    slugs = ", ".join(ctx.catalog.services)
     return f"there are {slugs}." if slugs else "the application declares none."
 
 
-def check_scopes(domain: Domain, service: str | None, scopes: Collection[str]) -> None:
+def check_scopes(ctx: Context, service: str | None, scopes: Collection[str]) -> None:
     """Refuse scopes the service does not have, and none where it has some."""
-    known = domain.catalog.services[service].scopes if service else {}
+    known = ctx.catalog.services[service].scopes if service else {}
     if all(scope in known for scope in scopes) and (scopes or not known):
         return
     if known:
@@ -170,44 +170,44 @@ def check_scopes(domain: Domain, service: str | None, scopes: Collection[str]) -
     raise click.BadParameter(message, param_hint="'--scope'")
 
 
-def find_owner(domain: Domain, text: str) -> Any:
+def find_owner(ctx: Context, text: str) -> Any:
     """The one user whose key, email, username or name is *text*.
 
     :raises BadParameter: if there is none, or more than one.
     """
     found: Sequence[Any] = ()
     if text and is_text(text):
-        query = select(domain.models.user).where(_called(domain, text)).limit(6)
-        found = domain.session.scalars(query).unique().all()
+        query = select(ctx.models.user).where(_called(ctx, text)).limit(6)
+        found = ctx.session.scalars(query).unique().all()
     if len(found) == 1:
         return found[0]
     if not found:
         reason = f"no user has the key, email, username or name “{printable(text)}”."
     else:
-        who = ", ".join(_key_and_label(domain, user) for user in found)
+        who = ", ".join(_key_and_label(ctx, user) for user in found)
         reason = f"“{printable(text)}” is more than one user: {who}. Say which."
     raise click.BadParameter(reason, param_hint="'--owner'")
 
 
-def _called(domain: Domain, text: str) -> ColumnElement[bool]:
-    mapper = inspect(domain.models.user)
+def _called(ctx: Context, text: str) -> ColumnElement[bool]:
+    mapper = inspect(ctx.models.user)
     ways = [
-        getattr(domain.models.user, name) == text
+        getattr(ctx.models.user, name) == text
         for name in LABELS
         if name in mapper.column_attrs
         and python_type_of(mapper.column_attrs[name].columns[0].type) is str
     ]
-    column = domain.models.user_key
+    column = ctx.models.user_key
     key = as_key(column.type, text)
     # Nothing to compare with must find nobody, not everybody.
     return or_(false() if key is None else column == key, *ways)
 
 
-def _key_and_label(domain: Domain, user: Any) -> str:
-    return printable(f"{domain.key_text(user)} ({domain.user_label(user)})")
+def _key_and_label(ctx: Context, user: Any) -> str:
+    return printable(f"{ctx.key_text(user)} ({ctx.user_label(user)})")
 
 
-def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
+def find_tokens(ctx: Context, token_ids: Sequence[str]) -> list[Token]:
     """The tokens with these ids, all of them.
 
     :raises UsageError: if a whole token was given in place of its id.
@@ -215,9 +215,9 @@ def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
     """
     found, unknown = [], []
     for token_id in dict.fromkeys(token_ids):
-        check_no_secret(domain, token_id)
+        check_no_secret(ctx, token_id)
         try:
-            found.append(find_any(domain, token_id))
+            found.append(find_any(ctx, token_id))
         except TokenNotFound:
             unknown.append(printable(token_id)[:80])
     if unknown:
@@ -225,9 +225,9 @@ def find_tokens(domain: Domain, token_ids: Sequence[str]) -> list[Token]:
     return found
 
 
-def check_no_secret(domain: Domain, token_id: str) -> None:
+def check_no_secret(ctx: Context, token_id: str) -> None:
     """Refuse a whole token in place of its id."""
-    brand = domain.settings.brand
+    brand = ctx.settings.brand
     if token_id.startswith((f"{brand}_", f"{brand}s_")):
         # Not repeated: what follows is a secret.
         raise click.UsageError(

@@ -90,20 +90,20 @@ def list_events(
 ) -> None:
     """List events, the newest first; every account's unless told."""
     check_account(account)
-    with cli_session.reading() as domain:
-        check_no_secret(domain, token_id or "")
-        user = None if owner is None else find_owner(domain, owner)
+    with cli_session.reading() as ctx:
+        check_no_secret(ctx, token_id or "")
+        user = None if owner is None else find_owner(ctx, owner)
         query = LogQuery(
             actions=actions,
             since=since,
             token_id=token_id or "",
-            subject_id="" if user is None else domain.key_text(user),
+            subject_id="" if user is None else ctx.key_text(user),
             before=before,
         )
         # An id that no column holds is nobody's, rather than an error of a database.
         known = token_id is None or (token_id.isascii() and is_text(token_id))
         found = (
-            audit_queries.newest(domain, query, account_id=account, limit=limit)
+            audit_queries.newest(ctx, query, account_id=account, limit=limit)
             if known
             else ()
         )
@@ -146,11 +146,11 @@ def _row(facts: Facts) -> list[object]:
 def prune(*, as_json: bool) -> None:
     """Remove what is older than APITOKENS_AUDIT_RETENTION_DAYS, for a cron job."""
     removed = 0
-    with cli_session.reading() as domain:
-        days = domain.settings.audit_retention_days
-        for number in audit_log.prune(domain):
+    with cli_session.reading() as ctx:
+        days = ctx.settings.audit_retention_days
+        for number in audit_log.prune(ctx):
             # One batch at a time: an end in the middle loses nothing.
-            domain.session.commit()
+            ctx.session.commit()
             removed += number
     if as_json:
         show_json({"removed": removed, "retention_days": days})

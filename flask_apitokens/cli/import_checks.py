@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.foreign_digests import Keyring
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing import service as import_service
@@ -74,7 +74,7 @@ def weak_of(several: Iterable[Wanted]) -> int:
 
 
 def look(
-    domain: Domain,
+    ctx: Context,
     plan: Plan,
     records: list[Record],
     seen: dict[bytes, tuple[Any, str]],
@@ -82,20 +82,20 @@ def look(
 ) -> Batch:
     """Sort some records: what to store, what is here, what is wrong."""
     names = {record.owner for record in records if record.owner not in (None, "")}
-    holders = holders_of(domain, names, by_key=plan.by_key)
+    holders = holders_of(ctx, names, by_key=plan.by_key)
     wanted: list[tuple[Record, Wanted]] = []
     for record in records:
         tally.read += 1
         try:
             holder = _holder(plan, record, holders)
-            wanted.append((record, _wanted(domain, plan, record, holder)))
+            wanted.append((record, _wanted(ctx, plan, record, holder)))
         except DomainError as error:
             tally.bad.append((record.number, output.printable(error.message)))
-    known = import_service.known_of(domain, [one for _record, one in wanted])
+    known = import_service.known_of(ctx, [one for _record, one in wanted])
     batch = Batch()
     for record, one in wanted:
         try:
-            word = _sort(domain, one, known, seen)
+            word = _sort(ctx, one, known, seen)
         except DomainError as error:
             tally.bad.append((record.number, error.message))
             continue
@@ -119,9 +119,9 @@ def _holder(plan: Plan, record: Record, holders: dict[Any, Holder | str]) -> Hol
     return holder
 
 
-def _wanted(domain: Domain, plan: Plan, record: Record, holder: Holder) -> Wanted:
+def _wanted(ctx: Context, plan: Plan, record: Record, holder: Holder) -> Wanted:
     return import_service.wanted_of(
-        domain,
+        ctx,
         plan.keyring,
         holder,
         record.token,
@@ -146,7 +146,7 @@ def _expires(record: Record) -> datetime | None:
 
 
 def _sort(
-    domain: Domain,
+    ctx: Context,
     wanted: Wanted,
     known: dict[bytes, import_service.Known],
     seen: dict[bytes, tuple[Any, str]],
@@ -164,6 +164,6 @@ def _sort(
     before = import_service.known_as(wanted, known)
     if before is not None:
         return "known" if before.token_id else "deleted"
-    if wanted.expires_at is not None and wanted.expires_at <= domain.now():
+    if wanted.expires_at is not None and wanted.expires_at <= ctx.now():
         return "expired"
     return "fresh"

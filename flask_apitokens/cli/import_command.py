@@ -17,7 +17,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import Keyring
 from flask_apitokens.errors import Conflict
@@ -109,29 +109,29 @@ def import_tokens(
     of_table = (owner_column, expires_column, clear or None)
     _check_where(file, form, table, column, of_table=of_table)
     check_account(account)
-    with cli_session.reading() as domain:
-        check_services(domain, service, hint="--service")
+    with cli_session.reading() as ctx:
+        check_services(ctx, service, hint="--service")
         if scopes:
-            check_scopes(domain, service, scopes)
+            check_scopes(ctx, service, scopes)
         nobody = Holder(None, account or "") if userless or account else None
-        if nobody is not None and domain.hooks.has_accounts:
-            check_account_named(domain, account)
-        keyring = _keyring(domain)
+        if nobody is not None and ctx.callbacks.has_accounts:
+            check_account_named(ctx, account)
+        keyring = _keyring(ctx)
         plan = Plan(keyring, digest, service, scopes, nobody, table is not None)
         source = None
         if table is not None:
             engine = current_apitokens.engine
             source = source_of(
-                *(domain, engine, table, column or ""),
+                *(ctx, engine, table, column or ""),
                 owner_column=owner_column,
                 expires_column=expires_column,
             )
-        records = _records(domain, file, form, source)
+        records = _records(ctx, file, form, source)
         if clear and source is not None:
             _check_clearing(source)
-        checked = _checked(domain, plan, records)
+        checked = _checked(ctx, plan, records)
         if not dry_run and (skip_bad or not checked.bad):
-            checked = _run(domain, plan, records, source if clear else None, checked)
+            checked = _run(ctx, plan, records, source if clear else None, checked)
     word = "Row" if table is not None else "Line"
     _tell(checked, word, dry_run=dry_run, skip_bad=skip_bad, as_json=as_json)
 
@@ -156,7 +156,7 @@ def _check_where(
         raise click.UsageError("--format is of a file.")
 
 
-def _keyring(domain: Domain) -> Keyring:
+def _keyring(ctx: Context) -> Keyring:
     """The peppers, all that are needed.
 
     :raises ClickException: without any, and without one that tokens here need.
@@ -164,9 +164,9 @@ def _keyring(domain: Domain) -> Keyring:
     state = current_apitokens
     said = ""
     if state.keyring is not None:
-        session, models = domain.session, domain.models
-        where = pepper_check.needed(session, models, now=domain.now())
-        lacking = pepper_check.missing(domain.settings, where)
+        session, models = ctx.session, ctx.models
+        where = pepper_check.needed(session, models, now=ctx.now())
+        lacking = pepper_check.missing(ctx.settings, where)
         said = pepper_check.complaint(lacking) if lacking else ""
     if state.keyring is None or said:
         raise click.ClickException(said or _NO_PEPPER)
@@ -174,10 +174,10 @@ def _keyring(domain: Domain) -> Keyring:
 
 
 def _records(
-    domain: Domain, file: str | None, form: str | None, source: Source | None
+    ctx: Context, file: str | None, form: str | None, source: Source | None
 ) -> Records:
     if source is not None:
-        return lambda: source.records(domain)
+        return lambda: source.records(ctx)
     with click.open_file(file or "-", "rb") as stream:
         return records_of_text(stream.read(), form or "auto")
 
@@ -196,35 +196,35 @@ def _batches(records: Records) -> Iterator[list[Record]]:
         yield batch
 
 
-def _checked(domain: Domain, plan: Plan, records: Records) -> Tally:
+def _checked(ctx: Context, plan: Plan, records: Records) -> Tally:
     """Look at everything once, and write nothing."""
     tally, seen = Tally(), dict[bytes, tuple[Any, str]]()
     for batch in _batches(records):
-        looked_at = look(domain, plan, batch, seen, tally)
+        looked_at = look(ctx, plan, batch, seen, tally)
         tally.imported += len(looked_at.fresh)
         tally.weak += weak_of(looked_at.fresh)
-        domain.session.rollback()
+        ctx.session.rollback()
     return tally
 
 
 def _run(
-    domain: Domain, plan: Plan, records: Records, clear: Source | None, checked: Tally
+    ctx: Context, plan: Plan, records: Records, clear: Source | None, checked: Tally
 ) -> Tally:
     """Store what is not here yet; each batch is committed before the next is read."""
     tally, seen = Tally(), dict[bytes, tuple[Any, str]]()
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         for batch in _batches(records):
-            looked_at = look(domain, plan, batch, seen, tally)
+            looked_at = look(ctx, plan, batch, seen, tally)
             # Nobody waits for a lock of ours while bcrypt takes its time.
-            domain.session.rollback()
+            ctx.session.rollback()
             hashes = pool.map(
-                lambda one: import_service.hash_of(domain, one), looked_at.fresh
+                lambda one: import_service.hash_of(ctx, one), looked_at.fresh
             )
-            _store(domain, list(zip(looked_at.fresh, hashes, strict=True)), tally)
+            _store(ctx, list(zip(looked_at.fresh, hashes, strict=True)), tally)
             if clear is not None and looked_at.safe:
-                tally.cleared += clear.clear(domain, looked_at.safe)
-                commit(domain)
+                tally.cleared += clear.clear(ctx, looked_at.safe)
+                commit(ctx)
             _show_progress(tally, checked)
     except KeyboardInterrupt:
         said = f"Interrupted; {tally.imported} tokens were imported. Run it once more."
@@ -235,13 +235,13 @@ def _run(
     return tally
 
 
-def _store(domain: Domain, fresh: list[tuple[Wanted, str]], tally: Tally) -> None:
+def _store(ctx: Context, fresh: list[tuple[Wanted, str]], tally: Tally) -> None:
     for left in reversed(range(_TRIES)):
         try:
-            made = import_service.add(domain, fresh, actor=cli_session.actor())
-            commit(domain)
+            made = import_service.add(ctx, fresh, actor=cli_session.actor())
+            commit(ctx)
         except Conflict:
-            domain.session.rollback()
+            ctx.session.rollback()
             if not left:
                 raise
             continue

@@ -12,7 +12,7 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.core.callbacks import as_key
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.validation import is_text
 from flask_apitokens.errors import DomainError
@@ -26,7 +26,7 @@ Holders = dict[Any, Holder | str]
 
 
 def holders_of(
-    domain: Domain, names: Collection[Any], *, by_key: bool = False
+    ctx: Context, names: Collection[Any], *, by_key: bool = False
 ) -> Holders:
     """Whom each of *names* means: a primary key, email, username or name.
 
@@ -36,42 +36,41 @@ def holders_of(
     :param by_key: they are primary keys and nothing else.
     """
     wanted = {name for name in names if is_text(str(name))}
-    columns = [] if by_key else account_users.label_columns(domain)
-    users = _called(domain, wanted, columns)
+    columns = [] if by_key else account_users.label_columns(ctx)
+    users = _called(ctx, wanted, columns)
     return {
-        name: _one(domain, name, users.get(str(name), []), by_key=by_key)
-        for name in names
+        name: _one(ctx, name, users.get(str(name), []), by_key=by_key) for name in names
     }
 
 
 def _called(
-    domain: Domain, names: Collection[Any], columns: Sequence[Any]
+    ctx: Context, names: Collection[Any], columns: Sequence[Any]
 ) -> dict[str, list[Any]]:
-    key = domain.models.user_key
+    key = ctx.models.user_key
     texts = sorted({str(name) for name in names})
     keys = [value for text in texts if (value := as_key(key.type, text)) is not None]
-    query = select(domain.models.user).where(
+    query = select(ctx.models.user).where(
         or_(
             key.in_(keys) if keys else false(),
             *(column.in_(texts) for column in columns),
         )
     )
     found: dict[str, list[Any]] = {}
-    for user in domain.session.scalars(query).unique() if texts else ():
+    for user in ctx.session.scalars(query).unique() if texts else ():
         labels = {getattr(user, column.key) for column in columns}
-        for text in {domain.key_text(user), *filter(None, labels)}:
+        for text in {ctx.key_text(user), *filter(None, labels)}:
             found.setdefault(text, []).append(user)
     return found
 
 
-def _one(domain: Domain, name: Any, users: list[Any], *, by_key: bool) -> Holder | str:
+def _one(ctx: Context, name: Any, users: list[Any], *, by_key: bool) -> Holder | str:
     if len(users) > 1:
         return "its owner is more than one user"
     if by_key and not users:
         return "no user has the key of its owner"
     try:
-        user = users[0] if users else find_owner(domain, str(name))
-        return holder_of(domain, user)
+        user = users[0] if users else find_owner(ctx, str(name))
+        return holder_of(ctx, user)
     except click.BadParameter:
         # Not in its own words, which have the text: that may be a token.
         return "no user, or more than one, has its owner's key, email, username or name"

@@ -29,7 +29,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import NullType
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 
 COLUMNS = ("owner", "token", "name", "service", "scopes", "expires")
 #: what a line of CSV without a header has, in this order
@@ -176,7 +176,7 @@ class Source:
     token: Column[Any]
     expires: Column[Any] | None = None
 
-    def records(self, domain: Domain) -> Iterator[Record]:
+    def records(self, ctx: Context) -> Iterator[Record]:
         """The rows that have a token, without a transaction left open between them."""
         number, last = 0, None
         end: Any = null() if self.expires is None else self.expires
@@ -184,7 +184,7 @@ class Source:
         every = every.where(self.token.is_not(None)).limit(BATCH)
         while True:
             query = every if last is None else every.where(self.key > last)
-            rows = self._connection(domain).execute(query).all()
+            rows = self._connection(ctx).execute(query).all()
             for key, owner, value, expires in rows:
                 # Not left out by the database: not all that a token may be stored as
                 # can be compared with a text.
@@ -200,18 +200,18 @@ class Source:
                 return
             last = rows[-1][0]
 
-    def _connection(self, domain: Domain) -> Any:
-        where = {"mapper": domain.models.Token}
-        return domain.session.connection(bind_arguments=where)
+    def _connection(self, ctx: Context) -> Any:
+        where = {"mapper": ctx.models.Token}
+        return ctx.session.connection(bind_arguments=where)
 
-    def clear(self, domain: Domain, tokens: dict[Any, str]) -> int:
+    def clear(self, ctx: Context, tokens: dict[Any, str]) -> int:
         """Take tokens out of the column, by the key of their row; answers how many.
 
         One that was changed since it was read stays: it is another token. The tokens
         are compared here, so that none gets into a statement that may be logged.
         """
-        domain.begin_writing()
-        connection, table = self._connection(domain), self.token.table
+        ctx.lock_for_write()
+        connection, table = self._connection(ctx), self.token.table
         query = select(self.key, self.token).where(self.key.in_(list(tokens)))
         now = connection.execute(query.with_for_update()).all()
         same = [key for key, value in now if tokens[key] == _token_in(value)]
@@ -244,7 +244,7 @@ def _moment_in(value: object) -> str:
 
 
 def source_of(
-    domain: Domain,
+    ctx: Context,
     engine: Engine,
     table: str,
     column: str,
@@ -260,7 +260,7 @@ def source_of(
     :raises BadParameter: if there is no such table or column.
     """
     schema, _dot, name = table.rpartition(".")
-    users = domain.models.user_key.table
+    users = ctx.models.user_key.table
     found = users.metadata.tables.get(table)
     if found is None:
         try:

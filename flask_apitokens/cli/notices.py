@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from flask_apitokens import signals
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import expiry_notices
 from flask_apitokens.state import current_apitokens
 
@@ -32,15 +32,15 @@ def send(*, as_json: bool) -> None:
     again by the next run.
     """
     sent = failed = 0
-    with cli_session.reading() as domain:
-        for token_id in expiry_notices.due(domain):
-            due = expiry_notices.claim(domain, token_id)
+    with cli_session.reading() as ctx:
+        for token_id in expiry_notices.due(ctx):
+            due = expiry_notices.claim(ctx, token_id)
             if due is None:
-                domain.session.rollback()
+                ctx.session.rollback()
                 continue
             # From here on it is nobody else's.
-            domain.session.commit()
-            if _tell(domain, due):
+            ctx.session.commit()
+            if _tell(ctx, due):
                 sent += 1
             else:
                 failed += 1
@@ -61,20 +61,20 @@ def send(*, as_json: bool) -> None:
 def _somebody_listens() -> bool:
     state = current_apitokens
     heard = signals.notice_due.has_receivers_for(state.app)
-    return state.hooks.on_notice is not None or heard
+    return state.callbacks.on_notice is not None or heard
 
 
-def _tell(domain: Domain, due: expiry_notices.Due) -> bool:
+def _tell(ctx: Context, due: expiry_notices.Due) -> bool:
     try:
         notice = due.notice
-        domain.notify("notice_due", token=notice.token, days=due.days, notice=notice)
-        told = domain.hooks.tell(notice)
+        ctx.notify("notice_due", token=notice.token, days=due.days, notice=notice)
+        told = ctx.callbacks.tell(notice)
     except Exception:
         log.exception("a receiver of notice_due failed for %s", due.token_id)
         told = False
     # Whatever it has left in the session is not ours to commit.
-    domain.session.rollback()
+    ctx.session.rollback()
     if not told:
-        expiry_notices.give_back(domain, due)
-        domain.session.commit()
+        expiry_notices.give_back(ctx, due)
+        ctx.session.commit()
     return told

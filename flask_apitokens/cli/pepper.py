@@ -26,11 +26,11 @@ def list_peppers(*, as_json: bool) -> None:
     Ends with 1 if a token needs one that APITOKENS_PEPPERS does not have: run it before
     you drop a pepper for good, and where you deploy.
     """
-    with cli_session.reading() as domain:
-        session, models = domain.session, domain.models
-        needed = pepper_check.needed(session, models, now=domain.now())
-        lacking = pepper_check.missing(domain.settings, needed)
-        there = [pepper.id for pepper in domain.settings.peppers]
+    with cli_session.reading() as ctx:
+        session, models = ctx.session, ctx.models
+        needed = pepper_check.needed(session, models, now=ctx.now())
+        lacking = pepper_check.missing(ctx.settings, needed)
+        there = [pepper.id for pepper in ctx.settings.peppers]
     rows = [(name, True, needed.get(name, 0)) for name in there]
     rows += [(name, False, number) for name, number in lacking.items()]
     if as_json:

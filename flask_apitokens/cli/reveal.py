@@ -30,8 +30,8 @@ def hand_over(facts: Facts, plaintext: str, *, as_json: bool) -> None:
         ) from None
     say(f"Generated {named(facts)}. The plaintext is not shown again.")
     try:
-        with cli_session.changing() as domain:
-            tokens.mark_shown(domain, facts["id"])
+        with cli_session.changing() as ctx:
+            tokens.mark_shown(ctx, facts["id"])
     except click.ClickException as error:
         # The token is out and works: a failure now must not make a script drop it.
         error.show()

@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from flask.cli import with_appcontext
 
 from flask_apitokens.core.context import SAME
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import rotation
 
@@ -57,26 +57,26 @@ def rotate(
     TOKEN=$(flask apitokens token rotate 7hq2m9x4kd3w --grace 7)
     """
     end = None if isinstance(expires, str) else expires
-    with cli_session.changing() as domain:
-        [token] = find_tokens(domain, [token_id])
-        days = _checked_grace(domain, token, grace)
-        _check_working(domain, token)
+    with cli_session.changing() as ctx:
+        [token] = find_tokens(ctx, [token_id])
+        days = _checked_grace(ctx, token, grace)
+        _check_working(ctx, token)
         successor, plaintext = rotation.rotate(
-            domain,
+            ctx,
             token,
             grace=days,
             expires_at=SAME if expires is None else end,
             actor=cli_session.actor(),
         )
-        old, facts = facts_of(domain, [token, successor])
+        old, facts = facts_of(ctx, [token, successor])
     hand_over(facts, plaintext, as_json=as_json)
     say(_what_of(old, days))
 
 
-def _checked_grace(domain: Domain, token: Token, grace: int | None) -> int:
-    offered = rotation.graces_for(domain, token)
+def _checked_grace(ctx: Context, token: Token, grace: int | None) -> int:
+    offered = rotation.graces_for(ctx, token)
     if grace is None:
-        return rotation.first_grace(domain, token)
+        return rotation.first_grace(ctx, token)
     if grace not in offered:
         days = ", ".join(map(str, offered))
         raise click.BadParameter(
@@ -85,12 +85,12 @@ def _checked_grace(domain: Domain, token: Token, grace: int | None) -> int:
     return grace
 
 
-def _check_working(domain: Domain, token: Token) -> None:
+def _check_working(ctx: Context, token: Token) -> None:
     if token.successor_id is not None:
         raise click.ClickException(
             f"{token.id} was rotated before; {token.successor_id} took its place."
         )
-    if not rotation.can_be_rotated(domain, token):
+    if not rotation.can_be_rotated(ctx, token):
         raise click.ClickException(
             f"{token.id} does not work any more, so nothing can take its place."
         )

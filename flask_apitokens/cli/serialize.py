@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_apitokens.audit import log as audit_log
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.tokens import IMPORTED
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import email_binding
@@ -47,10 +47,10 @@ COLUMNS = (
 EVENT_COLUMNS = ("at", "action", "actor", "ip", "detail")
 
 
-def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
+def facts_of(ctx: Context, tokens: Sequence[Token]) -> list[Facts]:
     """The facts of each token, in order; never anything of its secret."""
-    known = token_status.statuses_of(domain, tokens)
-    owners = token_list.owners_of(domain, tokens)
+    known = token_status.statuses_of(ctx, tokens)
+    owners = token_list.owners_of(ctx, tokens)
     return [
         {
             "id": token.id,
@@ -59,12 +59,12 @@ def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
             "imported": token.scheme == IMPORTED,
             # A row may be deleted between the two statements.
             "status": _status(
-                domain,
+                ctx,
                 token,
                 owners.get(token.owner_id),
-                known.get(token.id) or token_status.status_of(domain, token),
+                known.get(token.id) or token_status.status_of(ctx, token),
             ),
-            "owner": _label(domain, owners.get(token.owner_id)),
+            "owner": _label(ctx, owners.get(token.owner_id)),
             "owner_id": key_of(token.owner_id),
             "userless": token.userless,
             "account_id": token.account_id,
@@ -77,16 +77,16 @@ def facts_of(domain: Domain, tokens: Sequence[Token]) -> list[Facts]:
     ]
 
 
-def _status(domain: Domain, token: Token, owner: Any, status: str) -> str:
+def _status(ctx: Context, token: Token, owner: Any, status: str) -> str:
     """*status*, unless no statement could know better."""
     works = status in {"active", "expiring"}
-    if works and owner is not None and email_binding.has_moved(domain, token, owner):
+    if works and owner is not None and email_binding.has_moved(ctx, token, owner):
         return "paused"
     return status
 
 
-def _label(domain: Domain, owner: Any) -> str | None:
-    return None if owner is None else domain.user_label(owner)
+def _label(ctx: Context, owner: Any) -> str | None:
+    return None if owner is None else ctx.user_label(owner)
 
 
 def key_of(key: Any) -> Any:
@@ -94,7 +94,7 @@ def key_of(key: Any) -> Any:
     return key if key is None or isinstance(key, int) else str(key)
 
 
-def events_of(domain: Domain, token: Token) -> list[Facts]:
+def events_of(ctx: Context, token: Token) -> list[Facts]:
     """The newest events of a token, newest first."""
     return [
         {
@@ -104,7 +104,7 @@ def events_of(domain: Domain, token: Token) -> list[Facts]:
             "ip": event.ip,
             "detail": event.detail,
         }
-        for event in audit_log.events_of(domain, token.id)
+        for event in audit_log.events_of(ctx, token.id)
     ]
 
 

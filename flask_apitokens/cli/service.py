@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import subscriptions
 
 from . import session as cli_session
@@ -32,9 +32,9 @@ services_argument: Decorator = click.argument(
 @json_option
 def list_services(*, account: str | None, as_json: bool) -> None:
     """List the declared services, their scopes and whether they are on."""
-    with cli_session.reading() as domain:
-        account = account_meant(domain, account)
-        found = _facts(domain, account)
+    with cli_session.reading() as ctx:
+        account = account_meant(ctx, account)
+        found = _facts(ctx, account)
     on = "off_in" if account is None else "active"
     columns = ("slug", "name", "scopes", "default_active", on)
     if as_json:
@@ -45,12 +45,12 @@ def list_services(*, account: str | None, as_json: bool) -> None:
         show_table(columns, [[row[name] for name in columns] for row in found])
 
 
-def _facts(domain: Domain, account: str | None) -> list[Facts]:
+def _facts(ctx: Context, account: str | None) -> list[Facts]:
     """The services of *account* and whether they are on there; of all, where not."""
-    off = subscriptions.accounts_without(domain)
-    services = domain.catalog.services
+    off = subscriptions.accounts_without(ctx)
+    services = ctx.catalog.services
     if account is not None:
-        services = domain.services_of(account)
+        services = ctx.services_of(account)
     return [
         {
             "slug": slug,
@@ -87,22 +87,22 @@ def disable(*, services: tuple[str, ...], account: str | None, as_json: bool) ->
 def _switch(
     services: tuple[str, ...], account: str | None, *, active: bool, as_json: bool
 ) -> None:
-    with cli_session.changing() as domain:
-        check_services(domain, *services, hint="SERVICE")
-        meant = account_meant(domain, account)
+    with cli_session.changing() as ctx:
+        check_services(ctx, *services, hint="SERVICE")
+        meant = account_meant(ctx, account)
         if meant is None:
             raise click.UsageError("Say in which account: --account ID.")
-        if domain.hooks.has_accounts:
-            check_account_known(domain, meant)
+        if ctx.callbacks.has_accounts:
+            check_account_known(ctx, meant)
         for slug in services:
-            if slug not in domain.services_of(meant):
+            if slug not in ctx.services_of(meant):
                 raise click.ClickException(
                     f"The account {printable(meant)} does not have {slug}."
                 )
             subscriptions.switch_service(
-                domain, meant, slug, active=active, actor=cli_session.actor()
+                ctx, meant, slug, active=active, actor=cli_session.actor()
             )
-        changed = [row for row in _facts(domain, meant) if row["slug"] in services]
+        changed = [row for row in _facts(ctx, meant) if row["slug"] in services]
     if as_json:
         show_json(changed)
     where = f"the account {printable(meant)}" if meant else "everybody"

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import LimitReached
@@ -33,7 +33,7 @@ LABEL_LENGTH = 255
 
 
 @contextmanager
-def reading() -> Iterator[Domain]:
+def reading() -> Iterator[Context]:
     """The domain on a session of its own; what is not committed is rolled back.
 
     What a command prints it prints afterwards: meanwhile stdout leads to stderr, so
@@ -43,18 +43,18 @@ def reading() -> Iterator[Domain]:
     """
     with _stdout_kept_clean(), current_app.app_context(), _in_english():
         state = current_apitokens
-        domain = state.domain()
+        ctx = state.context()
         try:
-            yield domain
+            yield ctx
         except DomainError as error:
             raise click.ClickException(printable(_said(error))) from None
         except ConfigurationError as error:
             raise click.ClickException(printable(str(error))) from None
         except (DBAPIError, PoolTimeout) as error:
-            domain.session.rollback()
+            ctx.session.rollback()
             raise click.ClickException(_explained(state, error)) from None
         finally:
-            domain.session.rollback()
+            ctx.session.rollback()
 
 
 def _said(error: DomainError) -> str:
@@ -70,11 +70,11 @@ def _said(error: DomainError) -> str:
 
 
 @contextmanager
-def changing() -> Iterator[Domain]:
+def changing() -> Iterator[Context]:
     """As :func:`reading`, and commits at the end."""
-    with reading() as domain:
-        yield domain
-        commit(domain)
+    with reading() as ctx:
+        yield ctx
+        commit(ctx)
 
 
 def actor() -> Actor:

@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
@@ -79,12 +79,12 @@ def list_subscriptions(
     if account is not None and service is None:
         raise click.UsageError("--account goes with --service; a user has one.")
     check_account(account)
-    with cli_session.reading() as domain:
-        check_services(domain, service, hint="--service")
+    with cli_session.reading() as ctx:
+        check_services(ctx, service, hint="--service")
         if owner is not None:
-            found = _facts(domain, find_owner(domain, owner))
+            found = _facts(ctx, find_owner(ctx, owner))
         else:
-            found = _of_service(domain, service or "", account)
+            found = _of_service(ctx, service or "", account)
     columns = _COLUMNS if owner is not None else ("owner", *_COLUMNS)
     if as_json:
         show_json(found)
@@ -96,10 +96,10 @@ def list_subscriptions(
         say("No user was switched on or off for it.")
 
 
-def _of_service(domain: Domain, slug: str, account: str | None) -> list[Facts]:
+def _of_service(ctx: Context, slug: str, account: str | None) -> list[Facts]:
     return [
-        _facts_of(domain, user, slug, row, active=active)
-        for user, row, active in subscriptions.subscribers(domain, slug, account)
+        _facts_of(ctx, user, slug, row, active=active)
+        for user, row, active in subscriptions.subscribers(ctx, slug, account)
     ]
 
 
@@ -107,35 +107,35 @@ def _switch(
     switch: Switch, owner: str, services: tuple[str, ...], *, as_json: bool
 ) -> None:
     actor: Actor = cli_session.actor()
-    with cli_session.changing() as domain:
-        check_services(domain, *services, hint="SERVICE")
-        user = find_owner(domain, owner)
+    with cli_session.changing() as ctx:
+        check_services(ctx, *services, hint="SERVICE")
+        user = find_owner(ctx, owner)
         for slug in services:
-            switch(domain, user, slug, actor=actor)
-        label = printable(domain.user_label(user))
-        changed = [row for row in _facts(domain, user) if row["service"] in services]
+            switch(ctx, user, slug, actor=actor)
+        label = printable(ctx.user_label(user))
+        changed = [row for row in _facts(ctx, user) if row["service"] in services]
     if as_json:
         show_json(changed)
     for row in changed:
         say(f"{row['service']} is {'on' if row['active'] else 'off'} for {label}.")
 
 
-def _facts(domain: Domain, user: Any) -> list[Facts]:
-    stored = {row.service: row for row in subscriptions.subscriptions_of(domain, user)}
+def _facts(ctx: Context, user: Any) -> list[Facts]:
+    stored = {row.service: row for row in subscriptions.subscriptions_of(ctx, user)}
     return [
-        _facts_of(domain, user, slug, stored.get(slug), active=active)
-        for slug, active in subscriptions.states(domain, user).items()
+        _facts_of(ctx, user, slug, stored.get(slug), active=active)
+        for slug, active in subscriptions.states(ctx, user).items()
     ]
 
 
 def _facts_of(
-    domain: Domain, user: Any, slug: str, row: Subscription | None, *, active: bool
+    ctx: Context, user: Any, slug: str, row: Subscription | None, *, active: bool
 ) -> Facts:
     return {
-        "owner": domain.user_label(user),
-        "owner_id": key_of(domain.models.user_id(user)),
+        "owner": ctx.user_label(user),
+        "owner_id": key_of(ctx.models.user_id(user)),
         "service": slug,
-        "name": domain.catalog.label(slug),
+        "name": ctx.catalog.label(slug),
         "active": active,
         **{name: getattr(row, name, None) for name in _CHANGE},
     }
@@ -150,10 +150,10 @@ def _facts_of(
 def list_requests(*, account: str | None, as_json: bool) -> None:
     """List who waits for access, the longest first."""
     check_account(account)
-    with cli_session.reading() as domain:
+    with cli_session.reading() as ctx:
         found = [
-            _request(domain, row, user)
-            for row, user in access_requests.everybodys(domain, account)
+            _request(ctx, row, user)
+            for row, user in access_requests.everybodys(ctx, account)
         ]
     if as_json:
         show_json(found)
@@ -185,13 +185,13 @@ def decline(*, request_ids: tuple[int, ...], reason: str, as_json: bool) -> None
 def _decide(
     request_ids: tuple[int, ...], reason: str, *, approve: bool, as_json: bool
 ) -> None:
-    with cli_session.changing() as domain:
+    with cli_session.changing() as ctx:
         decided = []
         for request_id in dict.fromkeys(request_ids):
-            row, user = _asked(domain, request_id)
+            row, user = _asked(ctx, request_id)
             try:
                 access_requests.settle(
-                    domain,
+                    ctx,
                     user,
                     row.service,
                     approve=approve,
@@ -202,10 +202,9 @@ def _decide(
                 raise click.ClickException(
                     f"Request {request_id} was decided or withdrawn already."
                 ) from None
-            decided.append({**_request(domain, row, user), "decision": row.decision})
+            decided.append({**_request(ctx, row, user), "decision": row.decision})
         idle = [
-            access_requests.is_idle(domain, f["account_id"], f["service"])
-            for f in decided
+            access_requests.is_idle(ctx, f["account_id"], f["service"]) for f in decided
         ]
     if as_json:
         show_json(decided)
@@ -216,31 +215,31 @@ def _decide(
             say(f"{what} is off for the whole account: it counts once that is on.")
 
 
-def _asked(domain: Domain, request_id: int) -> tuple[Subscription, Any]:
-    models = domain.models
+def _asked(ctx: Context, request_id: int) -> tuple[Subscription, Any]:
+    models = ctx.models
     row = None
     if 0 < request_id < _KEYS:
-        row = domain.session.get(models.Subscription, request_id)
+        row = ctx.session.get(models.Subscription, request_id)
     if row is None or (row.requested_at is None and row.decided_at is None):
         raise click.ClickException(f"No request has the id {request_id}.")
-    user = domain.session.get(models.user, row.user_id)
+    user = ctx.session.get(models.user, row.user_id)
     if user is None:
         # Deleted behind our back, by a database that keeps no foreign keys.
         raise click.ClickException(f"Who made request {request_id} no longer exists.")
-    if row.request_account != domain.account_of(user):
+    if row.request_account != ctx.account_of(user):
         raise click.ClickException(
             f"Who made request {request_id} has left the account it was made in."
         )
     return row, user
 
 
-def _request(domain: Domain, row: Subscription, user: Any) -> Facts:
+def _request(ctx: Context, row: Subscription, user: Any) -> Facts:
     """A request; without a service it is for the API as a whole."""
     return {
         "id": row.id,
-        "owner": domain.user_label(user),
+        "owner": ctx.user_label(user),
         "owner_id": key_of(row.user_id),
-        "account_id": domain.account_of(user),
+        "account_id": ctx.account_of(user),
         "service": row.service or None,
         "requested_at": row.requested_at,
         "reason": row.request_reason,

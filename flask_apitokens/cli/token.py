@@ -10,7 +10,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import rotation
 from flask_apitokens.domain import single_token
@@ -97,29 +97,29 @@ def generate(
     if account is not None and not userless:
         raise click.UsageError("--account goes with --userless; a user has one.")
     check_account(account)
-    with cli_session.changing() as domain:
-        check_services(domain, service, hint="--service")
-        check_scopes(domain, service, scopes)
-        if userless and domain.hooks.has_accounts:
-            check_account_named(domain, account)
-        user = None if owner is None else find_owner(domain, owner)
+    with cli_session.changing() as ctx:
+        check_services(ctx, service, hint="--service")
+        check_scopes(ctx, service, scopes)
+        if userless and ctx.callbacks.has_accounts:
+            check_account_named(ctx, account)
+        user = None if owner is None else find_owner(ctx, owner)
         token, plaintext = _generate(
-            domain,
+            ctx,
             user,
             name=name,
-            kind=_offered(domain, kind),
+            kind=_offered(ctx, kind),
             service=service,
             scopes=scopes,
-            expires_at=_end(domain, expires),
+            expires_at=_end(ctx, expires),
             networks=networks,
             account_id=account,
         )
-        [facts] = facts_of(domain, [token])
+        [facts] = facts_of(ctx, [token])
     hand_over(facts, plaintext, as_json=as_json)
 
 
-def _offered(domain: Domain, kind: str | None) -> str:
-    kinds = domain.settings.kinds
+def _offered(ctx: Context, kind: str | None) -> str:
+    kinds = ctx.settings.kinds
     if kind is None:
         return "api" if "api" in kinds else kinds[0]
     if kind not in kinds:
@@ -129,43 +129,43 @@ def _offered(domain: Domain, kind: str | None) -> str:
     return kind
 
 
-def _end(domain: Domain, expires: datetime | str | None) -> datetime | None:
+def _end(ctx: Context, expires: datetime | str | None) -> datetime | None:
     """When the token expires; not said, what the pages preselect."""
     if isinstance(expires, datetime):
         return expires
-    days = domain.settings.expiry_default
+    days = ctx.settings.expiry_default
     if expires == "never" or days is None:
         return None
-    return domain.now() + timedelta(days=days)
+    return ctx.now() + timedelta(days=days)
 
 
 def _generate(
-    domain: Domain, user: Any, *, service: str | None, **wish: Any
+    ctx: Context, user: Any, *, service: str | None, **wish: Any
 ) -> tuple[Token, str]:
     try:
         return tokens.generate(
-            domain, user, service=service, actor=cli_session.actor(), **wish
+            ctx, user, service=service, actor=cli_session.actor(), **wish
         )
     except (LimitReached, NameTaken):
-        message = _how_to_replace(domain, user)
+        message = _how_to_replace(ctx, user)
         if not message:
             raise
         raise click.ClickException(message) from None
     except ServiceUnavailable:
         account = (wish["account_id"] or "") if user is None else None
-        account = domain.account_of(user) if account is None else account
+        account = ctx.account_of(user) if account is None else account
         raise click.ClickException(
-            _how_to_allow(domain, user, service or "", account)
+            _how_to_allow(ctx, user, service or "", account)
         ) from None
 
 
-def _how_to_replace(domain: Domain, user: Any) -> str:
+def _how_to_replace(ctx: Context, user: Any) -> str:
     """The command that puts a new token in the place of the only one there may be."""
-    if user is None or not single_token.is_on(domain):
+    if user is None or not single_token.is_on(ctx):
         return ""
-    label = output.printable(domain.user_label(user))
-    [token, *more] = single_token.live_of(domain, user)
-    if more or not rotation.can_be_rotated(domain, token):
+    label = output.printable(ctx.user_label(user))
+    [token, *more] = single_token.live_of(ctx, user)
+    if more or not rotation.can_be_rotated(ctx, token):
         return ""
     return (
         f"{label} already has a token, the only one there may be. To put a new one in "
@@ -173,10 +173,10 @@ def _how_to_replace(domain: Domain, user: Any) -> str:
     )
 
 
-def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
+def _how_to_allow(ctx: Context, user: Any, slug: str, account: str) -> str:
     """Why a service cannot be used, and the command that changes it."""
     where = f"the account {output.printable(account)}" if account else "everybody"
-    on = subscriptions.services_on(domain, account)
+    on = subscriptions.services_on(ctx, account)
     if slug not in on:
         return f"{slug} is not among the services of {where}."
     if not on[slug]:
@@ -185,7 +185,7 @@ def _how_to_allow(domain: Domain, user: Any, slug: str, account: str) -> str:
             f"{slug} is switched off for {where}. To switch it on: "
             f"flask apitokens service enable {slug}{option}"
         )
-    label, key = domain.user_label(user), shlex.quote(domain.key_text(user))
+    label, key = ctx.user_label(user), shlex.quote(ctx.key_text(user))
     return (
         f"{output.printable(label)} may not use {slug}. To allow it: "
         f"flask apitokens subscription activate --owner {key} {slug}"
@@ -231,15 +231,15 @@ def list_tokens(
     query = ListQuery(
         status=status or "", service=service or "", policy=policy, page=page
     )
-    with cli_session.reading() as domain:
-        check_services(domain, service, hint="--service")
-        user = None if owner is None else find_owner(domain, owner)
-        found = page_of_all(domain, query, owner=user, userless=userless, size=limit)
+    with cli_session.reading() as ctx:
+        check_services(ctx, service, hint="--service")
+        user = None if owner is None else find_owner(ctx, owner)
+        found = page_of_all(ctx, query, owner=user, userless=userless, size=limit)
         # The pages of a browser show the last page instead; a script that counts up
         # would never come to an end.
         past_the_end = found.page != page
-        listed = [] if past_the_end else facts_of(domain, found.items)
-        unlimited = domain.settings.expiry_max is None
+        listed = [] if past_the_end else facts_of(ctx, found.items)
+        unlimited = ctx.settings.expiry_max is None
     if as_json:
         output.show_json(listed)
     elif listed:
@@ -258,10 +258,10 @@ def list_tokens(
 @json_option
 def show(*, token_id: str, as_json: bool) -> None:
     """Show the facts and the newest events of one token."""
-    with cli_session.reading() as domain:
-        [token] = find_tokens(domain, [token_id])
-        [facts] = facts_of(domain, [token])
-        events = events_of(domain, token)
+    with cli_session.reading() as ctx:
+        [token] = find_tokens(ctx, [token_id])
+        [facts] = facts_of(ctx, [token])
+        events = events_of(ctx, token)
     if as_json:
         output.show_json({**facts, "events": events})
         return
@@ -278,14 +278,14 @@ def show(*, token_id: str, as_json: bool) -> None:
 @json_option
 def rename(*, token_id: str, name: str, as_json: bool) -> None:
     """Give a live token another name."""
-    with cli_session.changing() as domain:
-        [token] = find_tokens(domain, [token_id])
+    with cli_session.changing() as ctx:
+        [token] = find_tokens(ctx, [token_id])
         if token.revoked_at is not None:
             raise click.ClickException(
                 f"{token.id} is revoked; its record keeps its name."
             )
-        tokens.rename(domain, token, name, actor=cli_session.actor())
-        [facts] = facts_of(domain, [token])
+        tokens.rename(ctx, token, name, actor=cli_session.actor())
+        [facts] = facts_of(ctx, [token])
     if as_json:
         output.show_json(facts)
     say(f"Renamed {named(facts)}.")
@@ -296,12 +296,12 @@ def rename(*, token_id: str, name: str, as_json: bool) -> None:
 @json_option
 def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
     """End tokens now; their rows stay. All of them or, on an error, none."""
-    with cli_session.changing() as domain:
-        found = find_tokens(domain, token_ids)
+    with cli_session.changing() as ctx:
+        found = find_tokens(ctx, token_ids)
         before = {token.id for token in found if token.revoked_at is not None}
         for token in found:
-            tokens.revoke(domain, token, actor=cli_session.actor())
-        revoked = facts_of(domain, found)
+            tokens.revoke(ctx, token, actor=cli_session.actor())
+        revoked = facts_of(ctx, found)
     if as_json:
         output.show_json(revoked)
     for facts in revoked:
@@ -315,12 +315,12 @@ def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Stop tokens until they are activated again. All of them or, on an error, none."""
-    with cli_session.changing() as domain:
-        found = _unrevoked(domain, token_ids)
+    with cli_session.changing() as ctx:
+        found = _unrevoked(ctx, token_ids)
         before = {token.id for token in found if token.deactivated_at is not None}
         for token in found:
-            tokens.deactivate(domain, token, reason, actor=cli_session.actor())
-        stopped = facts_of(domain, found)
+            tokens.deactivate(ctx, token, reason, actor=cli_session.actor())
+        stopped = facts_of(ctx, found)
     if as_json:
         output.show_json(stopped)
     for facts in stopped:
@@ -333,19 +333,19 @@ def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> Non
 @json_option
 def activate(*, token_ids: tuple[str, ...], as_json: bool) -> None:
     """Let deactivated tokens work again. All of them or, on an error, none."""
-    with cli_session.changing() as domain:
-        found = _unrevoked(domain, token_ids)
+    with cli_session.changing() as ctx:
+        found = _unrevoked(ctx, token_ids)
         for token in found:
-            tokens.activate(domain, token, actor=cli_session.actor())
-        working = facts_of(domain, found)
+            tokens.activate(ctx, token, actor=cli_session.actor())
+        working = facts_of(ctx, found)
     if as_json:
         output.show_json(working)
     for facts in working:
         say(f"Activated {named(facts)}.")
 
 
-def _unrevoked(domain: Domain, token_ids: tuple[str, ...]) -> list[Token]:
-    found = find_tokens(domain, token_ids)
+def _unrevoked(ctx: Context, token_ids: tuple[str, ...]) -> list[Token]:
+    found = find_tokens(ctx, token_ids)
     for token in found:
         if token.revoked_at is not None:
             raise click.ClickException(f"{token.id} is revoked, for good.")
@@ -360,11 +360,11 @@ def delete(*, token_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """End tokens now and remove their rows. All of them or, on an error, none."""
     if not yes:
         _ask(token_ids)
-    with cli_session.changing() as domain:
-        found = find_tokens(domain, token_ids)
-        deleted = facts_of(domain, found)
+    with cli_session.changing() as ctx:
+        found = find_tokens(ctx, token_ids)
+        deleted = facts_of(ctx, found)
         for token in found:
-            tokens.delete(domain, token, actor=cli_session.actor())
+            tokens.delete(ctx, token, actor=cli_session.actor())
     if as_json:
         output.show_json([{**facts, "status": "deleted"} for facts in deleted])
     for facts in deleted:
@@ -375,8 +375,8 @@ def _ask(token_ids: tuple[str, ...]) -> None:
     """Have the deletion confirmed, without holding the database meanwhile."""
     if not cli_session.interactive():
         raise click.UsageError("Nobody can be asked here; to delete, give --yes.")
-    with cli_session.reading() as domain:
-        asked = facts_of(domain, find_tokens(domain, token_ids))
+    with cli_session.reading() as ctx:
+        asked = facts_of(ctx, find_tokens(ctx, token_ids))
     for facts in asked:
         say(f"{named(facts)}, last used {output.cell(facts['last_used_at'])}")
     question = "Delete? What uses it stops working at once; it cannot be undone."

@@ -14,7 +14,7 @@ from typing import TextIO
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.tokens import ID_LENGTH
 from flask_apitokens.domain.validation import is_text
 from flask_apitokens.state import current_apitokens
@@ -59,13 +59,13 @@ class Asked:
     day: date | None
     result: str | None
 
-    def extent(self, domain: Domain) -> Extent:
+    def extent(self, ctx: Context) -> Extent:
         """The same for the domain functions, looked up.
 
         :raises BadParameter: for what there is not.
         """
         token_id = self.token_id or ""
-        check_no_secret(domain, token_id)
+        check_no_secret(ctx, token_id)
         if self.token_id is not None and not _could_be_id(token_id):
             raise click.BadParameter(
                 f"an id has {ID_LENGTH} characters.", param_hint="'--token'"
@@ -74,10 +74,10 @@ class Asked:
         if service == NO_SERVICE:
             service = ""
         else:
-            check_services(domain, service, hint="--service")
+            check_services(ctx, service, hint="--service")
         owner_key = "" if self.userless else None
         if self.owner is not None:
-            owner_key = domain.key_text(find_owner(domain, self.owner))
+            owner_key = ctx.key_text(find_owner(ctx, self.owner))
         return Extent(self.account, service, token_id, owner_key)
 
     def query(self, window: Window) -> CallQuery:
@@ -141,12 +141,12 @@ def which(command: Callable[..., None]) -> Callable[..., None]:
 @which
 def show_usage(asked: Asked, *, as_json: bool) -> None:
     """Count calls by day; every account's unless told."""
-    with cli_session.reading() as domain:
-        window = usage_totals.window_of(domain)
-        extent, query = asked.extent(domain), asked.query(window)
-        hours = usage_totals.hours_of(domain, extent, window)
+    with cli_session.reading() as ctx:
+        window = usage_totals.window_of(ctx)
+        extent, query = asked.extent(ctx), asked.query(window)
+        hours = usage_totals.hours_of(ctx, extent, window)
         days = _narrowed(usage_totals.by_day(hours, window), query)
-        kept, recorded = domain.settings.usage_retention_days, domain.records_calls
+        kept, recorded = ctx.settings.usage_retention_days, ctx.records_calls
     listed = [{"day": at.isoformat(), **_numbers(sums)} for at, sums in days.items()]
     whole = _numbers(sum(days.values(), Sums()))
     if as_json:
@@ -192,15 +192,15 @@ def export(asked: Asked, *, as_json: bool) -> None:
     """Write calls to stdout, the newest first: CSV, or with --json JSON Lines."""
     # What the host prints while this is read must not get among the calls.
     out, number = sys.stdout, 0
-    with cli_session.reading() as domain:
-        window = usage_totals.window_of(domain)
-        extent, query = asked.extent(domain), asked.query(window)
-        recorded = domain.records_calls
-        for rows in call_queries.batches(domain, extent, query, window):
+    with cli_session.reading() as ctx:
+        window = usage_totals.window_of(ctx)
+        extent, query = asked.extent(ctx), asked.query(window)
+        recorded = ctx.records_calls
+        for rows in call_queries.batches(ctx, extent, query, window):
             keys = {row.owner_key for row in rows}
-            owners = call_labels.owner_labels(domain, asked.account, keys)
+            owners = call_labels.owner_labels(ctx, asked.account, keys)
             # No transaction is open while a slow reader takes its time.
-            domain.session.rollback()
+            ctx.session.rollback()
             _write(out, rows, owners, first=not number, as_json=as_json)
             number += len(rows)
         if not number:
@@ -237,8 +237,8 @@ def prune(*, as_json: bool) -> None:
 
     Processes that record calls do so now and then by themselves.
     """
-    with cli_session.reading() as domain:
-        days = domain.settings.usage_retention_days
+    with cli_session.reading() as ctx:
+        days = ctx.settings.usage_retention_days
         removed = current_apitokens.recorder.prune()
     if as_json:
         show_json({"removed": removed, "retention_days": days})

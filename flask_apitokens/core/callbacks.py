@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("flask_apitokens")
 
 #: the account of a user that cannot be told: nothing belongs to it
-NOWHERE = "\N{REPLACEMENT CHARACTER}"
+NO_ACCOUNT = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def default_email(user: Any) -> object:
 
 
 @dataclass(frozen=True)
-class Hooks:
+class Callbacks:
     """The host's callables, each safe to call.
 
     A callable about rights that raises, or answers nothing, means no.
@@ -116,7 +116,7 @@ class Hooks:
         return True
 
 
-def hooks_of(
+def callbacks_of(
     *,
     is_admin: Callable[[Any], object] | None = None,
     can_use_api: Callable[[Any], object] | None = None,
@@ -126,9 +126,9 @@ def hooks_of(
     user_label: Callable[[Any], str] | None = None,
     email_of: Callable[[Any], object] | None = None,
     on_notice: Callable[[Notice], object] | None = None,
-) -> Hooks:
+) -> Callbacks:
     """The callables as the host gave them; :func:`bound` ties them to its model."""
-    return Hooks(
+    return Callbacks(
         user_label=default_label if user_label is None else _as_label(user_label),
         account_of=_no_account if account_of is None else _as_text(account_of),
         users_of=users_of,
@@ -144,29 +144,29 @@ def hooks_of(
     )
 
 
-def bound(hooks: Hooks, user_model: type[Any]) -> Hooks:
+def bound(callbacks: Callbacks, user_model: type[Any]) -> Callbacks:
     """The same with what depends on the host's user model.
 
     :raises ConfigurationError: if an administrator's users cannot be told from others.
     """
-    account = column_named(user_model, hooks.account_attribute)
+    account = column_named(user_model, callbacks.account_attribute)
     if account is not None and not _is_of_text(account.type):
         account = None
-    users_of = hooks.users_of
-    if users_of is None and (account is not None or not hooks.has_accounts):
+    users_of = callbacks.users_of
+    if users_of is None and (account is not None or not callbacks.has_accounts):
         users_of = users_by_column(user_model, account)
-    if users_of is None and hooks.is_admin is not None:
+    if users_of is None and callbacks.is_admin is not None:
         raise ConfigurationError(
             "an administrator sees their own account alone: beside account_of and "
             "is_admin give APITokens users_of=lambda account_id: "
             "select(User).where(…), or an account_of that merely reads a column"
         )
     return replace(
-        hooks,
+        callbacks,
         users_of=users_of,
         account_column=account,
-        permission_column=column_named(user_model, hooks.permission_attribute),
-        email_column=column_named(user_model, hooks.email_attribute),
+        permission_column=column_named(user_model, callbacks.permission_attribute),
+        email_column=column_named(user_model, callbacks.email_attribute),
     )
 
 
@@ -197,7 +197,7 @@ def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
             name = account_of(user)
         except Exception:
             log.exception("account_of failed, so the user is of no account")
-            return NOWHERE
+            return NO_ACCOUNT
         return account_text(name)
 
     return account

@@ -24,7 +24,7 @@ from flask_apitokens.db.models import LABEL_LENGTH
 from flask_apitokens.db.models import Models
 
 from . import networks
-from .callbacks import Hooks
+from .callbacks import Callbacks
 from .callbacks import Notice
 
 
@@ -70,7 +70,7 @@ HOLDER = "token holder"
 
 
 @dataclass(frozen=True)
-class Domain:
+class Context:
     """The surroundings of a domain function.
 
     :param session: the host's; domain functions flush it, edges commit it.
@@ -81,7 +81,7 @@ class Domain:
     models: Models
     settings: Settings
     catalog: Catalog
-    hooks: Hooks
+    callbacks: Callbacks
     notify: Callable[..., None]
     now: Callable[[], datetime] = utcnow
     #: what is to be told once the transaction is committed
@@ -89,20 +89,20 @@ class Domain:
 
     def user_label(self, user: Any) -> str:
         """What people call *user*."""
-        return self.hooks.user_label(user)
+        return self.callbacks.user_label(user)
 
     def account_of(self, user: Any) -> str:
         """The account of *user*; empty where there is only one."""
-        return self.hooks.account_of(user)
+        return self.callbacks.account_of(user)
 
     def may_use_api(self, user: Any) -> bool:
         """Whether *user* may hold tokens and call the API with them."""
-        allowed = self.hooks.can_use_api
+        allowed = self.callbacks.can_use_api
         return allowed is None or allowed(user)
 
     def services_of(self, account_id: str) -> dict[str, Service]:
         """The declared services that an account has, by slug."""
-        declared, has = self.catalog.services, self.hooks.services_for
+        declared, has = self.catalog.services, self.callbacks.services_for
         if has is None:
             return dict(declared)
         slugs = has(account_id)
@@ -122,7 +122,7 @@ class Domain:
         """Hand the notices to the host; answers whether it took them all."""
         told = list(self.notices)
         self.notices.clear()
-        return all([self.hooks.tell(notice) for notice in told])
+        return all([self.callbacks.tell(notice) for notice in told])
 
     @property
     def records_calls(self) -> bool:
@@ -138,7 +138,7 @@ class Domain:
         """The primary key of *user* as text, for the audit log and for digests."""
         return str(self.models.user_id(user))
 
-    def begin_writing(self) -> None:
+    def lock_for_write(self) -> None:
         """Let nobody write in between, where there are no locks on rows: on SQLite.
 
         An update that changes nothing takes its write lock.
@@ -148,12 +148,12 @@ class Domain:
             change = update(model).where(model.id == "").values(live_name=None)
             self.session.execute(change.execution_options(synchronize_session=False))
 
-    def hold_user(self, user_id: Any) -> None:
+    def lock_user(self, user_id: Any) -> None:
         """Make others who change what is this user's wait until the transaction ends.
 
         :param user_id: the primary key; ``None``, for what is nobody's, holds nobody.
         """
-        self.begin_writing()
+        self.lock_for_write()
         key = self.models.user_key
         # Rows that only refer to the user need not wait.
         row = select(key).where(key == user_id).with_for_update(key_share=True)

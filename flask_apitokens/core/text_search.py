@@ -11,17 +11,17 @@ from sqlalchemy import or_
 
 from flask_apitokens.domain.validation import NOT_TEXT
 
-from .context import Domain
+from .context import Context
 
 
-def contains(domain: Domain, column: Any, text: str) -> ColumnElement[bool]:
+def contains(ctx: Context, column: Any, text: str) -> ColumnElement[bool]:
     """Whether *column* contains *text*, whatever the case of its letters."""
     part = searchable(text)
-    if domain.dialect == "postgresql" and part.isascii():
+    if ctx.dialect == "postgresql" and part.isascii():
         # To fold the case of any letter takes a database longer than all the rest.
         column = collate(column, "C")
     match: ColumnElement[bool] = column.icontains(part, autoescape=True)
-    if domain.dialect != "sqlite":
+    if ctx.dialect != "sqlite":
         return match
     # It folds the case of ASCII alone, so the text as it came too.
     return or_(match, column.contains(part, autoescape=True))

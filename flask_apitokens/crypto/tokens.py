@@ -124,7 +124,7 @@ def rounds_of(stored: str) -> int:
     return int(parts[2]) if len(parts) == 4 and parts[2].isdecimal() else 0
 
 
-def bcrypt_says_yes(token: bytes, stored: str) -> bool:
+def verify_hash(token: bytes, stored: str) -> bool:
     """Ask bcrypt; a damaged stored hash is a no."""
     try:
         return bcrypt.checkpw(_bcrypt_input(token), stored.encode())
@@ -132,7 +132,7 @@ def bcrypt_says_yes(token: bytes, stored: str) -> bool:
         return False
 
 
-class Busy(Exception):
+class QueueFull(Exception):
     """Too many first sights wait for bcrypt already."""
 
 
@@ -172,7 +172,7 @@ class Verifier:
 
     :param size: how many tokens are remembered; the longest unused goes first.
     :param workers: how many bcrypt checks run at once; default, one a core.
-    :param waiting: how many may wait for their turn; one more is :class:`Busy`.
+    :param waiting: how many may wait for their turn; one more is :class:`QueueFull`.
     :param patience: seconds to wait for a turn.
     """
 
@@ -239,9 +239,9 @@ class Verifier:
                     del memory.flights[mark]
                 flight.done.set()
         elif not flight.done.wait(self._patience):
-            raise Busy
+            raise QueueFull
         if flight.answer is None:
-            raise Busy
+            raise QueueFull
         return flight.answer
 
     def _remember(self, memory: _Memory, token_id: str, mark: bytes) -> None:
@@ -252,19 +252,19 @@ class Verifier:
 
     def _ask(self, memory: _Memory, token: bytes, stored: str) -> bool:
         if not memory.places.acquire(blocking=False):
-            raise Busy
+            raise QueueFull
         try:
             if not memory.turns.acquire(timeout=self._patience):
-                raise Busy
+                raise QueueFull
             try:
-                return off_the_hub(bcrypt_says_yes, token, stored)
+                return run_blocking(verify_hash, token, stored)
             finally:
                 memory.turns.release()
         finally:
             memory.places.release()
 
 
-def off_the_hub(work: Callable[..., Answer], *arguments: Any) -> Answer:
+def run_blocking(work: Callable[..., Answer], *arguments: Any) -> Answer:
     """Run bcrypt where it stops nobody: it frees the GIL, but not a gevent hub."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("threading"):

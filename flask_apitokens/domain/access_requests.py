@@ -16,7 +16,7 @@ from sqlalchemy import select
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import NotFound
@@ -56,13 +56,13 @@ class Requests:
         return self.first + len(self.items) - 1 if self.items else 0
 
 
-def _waits(domain: Domain) -> ColumnElement[bool]:
-    model = domain.models.Subscription
+def _waits(ctx: Context) -> ColumnElement[bool]:
+    model = ctx.models.Subscription
     return and_(model.requested_at.is_not(None), model.decided_at.is_(None))
 
 
 def requestable(
-    domain: Domain, user: Any, states: Mapping[str, bool] | None = None
+    ctx: Context, user: Any, states: Mapping[str, bool] | None = None
 ) -> list[str]:
     """What *user* can ask for: services they lack, or the API as a whole.
 
@@ -70,30 +70,30 @@ def requestable(
 
     :param states: what :func:`.subscriptions.states` says, where it is at hand.
     """
-    if not domain.may_use_api(user):
+    if not ctx.may_use_api(user):
         return [WHOLE_API]
     if states is None:
-        states = subscriptions.states(domain, user)
+        states = subscriptions.states(ctx, user)
     if all(states.values()):
         return []
-    on = subscriptions.services_on(domain, domain.account_of(user))
+    on = subscriptions.services_on(ctx, ctx.account_of(user))
     return [slug for slug, active in states.items() if not active and on[slug]]
 
 
-def requests_of(domain: Domain, user: Any) -> dict[str, Subscription]:
+def requests_of(ctx: Context, user: Any) -> dict[str, Subscription]:
     """What *user* asked for in their account, decided or not, by service."""
-    model = domain.models.Subscription
+    model = ctx.models.Subscription
     query = select(model).where(
-        model.user_id == domain.models.user_id(user),
+        model.user_id == ctx.models.user_id(user),
         model.requested_at.is_not(None),
-        model.request_account == domain.account_of(user),
+        model.request_account == ctx.account_of(user),
     )
-    found = domain.session.scalars(query.order_by(model.requested_at))
+    found = ctx.session.scalars(query.order_by(model.requested_at))
     return {row.service: row for row in found}
 
 
 def request(
-    domain: Domain, user: Any, slug: str, reason: str, *, actor: Actor
+    ctx: Context, user: Any, slug: str, reason: str, *, actor: Actor
 ) -> Subscription:
     """Ask for access; the reason is for the administrators.
 
@@ -101,27 +101,27 @@ def request(
     :raises Conflict: if it cannot be asked for, or was asked for already.
     :raises InvalidReason: if the reason cannot be stored.
     """
-    text = validation.clean_reason(domain, reason)
-    if slug not in requestable(domain, user):
+    text = validation.clean_reason(ctx, reason)
+    if slug not in requestable(ctx, user):
         raise Conflict
-    row = subscriptions.held(domain, user, slug)
-    account_id = domain.account_of(user)
+    row = subscriptions.get_for_update(ctx, user, slug)
+    account_id = ctx.account_of(user)
     if is_waiting(row) and row.request_account == account_id:
         raise Conflict
     row.request_account = account_id
-    row.requested_at, row.request_reason = domain.now(), text or None
+    row.requested_at, row.request_reason = ctx.now(), text or None
     row.decided_at = row.decided_by = row.decision = row.decision_reason = None
     audit_log.note_user(
-        domain, "access-requested", slug, user=user, actor=actor, reason=text
+        ctx, "access-requested", slug, user=user, actor=actor, reason=text
     )
-    domain.session.flush()
-    domain.notify("access_requested", subscription=row, actor=actor)
+    ctx.session.flush()
+    ctx.notify("access_requested", subscription=row, actor=actor)
     asked = _(
         "%(who)s asks for access to %(service)s.",
-        who=domain.user_label(user),
-        service=subscriptions.label(domain, slug),
+        who=ctx.user_label(user),
+        service=subscriptions.label(ctx, slug),
     )
-    domain.tell_later(
+    ctx.tell_later(
         Notice(
             "access_requested",
             asked,
@@ -133,26 +133,26 @@ def request(
     return row
 
 
-def withdraw(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscription:
+def withdraw(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscription:
     """Take a request back.
 
     :raises Conflict: if none is waiting: it may have been decided in the meantime.
     """
-    if slug not in requests_of(domain, user):
+    if slug not in requests_of(ctx, user):
         # Whatever it is: a database may not even be able to look for it.
         raise Conflict
-    row = subscriptions.held(domain, user, slug)
+    row = subscriptions.get_for_update(ctx, user, slug)
     if not is_waiting(row):
         raise Conflict
     row.requested_at = row.request_reason = None
-    audit_log.note_user(domain, "access-withdrawn", slug, user=user, actor=actor)
-    domain.session.flush()
-    domain.notify("access_withdrawn", subscription=row, actor=actor)
+    audit_log.note_user(ctx, "access-withdrawn", slug, user=user, actor=actor)
+    ctx.session.flush()
+    ctx.notify("access_withdrawn", subscription=row, actor=actor)
     return row
 
 
 def decide(
-    domain: Domain,
+    ctx: Context,
     account_id: str,
     request_id: int,
     *,
@@ -167,13 +167,13 @@ def decide(
         granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
-    row, user = find(domain, account_id, request_id)
+    row, user = find(ctx, account_id, request_id)
     slug = row.service
-    return settle(domain, user, slug, approve=approve, reason=reason, actor=actor)
+    return settle(ctx, user, slug, approve=approve, reason=reason, actor=actor)
 
 
 def settle(
-    domain: Domain,
+    ctx: Context,
     user: Any,
     slug: str,
     *,
@@ -192,27 +192,27 @@ def settle(
         meantime, or is to be granted while the account no longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
-    text = validation.clean_reason(domain, reason)
-    if slug not in requests_of(domain, user):
+    text = validation.clean_reason(ctx, reason)
+    if slug not in requests_of(ctx, user):
         raise Conflict
-    account_id = domain.account_of(user)
-    row = subscriptions.held(domain, user, slug)
+    account_id = ctx.account_of(user)
+    row = subscriptions.get_for_update(ctx, user, slug)
     if not is_waiting(row):
         raise Conflict
-    if approve and not is_grantable(domain, account_id, slug):
+    if approve and not is_grantable(ctx, account_id, slug):
         raise Conflict
-    row.decided_at, row.decided_by = domain.now(), actor.label
+    row.decided_at, row.decided_by = ctx.now(), actor.label
     row.decision = "approved" if approve else "declined"
     row.decision_reason = text or None
     if approve and slug != WHOLE_API:
-        subscriptions.switch(domain, row, active=True, actor=actor)
+        subscriptions.switch(ctx, row, active=True, actor=actor)
     audit_log.note_user(
-        domain, f"access-{row.decision}", slug, user=user, actor=actor, reason=text
+        ctx, f"access-{row.decision}", slug, user=user, actor=actor, reason=text
     )
-    domain.session.flush()
+    ctx.session.flush()
     if approve and slug != WHOLE_API:
-        domain.notify("subscription_changed", subscription=row, actor=actor)
-    subscriptions.tell_decision(domain, row, user, actor=actor)
+        ctx.notify("subscription_changed", subscription=row, actor=actor)
+    subscriptions.tell_decision(ctx, row, user, actor=actor)
     return row
 
 
@@ -221,102 +221,102 @@ def is_waiting(row: Subscription) -> bool:
     return row.requested_at is not None and row.decided_at is None
 
 
-def is_grantable(domain: Domain, account_id: str, slug: str) -> bool:
+def is_grantable(ctx: Context, account_id: str, slug: str) -> bool:
     """Whether there still is what a request asks for."""
-    return slug == WHOLE_API or slug in domain.services_of(account_id)
+    return slug == WHOLE_API or slug in ctx.services_of(account_id)
 
 
-def is_idle(domain: Domain, account_id: str, slug: str | None) -> bool:
+def is_idle(ctx: Context, account_id: str, slug: str | None) -> bool:
     """Whether what was granted does nothing yet: it is off for the whole account."""
-    return bool(slug) and not subscriptions.is_on(domain, account_id, slug or "")
+    return bool(slug) and not subscriptions.is_on(ctx, account_id, slug or "")
 
 
-def find(domain: Domain, account_id: str, request_id: int) -> tuple[Subscription, Any]:
+def find(ctx: Context, account_id: str, request_id: int) -> tuple[Subscription, Any]:
     """A request of the account, withdrawn or decided by now maybe, and who asked.
 
     :raises NotFound: if there is none, or it is another account's.
     """
-    model = domain.models.Subscription
-    found = _of_account(domain, account_id).where(model.id == request_id)
-    row = domain.session.scalar(found)
+    model = ctx.models.Subscription
+    found = _of_account(ctx, account_id).where(model.id == request_id)
+    row = ctx.session.scalar(found)
     if row is None:
         raise NotFound
-    return row, account_users.user_in(domain, account_id, str(row.user_id))
+    return row, account_users.user_in(ctx, account_id, str(row.user_id))
 
 
-def waiting(domain: Domain, account_id: str, page: int = 1) -> Requests:
+def waiting(ctx: Context, account_id: str, page: int = 1) -> Requests:
     """The requests nobody decided yet, the oldest first."""
-    model = domain.models.Subscription
-    found = _of_account(domain, account_id).where(_waits(domain))
-    return _page(domain, found, page, model.requested_at.asc(), model.id.asc())
+    model = ctx.models.Subscription
+    found = _of_account(ctx, account_id).where(_waits(ctx))
+    return _page(ctx, found, page, model.requested_at.asc(), model.id.asc())
 
 
-def decided(domain: Domain, account_id: str, page: int = 1) -> Requests:
+def decided(ctx: Context, account_id: str, page: int = 1) -> Requests:
     """The requests that were decided, the newest decision first."""
-    model = domain.models.Subscription
-    found = _of_account(domain, account_id).where(model.decided_at.is_not(None))
-    return _page(domain, found, page, model.decided_at.desc(), model.id.desc())
+    model = ctx.models.Subscription
+    found = _of_account(ctx, account_id).where(model.decided_at.is_not(None))
+    return _page(ctx, found, page, model.decided_at.desc(), model.id.desc())
 
 
 def everybodys(
-    domain: Domain, account_id: str | None = None
+    ctx: Context, account_id: str | None = None
 ) -> Sequence[tuple[Subscription, Any]]:
     """All requests nobody decided yet with who asked, the oldest first.
 
     :param account_id: of this account alone; ``None`` for every account's.
     """
-    models = domain.models
+    models = ctx.models
     model = models.Subscription
     query = (
         select(model, models.user)
         .join(models.user, models.user_key == model.user_id)
-        .where(_waits(domain))
+        .where(_waits(ctx))
         .order_by(model.requested_at, model.id)
     )
-    found = [(row[0], row[1]) for row in domain.session.execute(query).unique()]
+    found = [(row[0], row[1]) for row in ctx.session.execute(query).unique()]
     # What somebody asked for in an account they have left stayed there.
     return [
         (row, user)
         for row, user in found
-        if row.request_account == domain.account_of(user)
+        if row.request_account == ctx.account_of(user)
         and account_id in {None, row.request_account}
     ]
 
 
-def count_waiting(domain: Domain, account_id: str) -> int:
+def count_waiting(ctx: Context, account_id: str) -> int:
     """How many requests wait in an account."""
-    return domain.session.scalar(_waiting(domain, account_id, func.count())) or 0
+    return ctx.session.scalar(_waiting(ctx, account_id, func.count())) or 0
 
 
-def count_waiting_users(domain: Domain, account_id: str) -> int:
+def count_waiting_users(ctx: Context, account_id: str) -> int:
     """How many users of an account wait, each for one thing or for several."""
-    users = func.count(domain.models.Subscription.user_id.distinct())
-    return domain.session.scalar(_waiting(domain, account_id, users)) or 0
+    users = func.count(ctx.models.Subscription.user_id.distinct())
+    return ctx.session.scalar(_waiting(ctx, account_id, users)) or 0
 
 
-def _waiting(domain: Domain, account_id: str, number: Any) -> Select[Any]:
-    model = domain.models.Subscription
-    theirs = _is_of(domain, account_id)
-    return select(number).select_from(model).where(_waits(domain), theirs)
+def _waiting(ctx: Context, account_id: str, number: Any) -> Select[Any]:
+    model = ctx.models.Subscription
+    theirs = _is_of(ctx, account_id)
+    return select(number).select_from(model).where(_waits(ctx), theirs)
 
 
-def _is_of(domain: Domain, account_id: str) -> ColumnElement[bool]:
+def _is_of(ctx: Context, account_id: str) -> ColumnElement[bool]:
     """Whether a request was made in an account by somebody who is still of it."""
-    model = domain.models.Subscription
+    model = ctx.models.Subscription
     return and_(
         model.request_account == account_id,
-        model.user_id.in_(account_users.keys_of(domain, account_id)),
+        model.user_id.in_(account_users.keys_of(ctx, account_id)),
     )
 
 
-def _of_account(domain: Domain, account_id: str) -> Select[Any]:
-    model = domain.models.Subscription
-    return select(model).where(_is_of(domain, account_id))
+def _of_account(ctx: Context, account_id: str) -> Select[Any]:
+    model = ctx.models.Subscription
+    return select(model).where(_is_of(ctx, account_id))
 
 
-def _page(domain: Domain, found: Select[Any], page: int, *order: Any) -> Requests:
+def _page(ctx: Context, found: Select[Any], page: int, *order: Any) -> Requests:
     counted = select(func.count()).select_from(found.subquery())
-    total = domain.session.scalar(counted) or 0
+    total = ctx.session.scalar(counted) or 0
     page = min(max(page, 1), max(1, -(-total // PAGE_SIZE)))
     shown = found.order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    return Requests(domain.session.scalars(shown).all(), total, page, PAGE_SIZE)
+    return Requests(ctx.session.scalars(shown).all(), total, page, PAGE_SIZE)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 
 log = logging.getLogger("flask_apitokens")
@@ -41,55 +41,55 @@ def is_of(token_id: str, kept: Any, email: object) -> bool:
     return now is not None and hmac.compare_digest(bytes(kept), now)
 
 
-def bind(domain: Domain, token: Token, owner: Any) -> None:
+def bind(ctx: Context, token: Token, owner: Any) -> None:
     """Tie a new token to the address that its owner has now, where the host wants it.
 
     :raises Exception: whatever ``email_of`` of the host raises: better no token than
         one that is tied to nothing.
     """
-    token.email_digest = digest_of(token.id, email_to_bind(domain, owner))
+    token.email_digest = digest_of(token.id, email_to_bind(ctx, owner))
 
 
-def email_to_bind(domain: Domain, owner: Any) -> object:
+def email_to_bind(ctx: Context, owner: Any) -> object:
     """The address that new tokens of *owner* are tied to; none where to none.
 
     :raises Exception: whatever ``email_of`` of the host raises.
     """
-    if not domain.settings.bind_to_email or owner is None:
+    if not ctx.settings.bind_to_email or owner is None:
         return None
-    return domain.hooks.email_of(owner)
+    return ctx.callbacks.email_of(owner)
 
 
-def has_moved(domain: Domain, token: Token, owner: Any) -> bool:
+def has_moved(ctx: Context, token: Token, owner: Any) -> bool:
     """Whether the owner's address is no longer the one that *token* is tied to."""
     kept = token.email_digest
-    if not domain.settings.bind_to_email or kept is None:
+    if not ctx.settings.bind_to_email or kept is None:
         return False
-    return not is_of(token.id, kept, _email_now(domain, owner))
+    return not is_of(token.id, kept, _email_now(ctx, owner))
 
 
-def _email_now(domain: Domain, owner: Any) -> object:
+def _email_now(ctx: Context, owner: Any) -> object:
     try:
-        return domain.hooks.email_of(owner)
+        return ctx.callbacks.email_of(owner)
     except Exception:
         log.exception("email_of failed, so the tokens of this user are refused")
         return None
 
 
-def count_moved(domain: Domain, owner: Any) -> int:
+def count_moved(ctx: Context, owner: Any) -> int:
     """How many tokens of *owner* would work but for another address."""
-    if not domain.settings.bind_to_email:
+    if not ctx.settings.bind_to_email:
         return 0
     from . import (
         validation,  # the guard, which asks for digests alone, has no use for it
     )
 
-    model = domain.models.Token
+    model = ctx.models.Token
     bound = select(model.id, model.email_digest).where(
-        model.owner_id == domain.models.user_id(owner),
+        model.owner_id == ctx.models.user_id(owner),
         model.email_digest.is_not(None),
-        validation.is_usable(domain, model),
+        validation.is_usable(ctx, model),
     )
-    rows: Iterable[Any] = domain.session.execute(bound.limit(_MOST))
-    email = _email_now(domain, owner)
+    rows: Iterable[Any] = ctx.session.execute(bound.limit(_MOST))
+    email = _email_now(ctx, owner)
     return sum(not is_of(row.id, row.email_digest, email) for row in rows)

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy import update
 
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import in_days
 from flask_apitokens.db.models import Token
@@ -48,103 +48,103 @@ class Due:
     before: int | None
 
 
-def due(domain: Domain) -> Iterator[str]:
+def due(ctx: Context) -> Iterator[str]:
     """The ids of the tokens that there may be a notice for, read a batch at a time.
 
     Of a token that was rotated, deactivated or revoked nobody needs to hear.
     """
-    model, last = domain.models.Token, ""
-    wanted = [_is_due(domain, days) for days in domain.settings.expiry_notice_days]
+    model, last = ctx.models.Token, ""
+    wanted = [_is_due(ctx, days) for days in ctx.settings.expiry_notice_days]
     if not wanted:
         return
-    longest = timedelta(days=max(domain.settings.expiry_notice_days))
+    longest = timedelta(days=max(ctx.settings.expiry_notice_days))
     while True:
         found = select(model.id).where(
             model.id > last,
-            validation.is_usable(domain, model),
+            validation.is_usable(ctx, model),
             model.successor_id.is_(None),
-            model.expires_at <= domain.now() + longest,
+            model.expires_at <= ctx.now() + longest,
             or_(*wanted),
         )
-        ids = domain.session.scalars(found.order_by(model.id).limit(_AT_ONCE)).all()
+        ids = ctx.session.scalars(found.order_by(model.id).limit(_AT_ONCE)).all()
         # So that nothing is held meanwhile.
-        domain.session.rollback()
+        ctx.session.rollback()
         yield from ids
         if len(ids) < _AT_ONCE:
             return
         last = ids[-1]
 
 
-def _is_due(domain: Domain, days: int) -> ColumnElement[bool]:
-    model = domain.models.Token
+def _is_due(ctx: Context, days: int) -> ColumnElement[bool]:
+    model = ctx.models.Token
     unsent = or_(model.noticed_days.is_(None), model.noticed_days > days)
-    return and_(token_expiry.is_within(domain, model, days), unsent)
+    return and_(token_expiry.is_within(ctx, model, days), unsent)
 
 
-def claim(domain: Domain, token_id: str) -> Due | None:
+def claim(ctx: Context, token_id: str) -> Due | None:
     """Take the right to send the nearest notice that is due; to be committed.
 
     Those for which more days were left are passed over: nobody needs three at once.
 
     :returns: none where there is nothing to send, or another process sends it.
     """
-    model = domain.models.Token
-    token = domain.session.get(model, token_id, populate_existing=True)
+    model = ctx.models.Token
+    token = ctx.session.get(model, token_id, populate_existing=True)
     if token is None or token.expires_at is None:
         return None
-    days = _nearest(domain, token)
-    owner = _owner(domain, token)
+    days = _nearest(ctx, token)
+    owner = _owner(ctx, token)
     if days is None or (owner is None and not token.userless):
         return None
-    if owner is not None and not account_users.is_enabled(domain, owner):
+    if owner is not None and not account_users.is_enabled(ctx, owner):
         # Told when they are back, if it is not too late.
         return None
     before = token.noticed_days
-    notice = _notice(domain, token, owner, token.expires_at)
+    notice = _notice(ctx, token, owner, token.expires_at)
     change = update(model).where(
         model.id == token_id,
-        validation.is_usable(domain, model),
+        validation.is_usable(ctx, model),
         model.successor_id.is_(None),
-        _is_due(domain, days),
+        _is_due(ctx, days),
     )
-    domain.session.rollback()
-    domain.begin_writing()
-    if not _carried_out(domain, change.values(noticed_days=days)):
+    ctx.session.rollback()
+    ctx.lock_for_write()
+    if not _carried_out(ctx, change.values(noticed_days=days)):
         return None
     return Due(token_id, notice, days, before)
 
 
-def _nearest(domain: Domain, token: Token) -> int | None:
-    near = sorted(domain.settings.expiry_notice_days)
+def _nearest(ctx: Context, token: Token) -> int | None:
+    near = sorted(ctx.settings.expiry_notice_days)
     return next(
-        (days for days in near if token_expiry.ends_within(domain, token, days)), None
+        (days for days in near if token_expiry.ends_within(ctx, token, days)), None
     )
 
 
-def give_back(domain: Domain, due: Due) -> None:
+def give_back(ctx: Context, due: Due) -> None:
     """Have a notice that nobody took sent again; to be committed."""
-    model = domain.models.Token
-    domain.begin_writing()
+    model = ctx.models.Token
+    ctx.lock_for_write()
     mine = update(model).where(model.id == due.token_id, model.noticed_days == due.days)
-    _carried_out(domain, mine.values(noticed_days=due.before))
+    _carried_out(ctx, mine.values(noticed_days=due.before))
 
 
-def _carried_out(domain: Domain, change: Any) -> bool:
-    result = domain.session.execute(change.execution_options(synchronize_session=False))
+def _carried_out(ctx: Context, change: Any) -> bool:
+    result = ctx.session.execute(change.execution_options(synchronize_session=False))
     return bool(getattr(result, "rowcount", 0))
 
 
-def _owner(domain: Domain, token: Token) -> Any:
+def _owner(ctx: Context, token: Token) -> Any:
     if token.userless:
         return None
-    return domain.session.get(domain.models.user, token.owner_id)
+    return ctx.session.get(ctx.models.user, token.owner_id)
 
 
-def _notice(domain: Domain, token: Token, owner: Any, end: datetime) -> Notice:
+def _notice(ctx: Context, token: Token, owner: Any, end: datetime) -> Notice:
     words = {
         "name": token.name,
         "day": day(end),
-        "wait": in_days(end, domain.now()),
+        "wait": in_days(end, ctx.now()),
     }
     if owner is None:
         text = _(

@@ -20,7 +20,7 @@ from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import SAME
 from flask_apitokens.core.context import SYSTEM
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import Same
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import Token
@@ -42,46 +42,46 @@ INHERITED = (
 )
 
 
-def graces_for(domain: Domain, token: Token) -> tuple[int, ...]:
+def graces_for(ctx: Context, token: Token) -> tuple[int, ...]:
     """The days that a token may go on working beside its successor.
 
     Where one token is all an owner may have, there is no grace.
     """
-    if domain.settings.max_per_owner == 1 and not token.userless:
+    if ctx.settings.max_per_owner == 1 and not token.userless:
         return (0,)
-    return domain.settings.rotation_grace
+    return ctx.settings.rotation_grace
 
 
-def first_grace(domain: Domain, token: Token) -> int:
+def first_grace(ctx: Context, token: Token) -> int:
     """The grace where nobody says: the shortest there is, but some if there is any."""
-    offered = graces_for(domain, token)
+    offered = graces_for(ctx, token)
     return next((days for days in offered if days), offered[0])
 
 
-def end_like(domain: Domain, token: Token) -> datetime | None:
+def end_like(ctx: Context, token: Token) -> datetime | None:
     """The end of a successor that lives as long as *token* was to, as far as allowed.
 
     :returns: none for never.
     """
-    longest = domain.settings.expiry_max
+    longest = ctx.settings.expiry_max
     if token.expires_at is not None:
         life = token.expires_at - token.created_at
         most = life if longest is None else timedelta(days=longest)
         # A day less, as a form counts whole ones.
-        left = validation.LATEST - timedelta(days=1) - domain.now()
-        return domain.now() + min(life, most, left)
-    return None if longest is None else domain.now() + timedelta(days=longest)
+        left = validation.LATEST - timedelta(days=1) - ctx.now()
+        return ctx.now() + min(life, most, left)
+    return None if longest is None else ctx.now() + timedelta(days=longest)
 
 
-def can_be_rotated(domain: Domain, token: Token) -> bool:
+def can_be_rotated(ctx: Context, token: Token) -> bool:
     """Whether *token* itself lets it; its owner's rights are another question."""
-    ended = token.expires_at is not None and token.expires_at <= domain.now()
+    ended = token.expires_at is not None and token.expires_at <= ctx.now()
     stopped = token.revoked_at is not None or token.deactivated_at is not None
     return not ended and not stopped and token.successor_id is None
 
 
 def rotate(
-    domain: Domain,
+    ctx: Context,
     token: Token,
     *,
     grace: int | None = None,
@@ -105,64 +105,64 @@ def rotate(
     :raises TokenNotFound: if its row is gone.
     :raises DomainError: whichever of its kinds tells what to change.
     """
-    offered = graces_for(domain, token)
-    days = first_grace(domain, token) if grace is None else grace
+    offered = graces_for(ctx, token)
+    days = first_grace(ctx, token) if grace is None else grace
     if days not in offered:
         raise InvalidGrace(offered)
-    minted = crypto_tokens.mint(domain.settings.brand)
+    minted = crypto_tokens.mint(ctx.settings.brand)
     # Before anybody is kept waiting: this takes its time.
-    digests = tokens.digests(domain, minted)
-    tokens.hold(domain, token)
+    digests = tokens.digests(ctx, minted)
+    tokens.lock(ctx, token)
     once = None if form_key is None else tokens.form_digest(token.owner_id, form_key)
-    if not can_be_rotated(domain, token):
-        again = once is not None and tokens.event_with(domain, once, lock=True)
+    if not can_be_rotated(ctx, token):
+        again = once is not None and tokens.event_with(ctx, once, lock=True)
         raise AlreadyGenerated if again else Conflict
-    end = end_like(domain, token) if isinstance(expires_at, Same) else expires_at
-    _check(domain, token, end, days)
-    successor = domain.models.Token(
+    end = end_like(ctx, token) if isinstance(expires_at, Same) else expires_at
+    _check(ctx, token, end, days)
+    successor = ctx.models.Token(
         **digests,
         **{column: getattr(token, column) for column in INHERITED},
-        created_at=domain.now(),
+        created_at=ctx.now(),
         created_by=actor.label,
-        shown_at=domain.now() if shown else None,
+        shown_at=ctx.now() if shown else None,
         expires_at=end,
         predecessor_id=token.id,
         live_name=token.live_name,
     )
-    email_binding.bind(domain, successor, _owner(domain, token))
-    _replace(domain, token, successor, days, actor=actor, once=once)
-    domain.notify("token_rotated", token=token, successor=successor, actor=actor)
+    email_binding.bind(ctx, successor, _owner(ctx, token))
+    _replace(ctx, token, successor, days, actor=actor, once=once)
+    ctx.notify("token_rotated", token=token, successor=successor, actor=actor)
     text = _("%(who)s rotated your token “%(name)s”.", who=actor.label, name=token.name)
-    tokens.tell_owner(domain, "token_rotated", token, text, actor=actor)
+    tokens.tell_owner(ctx, "token_rotated", token, text, actor=actor)
     return successor, minted.plaintext
 
 
-def _check(domain: Domain, token: Token, end: datetime | None, days: int) -> None:
+def _check(ctx: Context, token: Token, end: datetime | None, days: int) -> None:
     """Whether such a token could be generated now, by whoever owns this one.
 
     :raises DomainError: saying what speaks against it.
     """
-    owner = _owner(domain, token)
-    if owner is not None and domain.account_of(owner) != token.account_id:
+    owner = _owner(ctx, token)
+    if owner is not None and ctx.account_of(owner) != token.account_id:
         raise Conflict
-    if token.kind not in domain.settings.kinds:
+    if token.kind not in ctx.settings.kinds:
         raise InvalidKind
-    validation.checked_service(domain, owner, token.service, token.account_id)
-    validation.check_expiry(domain, token.kind, end)
-    limit = domain.settings.max_per_owner
+    validation.checked_service(ctx, owner, token.service, token.account_id)
+    validation.check_expiry(ctx, token.kind, end)
+    limit = ctx.settings.max_per_owner
     # Without a grace there is not one more token afterwards.
     if limit is None or token.userless or token.predecessor_id is None or not days:
         return
-    model = domain.models.Token
+    model = ctx.models.Token
     elder = select(model.id).where(
-        model.id == token.predecessor_id, validation.is_live(domain, model)
+        model.id == token.predecessor_id, validation.is_live(ctx, model)
     )
-    if domain.session.scalar(elder) is not None:
+    if ctx.session.scalar(elder) is not None:
         # A token in its grace does not count, so there must not be a chain of them.
         raise LimitReached(limit)
 
 
-def _check_graces(domain: Domain, token: Token) -> None:
+def _check_graces(ctx: Context, token: Token) -> None:
     """Look whether *token*, rotated by now, is one too many in its grace.
 
     None of them counts as a token, so whoever revokes each new one could have any
@@ -170,28 +170,28 @@ def _check_graces(domain: Domain, token: Token) -> None:
 
     :raises LimitReached: if its owner has more of them than tokens are allowed.
     """
-    limit = domain.settings.max_per_owner
+    limit = ctx.settings.max_per_owner
     if limit is None or token.userless:
         return
-    model = domain.models.Token
+    model = ctx.models.Token
     waiting = select(model.id).where(
         model.owner_id == token.owner_id,
-        validation.is_live(domain, model),
+        validation.is_live(ctx, model),
         model.successor_id.is_not(None),
     )
     # A locking read sees what was committed since this transaction began.
-    if len(domain.session.scalars(waiting.with_for_update()).all()) > limit:
+    if len(ctx.session.scalars(waiting.with_for_update()).all()) > limit:
         raise LimitReached(limit)
 
 
-def _owner(domain: Domain, token: Token) -> Any:
+def _owner(ctx: Context, token: Token) -> Any:
     if token.userless:
         return None
-    return domain.session.get(domain.models.user, token.owner_id)
+    return ctx.session.get(ctx.models.user, token.owner_id)
 
 
 def _replace(
-    domain: Domain,
+    ctx: Context,
     token: Token,
     successor: Token,
     days: int,
@@ -200,9 +200,9 @@ def _replace(
     once: bytes | None,
 ) -> None:
     """Store the successor in the place of *token*, which nobody else changes now."""
-    now = domain.now()
+    now = ctx.now()
     try:
-        with domain.session.begin_nested():
+        with ctx.session.begin_nested():
             token.live_name, token.successor_id = None, successor.id
             if days:
                 over = now + timedelta(days=days)
@@ -211,20 +211,20 @@ def _replace(
                 # Not by the clock: another host's may be late.
                 token.revoked_at = now
             # First of all the name: it is given to one row at a time.
-            domain.session.flush()
-            domain.session.add(successor)
-            _note(domain, token, successor, days, actor=actor, once=once)
-            domain.session.flush()
+            ctx.session.flush()
+            ctx.session.add(successor)
+            _note(ctx, token, successor, days, actor=actor, once=once)
+            ctx.session.flush()
             if days:
-                _check_graces(domain, token)
+                _check_graces(ctx, token)
     except IntegrityError:
-        domain.session.refresh(token)
-        again = once is not None and tokens.event_with(domain, once, lock=True)
+        ctx.session.refresh(token)
+        again = once is not None and tokens.event_with(ctx, once, lock=True)
         raise AlreadyGenerated() if again else Conflict() from None
 
 
 def _note(
-    domain: Domain,
+    ctx: Context,
     token: Token,
     successor: Token,
     days: int,
@@ -232,16 +232,16 @@ def _note(
     actor: Actor,
     once: bytes | None,
 ) -> None:
-    subject = audit_log.Subject.of(domain, _owner(domain, token))
+    subject = audit_log.Subject.of(ctx, _owner(ctx, token))
     audit_log.note_token(
-        *(domain, "rotated", token),
+        *(ctx, "rotated", token),
         actor=actor,
         subject=subject,
         successor=successor.id,
         grace=days,
     )
     audit_log.note_token(
-        domain,
+        ctx,
         "generated",
         successor,
         actor=actor,
@@ -257,7 +257,7 @@ def _note(
 # -- after the grace -------------------------------------------------------------
 
 
-def note_late_use(domain: Domain, token_id: str, *, ip: str | None) -> bool:
+def note_late_use(ctx: Context, token_id: str, *, ip: str | None) -> bool:
     """Record that a token was presented past its end, although another took its place.
 
     Its owner is told, once for each token, so that what still uses it is found. Of the
@@ -266,32 +266,32 @@ def note_late_use(domain: Domain, token_id: str, *, ip: str | None) -> bool:
     :param ip: the address it came from.
     :returns: whether this was the first time, and there is something to commit.
     """
-    model = domain.models.Token
+    model = ctx.models.Token
     unknown = select(model.id).where(
         model.id == token_id,
         model.successor_id.is_not(None),
         model.late_use_at.is_(None),
     )
-    if domain.session.scalar(unknown) is None:
+    if ctx.session.scalar(unknown) is None:
         return False
-    domain.session.rollback()
-    domain.begin_writing()
+    ctx.session.rollback()
+    ctx.lock_for_write()
     claim = (
         update(model)
         .where(model.id == token_id, model.late_use_at.is_(None))
-        .values(late_use_at=domain.now())
+        .values(late_use_at=ctx.now())
         .execution_options(synchronize_session=False)
     )
-    if not getattr(domain.session.execute(claim), "rowcount", 0):
+    if not getattr(ctx.session.execute(claim), "rowcount", 0):
         return False
-    token = tokens.find_any(domain, token_id)
+    token = tokens.find_any(ctx, token_id)
     actor = Actor(SYSTEM.label, ip=ip)
-    audit_log.note_token(domain, "late-use", token, actor=actor)
-    domain.tell_later(_late_notice(domain, token, actor))
+    audit_log.note_token(ctx, "late-use", token, actor=actor)
+    ctx.tell_later(_late_notice(ctx, token, actor))
     return True
 
 
-def _late_notice(domain: Domain, token: Token, actor: Actor) -> Notice:
+def _late_notice(ctx: Context, token: Token, actor: Actor) -> Notice:
     text = _(
         "Your token “%(name)s” (%(id)s) was rotated and has stopped working, but "
         "something at %(ip)s still uses it.",
@@ -299,5 +299,5 @@ def _late_notice(domain: Domain, token: Token, actor: Actor) -> Notice:
         id=token.id,
         ip=actor.ip or _("an unknown address"),
     )
-    owner = _owner(domain, token)
+    owner = _owner(ctx, token)
     return Notice("rotated_token_used", text, token.account_id, owner, token)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web.presenters.tokens import Row
@@ -30,35 +30,35 @@ class Single:
     generate_url: str
 
 
-def is_on(domain: Domain) -> bool:
+def is_on(ctx: Context) -> bool:
     """Whether one token is all a user may have."""
-    return domain.settings.max_per_owner == 1
+    return ctx.settings.max_per_owner == 1
 
 
-def live_of(domain: Domain, owner: Any) -> list[Token]:
+def live_of(ctx: Context, owner: Any) -> list[Token]:
     """The live tokens of *owner*, two of them at most."""
-    model = domain.models.Token
-    live = owned_by(domain, owner).where(
-        validation.is_live(domain, model), model.successor_id.is_(None)
+    model = ctx.models.Token
+    live = owned_by(ctx, owner).where(
+        validation.is_live(ctx, model), model.successor_id.is_(None)
     )
     newest = live.order_by(model.created_at.desc(), model.id.desc())
-    return list(domain.session.scalars(newest.limit(2)))
+    return list(ctx.session.scalars(newest.limit(2)))
 
 
-def shown_of(domain: Domain, owner: Any) -> Token | None:
+def shown_of(ctx: Context, owner: Any) -> Token | None:
     """The token to be shown, where at most one is live: that, or the last to expire."""
-    live = live_of(domain, owner)
+    live = live_of(ctx, owner)
     if live:
         return live[0]
-    model = domain.models.Token
-    expired = owned_by(domain, owner).where(
+    model = ctx.models.Token
+    expired = owned_by(ctx, owner).where(
         model.revoked_at.is_(None), model.successor_id.is_(None)
     )
-    return domain.session.scalars(
+    return ctx.session.scalars(
         expired.order_by(model.expires_at.desc(), model.id.desc()).limit(1)
     ).one_or_none()
 
 
-def suggested_name(domain: Domain) -> str:
+def suggested_name(ctx: Context) -> str:
     """What the token is called if nobody names it; empty where several have names."""
-    return _("Web API token") if is_on(domain) else ""
+    return _("Web API token") if is_on(ctx) else ""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import ServiceSetting
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.errors import Conflict
@@ -22,73 +22,73 @@ from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.i18n import gettext as _
 
 
-def states(domain: Domain, user: Any) -> dict[str, bool]:
+def states(ctx: Context, user: Any) -> dict[str, bool]:
     """Every service of the user's account and whether *user* may use it now.
 
     A subscription of the user decides, else the service's ``default_active``; a
     service switched off for the account is off for all, and so is every one for a user
     who may not use the API.
     """
-    subscription = domain.models.Subscription
+    subscription = ctx.models.Subscription
     query = select(subscription.service, subscription.active).where(
-        subscription.user_id == domain.models.user_id(user),
+        subscription.user_id == ctx.models.user_id(user),
         subscription.active.is_not(None),
     )
-    own = {row.service: row.active for row in domain.session.execute(query)}
-    account_id = domain.account_of(user)
-    switched_off = _switched_off(domain, account_id)
-    allowed = domain.may_use_api(user)
+    own = {row.service: row.active for row in ctx.session.execute(query)}
+    account_id = ctx.account_of(user)
+    switched_off = _switched_off(ctx, account_id)
+    allowed = ctx.may_use_api(user)
     return {
         slug: allowed
         and slug not in switched_off
         and own.get(slug, service.default_active)
-        for slug, service in domain.services_of(account_id).items()
+        for slug, service in ctx.services_of(account_id).items()
     }
 
 
-def services_on(domain: Domain, account_id: str) -> dict[str, bool]:
+def services_on(ctx: Context, account_id: str) -> dict[str, bool]:
     """Every service of an account and whether it is switched on there."""
-    switched_off = _switched_off(domain, account_id)
-    return {slug: slug not in switched_off for slug in domain.services_of(account_id)}
+    switched_off = _switched_off(ctx, account_id)
+    return {slug: slug not in switched_off for slug in ctx.services_of(account_id)}
 
 
-def is_on(domain: Domain, account_id: str, slug: str) -> bool:
+def is_on(ctx: Context, account_id: str, slug: str) -> bool:
     """Whether an account has the service *slug* and it is switched on there."""
-    return services_on(domain, account_id).get(slug, False)
+    return services_on(ctx, account_id).get(slug, False)
 
 
-def _switched_off(domain: Domain, account_id: str) -> set[str]:
-    setting = domain.models.ServiceSetting
+def _switched_off(ctx: Context, account_id: str) -> set[str]:
+    setting = ctx.models.ServiceSetting
     query = select(setting.service).where(
         setting.account_id == account_id, setting.active.is_(False)
     )
-    return set(domain.session.scalars(query))
+    return set(ctx.session.scalars(query))
 
 
-def is_active(domain: Domain, user: Any, slug: str) -> bool:
+def is_active(ctx: Context, user: Any, slug: str) -> bool:
     """Whether *user* may use the service *slug* now; an unknown one, never."""
-    return states(domain, user).get(slug, False)
+    return states(ctx, user).get(slug, False)
 
 
-def subscriptions_of(domain: Domain, user: Any) -> Sequence[Subscription]:
+def subscriptions_of(ctx: Context, user: Any) -> Sequence[Subscription]:
     """The stored subscriptions of *user*, by service."""
-    model = domain.models.Subscription
+    model = ctx.models.Subscription
     query = (
         select(model)
-        .where(model.user_id == domain.models.user_id(user), model.active.is_not(None))
+        .where(model.user_id == ctx.models.user_id(user), model.active.is_not(None))
         .order_by(model.service)
     )
-    return domain.session.scalars(query).all()
+    return ctx.session.scalars(query).all()
 
 
 def subscribers(
-    domain: Domain, slug: str, account_id: str | None = None
+    ctx: Context, slug: str, account_id: str | None = None
 ) -> list[tuple[Any, Subscription, bool]]:
     """Users with a stored subscription to a service, and whether they may use it now.
 
     :param account_id: of this account alone; ``None`` for every account's.
     """
-    models, setting = domain.models, domain.models.ServiceSetting
+    models, setting = ctx.models, ctx.models.ServiceSetting
     model = models.Subscription
     query = (
         select(models.user, model)
@@ -99,83 +99,81 @@ def subscribers(
     off = select(setting.account_id).where(
         setting.service == slug, setting.active.is_(False)
     )
-    switched_off = set(domain.session.scalars(off))
+    switched_off = set(ctx.session.scalars(off))
     found = []
-    for user, row in domain.session.execute(query).unique():
-        account = domain.account_of(user)
+    for user, row in ctx.session.execute(query).unique():
+        account = ctx.account_of(user)
         if account_id in {None, account}:
-            there = slug in domain.services_of(account) and account not in switched_off
-            usable = there and bool(row.active) and domain.may_use_api(user)
+            there = slug in ctx.services_of(account) and account not in switched_off
+            usable = there and bool(row.active) and ctx.may_use_api(user)
             found.append((user, row, usable))
     return found
 
 
-def accounts_without(domain: Domain) -> dict[str, list[str]]:
+def accounts_without(ctx: Context) -> dict[str, list[str]]:
     """The accounts in which each declared service is switched off."""
-    setting = domain.models.ServiceSetting
+    setting = ctx.models.ServiceSetting
     query = select(setting.service, setting.account_id).where(setting.active.is_(False))
-    found: dict[str, list[str]] = {slug: [] for slug in domain.catalog.services}
-    for slug, account_id in domain.session.execute(query.order_by(setting.account_id)):
+    found: dict[str, list[str]] = {slug: [] for slug in ctx.catalog.services}
+    for slug, account_id in ctx.session.execute(query.order_by(setting.account_id)):
         if slug in found:
             found[slug].append(account_id)
     return found
 
 
-def activate(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscription:
+def activate(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscription:
     """Let *user* use the service *slug* from now on.
 
     :raises ServiceUnavailable: if no such service is declared.
     """
-    return _switch(domain, user, slug, active=True, actor=actor)
+    return _switch(ctx, user, slug, active=True, actor=actor)
 
 
-def deactivate(domain: Domain, user: Any, slug: str, *, actor: Actor) -> Subscription:
+def deactivate(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscription:
     """Stop *user* from using the service *slug*: tokens are paused, not deleted.
 
     :raises ServiceUnavailable: if no such service is declared.
     """
-    return _switch(domain, user, slug, active=False, actor=actor)
+    return _switch(ctx, user, slug, active=False, actor=actor)
 
 
 def _switch(
-    domain: Domain, user: Any, slug: str, *, active: bool, actor: Actor
+    ctx: Context, user: Any, slug: str, *, active: bool, actor: Actor
 ) -> Subscription:
-    if slug not in domain.catalog.services:
+    if slug not in ctx.catalog.services:
         raise ServiceUnavailable
-    row = held(domain, user, slug)
+    row = get_for_update(ctx, user, slug)
     if row.active == active:
         return row
-    answers = active and _is_asked_for(domain, user, row)
+    answers = active and _is_asked_for(ctx, user, row)
     if answers:
         # It is what they asked for: nobody needs to decide that any more.
-        row.decided_at, row.decided_by = domain.now(), actor.label
+        row.decided_at, row.decided_by = ctx.now(), actor.label
         row.decision, row.decision_reason = "approved", None
-    switch(domain, row, active=active, actor=actor)
+    switch(ctx, row, active=active, actor=actor)
     action = "activated" if active else "deactivated"
-    audit_log.note_user(domain, f"subscription-{action}", slug, user=user, actor=actor)
-    domain.session.flush()
-    domain.notify("subscription_changed", subscription=row, actor=actor)
+    audit_log.note_user(ctx, f"subscription-{action}", slug, user=user, actor=actor)
+    ctx.session.flush()
+    ctx.notify("subscription_changed", subscription=row, actor=actor)
     if answers:
-        tell_decision(domain, row, user, actor=actor)
+        tell_decision(ctx, row, user, actor=actor)
     return row
 
 
-def _is_asked_for(domain: Domain, user: Any, row: Subscription) -> bool:
+def _is_asked_for(ctx: Context, user: Any, row: Subscription) -> bool:
     """Whether *user* waits for it, in the account they are in."""
     waits = row.requested_at is not None and row.decided_at is None
-    return waits and row.request_account == domain.account_of(user)
+    return waits and row.request_account == ctx.account_of(user)
 
 
-def tell_decision(
-    domain: Domain, row: Subscription, user: Any, *, actor: Actor
-) -> None:
+def tell_decision(ctx: Context, row: Subscription, user: Any, *, actor: Actor) -> None:
     """Let the host, and who asked, hear what became of a request.
 
     :param user: who asked.
     """
     approved = row.decision == "approved"
-    domain.notify("access_decided", subscription=row, actor=actor, approved=approved)
-    service = label(domain, row.service)
+    ctx.notify("access_decided", subscription=row, actor=actor, approved=approved)
+    service = label(ctx, row.service)
     if approved:
         text = _(
             "Your request for access to %(service)s was approved.", service=service
@@ -187,100 +185,100 @@ def tell_decision(
     notice = Notice(
         f"access_{row.decision}",
         text,
-        domain.account_of(user),
+        ctx.account_of(user),
         user=user,
         reason=row.decision_reason or "",
         actor=actor.label,
     )
-    domain.tell_later(notice)
+    ctx.tell_later(notice)
 
 
-def label(domain: Domain, slug: str) -> str:
+def label(ctx: Context, slug: str) -> str:
     """What a subscription is to, inside a sentence."""
-    return domain.catalog.label(slug) if slug else _("the API")
+    return ctx.catalog.label(slug) if slug else _("the API")
 
 
-def held(domain: Domain, user: Any, slug: str) -> Subscription:
+def get_for_update(ctx: Context, user: Any, slug: str) -> Subscription:
     """The subscription of *user*, theirs alone until the transaction ends.
 
     :param slug: of a service; empty for the API as a whole.
     """
-    model = domain.models.Subscription
-    user_id = domain.models.user_id(user)
-    domain.hold_user(user_id)
+    model = ctx.models.Subscription
+    user_id = ctx.models.user_id(user)
+    ctx.lock_user(user_id)
     query = select(model).where(model.user_id == user_id, model.service == slug)
     # As it is now, not as this transaction may have read it before.
     query = query.with_for_update().execution_options(populate_existing=True)
-    row = domain.session.scalars(query).one_or_none()
+    row = ctx.session.scalars(query).one_or_none()
     if row is None:
         row = model(user_id=user_id, service=slug)
-        domain.session.add(row)
+        ctx.session.add(row)
     return row
 
 
-def switch(domain: Domain, row: Subscription, *, active: bool, actor: Actor) -> None:
+def switch(ctx: Context, row: Subscription, *, active: bool, actor: Actor) -> None:
     """Set what a subscription says from now on, and who said so."""
     row.active = active
-    row.changed_at, row.changed_by = domain.now(), actor.label
+    row.changed_at, row.changed_by = ctx.now(), actor.label
 
 
 def switch_service(
-    domain: Domain, account_id: str, slug: str, *, active: bool, actor: Actor
+    ctx: Context, account_id: str, slug: str, *, active: bool, actor: Actor
 ) -> ServiceSetting:
     """Switch a service for a whole account: off, its tokens are paused.
 
     :raises ServiceUnavailable: if the account has no such service.
     """
-    if slug not in domain.services_of(account_id):
+    if slug not in ctx.services_of(account_id):
         raise ServiceUnavailable
-    domain.begin_writing()
-    known = _is_stored(domain, account_id, slug)
-    row = (known and _setting(domain, account_id, slug)) or _new_setting(
-        domain, account_id, slug
+    ctx.lock_for_write()
+    known = _is_stored(ctx, account_id, slug)
+    row = (known and _setting(ctx, account_id, slug)) or _new_setting(
+        ctx, account_id, slug
     )
     if row.active == active and row.changed_by:
         return row
     row.active = active
-    row.changed_at, row.changed_by = domain.now(), actor.label
+    row.changed_at, row.changed_by = ctx.now(), actor.label
     action = "service-enabled" if active else "service-disabled"
-    audit_log.note_service(domain, action, slug, account_id=account_id, actor=actor)
-    domain.session.flush()
-    domain.notify("service_changed", setting=row, actor=actor)
+    audit_log.note_service(ctx, action, slug, account_id=account_id, actor=actor)
+    ctx.session.flush()
+    ctx.notify("service_changed", setting=row, actor=actor)
     return row
 
 
-def _is_stored(domain: Domain, account_id: str, slug: str) -> bool:
+def _is_stored(ctx: Context, account_id: str, slug: str) -> bool:
     # Without a lock: MariaDB would lock the gap where there is no row, for several at
     # once, and none of them could put one there.
-    model = domain.models.ServiceSetting
+    model = ctx.models.ServiceSetting
     query = select(model.id).where(model.account_id == account_id)
-    return domain.session.scalar(query.where(model.service == slug)) is not None
+    return ctx.session.scalar(query.where(model.service == slug)) is not None
 
 
-def _setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting | None:
+def _setting(ctx: Context, account_id: str, slug: str) -> ServiceSetting | None:
     """The stored switch, nobody else's until the transaction ends."""
-    model = domain.models.ServiceSetting
+    model = ctx.models.ServiceSetting
     query = select(model).where(model.account_id == account_id, model.service == slug)
     query = query.with_for_update().execution_options(populate_existing=True)
-    return domain.session.scalars(query).one_or_none()
+    return ctx.session.scalars(query).one_or_none()
 
 
-def _new_setting(domain: Domain, account_id: str, slug: str) -> ServiceSetting:
+def _new_setting(ctx: Context, account_id: str, slug: str) -> ServiceSetting:
     """A switch that is on and was touched by nobody yet."""
     values = {"account_id": account_id, "service": slug, "active": True}
-    values |= {"changed_at": domain.now(), "changed_by": ""}
+    values |= {"changed_at": ctx.now(), "changed_by": ""}
     # Somebody else may have made it meanwhile.
-    with suppress(IntegrityError), domain.session.begin_nested():
-        domain.session.execute(_insertion(domain, values))
-    made = _setting(domain, account_id, slug)
+    with suppress(IntegrityError), ctx.session.begin_nested():
+        ctx.session.execute(_insertion(ctx, values))
+    made = _setting(ctx, account_id, slug)
     if made is None:
         raise Conflict
     return made
 
 
-def _insertion(domain: Domain, values: dict[str, Any]) -> Executable:
-    model = domain.models.ServiceSetting
-    if domain.dialect not in {"mysql", "mariadb"}:
+def _insertion(ctx: Context, values: dict[str, Any]) -> Executable:
+    model = ctx.models.ServiceSetting
+    if ctx.dialect not in {"mysql", "mariadb"}:
         return insert(model).values(values)
     from sqlalchemy.dialects.mysql import insert as insert_or_lock
 

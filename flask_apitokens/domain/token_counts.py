@@ -18,7 +18,7 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 
 from . import expiry as token_expiry
@@ -55,9 +55,9 @@ def counted(number: int, most: int = MOST) -> str:
     return f"{number:,}" if number <= most else f"{most:,}+"
 
 
-def count_up_to(domain: Domain, found: Select[Any], most: int = MOST) -> int:
+def count_up_to(ctx: Context, found: Select[Any], most: int = MOST) -> int:
     """How many rows *found* has, or *most* and one if they are more."""
-    return domain.session.scalar(select(_number(found, most))) or 0
+    return ctx.session.scalar(select(_number(found, most))) or 0
 
 
 def _number(found: Select[Any], most: int = MOST) -> ColumnElement[int]:
@@ -67,70 +67,68 @@ def _number(found: Select[Any], most: int = MOST) -> ColumnElement[int]:
     return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
 
-def counts(domain: Domain, among: Select[Token]) -> Counts:
+def counts(ctx: Context, among: Select[Token]) -> Counts:
     """The tokens of a list in numbers, in one statement.
 
     :param among: where the list starts: :func:`listing.owned_by` and the like.
     """
-    model = domain.models.Token
+    model = ctx.models.Token
     # Whoever rotated a token knows that it ends, and has another.
-    near = and_(token_expiry.is_near(domain, model), model.successor_id.is_(None))
-    soon = among.where(validation.is_live(domain, model), near)
-    return Counts(*_numbers(domain, [among, soon]))
+    near = and_(token_expiry.is_near(ctx, model), model.successor_id.is_(None))
+    soon = among.where(validation.is_live(ctx, model), near)
+    return Counts(*_numbers(ctx, [among, soon]))
 
 
-def figures_of(domain: Domain, account_id: str) -> Figures:
+def figures_of(ctx: Context, account_id: str) -> Figures:
     """An account's working tokens in numbers, in one statement."""
-    model = domain.models.Token
+    model = ctx.models.Token
     works = select(model).where(
-        model.account_id == account_id, validation.is_usable(domain, model)
+        model.account_id == account_id, validation.is_usable(ctx, model)
     )
     several = [
         works,
-        works.where(token_expiry.is_near(domain, model)),
+        works.where(token_expiry.is_near(ctx, model)),
         works.where(model.last_used_at.is_(None)),
-        works.where(is_unused(domain)),
+        works.where(is_unused(ctx)),
     ]
-    if domain.settings.peppers:
-        several.append(works.where(is_weak(domain)))
-    return Figures(*_numbers(domain, several))
+    if ctx.settings.peppers:
+        several.append(works.where(is_weak(ctx)))
+    return Figures(*_numbers(ctx, several))
 
 
-def is_weak(domain: Domain) -> ColumnElement[bool]:
+def is_weak(ctx: Context) -> ColumnElement[bool]:
     """Whether a token was imported with less to guess than there should be."""
-    row = domain.models.Import
+    row = ctx.models.Import
     weak = select(row.token_id).where(row.strength == "weak", row.token_id.is_not(None))
-    return domain.models.Token.id.in_(weak)
+    return ctx.models.Token.id.in_(weak)
 
 
-def used_since(
-    domain: Domain, among: Select[Token], since: datetime
-) -> tuple[int, int]:
+def used_since(ctx: Context, among: Select[Token], since: datetime) -> tuple[int, int]:
     """How many tokens of a list were used since a moment, and how many there are."""
-    used = among.where(domain.models.Token.last_used_at >= since)
-    some, every = _numbers(domain, [used, among])
+    used = among.where(ctx.models.Token.last_used_at >= since)
+    some, every = _numbers(ctx, [used, among])
     return some, every
 
 
-def is_unused(domain: Domain) -> ColumnElement[bool]:
+def is_unused(ctx: Context) -> ColumnElement[bool]:
     """Whether a token was not used for long; a new one has not had the time yet."""
-    model = domain.models.Token
-    since = domain.now() - timedelta(days=domain.settings.unused_days)
+    model = ctx.models.Token
+    since = ctx.now() - timedelta(days=ctx.settings.unused_days)
     idle = or_(model.last_used_at < since, model.last_used_at.is_(None))
     # Said of all: from the newest that are old enough an index finds the way.
     return and_(model.created_at < since, idle)
 
 
 def counts_by_service(
-    domain: Domain, account_id: str, services: Collection[Service]
+    ctx: Context, account_id: str, services: Collection[Service]
 ) -> dict[str, tuple[int, int]]:
     """The user tokens and the userless ones of services that work in an account."""
-    model = domain.models.Token
+    model = ctx.models.Token
     works = select(model).where(
-        model.account_id == account_id, validation.is_usable(domain, model)
+        model.account_id == account_id, validation.is_usable(ctx, model)
     )
     numbers = _numbers(
-        domain,
+        ctx,
         [
             works.where(model.service == service.slug, model.userless.is_(userless))
             for service in services
@@ -142,9 +140,9 @@ def counts_by_service(
     return dict(zip(slugs, pairs, strict=True))
 
 
-def _numbers(domain: Domain, several: Sequence[Select[Any]]) -> list[int]:
+def _numbers(ctx: Context, several: Sequence[Select[Any]]) -> list[int]:
     """How many rows each of *several* has, in one statement."""
     if not several:
         return []
-    row = domain.session.execute(select(*[_number(found) for found in several])).one()
+    row = ctx.session.execute(select(*[_number(found) for found in several])).one()
     return [int(value or 0) for value in row]

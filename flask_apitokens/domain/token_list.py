@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy import true
 
 from flask_apitokens.core import networks
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.text_search import contains
 from flask_apitokens.core.text_search import searchable
 from flask_apitokens.crypto.tokens import ID_ALPHABET
@@ -106,59 +106,59 @@ class Page:
         return self.first + len(self.items) - 1 if self.items else 0
 
 
-def owned_by(domain: Domain, owner: Any) -> Select[Token]:
+def owned_by(ctx: Context, owner: Any) -> Select[Token]:
     """Where every query for a user starts: at the tokens of *owner*."""
-    model = domain.models.Token
-    return select(model).where(model.owner_id == domain.models.user_id(owner))
+    model = ctx.models.Token
+    return select(model).where(model.owner_id == ctx.models.user_id(owner))
 
 
-def owned_in(domain: Domain, account_id: str, slug: str, owner: Any) -> Select[Token]:
+def owned_in(ctx: Context, account_id: str, slug: str, owner: Any) -> Select[Token]:
     """The tokens of *owner* in an account's service."""
-    model = domain.models.Token
-    return owned_by(domain, owner).where(
+    model = ctx.models.Token
+    return owned_by(ctx, owner).where(
         model.account_id == account_id, model.service == slug
     )
 
 
-def userless_in(domain: Domain, account_id: str, slug: str) -> Select[Token]:
+def userless_in(ctx: Context, account_id: str, slug: str) -> Select[Token]:
     """The tokens of an account's service that are nobody's."""
-    model = domain.models.Token
-    return of_account(domain, account_id).where(
+    model = ctx.models.Token
+    return of_account(ctx, account_id).where(
         model.service == slug, model.userless.is_(True)
     )
 
 
-def of_account(domain: Domain, account_id: str) -> Select[Token]:
+def of_account(ctx: Context, account_id: str) -> Select[Token]:
     """Where every query for an administrator starts: at their account's tokens."""
-    model = domain.models.Token
+    model = ctx.models.Token
     return select(model).where(model.account_id == account_id)
 
 
-def page_of(domain: Domain, owner: Any, query: ListQuery) -> Page:
+def page_of(ctx: Context, owner: Any, query: ListQuery) -> Page:
     """One page of the tokens of *owner*."""
-    found = _narrowed(domain, owned_by(domain, owner), query)
+    found = _narrowed(ctx, owned_by(ctx, owner), query)
     if query.status:
-        paused = _paused_for(domain, owner)
-        found = found.where(token_status.has_status(domain, query.status, paused))
-    return _page(domain, found, query)
+        paused = _paused_for(ctx, owner)
+        found = found.where(token_status.has_status(ctx, query.status, paused))
+    return _page(ctx, found, query)
 
 
-def _paused_for(domain: Domain, owner: Any) -> ColumnElement[bool]:
+def _paused_for(ctx: Context, owner: Any) -> ColumnElement[bool]:
     """What of an owner's tokens is off for them now."""
-    model = domain.models.Token
-    if not domain.may_use_api(owner):
+    model = ctx.models.Token
+    if not ctx.may_use_api(owner):
         return true()
-    states = subscriptions.states(domain, owner)
+    states = subscriptions.states(ctx, owner)
     # A service that is no longer declared is off, as for the guard.
     active = [slug for slug in states if states[slug]]
-    elsewhere = model.account_id != domain.account_of(owner)
+    elsewhere = model.account_id != ctx.account_of(owner)
     return or_(
         elsewhere, and_(model.service.is_not(None), model.service.not_in(active))
     )
 
 
 def page_in(
-    domain: Domain,
+    ctx: Context,
     found: Select[Token],
     query: ListQuery,
     *,
@@ -170,22 +170,22 @@ def page_in(
     :param found: from :func:`of_account`, :func:`userless_in` and the like.
     :param size: how many tokens make a page.
     """
-    found = _found_in(domain, found, query, account_id)
-    return _page(domain, found, query, size=size)
+    found = _found_in(ctx, found, query, account_id)
+    return _page(ctx, found, query, size=size)
 
 
 def _found_in(
-    domain: Domain, found: Select[Token], query: ListQuery, account_id: str
+    ctx: Context, found: Select[Token], query: ListQuery, account_id: str
 ) -> Select[Token]:
-    found = _narrowed(domain, found, query, account_id=account_id)
+    found = _narrowed(ctx, found, query, account_id=account_id)
     if query.status:
-        paused = token_status.paused_in(domain, account_id)
-        found = found.where(token_status.has_status(domain, query.status, paused))
+        paused = token_status.paused_in(ctx, account_id)
+        found = found.where(token_status.has_status(ctx, query.status, paused))
     return found
 
 
 def batches(
-    domain: Domain, found: Select[Token], query: ListQuery, *, account_id: str
+    ctx: Context, found: Select[Token], query: ListQuery, *, account_id: str
 ) -> Iterator[Sequence[Token]]:
     """All of an account's tokens that *query* finds, newest first, some at a time.
 
@@ -193,10 +193,10 @@ def batches(
 
     :param found: as for :func:`page_in`.
     """
-    model = domain.models.Token
-    found = _found_in(domain, found, query, account_id)
+    model = ctx.models.Token
+    found = _found_in(ctx, found, query, account_id)
     ordered = found.order_by(model.created_at.desc(), model.id.desc()).limit(BATCH)
-    rows = domain.session.scalars(ordered).all()
+    rows = ctx.session.scalars(ordered).all()
     while rows:
         at, last = rows[-1].created_at, rows[-1].id
         full = len(rows) == BATCH
@@ -206,11 +206,11 @@ def batches(
         # The first of the two is where an index begins to read.
         below = ordered.where(model.created_at <= at)
         below = below.where(or_(model.created_at < at, model.id < last))
-        rows = domain.session.scalars(below).all()
+        rows = ctx.session.scalars(below).all()
 
 
 def page_of_all(
-    domain: Domain,
+    ctx: Context,
     query: ListQuery,
     *,
     owner: Any = None,
@@ -223,55 +223,55 @@ def page_of_all(
     :param userless: only the tokens without an owner.
     :param size: how many tokens make a page.
     """
-    model = domain.models.Token
-    found = select(model) if owner is None else owned_by(domain, owner)
+    model = ctx.models.Token
+    found = select(model) if owner is None else owned_by(ctx, owner)
     if userless:
         found = found.where(model.userless.is_(True))
-    found = _narrowed(domain, found, query)
+    found = _narrowed(ctx, found, query)
     if query.status:
-        paused = token_status.paused_anywhere(domain)
-        found = found.where(token_status.has_status(domain, query.status, paused))
-    return _page(domain, found, query, size=size)
+        paused = token_status.paused_anywhere(ctx)
+        found = found.where(token_status.has_status(ctx, query.status, paused))
+    return _page(ctx, found, query, size=size)
 
 
-def owners_of(domain: Domain, tokens: Collection[Token]) -> dict[Any, Any]:
+def owners_of(ctx: Context, tokens: Collection[Token]) -> dict[Any, Any]:
     """The users who own *tokens* by their key, in one statement."""
-    models = domain.models
+    models = ctx.models
     keys = {token.owner_id for token in tokens if not token.userless}
     query = select(models.user).where(models.user_key.in_(keys))
-    users = domain.session.scalars(query).unique() if keys else ()
+    users = ctx.session.scalars(query).unique() if keys else ()
     return {models.user_id(user): user for user in users}
 
 
 def _page(
-    domain: Domain, found: Select[Token], query: ListQuery, *, size: int = PAGE_SIZE
+    ctx: Context, found: Select[Token], query: ListQuery, *, size: int = PAGE_SIZE
 ) -> Page:
     if query.narrows:
-        return _page_of_few(domain, found, query, size=size)
-    total = token_counts.count_up_to(domain, found)
+        return _page_of_few(ctx, found, query, size=size)
+    total = token_counts.count_up_to(ctx, found)
     page = max(query.page, 1)
     if total <= token_counts.MOST:
         page = min(page, max(1, -(-total // size)))
-    ordered = found.order_by(*_order(domain, query.sort))
+    ordered = found.order_by(*_order(ctx, query.sort))
     # One more than is shown tells whether there is another page, uncounted.
     items = ordered.limit(size + 1).offset((page - 1) * size)
-    rows = domain.session.scalars(items).all()
+    rows = ctx.session.scalars(items).all()
     return Page(rows[:size], total, page, len(rows) > size, size)
 
 
 def _page_of_few(
-    domain: Domain, found: Select[Token], query: ListQuery, *, size: int
+    ctx: Context, found: Select[Token], query: ListQuery, *, size: int
 ) -> Page:
     """A page of what may be rare: looked for once, and counted in passing."""
-    model = domain.models.Token
+    model = ctx.models.Token
     last = token_counts.MOST // size
     page = min(max(query.page, 1), last)
     most = max(token_counts.FOUND, page * size)
-    ordered = found.with_only_columns(model.id).order_by(*_order(domain, query.sort))
-    ids = domain.session.scalars(ordered.limit(most + 1)).all()
+    ordered = found.with_only_columns(model.id).order_by(*_order(ctx, query.sort))
+    ids = ctx.session.scalars(ordered.limit(most + 1)).all()
     page = min(page, max(1, -(-len(ids) // size)))
     shown = ids[(page - 1) * size : page * size]
-    rows = domain.session.scalars(select(model).where(model.id.in_(shown)))
+    rows = ctx.session.scalars(select(model).where(model.id.in_(shown)))
     by_id = {token.id: token for token in rows}
     # One of them may have been deleted between the two statements.
     items = [by_id[token_id] for token_id in shown if token_id in by_id]
@@ -280,57 +280,57 @@ def _page_of_few(
 
 
 def _narrowed(
-    domain: Domain,
+    ctx: Context,
     found: Select[Token],
     query: ListQuery,
     *,
     account_id: str | None = None,
 ) -> Select[Token]:
-    model = domain.models.Token
+    model = ctx.models.Token
     if query.q.strip():
         part = searchable(query.q)
-        if _is_id(domain, found, part):
+        if _is_id(ctx, found, part):
             return found.where(model.id == part)
-        matches = [contains(domain, model.name, query.q)]
+        matches = [contains(ctx, model.name, query.q)]
         if set(part.lower()) <= set(ID_ALPHABET):
             matches.append(model.id.contains(part.lower(), autoescape=True))
         if account_id is not None:
-            matches += _owned_or_used_by(domain, account_id, part)
+            matches += _owned_or_used_by(ctx, account_id, part)
         found = found.where(or_(*matches))
     if query.kind:
         found = found.where(model.kind == query.kind)
     if query.use == "never":
         found = found.where(model.last_used_at.is_(None))
     elif query.use:
-        found = found.where(token_counts.is_unused(domain))
+        found = found.where(token_counts.is_unused(ctx))
     if query.policy:
-        live = validation.is_live(domain, model)
-        found = found.where(live, token_expiry.outlives(domain, model))
+        live = validation.is_live(ctx, model)
+        found = found.where(live, token_expiry.outlives(ctx, model))
     if query.origin == "imported":
         found = found.where(model.scheme == IMPORTED)
     elif query.origin:
-        found = found.where(token_counts.is_weak(domain))
+        found = found.where(token_counts.is_weak(ctx))
     if query.service:
-        known = query.service in domain.catalog.services
+        known = query.service in ctx.catalog.services
         found = found.where(model.service == query.service if known else false())
     return found
 
 
-def _is_id(domain: Domain, found: Select[Token], part: str) -> bool:
+def _is_id(ctx: Context, found: Select[Token], part: str) -> bool:
     """Whether *part* is the whole id of one: then nothing else is meant."""
     if len(part) != ID_LENGTH or not set(part) <= set(ID_ALPHABET):
         return False
-    one = found.where(domain.models.Token.id == part)
-    return token_counts.count_up_to(domain, one, 1) > 0
+    one = found.where(ctx.models.Token.id == part)
+    return token_counts.count_up_to(ctx, one, 1) > 0
 
 
 def _owned_or_used_by(
-    domain: Domain, account_id: str, part: str
+    ctx: Context, account_id: str, part: str
 ) -> list[ColumnElement[bool]]:
     """What more an administrator looks for: owners, and the address of the last use."""
-    model = domain.models.Token
-    owners: Any = account_users.keys_matching(domain, account_id, part)
-    keys = domain.session.scalars(owners.limit(_FEW_OWNERS + 1)).all()
+    model = ctx.models.Token
+    owners: Any = account_users.keys_matching(ctx, account_id, part)
+    keys = ctx.session.scalars(owners.limit(_FEW_OWNERS + 1)).all()
     if len(keys) <= _FEW_OWNERS:
         # One by one an index finds them; a subquery makes it look at every token.
         owners = keys
@@ -341,8 +341,8 @@ def _owned_or_used_by(
     return matches
 
 
-def _order(domain: Domain, sort: str) -> list[ColumnElement[Any]]:
-    model = domain.models.Token
+def _order(ctx: Context, sort: str) -> list[ColumnElement[Any]]:
+    model = ctx.models.Token
     down = sort.startswith("-")
     newest: list[ColumnElement[Any]] = [model.created_at.desc(), model.id.desc()]
     columns: dict[str, Any] = {

@@ -17,7 +17,7 @@ from sqlalchemy import not_
 from sqlalchemy import or_
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.lookup.native import active_column
 
@@ -30,17 +30,17 @@ STATUSES = ("active", "expiring", "paused", "expired", "revoked", "deactivated")
 
 
 def has_status(
-    domain: Domain, status: str, paused: ColumnElement[bool]
+    ctx: Context, status: str, paused: ColumnElement[bool]
 ) -> ColumnElement[bool]:
     """Whether a token has a status, in words that an index can be used for.
 
     :param status: one of :data:`STATUSES`; nothing has another.
     :param paused: from :func:`paused_anywhere` or :func:`paused_in`.
     """
-    model, now = domain.models.Token, domain.now()
-    near = token_expiry.is_near(domain, model)
+    model, now = ctx.models.Token, ctx.now()
+    near = token_expiry.is_near(ctx, model)
     unstopped = and_(model.revoked_at.is_(None), model.deactivated_at.is_(None))
-    works = and_(validation.is_usable(domain, model), not_(paused))
+    works = and_(validation.is_usable(ctx, model), not_(paused))
     later = or_(model.expires_at.is_(None), not_(near))
     conditions = {
         "revoked": model.revoked_at.is_not(None),
@@ -48,7 +48,7 @@ def has_status(
             model.revoked_at.is_(None), model.deactivated_at.is_not(None)
         ),
         "expired": and_(unstopped, model.expires_at <= now),
-        "paused": and_(validation.is_usable(domain, model), paused),
+        "paused": and_(validation.is_usable(ctx, model), paused),
         "expiring": and_(works, near),
         "active": and_(works, later),
     }
@@ -57,42 +57,42 @@ def has_status(
 
 
 def statuses_of(
-    domain: Domain, tokens: Collection[Token], *, account_id: str | None = None
+    ctx: Context, tokens: Collection[Token], *, account_id: str | None = None
 ) -> dict[str, str]:
     """The status of each of *tokens* by its id, whoever owns it, in one statement.
 
     :param account_id: the account they are all of, where they are of one.
     """
-    model = domain.models.Token
+    model = ctx.models.Token
     if not tokens:
         return {}
     if account_id is None:
-        paused = paused_anywhere(domain)
+        paused = paused_anywhere(ctx)
     else:
         owners = {token.owner_id for token in tokens if token.owner_id is not None}
-        paused = paused_in(domain, account_id, owners)
-    status = _status_sql(domain, paused)
+        paused = paused_in(ctx, account_id, owners)
+    status = _status_sql(ctx, paused)
     ids = [token.id for token in tokens]
-    rows = domain.session.execute(select(model.id, status).where(model.id.in_(ids)))
+    rows = ctx.session.execute(select(model.id, status).where(model.id.in_(ids)))
     return {row[0]: row[1] for row in rows}
 
 
-def _status_sql(domain: Domain, paused: ColumnElement[bool]) -> ColumnElement[str]:
-    model, now = domain.models.Token, domain.now()
+def _status_sql(ctx: Context, paused: ColumnElement[bool]) -> ColumnElement[str]:
+    model, now = ctx.models.Token, ctx.now()
     return case(
         (model.revoked_at.is_not(None), "revoked"),
         (model.deactivated_at.is_not(None), "deactivated"),
         (model.expires_at <= now, "expired"),
         (paused, "paused"),
-        (token_expiry.is_near(domain, model), "expiring"),
+        (token_expiry.is_near(ctx, model), "expiring"),
         else_="active",
     )
 
 
-def paused_anywhere(domain: Domain) -> ColumnElement[bool]:
+def paused_anywhere(ctx: Context) -> ColumnElement[bool]:
     """Whether a token's service is off for it, whatever account it is of."""
-    model, subscription = domain.models.Token, domain.models.Subscription
-    setting, services = domain.models.ServiceSetting, domain.catalog.services
+    model, subscription = ctx.models.Token, ctx.models.Subscription
+    setting, services = ctx.models.ServiceSetting, ctx.catalog.services
     by_default = [slug for slug, service in services.items() if service.default_active]
     own = select(subscription.active).where(
         subscription.user_id == model.owner_id, subscription.service == model.service
@@ -114,7 +114,7 @@ def paused_anywhere(domain: Domain) -> ColumnElement[bool]:
 
 
 def paused_in(
-    domain: Domain, account_id: str, owners: Collection[Any] | None = None
+    ctx: Context, account_id: str, owners: Collection[Any] | None = None
 ) -> ColumnElement[bool]:
     """Whether a token of an account is off through no act on itself.
 
@@ -123,28 +123,26 @@ def paused_in(
 
     :param owners: the keys of those whose tokens are looked at, where they are few.
     """
-    model = domain.models.Token
-    on = [
-        slug for slug, on in subscriptions.services_on(domain, account_id).items() if on
-    ]
+    model = ctx.models.Token
+    on = [slug for slug, on in subscriptions.services_on(ctx, account_id).items() if on]
     # Said first, since nothing compared with NULL is false, nor its opposite true.
     bound = model.service.is_not(None)
     owner_off = [
-        and_(bound, model.service == slug, _unsubscribed(domain, slug, owners))
+        and_(bound, model.service == slug, _unsubscribed(ctx, slug, owners))
         for slug in on
     ]
-    owner_off.append(model.owner_id.not_in(_entitled(domain, account_id, owners)))
+    owner_off.append(model.owner_id.not_in(_entitled(ctx, account_id, owners)))
     service_off = and_(bound, model.service.not_in(on))
     return or_(service_off, and_(model.userless.is_(False), or_(*owner_off)))
 
 
 def _unsubscribed(
-    domain: Domain, slug: str, owners: Collection[Any] | None
+    ctx: Context, slug: str, owners: Collection[Any] | None
 ) -> ColumnElement[bool]:
     """Whether the owner of a token is not subscribed to the service."""
-    model = domain.models.Subscription
-    owner_id: ColumnElement[Any] = domain.models.Token.owner_id
-    default = domain.catalog.services[slug].default_active
+    model = ctx.models.Subscription
+    owner_id: ColumnElement[Any] = ctx.models.Token.owner_id
+    default = ctx.catalog.services[slug].default_active
     differ = select(model.user_id).where(
         model.service == slug, model.active.is_(not default)
     )
@@ -154,15 +152,15 @@ def _unsubscribed(
 
 
 def _entitled(
-    domain: Domain, account_id: str, owners: Collection[Any] | None
+    ctx: Context, account_id: str, owners: Collection[Any] | None
 ) -> Select[Any]:
     """The keys of an account's users whose tokens the guard accepts."""
-    keys = account_users.keys_of(domain, account_id)
+    keys = account_users.keys_of(ctx, account_id)
     if owners is not None:
-        keys = keys.where(domain.models.user_key.in_(owners))
+        keys = keys.where(ctx.models.user_key.in_(owners))
     for column in (
-        active_column(domain.models.user),
-        domain.hooks.permission_column,
+        active_column(ctx.models.user),
+        ctx.callbacks.permission_column,
     ):
         # Whether anything else is true only Python knows, and the guard.
         if column is not None and isinstance(column.type, Boolean):
@@ -170,12 +168,12 @@ def _entitled(
     return keys
 
 
-def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
+def status_of(ctx: Context, token: Token, *, paused: bool = False) -> str:
     """One of :data:`STATUSES`; the first that fits, as in the list of them reversed.
 
     :param paused: whether its owner may not use its service now.
     """
-    now = domain.now()
+    now = ctx.now()
     if token.revoked_at is not None:
         return "revoked"
     if token.deactivated_at is not None:
@@ -184,4 +182,4 @@ def status_of(domain: Domain, token: Token, *, paused: bool = False) -> str:
         return "expired"
     if paused:
         return "paused"
-    return "expiring" if token_expiry.ends_soon(domain, token) else "active"
+    return "expiring" if token_expiry.ends_soon(ctx, token) else "active"

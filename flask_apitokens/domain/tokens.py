@@ -24,12 +24,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
 from flask_apitokens.audit import log as audit_log
-from flask_apitokens.core.callbacks import NOWHERE
+from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import HOLDER
 from flask_apitokens.core.context import SYSTEM
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import Models
 from flask_apitokens.db.models import Token
@@ -52,7 +52,7 @@ _ID = re.compile(f"[{crypto_tokens.ID_ALPHABET}]{{{crypto_tokens.ID_LENGTH}}}")
 
 
 def generate(
-    domain: Domain,
+    ctx: Context,
     owner: Any,
     *,
     name: str,
@@ -79,22 +79,22 @@ def generate(
     :param shown: whether the caller shows the plaintext itself, at once.
     :raises DomainError: whichever of its kinds tells what to change.
     """
-    if kind not in domain.settings.kinds:
+    if kind not in ctx.settings.kinds:
         raise InvalidKind
-    account = (account_id or "") if owner is None else domain.account_of(owner)
-    if account == NOWHERE:
+    account = (account_id or "") if owner is None else ctx.account_of(owner)
+    if account == NO_ACCOUNT:
         raise ApiNotAllowed
-    service = validation.checked_service(domain, owner, service, account)
-    scopes = validation.checked_scopes(domain, service, scopes)
-    validation.check_expiry(domain, kind, expires_at)
-    pinned = validation.checked_networks(domain, networks)
-    minted = crypto_tokens.mint(domain.settings.brand)
-    now = domain.now()
-    token = domain.models.Token(
-        **digests(domain, minted),
+    service = validation.checked_service(ctx, owner, service, account)
+    scopes = validation.checked_scopes(ctx, service, scopes)
+    validation.check_expiry(ctx, kind, expires_at)
+    pinned = validation.checked_networks(ctx, networks)
+    minted = crypto_tokens.mint(ctx.settings.brand)
+    now = ctx.now()
+    token = ctx.models.Token(
+        **digests(ctx, minted),
         kind=kind,
         name=validation.clean_name(name),
-        owner_id=None if owner is None else domain.models.user_id(owner),
+        owner_id=None if owner is None else ctx.models.user_id(owner),
         account_id=account,
         userless=owner is None,
         service=service,
@@ -105,10 +105,10 @@ def generate(
         expires_at=expires_at,
         networks=pinned,
     )
-    _store(domain, token, owner, actor=actor, form_key=form_key)
-    domain.notify("token_generated", token=token, actor=actor)
+    _store(ctx, token, owner, actor=actor, form_key=form_key)
+    ctx.notify("token_generated", token=token, actor=actor)
     text = _("%(who)s generated the token “%(name)s” for you.", **_told(token, actor))
-    tell_owner(domain, "token_generated", token, text, actor=actor)
+    tell_owner(ctx, "token_generated", token, text, actor=actor)
     return token, minted.plaintext
 
 
@@ -120,7 +120,7 @@ def _told(token: Token, actor: Actor) -> dict[str, str]:
 
 
 def tell_owner(
-    domain: Domain,
+    ctx: Context,
     kind: str,
     token: Token,
     text: str,
@@ -137,34 +137,34 @@ def tell_owner(
         return
     if actor is SYSTEM and not reason:
         return
-    owner = domain.session.get(domain.models.user, token.owner_id)
-    domain.tell_later(
+    owner = ctx.session.get(ctx.models.user, token.owner_id)
+    ctx.tell_later(
         Notice(kind, text, token.account_id, owner, token, reason, actor.label)
     )
 
 
-def digests(domain: Domain, minted: crypto_tokens.Minted) -> dict[str, Any]:
+def digests(ctx: Context, minted: crypto_tokens.Minted) -> dict[str, Any]:
     """What of a new plaintext is stored, and how to recognise it by that."""
     plaintext = minted.plaintext.encode()
-    rounds = domain.settings.bcrypt_rounds
+    rounds = ctx.settings.bcrypt_rounds
     return {
         "id": minted.id,
         "scheme": crypto_tokens.NATIVE,
         "check_digest": crypto_tokens.check_digest(plaintext),
-        "secret_hash": crypto_tokens.off_the_hub(
+        "secret_hash": crypto_tokens.run_blocking(
             crypto_tokens.hash_token, plaintext, rounds
         ),
     }
 
 
-def check_form_is_new(domain: Domain, owner: Any, form_key: str) -> None:
+def check_form_is_new(ctx: Context, owner: Any, form_key: str) -> None:
     """Tell a form that is sent again from one that asks for what cannot be had.
 
     :raises AlreadyGenerated: if this form made a token before.
     """
-    owner_id = None if owner is None else domain.models.user_id(owner)
+    owner_id = None if owner is None else ctx.models.user_id(owner)
     once = form_digest(owner_id, form_key)
-    if event_with(domain, once):
+    if event_with(ctx, once):
         raise AlreadyGenerated
 
 
@@ -173,24 +173,24 @@ def form_digest(owner_id: Any, form_key: str) -> bytes:
 
 
 def _store(
-    domain: Domain, token: Token, owner: Any, *, actor: Actor, form_key: str | None
+    ctx: Context, token: Token, owner: Any, *, actor: Actor, form_key: str | None
 ) -> None:
     """Insert under the constraints that keep names, forms and numbers right."""
     once = None if form_key is None else form_digest(token.owner_id, form_key)
     # Parallel requests of one owner come one after the other. On SQLite this also opens
     # the transaction: a savepoint that came first would commit when it ends.
-    domain.hold_user(token.owner_id)
-    if once and event_with(domain, once):
+    ctx.lock_user(token.owner_id)
+    if once and event_with(ctx, once):
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
-    _free_name(domain, token.live_name)
-    email_binding.bind(domain, token, owner)
+    _free_name(ctx, token.live_name)
+    email_binding.bind(ctx, token, owner)
     try:
-        with domain.session.begin_nested():
-            domain.session.add(token)
-            subject = audit_log.Subject.of(domain, owner)
+        with ctx.session.begin_nested():
+            ctx.session.add(token)
+            subject = audit_log.Subject.of(ctx, owner)
             audit_log.note_token(
-                domain,
+                ctx,
                 "generated",
                 token,
                 actor=actor,
@@ -200,40 +200,40 @@ def _store(
                 scopes=list(token.scopes),
                 **({"networks": list(token.networks)} if token.networks else {}),
             )
-            domain.session.flush()
-            validation.check_limit(domain, token)
+            ctx.session.flush()
+            validation.check_limit(ctx, token)
     except IntegrityError:
-        raise _lost_to(domain, token, once) from None
+        raise _lost_to(ctx, token, once) from None
 
 
-def _lost_to(domain: Domain, token: Token, once: bytes | None) -> Exception:
+def _lost_to(ctx: Context, token: Token, once: bytes | None) -> Exception:
     """Which constraint a parallel request made us meet."""
     # Locking reads see what was committed since this transaction began.
-    if once and event_with(domain, once, lock=True):
+    if once and event_with(ctx, once, lock=True):
         return AlreadyGenerated()
-    model = domain.models.Token
+    model = ctx.models.Token
     holder = select(model.id).where(model.live_name == _live_name(token, token.name))
-    taken = domain.session.scalar(holder.with_for_update(read=True))
+    taken = ctx.session.scalar(holder.with_for_update(read=True))
     return NameTaken(token.name) if taken else Conflict()
 
 
-def event_with(domain: Domain, once: bytes, *, lock: bool = False) -> bool:
-    event = domain.models.Event
+def event_with(ctx: Context, once: bytes, *, lock: bool = False) -> bool:
+    event = ctx.models.Event
     query = select(event.id).where(event.form_key == once)
     if lock:
         query = query.with_for_update(read=True)
-    return domain.session.scalar(query) is not None
+    return ctx.session.scalar(query) is not None
 
 
-def _free_name(domain: Domain, live_name: bytes) -> None:
+def _free_name(ctx: Context, live_name: bytes) -> None:
     """Let go of a name that only an expired token still holds."""
-    model = domain.models.Token
-    expired = model.live_name == live_name, model.expires_at <= domain.now()
+    model = ctx.models.Token
+    expired = model.live_name == live_name, model.expires_at <= ctx.now()
     # By the id: an update that finds nothing in the index of names would keep others
     # out of a part of it, on MariaDB, until one of them has to give way.
-    holder = domain.session.scalar(select(model.id).where(*expired))
+    holder = ctx.session.scalar(select(model.id).where(*expired))
     if holder is not None:
-        domain.session.execute(
+        ctx.session.execute(
             update(model)
             .where(model.id == holder, *expired)
             .values(live_name=None)
@@ -259,7 +259,7 @@ def live_name_of(owner_id: Any, account_id: str, name: str) -> bytes:
     return _digest(f"a:{account_id}" if owner_id is None else f"u:{owner_id}", name)
 
 
-def get(domain: Domain, among: Select[Token], token_id: str) -> Token:
+def get(ctx: Context, among: Select[Token], token_id: str) -> Token:
     """One token of a list.
 
     :param among: where the list starts: :func:`listing.owned_by` and the like.
@@ -267,66 +267,66 @@ def get(domain: Domain, among: Select[Token], token_id: str) -> Token:
     """
     if not _ID.fullmatch(token_id):
         raise TokenNotFound
-    query = among.where(domain.models.Token.id == token_id)
-    token = domain.session.scalars(query).one_or_none()
+    query = among.where(ctx.models.Token.id == token_id)
+    token = ctx.session.scalars(query).one_or_none()
     if token is None:
         raise TokenNotFound
     return token
 
 
-def find_any(domain: Domain, token_id: str) -> Token:
+def find_any(ctx: Context, token_id: str) -> Token:
     """One token, whoever owns it, userless ones too: for administrators.
 
     :raises TokenNotFound: if there is none.
     """
     token = None
     if _ID.fullmatch(token_id):
-        token = domain.session.get(domain.models.Token, token_id)
+        token = ctx.session.get(ctx.models.Token, token_id)
     if token is None:
         raise TokenNotFound
     return token
 
 
-def all_of(domain: Domain, owner: Any) -> Sequence[Token]:
+def all_of(ctx: Context, owner: Any) -> Sequence[Token]:
     """Every token of *owner*, newest first."""
-    model = domain.models.Token
-    newest = owned_by(domain, owner).order_by(model.created_at.desc(), model.id.desc())
-    return domain.session.scalars(newest).all()
+    model = ctx.models.Token
+    newest = owned_by(ctx, owner).order_by(model.created_at.desc(), model.id.desc())
+    return ctx.session.scalars(newest).all()
 
 
 def find_many(
-    domain: Domain, among: Select[Token], ids: Collection[str]
+    ctx: Context, among: Select[Token], ids: Collection[str]
 ) -> Sequence[Token]:
     """The tokens of a list with these *ids*, newest first; others are passed over.
 
     :param among: where the list starts: :func:`listing.owned_by` and the like.
     :raises DomainError: if there are more than :data:`MOST_AT_ONCE` different ids.
     """
-    model = domain.models.Token
+    model = ctx.models.Token
     known = {token_id for token_id in ids if _ID.fullmatch(token_id)}
     if len(known) > MOST_AT_ONCE:
         raise DomainError(_("Select at most %(n)s tokens at a time.", n=MOST_AT_ONCE))
     query = among.where(model.id.in_(known))
-    return domain.session.scalars(
+    return ctx.session.scalars(
         query.order_by(model.created_at.desc(), model.id.desc())
     ).all()
 
 
-def hold(domain: Domain, token: Token) -> None:
+def lock(ctx: Context, token: Token) -> None:
     """See the row as it is now, and keep it so until the transaction ends.
 
     :raises TokenNotFound: if another request deleted it in the meantime.
     """
     try:
-        domain.hold_user(token.owner_id)
-        domain.session.refresh(token, with_for_update=True)
+        ctx.lock_user(token.owner_id)
+        ctx.session.refresh(token, with_for_update=True)
     except InvalidRequestError:
-        if token not in domain.session and not inspect(token).was_deleted:
+        if token not in ctx.session and not inspect(token).was_deleted:
             raise  # a row that another session loaded is not gone
         raise TokenNotFound from None
 
 
-def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
+def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
     """Give a live token another name; nothing else of it changes.
 
     :raises InvalidName: if the name cannot be stored.
@@ -334,55 +334,55 @@ def rename(domain: Domain, token: Token, name: str, *, actor: Actor) -> Token:
     :raises TokenNotFound: if the token is revoked or gone: its record stays as it was.
     """
     new = validation.clean_name(name)
-    hold(domain, token)
+    lock(ctx, token)
     old = token.name
     if token.revoked_at is not None:
         raise TokenNotFound
     if new == old:
         return token
     live_name = _live_name(token, new)
-    _free_name(domain, live_name)
+    _free_name(ctx, live_name)
     try:
-        with domain.session.begin_nested():
+        with ctx.session.begin_nested():
             token.name = new
             token.live_name = live_name
     except IntegrityError:
-        domain.session.refresh(token)
+        ctx.session.refresh(token)
         raise NameTaken(new) from None
-    audit_log.note_token(domain, "renamed", token, actor=actor, old_name=old)
-    domain.session.flush()
-    domain.notify("token_renamed", token=token, actor=actor, old_name=old)
+    audit_log.note_token(ctx, "renamed", token, actor=actor, old_name=old)
+    ctx.session.flush()
+    ctx.notify("token_renamed", token=token, actor=actor, old_name=old)
     return token
 
 
-def revoke(domain: Domain, token: Token, *, actor: Actor) -> Token:
+def revoke(ctx: Context, token: Token, *, actor: Actor) -> Token:
     """End a token now; the row stays. A second time changes nothing.
 
     :raises TokenNotFound: if the row is gone.
     """
-    end(domain, token, actor=actor)
+    end(ctx, token, actor=actor)
     return token
 
 
-def end(domain: Domain, token: Token, *, actor: Actor) -> bool:
+def end(ctx: Context, token: Token, *, actor: Actor) -> bool:
     """As :func:`revoke`; answers whether it was this call that ended the token.
 
     :raises TokenNotFound: if the row is gone.
     """
-    hold(domain, token)
+    lock(ctx, token)
     if token.revoked_at is not None:
         return False
-    token.revoked_at = domain.now()
+    token.revoked_at = ctx.now()
     token.live_name = None
-    audit_log.note_token(domain, "revoked", token, actor=actor)
-    domain.session.flush()
-    domain.notify("token_revoked", token=token, actor=actor)
+    audit_log.note_token(ctx, "revoked", token, actor=actor)
+    ctx.session.flush()
+    ctx.notify("token_revoked", token=token, actor=actor)
     text = _("%(who)s revoked your token “%(name)s”.", **_told(token, actor))
-    tell_owner(domain, "token_revoked", token, text, actor=actor)
+    tell_owner(ctx, "token_revoked", token, text, actor=actor)
     return True
 
 
-def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> Token:
+def deactivate(ctx: Context, token: Token, reason: str, *, actor: Actor) -> Token:
     """Stop a token until it is activated again; its owner hears the reason.
 
     A second time changes nothing: the first reason stands.
@@ -391,82 +391,82 @@ def deactivate(domain: Domain, token: Token, reason: str, *, actor: Actor) -> To
     :raises Conflict: if the token is revoked: there is nothing left to stop.
     :raises TokenNotFound: if the row is gone.
     """
-    text = validation.clean_reason(domain, reason, required=True)
-    hold(domain, token)
+    text = validation.clean_reason(ctx, reason, required=True)
+    lock(ctx, token)
     if token.revoked_at is not None:
         raise Conflict
     if token.deactivated_at is not None:
         return token
-    token.deactivated_at, token.deactivated_reason = domain.now(), text
-    audit_log.note_token(domain, "deactivated", token, actor=actor, reason=text)
-    domain.session.flush()
-    domain.notify("token_deactivated", token=token, actor=actor, reason=text)
+    token.deactivated_at, token.deactivated_reason = ctx.now(), text
+    audit_log.note_token(ctx, "deactivated", token, actor=actor, reason=text)
+    ctx.session.flush()
+    ctx.notify("token_deactivated", token=token, actor=actor, reason=text)
     said = _("%(who)s deactivated your token “%(name)s”.", **_told(token, actor))
-    tell_owner(domain, "token_deactivated", token, said, actor=actor, reason=text)
+    tell_owner(ctx, "token_deactivated", token, said, actor=actor, reason=text)
     return token
 
 
-def activate(domain: Domain, token: Token, *, actor: Actor) -> Token:
+def activate(ctx: Context, token: Token, *, actor: Actor) -> Token:
     """Let a deactivated token work again; one that is active stays as it is.
 
     :raises Conflict: if the token was revoked in the meantime.
     :raises TokenNotFound: if the row is gone.
     """
-    hold(domain, token)
+    lock(ctx, token)
     if token.revoked_at is not None:
         raise Conflict
     if token.deactivated_at is None:
         return token
     token.deactivated_at = token.deactivated_reason = None
-    audit_log.note_token(domain, "activated", token, actor=actor)
-    domain.session.flush()
-    domain.notify("token_activated", token=token, actor=actor)
+    audit_log.note_token(ctx, "activated", token, actor=actor)
+    ctx.session.flush()
+    ctx.notify("token_activated", token=token, actor=actor)
     said = _("%(who)s activated your token “%(name)s” again.", **_told(token, actor))
-    tell_owner(domain, "token_activated", token, said, actor=actor)
+    tell_owner(ctx, "token_activated", token, said, actor=actor)
     return token
 
 
-def held_in_order(domain: Domain, several: Collection[Token]) -> list[Token]:
+def lock_in_order(ctx: Context, several: Collection[Token]) -> list[Token]:
     """Tokens in the order to change them in, their owners held: nobody deadlocks.
 
     Owners come first, in the order of their keys, as where several are switched; then
     the tokens in that of their ids, as the recorder writes.
     """
     for key in sorted({token.owner_id for token in several if token.owner_id}, key=str):
-        domain.hold_user(key)
+        ctx.lock_user(key)
     return sorted(several, key=lambda token: token.id)
 
 
 def revoke_many(
-    domain: Domain, among: Select[Token], ids: Collection[str], *, actor: Actor
+    ctx: Context, among: Select[Token], ids: Collection[str], *, actor: Actor
 ) -> list[Token]:
     """Revoke the live tokens of a list with these *ids*; answers which they were."""
-    live = [t for t in find_many(domain, among, ids) if t.revoked_at is None]
-    live = held_in_order(domain, live)
-    return [token for token in live if end(domain, token, actor=actor)]
+    live = [t for t in find_many(ctx, among, ids) if t.revoked_at is None]
+    live = lock_in_order(ctx, live)
+    return [token for token in live if end(ctx, token, actor=actor)]
 
 
-def delete(domain: Domain, token: Token, *, actor: Actor) -> None:
+def delete(ctx: Context, token: Token, *, actor: Actor) -> None:
     """End a token now and remove its row; events keep its id and name.
 
     :raises TokenNotFound: if the row is gone already.
     """
-    hold(domain, token)
-    audit_log.note_token(domain, "deleted", token, actor=actor)
-    domain.session.delete(token)
-    domain.session.flush()
-    domain.notify("token_deleted", token=token, actor=actor)
+    lock(ctx, token)
+    audit_log.note_token(ctx, "deleted", token, actor=actor)
+    ctx.session.delete(token)
+    ctx.session.flush()
+    ctx.notify("token_deleted", token=token, actor=actor)
     text = _("%(who)s deleted your token “%(name)s”.", **_told(token, actor))
-    tell_owner(domain, "token_deleted", token, text, actor=actor)
+    tell_owner(ctx, "token_deleted", token, text, actor=actor)
 
 
-def mark_shown(domain: Domain, token_id: str) -> None:
+def mark_shown(ctx: Context, token_id: str) -> None:
     """Remember that the response with the plaintext was sent."""
-    model = domain.models.Token
-    domain.session.execute(
+    model = ctx.models.Token
+    ctx.session.execute(
         update(model)
         .where(model.id == token_id, model.shown_at.is_(None))
-        .values(shown_at=domain.now())
+        .values(shown_at=ctx.now())
         .execution_options(synchronize_session=False)
     )
 

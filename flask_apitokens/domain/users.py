@@ -22,7 +22,7 @@ from sqlalchemy import select
 from flask_apitokens.catalog import Service
 from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.callbacks import column_named
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.text_search import contains
 from flask_apitokens.core.text_search import searchable
 from flask_apitokens.errors import ConfigurationError
@@ -84,16 +84,16 @@ class Members:
         return max(1, -(-self.total // self.size))
 
 
-def users_of(domain: Domain, account_id: str) -> Select[Any]:
+def users_of(ctx: Context, account_id: str) -> Select[Any]:
     """Where every query about an account's users starts.
 
     :raises ConfigurationError: if the host does not say who they are.
     """
-    if domain.hooks.users_of is None:
+    if ctx.callbacks.users_of is None:
         raise ConfigurationError(
             "APITokens(…, users_of=…) is missing: the users of an account"
         )
-    users = domain.hooks.users_of(account_id)
+    users = ctx.callbacks.users_of(account_id)
     if not isinstance(users, Select):
         raise ConfigurationError(
             f"users_of answered {type(users).__name__}; it is to answer select(User)…"
@@ -101,74 +101,74 @@ def users_of(domain: Domain, account_id: str) -> Select[Any]:
     return users
 
 
-def keys_of(domain: Domain, account_id: str) -> Select[Any]:
+def keys_of(ctx: Context, account_id: str) -> Select[Any]:
     """The primary keys of an account's users, for use inside another statement."""
-    key = domain.models.user_key
+    key = ctx.models.user_key
     # What the host joins, or inherits from, keeps the account's users apart.
-    users = users_of(domain, account_id)
+    users = users_of(ctx, account_id)
     return users.with_only_columns(key, maintain_column_froms=True).order_by(None)
 
 
-def user_in(domain: Domain, account_id: str, key: str) -> Any:
+def user_in(ctx: Context, account_id: str, key: str) -> Any:
     """The user with the primary key *key*, if it is one of the account's.
 
     :raises NotFound: if there is none, or in another account.
     """
-    column = domain.models.user_key
+    column = ctx.models.user_key
     value = as_key(column.type, key) if validation.is_text(key) else None
     found = None
     if value is not None:
-        query = users_of(domain, account_id).where(column == value)
-        found = domain.session.scalars(query).unique().one_or_none()
-    if found is None or domain.account_of(found) != account_id:
+        query = users_of(ctx, account_id).where(column == value)
+        found = ctx.session.scalars(query).unique().one_or_none()
+    if found is None or ctx.account_of(found) != account_id:
         raise NotFound
     return found
 
 
 def users_by_key(
-    domain: Domain, account_id: str, keys: Collection[Any]
+    ctx: Context, account_id: str, keys: Collection[Any]
 ) -> dict[Any, Any]:
     """Those of the account's users who have these keys, by key, in one statement."""
-    column = domain.models.user_key
-    query = users_of(domain, account_id).where(column.in_(set(keys)))
-    found = domain.session.scalars(query.order_by(None)).unique() if keys else ()
+    column = ctx.models.user_key
+    query = users_of(ctx, account_id).where(column.in_(set(keys)))
+    found = ctx.session.scalars(query.order_by(None)).unique() if keys else ()
     return {
-        domain.models.user_id(user): user
+        ctx.models.user_id(user): user
         for user in found
-        if domain.account_of(user) == account_id
+        if ctx.account_of(user) == account_id
     }
 
 
-def page_of(domain: Domain, account_id: str, slug: str, query: PeopleQuery) -> Members:
+def page_of(ctx: Context, account_id: str, slug: str, query: PeopleQuery) -> Members:
     """One page of the users of an account beside what they hold of a service."""
-    found = users_of(domain, account_id).order_by(None)
+    found = users_of(ctx, account_id).order_by(None)
     if query.state:
-        on = _is_on(domain, slug)
+        on = _is_on(ctx, slug)
         found = found.where(on if query.state == "active" else not_(on))
     if query.q.strip():
-        found = found.where(_matches(domain, query.q))
-        users, total, page, most = _page_of_few(domain, found, query.page)
-        items = _members(domain, account_id, slug, users)
+        found = found.where(_matches(ctx, query.q))
+        users, total, page, most = _page_of_few(ctx, found, query.page)
+        items = _members(ctx, account_id, slug, users)
         return Members(items, total, page, most=most)
-    key = domain.models.user_key
+    key = ctx.models.user_key
     keys = found.with_only_columns(key, maintain_column_froms=True)
-    if _may_repeat(domain, found):
+    if _may_repeat(ctx, found):
         # Sorting out a large account is slow.
         keys = keys.distinct()
     counted = keys.subquery()
-    total = domain.session.scalar(select(func.count()).select_from(counted)) or 0
+    total = ctx.session.scalar(select(func.count()).select_from(counted)) or 0
     page = min(max(query.page, 1), max(1, -(-total // PAGE_SIZE)))
-    shown = _from_the_nearer_end(domain, found, total, (page - 1) * PAGE_SIZE)
-    return Members(_members(domain, account_id, slug, shown), total, page)
+    shown = _from_the_nearer_end(ctx, found, total, (page - 1) * PAGE_SIZE)
+    return Members(_members(ctx, account_id, slug, shown), total, page)
 
 
-def _may_repeat(domain: Domain, found: Select[Any]) -> bool:
+def _may_repeat(ctx: Context, found: Select[Any]) -> bool:
     """Whether what the host joins may make a statement name a user twice."""
-    return found.get_final_froms() != [domain.models.user.__table__]
+    return found.get_final_froms() != [ctx.models.user.__table__]
 
 
 def _page_of_few(
-    domain: Domain, found: Select[Any], page: int
+    ctx: Context, found: Select[Any], page: int
 ) -> tuple[list[Any], int, int, int]:
     """A page of what may be rare: looked for once, and counted in passing.
 
@@ -176,67 +176,67 @@ def _page_of_few(
     """
     page = min(max(page, 1), MOST // PAGE_SIZE)
     most = max(FOUND, page * PAGE_SIZE)
-    order = _order(domain)
+    order = _order(ctx)
     keys = found.with_only_columns(*order, maintain_column_froms=True)
-    if _may_repeat(domain, found):
+    if _may_repeat(ctx, found):
         keys = keys.distinct()
     ordered = keys.order_by(*order).limit(most + 1)
-    matching = [row[-1] for row in domain.session.execute(ordered)]
+    matching = [row[-1] for row in ctx.session.execute(ordered)]
     page = min(page, max(1, -(-len(matching) // PAGE_SIZE)))
     shown = matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    query = found.where(domain.models.user_key.in_(shown))
-    users = domain.session.scalars(query).unique() if shown else ()
-    by_key = {domain.models.user_id(user): user for user in users}
+    query = found.where(ctx.models.user_key.in_(shown))
+    users = ctx.session.scalars(query).unique() if shown else ()
+    by_key = {ctx.models.user_id(user): user for user in users}
     # One of them may have been deleted between the two statements.
     there = [by_key[key] for key in shown if key in by_key]
     return there, len(matching), page, most
 
 
 def _from_the_nearer_end(
-    domain: Domain, found: Select[Any], total: int, offset: int
+    ctx: Context, found: Select[Any], total: int, offset: int
 ) -> Sequence[Any]:
     """The users of a page; the last ones are reached from the end, in no time."""
-    order = _order(domain)
+    order = _order(ctx)
     number = min(PAGE_SIZE, total - offset)
-    if offset <= total // 2 or _may_repeat(domain, found):
+    if offset <= total // 2 or _may_repeat(ctx, found):
         shown = found.order_by(*order).limit(PAGE_SIZE).offset(offset)
-        return domain.session.scalars(shown).unique().all()
+        return ctx.session.scalars(shown).unique().all()
     down = found.order_by(*[column.desc() for column in order])
     shown = down.limit(number).offset(total - offset - number)
-    return domain.session.scalars(shown).unique().all()[::-1]
+    return ctx.session.scalars(shown).unique().all()[::-1]
 
 
 def members(
-    domain: Domain, account_id: str, slug: str, keys: Collection[str]
+    ctx: Context, account_id: str, slug: str, keys: Collection[str]
 ) -> list[Member]:
     """The users of an account with these keys beside what they hold of a service."""
-    column = domain.models.user_key
+    column = ctx.models.user_key
     values = [as_key(column.type, key) for key in keys if validation.is_text(key)]
-    query = users_of(domain, account_id).where(
+    query = users_of(ctx, account_id).where(
         column.in_([value for value in values if value is not None])
     )
-    found = domain.session.scalars(query.order_by(None).order_by(*_order(domain)))
+    found = ctx.session.scalars(query.order_by(None).order_by(*_order(ctx)))
     # Before anything of theirs is changed the user's own account decides.
-    users = [u for u in found.unique() if domain.account_of(u) == account_id]
-    return _members(domain, account_id, slug, users)
+    users = [u for u in found.unique() if ctx.account_of(u) == account_id]
+    return _members(ctx, account_id, slug, users)
 
 
 def _members(
-    domain: Domain, account_id: str, slug: str, users: Sequence[Any]
+    ctx: Context, account_id: str, slug: str, users: Sequence[Any]
 ) -> list[Member]:
-    keys = [domain.models.user_id(user) for user in users]
-    default = domain.catalog.services[slug].default_active
-    subscription, token = domain.models.Subscription, domain.models.Token
+    keys = [ctx.models.user_id(user) for user in users]
+    default = ctx.catalog.services[slug].default_active
+    subscription, token = ctx.models.Subscription, ctx.models.Token
     switched = select(subscription.user_id, subscription.active).where(
         subscription.service == slug,
         subscription.user_id.in_(keys),
         subscription.active.is_not(None),
     )
-    active = {row[0]: bool(row[1]) for row in domain.session.execute(switched)}
+    active = {row[0]: bool(row[1]) for row in ctx.session.execute(switched)}
     holding = (
         select(
             token.owner_id,
-            func.sum(validation.as_number(validation.is_usable(domain, token))),
+            func.sum(validation.as_number(validation.is_usable(ctx, token))),
             func.max(token.last_used_at),
         )
         .where(
@@ -246,38 +246,36 @@ def _members(
         )
         .group_by(token.owner_id)
     )
-    held = {
-        row[0]: (int(row[1] or 0), row[2]) for row in domain.session.execute(holding)
-    }
+    held = {row[0]: (int(row[1] or 0), row[2]) for row in ctx.session.execute(holding)}
     return [
         Member(user, active.get(key, default), *held.get(key, (0, None)))
         for user, key in zip(users, keys, strict=True)
     ]
 
 
-def count(domain: Domain, account_id: str) -> int:
+def count(ctx: Context, account_id: str) -> int:
     """How many users an account has."""
-    keys = keys_of(domain, account_id).subquery()
-    return domain.session.scalar(select(func.count()).select_from(keys)) or 0
+    keys = keys_of(ctx, account_id).subquery()
+    return ctx.session.scalar(select(func.count()).select_from(keys)) or 0
 
 
-def has_users(domain: Domain, account_id: str) -> bool:
+def has_users(ctx: Context, account_id: str) -> bool:
     """Whether an account has any user at all, told without ``users_of`` too."""
-    if domain.hooks.users_of is not None:
-        one = keys_of(domain, account_id).limit(1)
-        return domain.session.scalar(one) is not None
-    everybody = domain.session.scalars(select(domain.models.user)).unique()
-    return any(domain.account_of(user) == account_id for user in everybody)
+    if ctx.callbacks.users_of is not None:
+        one = keys_of(ctx, account_id).limit(1)
+        return ctx.session.scalar(one) is not None
+    everybody = ctx.session.scalars(select(ctx.models.user)).unique()
+    return any(ctx.account_of(user) == account_id for user in everybody)
 
 
 def count_subscribed(
-    domain: Domain, account_id: str, services: Collection[Service], users: int
+    ctx: Context, account_id: str, services: Collection[Service], users: int
 ) -> dict[str, int]:
     """How many users of an account are subscribed to each of some services.
 
     :param users: how many there are, from :func:`count`.
     """
-    model = domain.models.Subscription
+    model = ctx.models.Subscription
     # Who was switched to what the service is by default anyhow need not be looked at.
     differ = [
         and_(model.service == s.slug, model.active.is_(not s.default_active))
@@ -285,10 +283,10 @@ def count_subscribed(
     ]
     query = (
         select(model.service, func.count())
-        .where(or_(false(), *differ), model.user_id.in_(keys_of(domain, account_id)))
+        .where(or_(false(), *differ), model.user_id.in_(keys_of(ctx, account_id)))
         .group_by(model.service)
     )
-    switched: dict[str, int] = {row[0]: row[1] for row in domain.session.execute(query)}
+    switched: dict[str, int] = {row[0]: row[1] for row in ctx.session.execute(query)}
     return {
         s.slug: users - switched.get(s.slug, 0)
         if s.default_active
@@ -297,40 +295,40 @@ def count_subscribed(
     }
 
 
-def _is_on(domain: Domain, slug: str) -> ColumnElement[bool]:
+def _is_on(ctx: Context, slug: str) -> ColumnElement[bool]:
     """Whether a user is subscribed; by one look at all subscriptions, not one each."""
-    model, key = domain.models.Subscription, domain.models.user_key
-    default = domain.catalog.services[slug].default_active
+    model, key = ctx.models.Subscription, ctx.models.user_key
+    default = ctx.catalog.services[slug].default_active
     differ = select(model.user_id).where(
         model.service == slug, model.active.is_(not default)
     )
     return key.not_in(differ) if default else key.in_(differ)
 
 
-def keys_matching(domain: Domain, account_id: str, text: str) -> Select[Any]:
+def keys_matching(ctx: Context, account_id: str, text: str) -> Select[Any]:
     """The keys of an account's users whose name or email contains *text*."""
-    return keys_of(domain, account_id).where(_matches(domain, text))
+    return keys_of(ctx, account_id).where(_matches(ctx, text))
 
 
-def names_of(domain: Domain, user: Any) -> tuple[str, str]:
+def names_of(ctx: Context, user: Any) -> tuple[str, str]:
     """What a user is called, and what tells them from another of the same name.
 
     :returns: the second is empty where the first is all there is.
     """
-    label = domain.user_label(user)
+    label = ctx.user_label(user)
     name = str(getattr(user, "name", None) or label)
     return name, "" if name == label else label
 
 
-def is_enabled(domain: Domain, user: Any) -> bool:
+def is_enabled(ctx: Context, user: Any) -> bool:
     """Whether the host lets *user* in, read where the guard reads it."""
-    column = active_column(domain.models.user)
+    column = active_column(ctx.models.user)
     return bool(getattr(user, "is_active" if column is None else column.key, True))
 
 
-def label_columns(domain: Domain) -> list[Any]:
+def label_columns(ctx: Context) -> list[Any]:
     """The columns that people call a user by, where the model has them."""
-    columns = [column_named(domain.models.user, name) for name in LABELS]
+    columns = [column_named(ctx.models.user, name) for name in LABELS]
     return [
         column
         for column in columns
@@ -338,12 +336,12 @@ def label_columns(domain: Domain) -> list[Any]:
     ]
 
 
-def _matches(domain: Domain, text: str) -> ColumnElement[bool]:
-    matches = [contains(domain, column, text) for column in label_columns(domain)]
-    value = as_key(domain.models.user_key.type, searchable(text))
-    by_key = [] if value is None else [domain.models.user_key == value]
+def _matches(ctx: Context, text: str) -> ColumnElement[bool]:
+    matches = [contains(ctx, column, text) for column in label_columns(ctx)]
+    value = as_key(ctx.models.user_key.type, searchable(text))
+    by_key = [] if value is None else [ctx.models.user_key == value]
     return or_(false(), *by_key, *matches)
 
 
-def _order(domain: Domain) -> list[Any]:
-    return [*label_columns(domain)[:1], domain.models.user_key]
+def _order(ctx: Context) -> list[Any]:
+    return [*label_columns(ctx)[:1], ctx.models.user_key]

@@ -16,7 +16,7 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.core import networks
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.db.models import REASON_LENGTH
@@ -67,7 +67,7 @@ def clean_name(name: str) -> str:
     return text
 
 
-def clean_reason(domain: Domain, text: str, *, required: bool = False) -> str:
+def clean_reason(ctx: Context, text: str, *, required: bool = False) -> str:
     """What a person wrote to another, as it is stored: NFC, line ends as ``\\n``.
 
     Of a whole token, pasted to say which one leaked, the id is kept alone.
@@ -75,7 +75,7 @@ def clean_reason(domain: Domain, text: str, *, required: bool = False) -> str:
     :raises InvalidReason: for nothing where something is *required*, too many
         characters, or some that are not text.
     """
-    text = crypto_tokens.without_plaintexts(domain.settings.brand, text)
+    text = crypto_tokens.without_plaintexts(ctx.settings.brand, text)
     lines = unicodedata.normalize("NFC", text).strip().splitlines()
     clean = "\n".join(line.rstrip() for line in lines)
     visible = clean.replace("\n", "").replace("\t", " ")
@@ -89,65 +89,65 @@ def clean_reason(domain: Domain, text: str, *, required: bool = False) -> str:
 
 
 def check_name_free(
-    domain: Domain, owner: Any, name: str, *, account_id: str = ""
+    ctx: Context, owner: Any, name: str, *, account_id: str = ""
 ) -> None:
     """Look before a form is accepted; the constraint decides in the end.
 
     :param owner: none for a userless token of the account *account_id*.
     :raises NameTaken: if a live token of *owner* has this name.
     """
-    model = domain.models.Token
+    model = ctx.models.Token
     if owner is None:
         theirs = and_(model.account_id == account_id, model.userless.is_(True))
     else:
-        theirs = model.owner_id == domain.models.user_id(owner)
+        theirs = model.owner_id == ctx.models.user_id(owner)
     # One that another has taken the place of has let go of its name.
-    held = and_(is_live(domain, model), model.successor_id.is_(None))
+    held = and_(is_live(ctx, model), model.successor_id.is_(None))
     holder = select(model.id).where(theirs, model.name == name, held)
-    if domain.session.scalar(holder.limit(1)) is not None:
+    if ctx.session.scalar(holder.limit(1)) is not None:
         raise NameTaken(name)
 
 
 def checked_service(
-    domain: Domain, owner: Any, service: str | None, account_id: str
+    ctx: Context, owner: Any, service: str | None, account_id: str
 ) -> str | None:
-    if owner is not None and not domain.may_use_api(owner):
+    if owner is not None and not ctx.may_use_api(owner):
         raise ApiNotAllowed
     if not service:
         return None
     if owner is None:
-        usable = subscriptions.is_on(domain, account_id, service)
+        usable = subscriptions.is_on(ctx, account_id, service)
     else:
-        usable = subscriptions.is_active(domain, owner, service)
+        usable = subscriptions.is_active(ctx, owner, service)
     if not usable:
         raise ServiceUnavailable
     return service
 
 
 def checked_scopes(
-    domain: Domain, service: str | None, scopes: Collection[str]
+    ctx: Context, service: str | None, scopes: Collection[str]
 ) -> tuple[str, ...]:
-    known = domain.catalog.services[service].scopes if service else {}
+    known = ctx.catalog.services[service].scopes if service else {}
     wanted = tuple(scope for scope in known if scope in set(scopes))
     if len(wanted) != len(set(scopes)) or (known and not wanted):
         raise InvalidScopes(_("Choose at least one kind of access."))
     return wanted
 
 
-def checked_networks(domain: Domain, ranges: Collection[str]) -> tuple[str, ...] | None:
+def checked_networks(ctx: Context, ranges: Collection[str]) -> tuple[str, ...] | None:
     """The networks that a token is pinned to, as they are stored; none for all.
 
     :raises InvalidNetworks: if one of them is none, or there may be none at all.
     """
     if not ranges:
         return None
-    if not domain.settings.allowed_networks:
+    if not ctx.settings.allowed_networks:
         raise InvalidNetworks(_("Tokens cannot be limited to networks here."))
     return networks.parse(ranges) or None
 
 
-def check_expiry(domain: Domain, kind: str, expires_at: datetime | None) -> None:
-    longest = domain.settings.expiry_max
+def check_expiry(ctx: Context, kind: str, expires_at: datetime | None) -> None:
+    longest = ctx.settings.expiry_max
     if expires_at is None:
         if kind == "access":
             raise InvalidExpiry(_("Access tokens need an expiry date."))
@@ -156,12 +156,12 @@ def check_expiry(domain: Domain, kind: str, expires_at: datetime | None) -> None
         return
     if expires_at.tzinfo is None:
         raise ValueError(f"a naive datetime, {expires_at!r}, is not a moment")
-    if expires_at <= domain.now():
+    if expires_at <= ctx.now():
         raise InvalidExpiry(_("Choose a date after today."))
     if expires_at > LATEST:
         raise InvalidExpiry(_("Choose an earlier date."))
     # A day of grace: "within 30 days" chosen as a date means the end of that day.
-    if longest and expires_at > domain.now() + timedelta(days=longest + 1):
+    if longest and expires_at > ctx.now() + timedelta(days=longest + 1):
         raise InvalidExpiry(_too_far(longest))
 
 
@@ -187,17 +187,17 @@ def as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return case((condition, 1), else_=0)
 
 
-def is_live(domain: Domain, model: type[Token]) -> ColumnElement[bool]:
-    unexpired = or_(model.expires_at.is_(None), model.expires_at > domain.now())
+def is_live(ctx: Context, model: type[Token]) -> ColumnElement[bool]:
+    unexpired = or_(model.expires_at.is_(None), model.expires_at > ctx.now())
     return and_(model.revoked_at.is_(None), unexpired)
 
 
-def is_usable(domain: Domain, model: type[Token]) -> ColumnElement[bool]:
+def is_usable(ctx: Context, model: type[Token]) -> ColumnElement[bool]:
     """Whether a token works, or would but for its owner's rights."""
-    return and_(is_live(domain, model), model.deactivated_at.is_(None))
+    return and_(is_live(ctx, model), model.deactivated_at.is_(None))
 
 
-def check_limit(domain: Domain, token: Token) -> None:
+def check_limit(ctx: Context, token: Token) -> None:
     """Look whether *token*, which is stored already, is one too many.
 
     Counted before, the others' tokens would be locked with room for this one between
@@ -205,16 +205,16 @@ def check_limit(domain: Domain, token: Token) -> None:
 
     :raises LimitReached: if its owner has more live tokens than allowed.
     """
-    limit = domain.settings.max_per_owner
+    limit = ctx.settings.max_per_owner
     if limit is None or token.userless:
         return
-    model = domain.models.Token
+    model = ctx.models.Token
     # What is rotated is on its way out, and does not count.
     live = select(model.id).where(
         model.owner_id == token.owner_id,
-        is_live(domain, model),
+        is_live(ctx, model),
         model.successor_id.is_(None),
     )
     # A locking read sees what was committed since this transaction began.
-    if len(domain.session.scalars(live.with_for_update()).all()) > limit:
+    if len(ctx.session.scalars(live.with_for_update()).all()) > limit:
         raise LimitReached(limit)

@@ -28,7 +28,7 @@ from flask_apitokens import errors
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.catalog import AnyService
 from flask_apitokens.core import networks
-from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.domain import email_binding
 from flask_apitokens.lookup.native import Found
@@ -384,29 +384,29 @@ def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
         raise errors.OwnerInactive
     if state.asks_user and not _ask(current, lambda user: user.is_active):
         raise errors.OwnerInactive
-    hooks = state.hooks
-    if hooks.has_accounts:
-        if hooks.account_column is None:
-            account = _ask(current, hooks.account_of)
+    callbacks = state.callbacks
+    if callbacks.has_accounts:
+        if callbacks.account_column is None:
+            account = _ask(current, callbacks.account_of)
         else:
             # One too long to be stored is none that a token was generated in.
             account = "" if found.owner_account is None else str(found.owner_account)
         if account != found.account_id:
             raise errors.OwnerInactive("The owner of the token has left its account.")
-    if hooks.can_use_api is not None:
+    if callbacks.can_use_api is not None:
         allowed = found.owner_permitted
-        if hooks.permission_column is None:
-            allowed = _ask(current, hooks.can_use_api)
+        if callbacks.permission_column is None:
+            allowed = _ask(current, callbacks.can_use_api)
         if not allowed:
             raise errors.ApiAccessDenied
     if found.email_digest is not None:
-        _check_email(hooks, current, found)
+        _check_email(callbacks, current, found)
 
 
-def _check_email(hooks: Hooks, current: CurrentToken, found: Found) -> None:
+def _check_email(callbacks: Callbacks, current: CurrentToken, found: Found) -> None:
     email = found.owner_email
-    if hooks.email_column is None:
-        email = _ask(current, hooks.email_of)
+    if callbacks.email_column is None:
+        email = _ask(current, callbacks.email_of)
     if not email_binding.is_of(current.id, found.email_digest, email):
         raise errors.OwnerEmailChanged
 
@@ -439,7 +439,7 @@ def _check_policy(state: State, policy: Policy, found: Found) -> None:
     switched_off = found.service_active is not None and not found.service_active
     if service is None or not active or switched_off:
         raise errors.ServiceInactive
-    services_for = state.hooks.services_for
+    services_for = state.callbacks.services_for
     if services_for is not None and found.service not in services_for(found.account_id):
         raise errors.ServiceInactive
 
@@ -448,7 +448,7 @@ def _check_bcrypt(state: State, token_id: str, token: bytes, found: Found) -> No
     stored = found.secret_hash
     try:
         genuine = state.verifier.verify(token_id, token, stored)
-    except crypto_tokens.Busy:
+    except crypto_tokens.QueueFull:
         raise errors.TemporarilyUnavailable from None
     if not genuine:
         raise errors.InvalidToken
@@ -465,7 +465,7 @@ def _rehash_later(state: State, token_id: str, token: bytes, stored: str) -> Non
 
     def rehash() -> None:
         model, rounds = state.models.Token, state.settings.bcrypt_rounds
-        fresh = crypto_tokens.off_the_hub(crypto_tokens.hash_token, token, rounds)
+        fresh = crypto_tokens.run_blocking(crypto_tokens.hash_token, token, rounds)
         change = update(model).where(model.id == token_id, model.secret_hash == stored)
         try:
             with engine.begin() as connection:

@@ -92,7 +92,7 @@ def check_bcrypt(state: State, known: Recognised) -> None:
     stored = known.found.secret_hash
     try:
         genuine = state.verifier.verify(known.token_id, known.mark.secret, stored)
-    except crypto_tokens.Busy:
+    except crypto_tokens.QueueFull:
         raise errors.TemporarilyUnavailable from None
     if not genuine:
         raise errors.InvalidToken
@@ -134,7 +134,7 @@ def _changes(state: State, known: Recognised) -> list[Update]:
     row, token, old = state.models.Import, state.models.Token, known.mark
     fresh = keyring.mark("plain", known.token)
     rounds = state.settings.import_bcrypt_rounds
-    hashed = crypto_tokens.off_the_hub(crypto_tokens.hash_token, fresh.secret, rounds)
+    hashed = crypto_tokens.run_blocking(crypto_tokens.hash_token, fresh.secret, rounds)
     stored = known.found.secret_hash
     return [
         update(row)

@@ -58,9 +58,9 @@ def _look(app: Flask, token_id: str, address: str | None) -> None:
                     rotation,  # most ended tokens need none of it
                 )
 
-                domain = state.domain()
-                if rotation.note_late_use(domain, token_id, ip=address):
-                    commit(domain)
+                ctx = state.context()
+                if rotation.note_late_use(ctx, token_id, ip=address):
+                    commit(ctx)
     except Exception:
         log.warning("token %s: its use was not looked into", token_id, exc_info=True)
         return

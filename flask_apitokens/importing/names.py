@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.domain import tokens
@@ -23,12 +23,12 @@ Asked = tuple[HolderKey, str]
 _NUMBERED = NAME_LENGTH - 8
 
 
-def names_for(domain: Domain, several: Sequence[Asked]) -> list[str]:
+def names_for(ctx: Context, several: Sequence[Asked]) -> list[str]:
     """A name for each that no live token of its holder has.
 
     Asked by the digests that keep names apart, since a holder may have many tokens.
     """
-    held = _held(domain, {key for key, name in several if not name})
+    held = _held(ctx, {key for key, name in several if not name})
     numbers: dict[Asked, int] = {}
     names: dict[int, tuple[str, bytes]] = {}
     waiting, step = list(range(len(several))), 0
@@ -37,7 +37,7 @@ def names_for(domain: Domain, several: Sequence[Asked]) -> list[str]:
         for place in waiting:
             names[place] = _next_name(several[place], numbers, held, used)
             used.add(names[place][1])
-        taken = _taken(domain, [names[place][1] for place in waiting])
+        taken = _taken(ctx, [names[place][1] for place in waiting])
         waiting = [place for place in waiting if names[place][1] in taken]
         # Many of one name: a gap in their numbers rather than a look for each.
         for asked in {several[place] for place in waiting}:
@@ -69,15 +69,15 @@ def _next_name(
             return name, digest
 
 
-def _taken(domain: Domain, live_names: Collection[bytes]) -> set[bytes]:
-    model = domain.models.Token
+def _taken(ctx: Context, live_names: Collection[bytes]) -> set[bytes]:
+    model = ctx.models.Token
     query = select(model.live_name).where(model.live_name.in_(live_names))
-    return {bytes(found) for found in domain.session.scalars(query) if found}
+    return {bytes(found) for found in ctx.session.scalars(query) if found}
 
 
-def _held(domain: Domain, holders: Collection[HolderKey]) -> dict[HolderKey, int]:
+def _held(ctx: Context, holders: Collection[HolderKey]) -> dict[HolderKey, int]:
     """How many imported tokens holders have: where to begin to count."""
-    model = domain.models.Token
+    model = ctx.models.Token
     owners = [owner_id for owner_id, _account in holders if owner_id is not None]
     accounts = [account for owner_id, account in holders if owner_id is None]
     numbers: dict[HolderKey, int] = {}
@@ -90,6 +90,6 @@ def _held(domain: Domain, holders: Collection[HolderKey]) -> dict[HolderKey, int
             model.userless.is_(userless),
             model.scheme == crypto_tokens.IMPORTED,
         )
-        for key, number in domain.session.execute(query.group_by(column)):
+        for key, number in ctx.session.execute(query.group_by(column)):
             numbers[(None, key) if userless else (key, "")] = int(number)
     return numbers

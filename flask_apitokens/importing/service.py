@@ -20,9 +20,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from flask_apitokens.audit import log as audit_log
-from flask_apitokens.core.callbacks import NOWHERE
+from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import LENGTHS
@@ -93,7 +93,7 @@ class Known:
     owner_key: tuple[Any, str] | None
 
 
-def holder_of(domain: Domain, owner: Any, account_id: str = "") -> Holder:
+def holder_of(ctx: Context, owner: Any, account_id: str = "") -> Holder:
     """Whom a token of *owner* acts for.
 
     :param owner: a user, or ``None`` for a userless token of *account_id*.
@@ -102,20 +102,20 @@ def holder_of(domain: Domain, owner: Any, account_id: str = "") -> Holder:
     """
     if owner is None:
         return Holder(None, account_id)
-    account = domain.account_of(owner)
-    if account == NOWHERE:
+    account = ctx.account_of(owner)
+    if account == NO_ACCOUNT:
         raise ImportRefused(_("The owner is of no account."))
     try:
-        email = email_binding.email_to_bind(domain, owner)
+        email = email_binding.email_to_bind(ctx, owner)
     except Exception:
         log.exception("email_of failed, so no token of this user is imported")
         raise ImportRefused(_("The owner's email address cannot be told.")) from None
-    subject = audit_log.Subject.of(domain, owner)
-    return Holder(domain.models.user_id(owner), account, subject, email)
+    subject = audit_log.Subject.of(ctx, owner)
+    return Holder(ctx.models.user_id(owner), account, subject, email)
 
 
 def wanted_of(
-    domain: Domain,
+    ctx: Context,
     keyring: Keyring,
     holder: Holder,
     text: str,
@@ -144,11 +144,11 @@ def wanted_of(
         material = _checked_digest(digest, text)
         mark, strength = keyring.mark(digest, material), "unknown"
         marks = keyring.marks_of_digest(digest, material)
-    if service is not None and service not in domain.services_of(holder.account_id):
+    if service is not None and service not in ctx.services_of(holder.account_id):
         raise ImportRefused(_("There is no such service in the account."))
     if expires_at is not None and expires_at > validation.LATEST:
         expires_at = None
-    known = tuple(domain.catalog.services[service].scopes) if service else ()
+    known = tuple(ctx.catalog.services[service].scopes) if service else ()
     return Wanted(
         holder=holder,
         mark=mark,
@@ -156,7 +156,7 @@ def wanted_of(
         strength=strength,
         name=validation.clean_name(name) if name.strip() else "",
         service=service,
-        scopes=validation.checked_scopes(domain, service, scopes or known),
+        scopes=validation.checked_scopes(ctx, service, scopes or known),
         expires_at=expires_at,
     )
 
@@ -199,9 +199,9 @@ def _checked_digest(digest: str, text: str) -> bytes:
     return bytes.fromhex(plain)
 
 
-def known_of(domain: Domain, several: Sequence[Wanted]) -> dict[bytes, Known]:
+def known_of(ctx: Context, several: Sequence[Wanted]) -> dict[bytes, Known]:
     """What is here already of *several* tokens, by any of their digests."""
-    row, token = domain.models.Import, domain.models.Token
+    row, token = ctx.models.Import, ctx.models.Token
     digests = [digest for wanted in several for digest in wanted.digests]
     columns = (
         *(row.digest, row.source, token.id),
@@ -214,7 +214,7 @@ def known_of(domain: Domain, several: Sequence[Wanted]) -> dict[bytes, Known]:
     )
     found: dict[bytes, Known] = {}
     for digest, source, token_id, owner_id, account_id, userless in (
-        domain.session.execute(query).all() if digests else ()
+        ctx.session.execute(query).all() if digests else ()
     ):
         whose = (owner_id, account_id if userless else "") if token_id else None
         for one in (digest, source):
@@ -234,39 +234,39 @@ def known_as(wanted: Wanted, known: dict[bytes, Known]) -> Known | None:
     return found
 
 
-def hash_of(domain: Domain, wanted: Wanted) -> str:
+def hash_of(ctx: Context, wanted: Wanted) -> str:
     """What bcrypt makes of a token; slow on purpose, and safe in any thread."""
-    rounds = domain.settings.import_bcrypt_rounds
-    return crypto_tokens.off_the_hub(
+    rounds = ctx.settings.import_bcrypt_rounds
+    return crypto_tokens.run_blocking(
         crypto_tokens.hash_token, wanted.mark.secret, rounds
     )
 
 
 def add(
-    domain: Domain, several: Sequence[tuple[Wanted, str]], *, actor: Actor
+    ctx: Context, several: Sequence[tuple[Wanted, str]], *, actor: Actor
 ) -> list[Token]:
     """Store tokens, each with its :func:`hash_of`; those known by now are left out.
 
     :raises Conflict: if another import, or a token of the same name, came in between:
         to be tried again in a new transaction.
     """
-    domain.begin_writing()
-    known = known_of(domain, [wanted for wanted, _hash in several])
+    ctx.lock_for_write()
+    known = known_of(ctx, [wanted for wanted, _hash in several])
     fresh = [pair for pair in several if known_as(pair[0], known) is None]
     names = import_names.names_for(
-        domain, [(wanted.holder.key, wanted.name) for wanted, _hash in fresh]
+        ctx, [(wanted.holder.key, wanted.name) for wanted, _hash in fresh]
     )
     made = [
-        _row(domain, wanted, hashed, name, actor=actor)
+        _row(ctx, wanted, hashed, name, actor=actor)
         for (wanted, hashed), name in zip(fresh, names, strict=True)
     ]
-    imports = domain.models.Import
+    imports = ctx.models.Import
     try:
-        with domain.session.begin_nested():
-            domain.session.add_all(made)
-            domain.session.flush()
+        with ctx.session.begin_nested():
+            ctx.session.add_all(made)
+            ctx.session.flush()
             for token, (wanted, _hash) in zip(made, fresh, strict=True):
-                domain.session.add(
+                ctx.session.add(
                     imports(
                         token_id=token.id,
                         digest=wanted.mark.digest,
@@ -274,21 +274,21 @@ def add(
                         strength=wanted.strength,
                     )
                 )
-                _note(domain, token, wanted, actor=actor)
-            domain.session.flush()
+                _note(ctx, token, wanted, actor=actor)
+            ctx.session.flush()
     except IntegrityError:
         raise Conflict from None
     for token in made:
-        domain.notify("token_imported", token=token, actor=actor)
+        ctx.notify("token_imported", token=token, actor=actor)
     return made
 
 
 def _row(
-    domain: Domain, wanted: Wanted, hashed: str, name: str, *, actor: Actor
+    ctx: Context, wanted: Wanted, hashed: str, name: str, *, actor: Actor
 ) -> Token:
     holder = wanted.holder
-    token = domain.models.Token(
-        id=crypto_tokens.mint(domain.settings.brand).id,
+    token = ctx.models.Token(
+        id=crypto_tokens.mint(ctx.settings.brand).id,
         scheme=crypto_tokens.IMPORTED,
         check_digest=wanted.mark.check,
         secret_hash=hashed,
@@ -300,7 +300,7 @@ def _row(
         userless=holder.owner_id is None,
         service=wanted.service,
         scopes=wanted.scopes,
-        created_at=domain.now(),
+        created_at=ctx.now(),
         created_by=actor.label,
         expires_at=wanted.expires_at,
     )
@@ -309,9 +309,9 @@ def _row(
     return token
 
 
-def _note(domain: Domain, token: Token, wanted: Wanted, *, actor: Actor) -> None:
+def _note(ctx: Context, token: Token, wanted: Wanted, *, actor: Actor) -> None:
     audit_log.note_token(
-        domain,
+        ctx,
         "imported",
         token,
         actor=actor,
@@ -321,17 +321,17 @@ def _note(domain: Domain, token: Token, wanted: Wanted, *, actor: Actor) -> None
     )
 
 
-def import_one(domain: Domain, wanted: Wanted, *, actor: Actor) -> Token | None:
+def import_one(ctx: Context, wanted: Wanted, *, actor: Actor) -> Token | None:
     """Store one token, or find the one that it became when it was imported before.
 
     :returns: none where it was deleted since: it stays so.
     :raises Conflict: if the same is being imported at this moment.
     :raises ImportRefused: if it acts for somebody else.
     """
-    before = known_as(wanted, known_of(domain, [wanted]))
+    before = known_as(wanted, known_of(ctx, [wanted]))
     if before is None:
-        made = add(domain, [(wanted, hash_of(domain, wanted))], actor=actor)
+        made = add(ctx, [(wanted, hash_of(ctx, wanted))], actor=actor)
         return made[0] if made else None
     if before.token_id is None:
         return None
-    return domain.session.get(domain.models.Token, before.token_id)
+    return ctx.session.get(ctx.models.Token, before.token_id)

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from flask_apitokens.core.callbacks import as_key
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain import validation
 
 
 def token_names(
-    domain: Domain, account_id: str | None, ids: Collection[str]
+    ctx: Context, account_id: str | None, ids: Collection[str]
 ) -> dict[str, str]:
     """The names of those of an account's tokens that are still there, by their ids.
 
@@ -21,47 +21,45 @@ def token_names(
     """
     if not ids:
         return {}
-    model = domain.models.Token
+    model = ctx.models.Token
     query = select(model.id, model.name).where(model.id.in_(set(ids)))
     if account_id is not None:
         query = query.where(model.account_id == account_id)
-    return {row[0]: row[1] for row in domain.session.execute(query)}
+    return {row[0]: row[1] for row in ctx.session.execute(query)}
 
 
-def last_names(domain: Domain, account_id: str, ids: Collection[str]) -> dict[str, str]:
+def last_names(ctx: Context, account_id: str, ids: Collection[str]) -> dict[str, str]:
     """What the audit log calls an account's deleted tokens, by their ids."""
     if not ids:
         return {}
-    model = domain.models.Event
+    model = ctx.models.Event
     query = select(model.token_id, model.token_name).where(
         model.token_id.in_(set(ids)),
         model.account_id == account_id,
         model.action == "deleted",
     )
-    return {str(row[0]): str(row[1]) for row in domain.session.execute(query)}
+    return {str(row[0]): str(row[1]) for row in ctx.session.execute(query)}
 
 
-def last_owners(
-    domain: Domain, account_id: str, ids: Collection[str]
-) -> dict[str, str]:
+def last_owners(ctx: Context, account_id: str, ids: Collection[str]) -> dict[str, str]:
     """What the audit log last called the owners of an account's tokens, by their ids.
 
     Of who is in another account by now, what people call them there is not told here.
     """
     if not ids:
         return {}
-    model = domain.models.Event
+    model = ctx.models.Event
     query = select(model.token_id, model.subject_label).where(
         model.token_id.in_(set(ids)),
         model.account_id == account_id,
         model.subject_label.is_not(None),
     )
-    found = domain.session.execute(query.order_by(model.id))
+    found = ctx.session.execute(query.order_by(model.id))
     return {str(row[0]): str(row[1]) for row in found}
 
 
 def owner_labels(
-    domain: Domain, account_id: str | None, keys: Collection[str]
+    ctx: Context, account_id: str | None, keys: Collection[str]
 ) -> dict[str, str]:
     """What people call an account's users, by the primary key as text.
 
@@ -69,7 +67,7 @@ def owner_labels(
 
     :param account_id: ``None``, for the command line, for every account's.
     """
-    column = domain.models.user_key
+    column = ctx.models.user_key
     known = [
         as_key(column.type, key) for key in set(keys) if key and validation.is_text(key)
     ]
@@ -77,8 +75,8 @@ def owner_labels(
     if not values:
         return {}
     if account_id is None:
-        query = select(domain.models.user).where(column.in_(values))
-        users = list(domain.session.scalars(query).unique())
+        query = select(ctx.models.user).where(column.in_(values))
+        users = list(ctx.session.scalars(query).unique())
     else:
-        users = list(account_users.users_by_key(domain, account_id, values).values())
-    return {domain.key_text(user): domain.user_label(user) for user in users}
+        users = list(account_users.users_by_key(ctx, account_id, values).values())
+    return {ctx.key_text(user): ctx.user_label(user) for user in users}

@@ -23,7 +23,7 @@ from sqlalchemy import and_
 from sqlalchemy import or_
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Call
 
 from .totals import HOUR
@@ -98,7 +98,7 @@ def count(query: CallQuery, window: Window, hours: Mapping[datetime, Sums]) -> i
 
 
 def page_of(
-    domain: Domain,
+    ctx: Context,
     extent: Extent,
     query: CallQuery,
     window: Window,
@@ -112,11 +112,11 @@ def page_of(
     """
     total = count(query, window, hours)
     if query.after is not None:
-        page = _newer_than(domain, extent, query, window, hours)
+        page = _newer_than(ctx, extent, query, window, hours)
         if page is not None:
             return replace(page, total=max(total, page.first + PAGE_SIZE - 1))
         query = replace(query, after=None, before=None)
-    rows = _read(domain, extent, query, window, hours, limit=PAGE_SIZE + 1)
+    rows = _read(ctx, extent, query, window, hours, limit=PAGE_SIZE + 1)
     items = rows[:PAGE_SIZE]
     newer = query.before is not None
     first = max(query.first, 2) if newer else 1
@@ -127,7 +127,7 @@ def page_of(
 
 
 def _newer_than(
-    domain: Domain,
+    ctx: Context,
     extent: Extent,
     query: CallQuery,
     window: Window,
@@ -135,7 +135,7 @@ def _newer_than(
 ) -> CallPage | None:
     # Two pages of them: near the top the number of the first one is then certain.
     limit = 2 * PAGE_SIZE + 1
-    rows = _read(domain, extent, query, window, hours, limit=limit)
+    rows = _read(ctx, extent, query, window, hours, limit=limit)
     if len(rows) < PAGE_SIZE:
         return None
     above = len(rows) - PAGE_SIZE
@@ -144,7 +144,7 @@ def _newer_than(
 
 
 def _read(
-    domain: Domain,
+    ctx: Context,
     extent: Extent,
     query: CallQuery,
     window: Window,
@@ -152,14 +152,14 @@ def _read(
     *,
     limit: int,
 ) -> Sequence[Any]:
-    model, up = domain.models.Call, query.after is not None
+    model, up = ctx.models.Call, query.after is not None
     spans = _spans(query, window, hours, limit)
     if not spans:
         return ()
     lying = [and_(model.at >= since, model.at < until) for since, until in spans]
-    found = _found(domain, extent, query).where(or_(*lying))
+    found = _found(ctx, extent, query).where(or_(*lying))
     order = (model.at, model.id) if up else (model.at.desc(), model.id.desc())
-    return domain.session.execute(found.order_by(*order).limit(limit)).all()
+    return ctx.session.execute(found.order_by(*order).limit(limit)).all()
 
 
 def _hours(
@@ -205,7 +205,7 @@ def _joined(
 
 
 def batches(
-    domain: Domain, extent: Extent, query: CallQuery, window: Window
+    ctx: Context, extent: Extent, query: CallQuery, window: Window
 ) -> Iterator[Sequence[Any]]:
     """All calls that *query* finds, newest first, some at a time.
 
@@ -214,7 +214,7 @@ def batches(
     """
     part = within(query, window)
     while True:
-        rows = _read_on(domain, extent, query, part)
+        rows = _read_on(ctx, extent, query, part)
         if rows:
             yield rows
         if len(rows) < BATCH:
@@ -223,18 +223,18 @@ def batches(
 
 
 def _read_on(
-    domain: Domain, extent: Extent, query: CallQuery, part: Window
+    ctx: Context, extent: Extent, query: CallQuery, part: Window
 ) -> Sequence[Any]:
-    model = domain.models.Call
-    found = _found(domain, extent, query).where(
+    model = ctx.models.Call
+    found = _found(ctx, extent, query).where(
         model.at >= part.since, model.at < part.until
     )
     ordered = found.order_by(model.at.desc(), model.id.desc())
-    return domain.session.execute(ordered.limit(BATCH)).all()
+    return ctx.session.execute(ordered.limit(BATCH)).all()
 
 
-def _found(domain: Domain, extent: Extent, query: CallQuery) -> Select[Any]:
-    model = domain.models.Call
+def _found(ctx: Context, extent: Extent, query: CallQuery) -> Select[Any]:
+    model = ctx.models.Call
     columns = [getattr(model, name) for name in COLUMNS]
     found = select(*columns).where(*meant(model, extent))
     if query.result is not None:

@@ -24,7 +24,7 @@ from sqlalchemy import and_
 from sqlalchemy import func
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import FAILED
 from flask_apitokens.db.models import REJECTED
 from flask_apitokens.db.models import SUCCEEDED
@@ -128,43 +128,43 @@ def hour_of(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def window_of(domain: Domain) -> Window:
+def window_of(ctx: Context) -> Window:
     """What is kept, as of now."""
-    now = domain.now().astimezone(UTC)
-    since = now - timedelta(days=domain.settings.usage_retention_days)
+    now = ctx.now().astimezone(UTC)
+    since = now - timedelta(days=ctx.settings.usage_retention_days)
     tomorrow = datetime.combine(now.date(), time(), UTC) + timedelta(days=1)
     return Window(since, tomorrow)
 
 
-def hours_of(domain: Domain, extent: Extent, window: Window) -> dict[datetime, Sums]:
+def hours_of(ctx: Context, extent: Extent, window: Window) -> dict[datetime, Sums]:
     """How many calls there were in each hour that had some; two statements.
 
     :param window: from :func:`window_of`.
     """
-    model = domain.models.CallHour
+    model = ctx.models.CallHour
     query = select(
         model.hour,
         func.sum(model.succeeded),
         func.sum(model.rejected),
         func.sum(model.failed),
     ).where(
-        *_hours_in(domain, extent),
+        *_hours_in(ctx, extent),
         model.hour >= window.first_full,
         model.hour < window.until,
     )
     hours = {
         row[0]: Sums(int(row[1]), int(row[2]), int(row[3]))
-        for row in domain.session.execute(query.group_by(model.hour))
+        for row in ctx.session.execute(query.group_by(model.hour))
     }
-    begun = _counted(domain, extent, Window(window.since, window.first_full))
+    begun = _counted(ctx, extent, Window(window.since, window.first_full))
     if begun.total:
         hours[hour_of(window.since)] = begun
     return hours
 
 
-def _hours_in(domain: Domain, extent: Extent) -> list[ColumnElement[bool]]:
+def _hours_in(ctx: Context, extent: Extent) -> list[ColumnElement[bool]]:
     """The rows to be added up: a service's own, unless a token or a user is meant."""
-    model = domain.models.CallHour
+    model = ctx.models.CallHour
     where = meant(model, extent)
     if not extent.token_id:
         whole = extent.owner_key is None
@@ -188,11 +188,11 @@ def meant(
     return where
 
 
-def _counted(domain: Domain, extent: Extent, window: Window) -> Sums:
+def _counted(ctx: Context, extent: Extent, window: Window) -> Sums:
     """The calls of less than an hour, one by one."""
     if window.since >= window.until:
         return Sums()
-    model = domain.models.Call
+    model = ctx.models.Call
     query = (
         select(model.result, func.count())
         .where(
@@ -202,7 +202,7 @@ def _counted(domain: Domain, extent: Extent, window: Window) -> Sums:
         )
         .group_by(model.result)
     )
-    found = {row[0]: row[1] for row in domain.session.execute(query)}
+    found = {row[0]: row[1] for row in ctx.session.execute(query)}
     return Sums(*[found.get(result, 0) for result in (SUCCEEDED, REJECTED, FAILED)])
 
 
@@ -215,19 +215,19 @@ def by_day(hours: Mapping[datetime, Sums], window: Window) -> dict[date, Sums]:
 
 
 def days_by_service(
-    domain: Domain, account_id: str, window: Window
+    ctx: Context, account_id: str, window: Window
 ) -> dict[str, dict[date, int]]:
     """How many calls each service of an account had on each day; two statements.
 
     :param window: from :func:`window_of`.
     :returns: by slug, of the services that had some.
     """
-    hour, call = domain.models.CallHour, domain.models.Call
+    hour, call = ctx.models.CallHour, ctx.models.Call
     total = func.sum(hour.succeeded + hour.rejected + hour.failed)
     full = (
         select(hour.service, hour.hour, total)
         .where(
-            *_hours_in(domain, of_account(account_id)),
+            *_hours_in(ctx, of_account(account_id)),
             hour.hour >= window.first_full,
             hour.hour < window.until,
         )
@@ -243,8 +243,8 @@ def days_by_service(
         .group_by(call.service)
     )
     first = window.since.date()
-    rows = [(row[0], row[1].date(), row[2]) for row in domain.session.execute(full)]
-    rows += [(row[0], first, row[1]) for row in domain.session.execute(begun)]
+    rows = [(row[0], row[1].date(), row[2]) for row in ctx.session.execute(full)]
+    rows += [(row[0], first, row[1]) for row in ctx.session.execute(begun)]
     found: dict[str, dict[date, int]] = {}
     for service, day, number in rows:
         days = found.setdefault(service, dict.fromkeys(window.days, 0))
@@ -256,7 +256,7 @@ def days_by_service(
 
 
 def calls_of(
-    domain: Domain, among: Select[Token], ids: Collection[str]
+    ctx: Context, among: Select[Token], ids: Collection[str]
 ) -> dict[str, int]:
     """How many calls there were with each of some tokens; two statements.
 
@@ -264,10 +264,10 @@ def calls_of(
     """
     if not ids:
         return {}
-    window, token = window_of(domain), domain.models.Token
+    window, token = window_of(ctx), ctx.models.Token
     chosen = among.with_only_columns(token.id, token.account_id).order_by(None)
     mine = chosen.where(token.id.in_(ids)).subquery()
-    hour, call = domain.models.CallHour, domain.models.Call
+    hour, call = ctx.models.CallHour, ctx.models.Call
     total = func.sum(hour.succeeded + hour.rejected + hour.failed)
     full = (
         select(hour.token_id, total)
@@ -289,19 +289,19 @@ def calls_of(
     )
     numbers = dict.fromkeys(ids, 0)
     for query in (full, begun):
-        for row in domain.session.execute(query):
+        for row in ctx.session.execute(query):
             numbers[row[0]] += int(row[1])
     return numbers
 
 
 def used_lately(
-    domain: Domain, extent: Extent, window: Window
+    ctx: Context, extent: Extent, window: Window
 ) -> Sequence[tuple[str, str]]:
     """The tokens used last, deleted ones too, and their owners' keys.
 
     :returns: :data:`OFFERED` of them at most, and one more where there are more.
     """
-    model = domain.models.CallHour
+    model = ctx.models.CallHour
     newest = func.max(model.hour)
     query = (
         select(model.token_id, model.owner_key)
@@ -312,9 +312,9 @@ def used_lately(
     )
     found: Sequence[Any] = ()
     # In a busy account the last hours say it all, and an index finds them.
-    lately = max(hour_of(domain.now()) - _LATELY, window.first_full)
+    lately = max(hour_of(ctx.now()) - _LATELY, window.first_full)
     for since in (lately, window.first_full):
-        found = domain.session.execute(
+        found = ctx.session.execute(
             query.where(model.hour >= since, model.hour < window.until)
         ).all()
         if len(found) > OFFERED:
@@ -322,12 +322,12 @@ def used_lately(
     return [(row[0], row[1]) for row in found]
 
 
-def owners_lately(domain: Domain, extent: Extent, window: Window) -> list[str]:
+def owners_lately(ctx: Context, extent: Extent, window: Window) -> list[str]:
     """The keys of the users whose tokens were used last, those used last first.
 
     :returns: :data:`OFFERED` of them at most, and one more where there are more.
     """
-    model = domain.models.Token
+    model = ctx.models.Token
     query = select(model.owner_id).where(
         model.account_id == extent.account_id,
         model.last_used_at >= window.since,
@@ -337,4 +337,4 @@ def owners_lately(domain: Domain, extent: Extent, window: Window) -> list[str]:
         query = query.where(model.service == (extent.service or None))
     query = query.group_by(model.owner_id)
     query = query.order_by(func.max(model.last_used_at).desc()).limit(OFFERED + 1)
-    return [str(key) for key in domain.session.scalars(query)]
+    return [str(key) for key in ctx.session.scalars(query)]

@@ -11,9 +11,9 @@ from flask import url_for
 from flask.typing import ResponseReturnValue
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.callbacks import NOWHERE
+from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import access_requests
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.errors import NotFound
@@ -33,26 +33,26 @@ _LINKS_SHOWN = "flask_apitokens.admin_links"
 class Admin:
     """The signed-in administrator and the account they see, which is their own."""
 
-    domain: Domain
+    ctx: Context
     user: Any
     account_id: str
 
     @property
     def actor(self) -> Actor:
         """The administrator as the audit log names them."""
-        return actor_of(self.domain, self.user)
+        return actor_of(self.ctx, self.user)
 
     @property
     def services(self) -> list[Service]:
         """The services of the account, in the order of declaration."""
-        return list(self.domain.services_of(self.account_id).values())
+        return list(self.ctx.services_of(self.account_id).values())
 
     def service(self, slug: str) -> Service:
         """One of the account's services.
 
         :raises NotFound: if it has no such service.
         """
-        service = self.domain.services_of(self.account_id).get(slug)
+        service = self.ctx.services_of(self.account_id).get(slug)
         if service is None:
             raise NotFound
         return service
@@ -89,14 +89,14 @@ def is_admin(user: Any) -> bool:
     Who has none, where there are accounts, administers nothing: the others who have
     none have nothing in common.
     """
-    hooks = current_apitokens.hooks
-    asked = hooks.is_admin
-    return asked is not None and asked(user) and _is_account(hooks.account_of(user))
+    callbacks = current_apitokens.callbacks
+    asked = callbacks.is_admin
+    return asked is not None and asked(user) and _is_account(callbacks.account_of(user))
 
 
 def _is_account(account_id: str) -> bool:
-    there = bool(account_id) or not current_apitokens.hooks.has_accounts
-    return there and account_id != NOWHERE
+    there = bool(account_id) or not current_apitokens.callbacks.has_accounts
+    return there and account_id != NO_ACCOUNT
 
 
 def admit_admin() -> ResponseReturnValue | None:
@@ -118,12 +118,12 @@ def begin() -> Admin:
     user = signed_in()
     if user is None:
         raise AccessDenied
-    domain = current_apitokens.domain()
-    account_id = domain.account_of(user)
+    ctx = current_apitokens.context()
+    account_id = ctx.account_of(user)
     if not _is_account(account_id):
         # A moment ago it was one.
         raise AccessDenied
-    return Admin(domain, user, account_id)
+    return Admin(ctx, user, account_id)
 
 
 def start() -> ResponseReturnValue:
@@ -142,13 +142,13 @@ def links() -> list[Link]:
     if user is None or not is_admin(user):
         return []
     request.environ[_LINKS_SHOWN] = True
-    domain = current_apitokens.domain()
-    waiting = access_requests.count_waiting(domain, domain.account_of(user))
+    ctx = current_apitokens.context()
+    waiting = access_requests.count_waiting(ctx, ctx.account_of(user))
     return [
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
         _link(_("Access requests"), "requests", f"{waiting:,}" if waiting else None),
-        *([_link(_("Usage history"), "usage")] if domain.records_calls else []),
+        *([_link(_("Usage history"), "usage")] if ctx.records_calls else []),
         _link(_("Audit log"), "audit"),
     ]
 

@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
@@ -145,10 +145,10 @@ def sign_in_url(back: str) -> str:
     return login_url(view, next_url=back) if view else back
 
 
-def actor_of(domain: Domain, user: Any) -> Actor:
+def actor_of(ctx: Context, user: Any) -> Actor:
     """The signed-in user as the audit log names them."""
     ip = (request.remote_addr or "")[:45] or None
-    return Actor(domain.user_label(user), domain.key_text(user), ip)
+    return Actor(ctx.user_label(user), ctx.key_text(user), ip)
 
 
 # -- pages ---------------------------------------------------------------------
@@ -210,17 +210,17 @@ def _halves(message: str) -> tuple[str, str]:
 # -- changes -------------------------------------------------------------------
 
 
-def store(domain: Domain) -> None:
+def store(ctx: Context) -> None:
     """Commit what this request changed, and tell whom it concerns.
 
     From here on an answer that fails must not say that nothing was changed: a commit
     whose own answer is lost may have been carried out.
     """
     request.environ[_STORING] = True
-    commit(domain)
+    commit(ctx)
 
 
-def stored(domain: Domain, change: Callable[[], _Made]) -> _Made:
+def stored(ctx: Context, change: Callable[[], _Made]) -> _Made:
     """Make a change and commit it; again, where the database gave way to another.
 
     Of two transactions that wait for each other MariaDB and PostgreSQL end one, and
@@ -231,14 +231,14 @@ def stored(domain: Domain, change: Callable[[], _Made]) -> _Made:
     for _attempt in range(_ATTEMPTS - 1):
         try:
             made = change()
-            store(domain)
+            store(ctx)
         except OperationalError:
-            domain.session.rollback()
-            domain.notices.clear()
+            ctx.session.rollback()
+            ctx.notices.clear()
         else:
             return made
     made = change()
-    store(domain)
+    store(ctx)
     return made
 
 

@@ -296,7 +296,7 @@ def test_a_database_that_is_away_is_said_to_be(
     """DBS-01: neither 200, which would be a lie, nor a page."""
     _, plaintext = bearing.generate(app, user)
 
-    def fail(domain: Any) -> None:
+    def fail(ctx: Any) -> None:
         raise OperationalError("UPDATE", {}, Exception("gone"))
 
     monkeypatch.setattr(pages, "store", fail)

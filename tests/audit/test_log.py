@@ -17,7 +17,7 @@ from flask_apitokens.audit import log as audit_log
 from flask_apitokens.audit import queries as audit_queries
 from flask_apitokens.audit.queries import LogQuery
 from flask_apitokens.core.context import SYSTEM
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens
 from tests import bearing
@@ -35,31 +35,31 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
-def _at(domain: Domain, hour: int) -> Domain:
-    return replace(domain, now=lambda: NOW + timedelta(hours=hour))
+def _at(ctx: Context, hour: int) -> Context:
+    return replace(ctx, now=lambda: NOW + timedelta(hours=hour))
 
 
 def test_every_change_is_one_line_newest_first(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     """LOG-01."""
     bearing.subscribe(app, user, "tmy")
-    at = [_at(domain, hour) for hour in range(4)]
+    at = [_at(ctx, hour) for hour in range(4)]
     token, plaintext = tokens.generate(
         at[0], user, name="old", service="tmy", scopes=["read"], actor=BOB, form_key="f"
     )
     tokens.rename(at[1], token, "new \U0001f511", actor=SYSTEM)
     tokens.revoke(at[2], token, actor=BOB)
     tokens.delete(at[3], token, actor=BOB)
-    domain.session.commit()
-    domain.session.expire_all()
-    events = audit_log.events_of(domain, token.id)
+    ctx.session.commit()
+    ctx.session.expire_all()
+    events = audit_log.events_of(ctx, token.id)
     assert [(e.action, e.at, e.token_name, e.actor_label) for e in events] == [
         ("deleted", NOW + timedelta(hours=3), "new \U0001f511", "bob@example.com"),
         ("revoked", NOW + timedelta(hours=2), "new \U0001f511", "bob@example.com"),
@@ -78,27 +78,25 @@ def test_every_change_is_one_line_newest_first(
         assert plaintext.split("_")[2] not in repr(vars(event))
 
 
-def test_a_list_of_events_is_of_one_token_and_bounded(
-    domain: Domain, user: Any
-) -> None:
-    token, _ = tokens.generate(domain, user, name="t0", actor=BOB)
-    other, _ = tokens.generate(domain, user, name="other", actor=BOB)
+def test_a_list_of_events_is_of_one_token_and_bounded(ctx: Context, user: Any) -> None:
+    token, _ = tokens.generate(ctx, user, name="t0", actor=BOB)
+    other, _ = tokens.generate(ctx, user, name="other", actor=BOB)
     for number in range(1, 60):
-        tokens.rename(domain, token, f"t{number}", actor=BOB)
-    domain.session.commit()
-    assert len(audit_log.events_of(domain, token.id)) == 50
-    newest = audit_log.events_of(domain, token.id, limit=2)
+        tokens.rename(ctx, token, f"t{number}", actor=BOB)
+    ctx.session.commit()
+    assert len(audit_log.events_of(ctx, token.id)) == 50
+    newest = audit_log.events_of(ctx, token.id, limit=2)
     assert [event.token_name for event in newest] == ["t59", "t58"]
-    assert len(audit_log.events_of(domain, token.id, limit=500)) == 60
-    assert len(audit_log.events_of(domain, other.id)) == 1
-    assert audit_log.events_of(domain, "zzzzzzzzzzzz") == []
+    assert len(audit_log.events_of(ctx, token.id, limit=500)) == 60
+    assert len(audit_log.events_of(ctx, other.id)) == 1
+    assert audit_log.events_of(ctx, "zzzzzzzzzzzz") == []
 
 
-def test_a_userless_token_has_no_subject(domain: Domain) -> None:
-    token, _ = tokens.generate(domain, None, name="x", account_id="acme", actor=BOB)
-    tokens.revoke(domain, token, actor=BOB)
-    domain.session.commit()
-    for event in audit_log.events_of(domain, token.id):
+def test_a_userless_token_has_no_subject(ctx: Context) -> None:
+    token, _ = tokens.generate(ctx, None, name="x", account_id="acme", actor=BOB)
+    tokens.revoke(ctx, token, actor=BOB)
+    ctx.session.commit()
+    for event in audit_log.events_of(ctx, token.id):
         assert (event.subject_id, event.subject_label) == (None, None)
         assert event.account_id == "acme"
 
@@ -136,18 +134,20 @@ def test_labels_come_from_the_host(make_app: MakeApp) -> None:
     app = make_app(plugin={"user_label": lambda user: f"user {user.id}"})
     user = hosts.create_user(app, "ada@example.com")
     with app.app_context():
-        subject = audit_log.Subject.of(bearing.domain_of(app), user)
+        subject = audit_log.Subject.of(bearing.context_of(app), user)
         assert subject == audit_log.Subject(str(user.id), f"user {user.id}")
-        assert audit_log.Subject.of(bearing.domain_of(app), None) == audit_log.Subject()
+        assert (
+            audit_log.Subject.of(bearing.context_of(app), None) == audit_log.Subject()
+        )
 
 
 # -- read ----------------------------------------------------------------------
 
 
-def _note(domain: Domain, name: str, *, hours: int = 0, account: str = "7") -> None:
+def _note(ctx: Context, name: str, *, hours: int = 0, account: str = "7") -> None:
     """One line of the log."""
-    domain.session.add(
-        domain.models.Event(
+    ctx.session.add(
+        ctx.models.Event(
             at=NOW + timedelta(hours=hours),
             action="renamed",
             account_id=account,
@@ -158,13 +158,13 @@ def _note(domain: Domain, name: str, *, hours: int = 0, account: str = "7") -> N
         )
     )
     # One by one, so that their keys are in this order.
-    domain.session.flush()
+    ctx.session.flush()
 
 
-def _notes(domain: Domain, number: int) -> None:
+def _notes(ctx: Context, number: int) -> None:
     for n in range(number):
-        _note(domain, f"n{n}", hours=n)
-    domain.session.commit()
+        _note(ctx, f"n{n}", hours=n)
+    ctx.session.commit()
 
 
 def _names(found: Any) -> list[str]:
@@ -172,23 +172,23 @@ def _names(found: Any) -> list[str]:
 
 
 def test_whose_token_it_was_stays_as_text(
-    app: Flask, domain: Domain, user: Any, other_user: Any
+    app: Flask, ctx: Context, user: Any, other_user: Any
 ) -> None:
     """Whoever did it: people search for the owner, too, when the owner is gone."""
-    token, _ = tokens.generate(domain, user, name="x", actor=BOB)
+    token, _ = tokens.generate(ctx, user, name="x", actor=BOB)
     token_id = token.id
-    tokens.revoke(domain, token, actor=BOB)
-    tokens.delete(domain, token, actor=BOB)
-    left, _ = tokens.generate(domain, other_user, name="y", actor=BOB)
+    tokens.revoke(ctx, token, actor=BOB)
+    tokens.delete(ctx, token, actor=BOB)
+    left, _ = tokens.generate(ctx, other_user, name="y", actor=BOB)
     own = Actor("Grace herself", str(other_user.id))
-    tokens.rename(domain, left, "z", actor=own)
+    tokens.rename(ctx, left, "z", actor=own)
     left_id = left.id
-    domain.session.commit()
-    domain.session.delete(domain.session.get(domain.models.user, other_user.id))
-    domain.session.commit()
-    labels = [e.subject_label for e in audit_log.events_of(domain, token_id)]
+    ctx.session.commit()
+    ctx.session.delete(ctx.session.get(ctx.models.user, other_user.id))
+    ctx.session.commit()
+    labels = [e.subject_label for e in audit_log.events_of(ctx, token_id)]
     assert labels == ["ada@example.com"] * 3
-    events = audit_log.events_of(domain, left_id)
+    events = audit_log.events_of(ctx, left_id)
     assert [(e.action, e.subject_label) for e in events] == [
         ("deleted", "Grace herself"),
         ("renamed", "Grace herself"),
@@ -196,46 +196,46 @@ def test_whose_token_it_was_stays_as_text(
     ]
 
 
-def test_a_search_finds_people_names_and_ids(domain: Domain, user: Any) -> None:
-    token, _ = tokens.generate(domain, user, name="Nächtlicher 100%_Lauf", actor=BOB)
-    _note(domain, "other")
-    domain.session.commit()
+def test_a_search_finds_people_names_and_ids(ctx: Context, user: Any) -> None:
+    token, _ = tokens.generate(ctx, user, name="Nächtlicher 100%_Lauf", actor=BOB)
+    _note(ctx, "other")
+    ctx.session.commit()
 
     def found(q: str) -> list[str]:
-        return _names(audit_queries.newest(domain, LogQuery(q=q), limit=9))
+        return _names(audit_queries.newest(ctx, LogQuery(q=q), limit=9))
 
     mine, other = token.name, "other"
     for q in ("BOB@", " ada@EX", "Nächt", "100%_", token.id[3:9].upper()):
         assert found(q) == [mine], q
-    for q in ("Åsa", "öberg" if _folds(domain) else "Öberg", "456789AB"):
+    for q in ("Åsa", "öberg" if _folds(ctx) else "Öberg", "456789AB"):
         assert found(q) == [other], q
     assert found(token.id) == found(f" {token.id.upper()} ") == [mine]
-    _note(domain, f"the twin of {token.id}")
+    _note(ctx, f"the twin of {token.id}")
     assert found(token.id) == [mine], "nothing but what has this id"
-    domain.session.rollback()
+    ctx.session.rollback()
     for q in ("carol", "10%", "n_chtlicher", "\0zzz", "é" * 90):
         assert found(q) == [], q
     assert found(" \n") == [other, mine]
 
 
-def _folds(domain: Domain) -> bool:
+def _folds(ctx: Context) -> bool:
     """Whether the database knows more than ASCII's capitals."""
-    return domain.session.get_bind(domain.models.Event).dialect.name != "sqlite"
+    return ctx.session.get_bind(ctx.models.Event).dialect.name != "sqlite"
 
 
 def test_a_filter_is_by_action_moment_token_and_user(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
-    at = [_at(domain, hour) for hour in range(3)]
+    at = [_at(ctx, hour) for hour in range(3)]
     token, _ = tokens.generate(at[0], user, name="x", actor=BOB)
     subscriptions.activate(at[1], user, "tmy", actor=BOB)
     tokens.revoke(at[2], token, actor=BOB)
-    _note(domain, "other", account="8")
-    domain.session.commit()
+    _note(ctx, "other", account="8")
+    ctx.session.commit()
 
     def found(account_id: str | None = "7", **wanted: Any) -> list[str]:
         query = LogQuery(**wanted)
-        rows = audit_queries.newest(domain, query, account_id=account_id, limit=9)
+        rows = audit_queries.newest(ctx, query, account_id=account_id, limit=9)
         return [event.action for event in rows]
 
     assert found() == ["revoked", "subscription-activated", "generated"]
@@ -252,11 +252,11 @@ def test_every_action_can_be_chosen() -> None:
     assert len(set(audit_queries.ACTIONS)) == len(audit_queries.ACTIONS) == 17
 
 
-def test_a_page_stays_the_same_while_lines_arrive(domain: Domain) -> None:
-    _notes(domain, 120)
+def test_a_page_stays_the_same_while_lines_arrive(ctx: Context) -> None:
+    _notes(ctx, 120)
 
     def page(**wanted: Any) -> audit_queries.LogPage:
-        return audit_queries.page_of(domain, "7", LogQuery(**wanted))
+        return audit_queries.page_of(ctx, "7", LogQuery(**wanted))
 
     first = page()
     assert (len(first.items), first.newer, first.older) == (50, False, True)
@@ -264,9 +264,9 @@ def test_a_page_stays_the_same_while_lines_arrive(domain: Domain) -> None:
     assert _names(second.items) == [f"n{n}" for n in range(69, 19, -1)]
     assert (second.newer, second.older) == (True, True)
     for n in range(3):
-        _note(domain, f"new{n}")
-    _note(domain, "elsewhere", account="8")
-    domain.session.commit()
+        _note(ctx, f"new{n}")
+    _note(ctx, "elsewhere", account="8")
+    ctx.session.commit()
     again = page(before=first.items[-1].id)
     assert _names(again.items) == _names(second.items)
     last = page(before=second.items[-1].id)
@@ -279,24 +279,24 @@ def test_a_page_stays_the_same_while_lines_arrive(domain: Domain) -> None:
     assert (len(top.items), top.newer, top.older) == (50, False, True)
 
 
-def test_exactly_one_page_leads_nowhere(domain: Domain) -> None:
-    _notes(domain, 50)
-    page = audit_queries.page_of(domain, "7", LogQuery())
+def test_exactly_one_page_leads_nowhere(ctx: Context) -> None:
+    _notes(ctx, 50)
+    page = audit_queries.page_of(ctx, "7", LogQuery())
     assert (len(page.items), page.newer, page.older) == (50, False, False)
-    _note(domain, "above")
-    page = audit_queries.page_of(domain, "7", LogQuery(after=page.items[-1].id))
+    _note(ctx, "above")
+    page = audit_queries.page_of(ctx, "7", LogQuery(after=page.items[-1].id))
     assert (len(page.items), page.newer, page.older) == (50, False, True)
 
 
 def test_batches_are_all_of_it_once(
-    domain: Domain, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_queries, "BATCH", 4)
-    _notes(domain, 10)
-    found = audit_queries.batches(domain, "7", LogQuery())
+    _notes(ctx, 10)
+    found = audit_queries.batches(ctx, "7", LogQuery())
     read = [next(found)]
-    _note(domain, "late")
-    domain.session.commit()
+    _note(ctx, "late")
+    ctx.session.commit()
     read += found
     assert [len(rows) for rows in read] == [4, 4, 2]
     names = [row.token_name for rows in read for row in rows]
@@ -307,21 +307,21 @@ def test_batches_are_all_of_it_once(
 
 
 @pytest.fixture
-def forgetful(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+def forgetful(make_app: MakeApp, database_url: str) -> Iterator[Context]:
     """A host that keeps its log for two days."""
     app = make_app(database_url, APITOKENS_AUDIT_RETENTION_DAYS=2)
     with app.app_context():
-        yield replace(bearing.domain_of(app), now=lambda: NOW + timedelta(hours=71.5))
+        yield replace(bearing.context_of(app), now=lambda: NOW + timedelta(hours=71.5))
 
 
-def _ages(domain: Domain) -> None:
+def _ages(ctx: Context) -> None:
     """One line an hour; the first 24 are past retention."""
     for n in range(72):
-        _note(domain, f"n{n}", hours=n, account="")
-    domain.session.commit()
+        _note(ctx, f"n{n}", hours=n, account="")
+    ctx.session.commit()
 
 
-def test_what_is_past_retention_is_shown_nowhere(forgetful: Domain) -> None:
+def test_what_is_past_retention_is_shown_nowhere(forgetful: Context) -> None:
     _ages(forgetful)
     oldest = "n24"
     assert (
@@ -334,7 +334,7 @@ def test_what_is_past_retention_is_shown_nowhere(forgetful: Domain) -> None:
 
 
 def test_pruning_removes_what_is_past_retention_and_no_more(
-    forgetful: Domain, monkeypatch: pytest.MonkeyPatch
+    forgetful: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "PRUNED_AT_ONCE", 10)
     _ages(forgetful)
@@ -349,7 +349,7 @@ def test_pruning_removes_what_is_past_retention_and_no_more(
 
 
 def test_two_who_prune_share_the_work(
-    forgetful: Domain, monkeypatch: pytest.MonkeyPatch
+    forgetful: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "PRUNED_AT_ONCE", 10)
     _ages(forgetful)
@@ -361,8 +361,8 @@ def test_two_who_prune_share_the_work(
     assert (sum(removed), next(one, 0), next(other, 0)) == (24, 0, 0)
 
 
-def test_without_retention_nothing_ever_goes(domain: Domain) -> None:
-    _notes(domain, 3)
-    far = replace(domain, now=lambda: NOW + timedelta(days=36_000))
+def test_without_retention_nothing_ever_goes(ctx: Context) -> None:
+    _notes(ctx, 3)
+    far = replace(ctx, now=lambda: NOW + timedelta(days=36_000))
     assert list(audit_log.prune(far)) == []
     assert len(audit_queries.newest(far, LogQuery(), limit=9)) == 3

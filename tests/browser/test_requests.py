@@ -58,9 +58,9 @@ def ask(app: Flask, *names: str) -> None:
     for name in names:
         user = hosts.create_user(app, f"{name}@example.com")
         with app.app_context():
-            domain = bearing.domain_of(app)
-            access_requests.request(domain, user, "tmy", NOTE, actor=Actor(user.email))
-            domain.session.commit()
+            ctx = bearing.context_of(app)
+            access_requests.request(ctx, user, "tmy", NOTE, actor=Actor(user.email))
+            ctx.session.commit()
 
 
 @HTMX

@@ -25,7 +25,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.errors import Conflict
 from flask_apitokens.importing import service as import_service
@@ -402,11 +402,11 @@ def test_interrupted_it_is_started_once_more(
     text = "".join(f"ada@example.com,{UUID}-{n}\n" for n in range(250))
     really, batches = import_service.add, []
 
-    def interrupted(domain: Domain, several: Any, **values: Any) -> Any:
+    def interrupted(ctx: Context, several: Any, **values: Any) -> Any:
         batches.append(len(several))
         if len(batches) == 2:
             raise KeyboardInterrupt
-        return really(domain, several, **values)
+        return really(ctx, several, **values)
 
     with monkeypatch.context() as patch:
         patch.setattr(import_service, "add", interrupted)
@@ -430,11 +430,11 @@ def test_another_import_in_between_is_no_error(
     really = import_service.hash_of
     first: list[Any] = []
 
-    def late(domain: Domain, wanted: Any) -> str:
+    def late(ctx: Context, wanted: Any) -> str:
         if not first:
             first.append(wanted)
             take_in(twin, SHORT, ada)
-        return really(domain, wanted)
+        return really(ctx, wanted)
 
     monkeypatch.setattr(import_service, "hash_of", late)
     text = f"ada@example.com,{UUID}\nada@example.com,{SHORT}\n"
@@ -530,10 +530,10 @@ def test_clearing_waits_for_the_commit_and_spares_what_changed(
     result = run(app, *where, code=1)
     assert "Row 3: A token of less than 8" in result.stderr
 
-    def renewed(domain: Domain, wanted: Any) -> str:
+    def renewed(ctx: Context, wanted: Any) -> str:
         # The host gives out another token while this one is being hashed.
         bearing.change_user(app, ada, name=SHORT)
-        return hashed(domain, wanted)
+        return hashed(ctx, wanted)
 
     hashed = import_service.hash_of
     with monkeypatch.context() as patch:

@@ -31,13 +31,13 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import synonym
 
 from flask_apitokens import Notice
-from flask_apitokens.core.callbacks import Hooks
+from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import account_text
 from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.callbacks import bound
+from flask_apitokens.core.callbacks import callbacks_of
 from flask_apitokens.core.callbacks import column_named
 from flask_apitokens.core.callbacks import default_label
-from flask_apitokens.core.callbacks import hooks_of
 from flask_apitokens.core.callbacks import plain_attribute
 from flask_apitokens.core.callbacks import users_by_column
 from flask_apitokens.errors import ConfigurationError
@@ -286,18 +286,18 @@ def yes(user: Any) -> bool:
 
 
 def test_what_is_a_column_is_bound_to_it() -> None:
-    hooks = bound(
-        hooks_of(
+    callbacks = bound(
+        callbacks_of(
             account_of=lambda user: user.account,
             can_use_api=lambda user: user.flag,
             is_admin=yes,
         ),
         _User,
     )
-    assert hooks.account_column is column_named(_User, "account")
-    assert hooks.permission_column is column_named(_User, "flag")
-    assert hooks.users_of is not None
-    other = bound(hooks_of(account_of=lambda u: u.told, can_use_api=yes), _User)
+    assert callbacks.account_column is column_named(_User, "account")
+    assert callbacks.permission_column is column_named(_User, "flag")
+    assert callbacks.users_of is not None
+    other = bound(callbacks_of(account_of=lambda u: u.told, can_use_api=yes), _User)
     assert (other.account_column, other.permission_column) == (None, None)
     assert other.users_of is None
 
@@ -307,11 +307,11 @@ def test_what_is_a_column_is_bound_to_it() -> None:
     [lambda user: user.told, lambda user: user.account or "x", lambda user: user.upper],
 )
 def test_an_administrators_users_must_be_told_from_others(account_of: Any) -> None:
-    given = hooks_of(account_of=account_of, is_admin=yes)
+    given = callbacks_of(account_of=account_of, is_admin=yes)
     with pytest.raises(ConfigurationError, match=r"users_of=lambda account_id"):
         bound(given, _User)
     users_of: Callable[[str], Any] = lambda account_id: select(_User)  # noqa: E731
-    told = hooks_of(account_of=account_of, is_admin=yes, users_of=users_of)
+    told = callbacks_of(account_of=account_of, is_admin=yes, users_of=users_of)
     assert bound(told, _User).users_of is users_of
 
 
@@ -328,20 +328,20 @@ def test_a_column_that_no_text_can_be_compared_with_tells_no_users(
     account_of: Any,
 ) -> None:
     """Such an account would have no users, and its administrator no idea why."""
-    hooks = bound(hooks_of(account_of=account_of), _User)
-    assert hooks.users_of is None
+    callbacks = bound(callbacks_of(account_of=account_of), _User)
+    assert callbacks.users_of is None
     # The guard asks the user: a driver has its own idea of such a value.
-    assert hooks.account_column is None
+    assert callbacks.account_column is None
     with pytest.raises(ConfigurationError, match="users_of"):
-        bound(hooks_of(account_of=account_of, is_admin=yes), _User)
+        bound(callbacks_of(account_of=account_of, is_admin=yes), _User)
 
 
 def test_without_accounts_every_user_is_of_the_one_there_is() -> None:
-    hooks = bound(hooks_of(is_admin=yes), _User)
-    assert hooks.users_of is not None
-    assert hooks.account_of(_User(account="a")) == ""
-    assert not hooks.has_accounts
-    assert hooks_of().is_admin is None
+    callbacks = bound(callbacks_of(is_admin=yes), _User)
+    assert callbacks.users_of is not None
+    assert callbacks.account_of(_User(account="a")) == ""
+    assert not callbacks.has_accounts
+    assert callbacks_of().is_admin is None
 
 
 # -- what fails ----------------------------------------------------------------
@@ -354,23 +354,27 @@ def _raises(_: Any) -> Any:
 def test_a_callable_about_rights_that_fails_means_no(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    hooks = hooks_of(is_admin=_raises, can_use_api=_raises, services_for=_raises)
-    assert hooks.is_admin
-    assert hooks.can_use_api
-    assert hooks.services_for
+    callbacks = callbacks_of(
+        is_admin=_raises, can_use_api=_raises, services_for=_raises
+    )
+    assert callbacks.is_admin
+    assert callbacks.can_use_api
+    assert callbacks.services_for
     with caplog.at_level(logging.ERROR):
-        assert hooks.is_admin(_User()) is False
-        assert hooks.can_use_api(_User()) is False
-        assert hooks.services_for("a") == frozenset()
+        assert callbacks.is_admin(_User()) is False
+        assert callbacks.can_use_api(_User()) is False
+        assert callbacks.services_for("a") == frozenset()
     assert len([r for r in caplog.records if r.exc_info]) == 3
 
 
 @pytest.mark.parametrize("answer", [None, 0, "", [], False])
 def test_an_answer_that_is_nothing_means_no(answer: Any) -> None:
-    hooks = hooks_of(is_admin=lambda user: answer, can_use_api=lambda user: answer)
-    assert hooks.is_admin
-    assert hooks.can_use_api
-    assert hooks.is_admin(_User()) is hooks.can_use_api(_User()) is False
+    callbacks = callbacks_of(
+        is_admin=lambda user: answer, can_use_api=lambda user: answer
+    )
+    assert callbacks.is_admin
+    assert callbacks.can_use_api
+    assert callbacks.is_admin(_User()) is callbacks.can_use_api(_User()) is False
 
 
 @pytest.mark.parametrize(
@@ -389,9 +393,9 @@ def test_an_answer_that_is_nothing_means_no(answer: Any) -> None:
 def test_the_services_of_an_account_are_what_can_be_read(
     answer: Any, slugs: set[str]
 ) -> None:
-    hooks = hooks_of(services_for=lambda account_id: answer)
-    assert hooks.services_for
-    assert hooks.services_for("a") == slugs
+    callbacks = callbacks_of(services_for=lambda account_id: answer)
+    assert callbacks.services_for
+    assert callbacks.services_for("a") == slugs
 
 
 def test_an_account_is_text_of_a_length_that_is_stored() -> None:
@@ -404,9 +408,9 @@ def test_an_account_is_text_of_a_length_that_is_stored() -> None:
     # MariaDB would take it for the account without the space.
     with pytest.raises(ConfigurationError, match="ends in a space"):
         account_text("acme ")
-    hooks = hooks_of(account_of=lambda user: "a" * 65)
+    callbacks = callbacks_of(account_of=lambda user: "a" * 65)
     with pytest.raises(ConfigurationError, match="64"):
-        hooks.account_of(_User())
+        callbacks.account_of(_User())
 
 
 def test_a_notice_that_cannot_be_handed_on_fails_nothing(
@@ -414,19 +418,19 @@ def test_a_notice_that_cannot_be_handed_on_fails_nothing(
 ) -> None:
     notice = Notice("token_revoked", "Ada revoked it.", "acc")
     with caplog.at_level(logging.INFO, "flask_apitokens"):
-        hooks_of().tell(notice)
-        hooks_of(on_notice=_raises).tell(notice)
+        callbacks_of().tell(notice)
+        callbacks_of(on_notice=_raises).tell(notice)
     assert [r.levelname for r in caplog.records] == ["INFO", "ERROR"]
     assert "Ada revoked it." in caplog.records[0].getMessage()
     heard: list[Notice] = []
-    hooks_of(on_notice=heard.append).tell(notice)
+    callbacks_of(on_notice=heard.append).tell(notice)
     assert heard == [notice]
 
 
 def test_a_user_is_called_by_what_there_is() -> None:
     assert default_label(_User(email="ada@example.com")) == "ada@example.com"
     assert default_label(_User(id=7)) == ""
-    assert isinstance(hooks_of(user_label=_raises), Hooks)
+    assert isinstance(callbacks_of(user_label=_raises), Callbacks)
 
 
 def test_a_user_without_a_name_is_called_by_the_key(session: Session) -> None:

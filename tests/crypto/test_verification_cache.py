@@ -17,7 +17,7 @@ import bcrypt
 import pytest
 
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.crypto.tokens import Busy
+from flask_apitokens.crypto.tokens import QueueFull
 from flask_apitokens.crypto.tokens import Verifier
 from tests.recording import until
 
@@ -221,7 +221,7 @@ def test_when_too_many_wait_the_next_is_told_at_once(gate: Gate) -> None:
     def use(public: str) -> None:
         try:
             outcomes.append(verifier.verify(public, TOKEN, public))
-        except Busy as busy:
+        except QueueFull as busy:
             outcomes.append(busy)
 
     threads = [threading.Thread(target=use, args=(name,)) for name in "abc"]
@@ -230,7 +230,7 @@ def test_when_too_many_wait_the_next_is_told_at_once(gate: Gate) -> None:
     for thread in threads[1:]:
         thread.start()
     until(lambda: outcomes)
-    assert [type(outcome) for outcome in outcomes] == [Busy]
+    assert [type(outcome) for outcome in outcomes] == [QueueFull]
     gate.open.set()
     for thread in threads:
         thread.join()
@@ -244,7 +244,7 @@ def test_who_waits_too_long_is_told_and_leaves_no_trace(gate: Gate) -> None:
     first.start()
     until(lambda: gate.asked)
     for public in ("a", "b", "b"):
-        with pytest.raises(Busy):
+        with pytest.raises(QueueFull):
             verifier.verify(public, TOKEN, public)
     gate.open.set()
     first.join()
@@ -271,7 +271,7 @@ def test_a_check_that_breaks_down_does_not_block_the_next(
 
 
 def test_without_gevent_bcrypt_stays_in_its_thread() -> None:
-    assert crypto_tokens.off_the_hub(threading.get_ident) == threading.get_ident()
+    assert crypto_tokens.run_blocking(threading.get_ident) == threading.get_ident()
 
 
 # -- forks and gevent ---------------------------------------------------------

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from flask_apitokens import Actor
 from flask_apitokens import signals
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import users as account_users
@@ -49,46 +49,44 @@ def app(make_app: MakeApp, database_url: str, told: list[Notice]) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
-def ask(domain: Domain, user: Any, slug: str = "tmy", reason: str = "") -> int:
+def ask(ctx: Context, user: Any, slug: str = "tmy", reason: str = "") -> int:
     """A request, committed; its number."""
-    row = access_requests.request(domain, user, slug, reason, actor=ADA)
-    commit(domain)
+    row = access_requests.request(ctx, user, slug, reason, actor=ADA)
+    commit(ctx)
     return row.id
 
 
-def events(domain: Domain) -> list[tuple[str, str | None, dict[str, Any]]]:
+def events(ctx: Context) -> list[tuple[str, str | None, dict[str, Any]]]:
     """What the audit log has of requests."""
-    event = domain.models.Event
-    found = domain.session.query(event).order_by(event.id)
+    event = ctx.models.Event
+    found = ctx.session.query(event).order_by(event.id)
     return [(row.action, row.service, row.detail) for row in found]
 
 
 # -- asking --------------------------------------------------------------------
 
 
-def test_what_is_lacking_can_be_asked_for(
-    app: Flask, domain: Domain, user: Any
-) -> None:
-    assert access_requests.requestable(domain, user) == ["tmy", "timeseries"]
-    subscriptions.activate(domain, user, "tmy", actor=BOB)
-    subscriptions.deactivate(domain, user, "free", actor=BOB)
-    domain.session.commit()
-    assert access_requests.requestable(domain, user) == ["timeseries", "free"]
+def test_what_is_lacking_can_be_asked_for(app: Flask, ctx: Context, user: Any) -> None:
+    assert access_requests.requestable(ctx, user) == ["tmy", "timeseries"]
+    subscriptions.activate(ctx, user, "tmy", actor=BOB)
+    subscriptions.deactivate(ctx, user, "free", actor=BOB)
+    ctx.session.commit()
+    assert access_requests.requestable(ctx, user) == ["timeseries", "free"]
     bearing.switch_service(app, "timeseries", active=False, account=HERE)
-    domain.session.commit()
-    assert access_requests.requestable(domain, user) == ["free"]
+    ctx.session.commit()
+    assert access_requests.requestable(ctx, user) == ["free"]
     barred = hosts.create_user(app, "noapi@example.com")
-    assert access_requests.requestable(domain, barred) == [WHOLE_API]
+    assert access_requests.requestable(ctx, barred) == [WHOLE_API]
 
 
 def test_a_request_waits_and_is_told_and_noted(
-    app: Flask, domain: Domain, user: Any, told: list[Notice]
+    app: Flask, ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     heard: list[tuple[str, Actor]] = []
 
@@ -96,57 +94,55 @@ def test_a_request_waits_and_is_told_and_noted(
         heard.append((subscription.service, actor))
 
     with signals.access_requested.connected_to(hear, app):
-        number = ask(domain, user, "tmy", "  Nightly\r\nexport ")
-    row, asker = access_requests.find(domain, HERE, number)
+        number = ask(ctx, user, "tmy", "  Nightly\r\nexport ")
+    row, asker = access_requests.find(ctx, HERE, number)
     assert asker.id == user.id
     assert (row.request_reason, row.decision, row.active) == (
         "Nightly\nexport",
         None,
         None,
     )
-    assert domain.now() - (row.requested_at or domain.now()) < timedelta(minutes=1)
+    assert ctx.now() - (row.requested_at or ctx.now()) < timedelta(minutes=1)
     assert heard == [("tmy", ADA)]
-    assert events(domain) == [
-        ("access-requested", "tmy", {"reason": "Nightly\nexport"})
-    ]
+    assert events(ctx) == [("access-requested", "tmy", {"reason": "Nightly\nexport"})]
     assert [(n.kind, n.user, n.account_id, n.reason, n.actor) for n in told] == [
         ("access_requested", None, HERE, "Nightly\nexport", "ada@example.com")
     ]
     assert told[0].text == "ada@example.com asks for access to TMY data."
-    assert list(access_requests.requests_of(domain, user)) == ["tmy"]
-    assert not subscriptions.is_active(domain, user, "tmy")
+    assert list(access_requests.requests_of(ctx, user)) == ["tmy"]
+    assert not subscriptions.is_active(ctx, user, "tmy")
 
 
 @pytest.mark.parametrize("slug", ["free", WHOLE_API, "gone", "\0", "é\U0001f511"])
 def test_what_is_not_lacking_cannot_be_asked_for(
-    domain: Domain, user: Any, slug: str
+    ctx: Context, user: Any, slug: str
 ) -> None:
     with pytest.raises(Conflict):
-        access_requests.request(domain, user, slug, "", actor=ADA)
+        access_requests.request(ctx, user, slug, "", actor=ADA)
     with pytest.raises(Conflict):
-        access_requests.withdraw(domain, user, slug, actor=ADA)
-    domain.session.commit()
-    assert domain.session.query(domain.models.Subscription).count() == 0
-    assert events(domain) == []
+        access_requests.withdraw(ctx, user, slug, actor=ADA)
+    ctx.session.commit()
+    assert ctx.session.query(ctx.models.Subscription).count() == 0
+    assert events(ctx) == []
 
 
 def test_a_request_that_waits_is_not_made_again(
-    domain: Domain, user: Any, told: list[Notice]
+    ctx: Context, user: Any, told: list[Notice]
 ) -> None:
-    ask(domain, user, reason="first")
+    ask(ctx, user, reason="first")
     with pytest.raises(Conflict):
-        ask(domain, user, reason="second")
-    domain.session.rollback()
-    assert access_requests.requests_of(domain, user)["tmy"].request_reason == "first"
-    assert len(told) == len(events(domain)) == 1
+        ask(ctx, user, reason="second")
+    ctx.session.rollback()
+    assert access_requests.requests_of(ctx, user)["tmy"].request_reason == "first"
+    assert len(told) == len(events(ctx)) == 1
 
 
 def test_a_request_made_many_times_at_once_is_one(app: Flask, user: Any) -> None:
     def try_it(_number: int) -> bool:
         with app.app_context():
-            domain = bearing.domain_of(app)
+            ctx = bearing.context_of(app)
             try:
-                ask(domain, user)
+                ask(ctx, user)
             except (Conflict, OperationalError):
                 return False
             return True
@@ -154,59 +150,59 @@ def test_a_request_made_many_times_at_once_is_one(app: Flask, user: Any) -> None
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(try_it, range(4))).count(True) == 1
     with app.app_context():
-        assert len(events(bearing.domain_of(app))) == 1
+        assert len(events(bearing.context_of(app))) == 1
 
 
 @pytest.mark.parametrize("reason", ODD)
 def test_a_reason_that_cannot_be_stored_is_refused(
-    domain: Domain, user: Any, reason: str
+    ctx: Context, user: Any, reason: str
 ) -> None:
     with pytest.raises(InvalidReason):
-        access_requests.request(domain, user, "tmy", reason, actor=ADA)
-    number = ask(domain, user)
+        access_requests.request(ctx, user, "tmy", reason, actor=ADA)
+    number = ask(ctx, user)
     with pytest.raises(InvalidReason):
         access_requests.decide(
-            domain, HERE, number, approve=False, reason=reason, actor=BOB
+            ctx, HERE, number, approve=False, reason=reason, actor=BOB
         )
-    assert access_requests.count_waiting(domain, HERE) == 1
+    assert access_requests.count_waiting(ctx, HERE) == 1
 
 
 def test_what_is_rolled_back_is_told_to_nobody(
-    domain: Domain, user: Any, told: list[Notice]
+    ctx: Context, user: Any, told: list[Notice]
 ) -> None:
-    access_requests.request(domain, user, "tmy", "", actor=ADA)
-    domain.session.rollback()
+    access_requests.request(ctx, user, "tmy", "", actor=ADA)
+    ctx.session.rollback()
     assert told == []
-    assert events(domain) == []
-    assert access_requests.requests_of(domain, user) == {}
+    assert events(ctx) == []
+    assert access_requests.requests_of(ctx, user) == {}
 
 
 # -- taking back ---------------------------------------------------------------
 
 
 def test_a_request_can_be_taken_back_and_made_again(
-    app: Flask, domain: Domain, user: Any, told: list[Notice]
+    app: Flask, ctx: Context, user: Any, told: list[Notice]
 ) -> None:
-    number, heard = ask(domain, user, reason="first"), []
+    number, heard = ask(ctx, user, reason="first"), []
 
     def hear(sender: Flask, subscription: Any, actor: Actor) -> None:
         heard.append(subscription.service)
 
     with signals.access_withdrawn.connected_to(hear, app):
-        access_requests.withdraw(domain, user, "tmy", actor=ADA)
-        commit(domain)
+        access_requests.withdraw(ctx, user, "tmy", actor=ADA)
+        commit(ctx)
         with pytest.raises(Conflict):
-            access_requests.withdraw(domain, user, "tmy", actor=ADA)
-    domain.session.rollback()
+            access_requests.withdraw(ctx, user, "tmy", actor=ADA)
+    ctx.session.rollback()
     assert heard == ["tmy"]
-    assert access_requests.requests_of(domain, user) == {}
-    assert access_requests.count_waiting(domain, HERE) == 0
+    assert access_requests.requests_of(ctx, user) == {}
+    assert access_requests.count_waiting(ctx, HERE) == 0
     with pytest.raises(Conflict):
-        access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
-    domain.session.rollback()
-    ask(domain, user, reason="second")
-    assert access_requests.requests_of(domain, user)["tmy"].request_reason == "second"
-    assert [action for action, *_ in events(domain)] == [
+        access_requests.decide(ctx, HERE, number, approve=True, actor=BOB)
+    ctx.session.rollback()
+    ask(ctx, user, reason="second")
+    assert access_requests.requests_of(ctx, user)["tmy"].request_reason == "second"
+    assert [action for action, *_ in events(ctx)] == [
         "access-requested",
         "access-withdrawn",
         "access-requested",
@@ -219,9 +215,9 @@ def test_a_request_can_be_taken_back_and_made_again(
 
 @pytest.mark.parametrize("approve", [True, False])
 def test_a_decision_is_told_to_who_asked(
-    app: Flask, domain: Domain, user: Any, told: list[Notice], *, approve: bool
+    app: Flask, ctx: Context, user: Any, told: list[Notice], *, approve: bool
 ) -> None:
-    number, heard = ask(domain, user), []
+    number, heard = ask(ctx, user), []
     told.clear()
 
     def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
@@ -229,51 +225,49 @@ def test_a_decision_is_told_to_who_asked(
 
     with signals.access_decided.connected_to(hear, app):
         access_requests.decide(
-            domain, HERE, number, approve=approve, reason="Trial", actor=BOB
+            ctx, HERE, number, approve=approve, reason="Trial", actor=BOB
         )
         assert told == []
-        commit(domain)
+        commit(ctx)
     word = "approved" if approve else "declined"
     assert heard == [("tmy", BOB, approve)]
-    assert subscriptions.is_active(domain, user, "tmy") is approve
-    assert events(domain)[1:] == [(f"access-{word}", "tmy", {"reason": "Trial"})]
+    assert subscriptions.is_active(ctx, user, "tmy") is approve
+    assert events(ctx)[1:] == [(f"access-{word}", "tmy", {"reason": "Trial"})]
     [notice] = told
     assert (notice.kind, notice.user.id) == (f"access_{word}", user.id)
     assert (notice.reason, notice.actor) == ("Trial", "bob@example.com")
     assert notice.text == f"Your request for access to TMY data was {word}."
-    [row] = access_requests.decided(domain, HERE).items
+    [row] = access_requests.decided(ctx, HERE).items
     assert (row.decision, row.decided_by) == (word, "bob@example.com")
-    assert access_requests.waiting(domain, HERE).total == 0
+    assert access_requests.waiting(ctx, HERE).total == 0
 
 
-def test_what_was_decided_is_not_decided_again(domain: Domain, user: Any) -> None:
-    number = ask(domain, user)
-    access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
-    domain.session.commit()
+def test_what_was_decided_is_not_decided_again(ctx: Context, user: Any) -> None:
+    number = ask(ctx, user)
+    access_requests.decide(ctx, HERE, number, approve=False, actor=BOB)
+    ctx.session.commit()
     with pytest.raises(Conflict):
-        access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
-    domain.session.rollback()
-    assert not subscriptions.is_active(domain, user, "tmy")
+        access_requests.decide(ctx, HERE, number, approve=True, actor=BOB)
+    ctx.session.rollback()
+    assert not subscriptions.is_active(ctx, user, "tmy")
 
 
-def test_who_was_declined_can_ask_again(domain: Domain, user: Any) -> None:
-    number = ask(domain, user)
-    access_requests.decide(
-        domain, HERE, number, approve=False, reason="Why?", actor=BOB
-    )
-    commit(domain)
-    assert access_requests.requests_of(domain, user)["tmy"].decision_reason == "Why?"
-    assert ask(domain, user, reason="Therefore") == number
-    row = access_requests.requests_of(domain, user)["tmy"]
+def test_who_was_declined_can_ask_again(ctx: Context, user: Any) -> None:
+    number = ask(ctx, user)
+    access_requests.decide(ctx, HERE, number, approve=False, reason="Why?", actor=BOB)
+    commit(ctx)
+    assert access_requests.requests_of(ctx, user)["tmy"].decision_reason == "Why?"
+    assert ask(ctx, user, reason="Therefore") == number
+    row = access_requests.requests_of(ctx, user)["tmy"]
     assert access_requests.is_waiting(row)
     assert (row.decision, row.decision_reason, row.decided_by) == (None, None, None)
 
 
 def test_the_whole_api_is_the_hosts_to_grant(
-    app: Flask, domain: Domain, told: list[Notice]
+    app: Flask, ctx: Context, told: list[Notice]
 ) -> None:
     barred = hosts.create_user(app, "noapi@example.com")
-    number = ask(domain, barred, WHOLE_API)
+    number = ask(ctx, barred, WHOLE_API)
     heard: list[Any] = []
 
     def hear(sender: Flask, subscription: Any, **values: Any) -> None:
@@ -283,24 +277,24 @@ def test_the_whole_api_is_the_hosts_to_grant(
         signals.access_decided.connected_to(hear, app),
         signals.subscription_changed.connected_to(hear, app),
     ):
-        row = access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
-        commit(domain)
+        row = access_requests.decide(ctx, HERE, number, approve=True, actor=BOB)
+        commit(ctx)
     assert heard == [WHOLE_API]
     assert (row.active, row.decision) == (None, "approved")
     assert [notice.text for notice in told] == [
         "noapi@example.com asks for access to the API.",
         "Your request for access to the API was approved.",
     ]
-    assert [(action, slug) for action, slug, _detail in events(domain)] == [
+    assert [(action, slug) for action, slug, _detail in events(ctx)] == [
         ("access-requested", None),
         ("access-approved", None),
     ]
 
 
 def test_a_switch_answers_the_request(
-    app: Flask, domain: Domain, user: Any, told: list[Notice]
+    app: Flask, ctx: Context, user: Any, told: list[Notice]
 ) -> None:
-    number, heard = ask(domain, user), []
+    number, heard = ask(ctx, user), []
     told.clear()
 
     def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
@@ -308,10 +302,10 @@ def test_a_switch_answers_the_request(
 
     with signals.access_decided.connected_to(hear, app):
         for switch in (subscriptions.activate, subscriptions.deactivate) * 2:
-            switch(domain, user, "tmy", actor=BOB)
-            commit(domain)
-        subscriptions.activate(domain, user, "tmy", actor=BOB)
-        commit(domain)
+            switch(ctx, user, "tmy", actor=BOB)
+            commit(ctx)
+        subscriptions.activate(ctx, user, "tmy", actor=BOB)
+        commit(ctx)
     assert heard == [("tmy", BOB, True)], "once: the other switches answer nothing"
     [notice] = told
     assert (notice.kind, notice.user.id, notice.actor) == (
@@ -319,96 +313,96 @@ def test_a_switch_answers_the_request(
         user.id,
         "bob@example.com",
     )
-    assert access_requests.count_waiting(domain, HERE) == 0
-    assert access_requests.decided(domain, HERE).items[0].decision == "approved"
+    assert access_requests.count_waiting(ctx, HERE) == 0
+    assert access_requests.decided(ctx, HERE).items[0].decision == "approved"
     with pytest.raises(Conflict):
-        access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
+        access_requests.decide(ctx, HERE, number, approve=False, actor=BOB)
 
 
 def test_a_switch_elsewhere_leaves_a_request_where_it_was_made(
-    domain: Domain, user: Any, told: list[Notice]
+    ctx: Context, user: Any, told: list[Notice]
 ) -> None:
-    ask(domain, user)
+    ask(ctx, user)
     told.clear()
-    mine = domain.session.get(domain.models.user, user.id)
+    mine = ctx.session.get(ctx.models.user, user.id)
     assert mine is not None
     mine.email = "ada@other.example"
-    subscriptions.activate(domain, mine, "tmy", actor=BOB)
-    commit(domain)
+    subscriptions.activate(ctx, mine, "tmy", actor=BOB)
+    commit(ctx)
     assert told == []
     mine.email = "ada@example.com"
-    commit(domain)
-    assert access_requests.count_waiting(domain, HERE) == 1
+    commit(ctx)
+    assert access_requests.count_waiting(ctx, HERE) == 1
 
 
 def test_a_service_that_is_gone_can_only_be_declined(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
-    number = ask(domain, user)
-    row = access_requests.find(domain, HERE, number)[0]
+    number = ask(ctx, user)
+    row = access_requests.find(ctx, HERE, number)[0]
     row.service = "gone"
-    domain.session.commit()
+    ctx.session.commit()
     with pytest.raises(Conflict):
-        access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
-    domain.session.rollback()
-    access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
-    domain.session.commit()
-    assert access_requests.decided(domain, HERE).total == 1
+        access_requests.decide(ctx, HERE, number, approve=True, actor=BOB)
+    ctx.session.rollback()
+    access_requests.decide(ctx, HERE, number, approve=False, actor=BOB)
+    ctx.session.commit()
+    assert access_requests.decided(ctx, HERE).total == 1
 
 
 def test_another_accounts_request_does_not_exist(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     carol = hosts.create_user(app, "carol@other.example")
-    theirs = ask(domain, carol)
+    theirs = ask(ctx, carol)
     for number in (theirs, theirs + 1, 2**63 - 1):
         with pytest.raises(NotFound):
-            access_requests.find(domain, HERE, number)
+            access_requests.find(ctx, HERE, number)
         with pytest.raises(NotFound):
-            access_requests.decide(domain, HERE, number, approve=True, actor=BOB)
-    domain.session.rollback()
+            access_requests.decide(ctx, HERE, number, approve=True, actor=BOB)
+    ctx.session.rollback()
     for lists in (access_requests.waiting, access_requests.decided):
-        assert lists(domain, HERE).total == 0
-    assert access_requests.count_waiting(domain, HERE) == 0
-    assert access_requests.count_waiting(domain, "other.example") == 1
-    assert not subscriptions.is_active(domain, carol, "tmy")
+        assert lists(ctx, HERE).total == 0
+    assert access_requests.count_waiting(ctx, HERE) == 0
+    assert access_requests.count_waiting(ctx, "other.example") == 1
+    assert not subscriptions.is_active(ctx, carol, "tmy")
 
 
 # -- lists ---------------------------------------------------------------------
 
 
 def test_the_oldest_waits_on_top_and_the_newest_decision_stands_on_top(
-    app: Flask, domain: Domain
+    app: Flask, ctx: Context
 ) -> None:
     numbers = []
     for n in range(access_requests.PAGE_SIZE + 2):
         asker = hosts.create_user(app, f"user{n}@example.com")
-        numbers += [ask(domain, asker, "tmy"), ask(domain, asker, "timeseries")]
-    first = access_requests.waiting(domain, HERE)
+        numbers += [ask(ctx, asker, "tmy"), ask(ctx, asker, "timeseries")]
+    first = access_requests.waiting(ctx, HERE)
     assert [row.id for row in first.items] == numbers[:25]
     assert (first.total, first.pages, first.first, first.last) == (54, 3, 1, 25)
-    last = access_requests.waiting(domain, HERE, 99)
+    last = access_requests.waiting(ctx, HERE, 99)
     assert [row.id for row in last.items] == numbers[50:]
     assert (last.page, last.first, last.last) == (3, 51, 54)
-    assert access_requests.count_waiting(domain, HERE) == 54
-    assert access_requests.count_waiting_users(domain, HERE) == 27
+    assert access_requests.count_waiting(ctx, HERE) == 54
+    assert access_requests.count_waiting_users(ctx, HERE) == 27
     for number in numbers[:3]:
-        access_requests.decide(domain, HERE, number, approve=False, actor=BOB)
-        domain.session.commit()
-    decided = access_requests.decided(domain, HERE)
+        access_requests.decide(ctx, HERE, number, approve=False, actor=BOB)
+        ctx.session.commit()
+    decided = access_requests.decided(ctx, HERE)
     assert [row.id for row in decided.items] == numbers[2::-1]
-    assert access_requests.waiting(domain, HERE).total == 51
-    assert access_requests.decided(domain, "other.example").first == 0
+    assert access_requests.waiting(ctx, HERE).total == 51
+    assert access_requests.decided(ctx, "other.example").first == 0
 
 
 def test_users_are_found_by_their_keys_in_their_account_alone(
-    app: Flask, domain: Domain, user: Any, monkeypatch: pytest.MonkeyPatch
+    app: Flask, ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carol = hosts.create_user(app, "carol@other.example")
     keys = [user.id, carol.id, carol.id + 1]
-    assert list(account_users.users_by_key(domain, HERE, keys)) == [user.id]
-    assert account_users.users_by_key(domain, HERE, []) == {}
+    assert list(account_users.users_by_key(ctx, HERE, keys)) == [user.id]
+    assert account_users.users_by_key(ctx, HERE, []) == {}
     # A host whose users_of finds too many shows none of another account either.
-    everybody = select(domain.models.user)
+    everybody = select(ctx.models.user)
     monkeypatch.setattr(account_users, "users_of", lambda *_: everybody)
-    assert list(account_users.users_by_key(domain, HERE, keys)) == [user.id]
+    assert list(account_users.users_by_key(ctx, HERE, keys)) == [user.id]

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
@@ -130,10 +130,10 @@ class Account:
                 connection.execute(delete(model).where(mine))
         if name == "only asked for":
             with self.app.app_context():
-                domain = bearing.domain_of(self.app)
+                ctx = bearing.context_of(self.app)
                 row = {"user_id": user.id, "service": "tmy"}
-                domain.session.add(model(**row, requested_at=domain.now()))
-                domain.session.commit()
+                ctx.session.add(model(**row, requested_at=ctx.now()))
+                ctx.session.commit()
 
     def guard(self, name: str) -> str:
         """What the guard answers, on a route that takes any service."""
@@ -155,55 +155,55 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
-def names(domain: Domain, **query: Any) -> set[str]:
+def names(ctx: Context, **query: Any) -> set[str]:
     """The names of the account's tokens that a query finds."""
-    domain.session.rollback()
-    found = token_list.of_account(domain, ACME)
+    ctx.session.rollback()
+    found = token_list.of_account(ctx, ACME)
     shown = token_list.page_in(
-        domain, found, ListQuery(**query), account_id=ACME, size=100
+        ctx, found, ListQuery(**query), account_id=ACME, size=100
     )
     assert shown.total == len(shown.items)
     return {token.name for token in shown.items}
 
 
-def test_every_status_is_what_the_guard_answers(app: Flask, domain: Domain) -> None:
+def test_every_status_is_what_the_guard_answers(app: Flask, ctx: Context) -> None:
     account = Account(app)
     stranger = administration.create_user(app, "eve", OTHER)
     bearing.generate(app, stranger, name="another account's")
     assert {name: account.guard(name) for name in STATUSES} == {
         name: refusal for name, (_status, refusal) in STATUSES.items()
     }
-    domain.session.rollback()
-    all_of_it = domain.session.scalars(token_list.of_account(domain, ACME)).all()
-    told = token_status.statuses_of(domain, all_of_it, account_id=ACME)
+    ctx.session.rollback()
+    all_of_it = ctx.session.scalars(token_list.of_account(ctx, ACME)).all()
+    told = token_status.statuses_of(ctx, all_of_it, account_id=ACME)
     assert {t.name: told[t.id] for t in all_of_it} == {
         name: status for name, (status, _refusal) in STATUSES.items()
     }
     for status in token_status.STATUSES:
         expected = {name for name, (own, _) in STATUSES.items() if own == status}
-        assert names(domain, status=status) == expected
-    assert names(domain, status="nonsense") == set()
-    assert names(domain) == set(STATUSES)
+        assert names(ctx, status=status) == expected
+    assert names(ctx, status="nonsense") == set()
+    assert names(ctx) == set(STATUSES)
 
 
 def test_an_owner_sees_the_same_statuses_as_the_administrator(
-    app: Flask, domain: Domain
+    app: Flask, ctx: Context
 ) -> None:
     """In the list of their own page, where the status is told another way."""
     account = Account(app)
     for name, token_id in account.ids.items():
-        token = tokens.find_any(domain, token_id)
+        token = tokens.find_any(ctx, token_id)
         if token.userless:
             continue
-        owner = domain.session.get(domain.models.user, token.owner_id)
+        owner = ctx.session.get(ctx.models.user, token.owner_id)
         for status in token_status.STATUSES:
-            page = token_list.page_of(domain, owner, ListQuery(status=status))
+            page = token_list.page_of(ctx, owner, ListQuery(status=status))
             expected = STATUSES[name][0] == status
             if name == "owner disabled":
                 # Who cannot sign in sees no list.
@@ -211,10 +211,10 @@ def test_an_owner_sees_the_same_statuses_as_the_administrator(
             assert (page.total == 1) is expected, (name, status)
 
 
-def test_a_list_is_narrowed_by_kind_use_and_service(app: Flask, domain: Domain) -> None:
+def test_a_list_is_narrowed_by_kind_use_and_service(app: Flask, ctx: Context) -> None:
     ada = administration.create_user(app, "ada", name="Countess")
     bearing.subscribe(app, ada, "tmy")
-    days = domain.settings.unused_days
+    days = ctx.settings.unused_days
     of_age, fresh = NOW - timedelta(days=days + 1), NOW - timedelta(days=days - 1)
     rows: dict[str, dict[str, Any]] = {
         "old, never": {"created_at": of_age},
@@ -242,42 +242,40 @@ def test_a_list_is_narrowed_by_kind_use_and_service(app: Flask, domain: Domain) 
     )
     administration.generate_userless(app, OTHER, name="old, never")
     never = {"old, never", "new, never", "session"}
-    assert names(domain, use="never") == never
-    assert names(domain, use="unused") == {"old, never", "old, long ago"}
-    assert names(domain, kind="access") == {"session"}
-    assert names(domain, kind="api") == set(rows)
-    assert names(domain, service="tmy") == {"session"}
-    assert names(domain, service="gone") == set()
-    assert names(domain, use="never", kind="api") == never - {"session"}
+    assert names(ctx, use="never") == never
+    assert names(ctx, use="unused") == {"old, never", "old, long ago"}
+    assert names(ctx, kind="access") == {"session"}
+    assert names(ctx, kind="api") == set(rows)
+    assert names(ctx, service="tmy") == {"session"}
+    assert names(ctx, service="gone") == set()
+    assert names(ctx, use="never", kind="api") == never - {"session"}
     everything = {*rows, "session"}
     for text in ("countess", "ada@acme", "ADA@", str(ada.id)):
-        assert names(domain, q=text) >= everything, text
-    assert names(domain, q="203.0.113.7") == {"old, lately"}
-    assert names(domain, q="203.0.113") == set()
-    assert names(domain, q=public) == {"session"}
-    assert names(domain, q="lately") == {"old, lately"}
+        assert names(ctx, q=text) >= everything, text
+    assert names(ctx, q="203.0.113.7") == {"old, lately"}
+    assert names(ctx, q="203.0.113") == set()
+    assert names(ctx, q=public) == {"session"}
+    assert names(ctx, q="lately") == {"old, lately"}
     for text in ("\0", "\ud800", "%", "é\U0001f511", "9" * 11, "9" * 30):
-        assert names(domain, q=text) in (set(), everything), repr(text)
+        assert names(ctx, q=text) in (set(), everything), repr(text)
 
 
-def test_figures_count_what_works_in_one_account(app: Flask, domain: Domain) -> None:
+def test_figures_count_what_works_in_one_account(app: Flask, ctx: Context) -> None:
     account = Account(app)
     administration.generate_userless(app, OTHER)
-    domain.session.rollback()
-    days = domain.settings.unused_days
+    ctx.session.rollback()
+    days = ctx.settings.unused_days
     bearing.change(app, account.ids["works"], last_used_at=NOW)
     bearing.change(
         app, account.ids["userless"], created_at=NOW - timedelta(days=days + 1)
     )
-    domain.session.rollback()
+    ctx.session.rollback()
     # All but the revoked, the deactivated and the expired: a paused one may come back.
     live = len(STATUSES) - 4
-    assert token_counts.figures_of(domain, ACME) == token_counts.Figures(
+    assert token_counts.figures_of(ctx, ACME) == token_counts.Figures(
         live, 2, live - 1, 1
     )
-    assert token_counts.figures_of(domain, "nobody's") == token_counts.Figures(
-        0, 0, 0, 0
-    )
+    assert token_counts.figures_of(ctx, "nobody's") == token_counts.Figures(0, 0, 0, 0)
     ended = {"revoked", "expired", "deactivated"}
     of_tmy = [
         name
@@ -287,33 +285,29 @@ def test_figures_count_what_works_in_one_account(app: Flask, domain: Domain) -> 
         and not any(word in name for word in ("no service", "switched", "gone", "not"))
         and name != "userless"
     ]
-    services = list(domain.services_of(ACME).values())
-    assert token_counts.counts_by_service(domain, ACME, services) == {
+    services = list(ctx.services_of(ACME).values())
+    assert token_counts.counts_by_service(ctx, ACME, services) == {
         "tmy": (len(of_tmy), 1),
         "timeseries": (1, 1),
         "free": (2, 0),
     }
-    assert token_counts.counts_by_service(domain, "nobody's", services[1:]) == {
+    assert token_counts.counts_by_service(ctx, "nobody's", services[1:]) == {
         "timeseries": (0, 0),
         "free": (0, 0),
     }
-    assert token_counts.counts_by_service(domain, ACME, []) == {}
+    assert token_counts.counts_by_service(ctx, ACME, []) == {}
 
 
-def test_no_question_takes_a_statement_for_each_token(
-    app: Flask, domain: Domain
-) -> None:
+def test_no_question_takes_a_statement_for_each_token(app: Flask, ctx: Context) -> None:
     for number in range(5):
         administration.generate_userless(app, name=f"t{number}")
-    found = domain.session.scalars(token_list.of_account(domain, ACME)).all()
+    found = ctx.session.scalars(token_list.of_account(ctx, ACME)).all()
     with administration.counting(app) as told:
-        token_status.statuses_of(domain, found, account_id=ACME)
-        token_counts.figures_of(domain, ACME)
-        token_counts.counts_by_service(
-            domain, ACME, list(domain.catalog.services.values())
-        )
+        token_status.statuses_of(ctx, found, account_id=ACME)
+        token_counts.figures_of(ctx, ACME)
+        token_counts.counts_by_service(ctx, ACME, list(ctx.catalog.services.values()))
         # One of them asks which services are on.
         assert len(told) == 4
-        assert token_list.owners_of(domain, found) == {}
-        assert token_status.statuses_of(domain, [], account_id=ACME) == {}
+        assert token_list.owners_of(ctx, found) == {}
+        assert token_status.statuses_of(ctx, [], account_id=ACME) == {}
         assert len(told) == 4

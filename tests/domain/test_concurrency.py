@@ -26,7 +26,7 @@ from werkzeug.test import TestResponse
 
 from flask_apitokens import current_token
 from flask_apitokens import token_required
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Event
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import subscriptions
@@ -116,11 +116,11 @@ def statuses(responses: Sequence[TestResponse]) -> dict[int, int]:
 
 
 @contextmanager
-def session_of(app: Flask, user: Any) -> Iterator[tuple[Domain, Any]]:
+def session_of(app: Flask, user: Any) -> Iterator[tuple[Context, Any]]:
     """A session of its own, with its user loaded: its transaction has begun."""
     with app.app_context():
-        domain = bearing.domain_of(app)
-        yield domain, domain.session.get(hosts.host_of(app).user_model, user.id)
+        ctx = bearing.context_of(app)
+        yield ctx, ctx.session.get(hosts.host_of(app).user_model, user.id)
 
 
 def events(app: Flask, token_id: str) -> list[str]:
@@ -143,16 +143,16 @@ def generated(
     """Host code that generates a token; it answers the plaintext or what is wrong."""
 
     def work(meet: Callable[[], object]) -> str:
-        with session_of(app, user) as (domain, owner):
+        with session_of(app, user) as (ctx, owner):
             meet()
             try:
                 _token, plaintext = tokens.generate(
-                    domain, owner, name=name, actor=ACTOR, form_key=form_key
+                    ctx, owner, name=name, actor=ACTOR, form_key=form_key
                 )
             except DomainError as error:
-                domain.session.rollback()
+                ctx.session.rollback()
                 return error.reason
-            domain.session.commit()
+            ctx.session.commit()
             return plaintext
 
     return work
@@ -200,8 +200,8 @@ def test_one_name_is_given_once(app: Flask, ada: Visitor) -> None:
 def test_a_name_that_an_expired_token_holds_is_given_once(
     app: Flask, ada: Visitor
 ) -> None:
-    domain = bearing.domain_of(app)
-    add_token(app, ada.user, "Deploy", expires_at=domain.now())
+    ctx = bearing.context_of(app)
+    add_token(app, ada.user, "Deploy", expires_at=ctx.now())
     work = [generated(app, ada.user, "Deploy") for _ in range(AT_ONCE)]
     assert outcomes(at_once(work)) == {"made": 1, "name_taken": AT_ONCE - 1}
     assert len(stored(app, ada.user)) == 2
@@ -341,8 +341,8 @@ def test_the_audit_log_has_the_name_that_was_really_replaced(
     with session_of(app, ada.user) as (mine, user):
         token = tokens.get(mine, owned_by(mine, user), token_id)
 
-        def to_two(domain: Domain, token: Token, *, actor: Any) -> None:
-            tokens.rename(domain, token, "Two", actor=actor)
+        def to_two(ctx: Context, token: Token, *, actor: Any) -> None:
+            tokens.rename(ctx, token, "Two", actor=actor)
 
         _elsewhere(app, ada.user, token_id, to_two)
         tokens.rename(mine, token, "Three", actor=ACTOR)
@@ -358,9 +358,9 @@ def _elsewhere(
     app: Flask, user: Any, token_id: str, act: Callable[..., object]
 ) -> None:
     """Do *act* in a session of its own and commit."""
-    with session_of(app, user) as (domain, owner):
-        act(domain, tokens.get(domain, owned_by(domain, owner), token_id), actor=ACTOR)
-        domain.session.commit()
+    with session_of(app, user) as (ctx, owner):
+        act(ctx, tokens.get(ctx, owned_by(ctx, owner), token_id), actor=ACTOR)
+        ctx.session.commit()
 
 
 def test_two_who_choose_one_name_are_told_apart(app: Flask, ada: Visitor) -> None:
@@ -368,20 +368,20 @@ def test_two_who_choose_one_name_are_told_apart(app: Flask, ada: Visitor) -> Non
         ids = [add_token(app, ada.user, f"{who}{number}") for who in ("a", "b")]
         if number % 2:
             # Somebody has it already, but is past its end.
-            now = bearing.domain_of(app).now()
+            now = bearing.context_of(app).now()
             add_token(app, ada.user, f"One {number}", expires_at=now)
 
         def renames(token_id: str, name: str) -> Callable[..., str]:
             def work(meet: Callable[[], object]) -> str:
-                with session_of(app, ada.user) as (domain, user):
-                    token = tokens.get(domain, owned_by(domain, user), token_id)
+                with session_of(app, ada.user) as (ctx, user):
+                    token = tokens.get(ctx, owned_by(ctx, user), token_id)
                     meet()
                     try:
-                        tokens.rename(domain, token, name, actor=ACTOR)
+                        tokens.rename(ctx, token, name, actor=ACTOR)
                     except DomainError as error:
-                        domain.session.rollback()
+                        ctx.session.rollback()
                         return error.reason
-                    domain.session.commit()
+                    ctx.session.commit()
                     return "renamed"
 
             return work
@@ -398,15 +398,15 @@ def test_a_subscription_switched_by_many_is_one_row(
     user = hosts.create_user(app, "ada@example.com")
 
     def switch(meet: Callable[[], object]) -> None:
-        with session_of(app, user) as (domain, owner):
+        with session_of(app, user) as (ctx, owner):
             meet()
-            subscriptions.activate(domain, owner, "tmy", actor=ACTOR)
-            domain.session.commit()
+            subscriptions.activate(ctx, owner, "tmy", actor=ACTOR)
+            ctx.session.commit()
 
     at_once([switch] * AT_ONCE)
-    with session_of(app, user) as (domain, owner):
-        assert subscriptions.is_active(domain, owner, "tmy")
-        assert len(subscriptions.subscriptions_of(domain, owner)) == 1
+    with session_of(app, user) as (ctx, owner):
+        assert subscriptions.is_active(ctx, owner, "tmy")
+        assert len(subscriptions.subscriptions_of(ctx, owner)) == 1
 
 
 # -- calling -------------------------------------------------------------------
@@ -434,7 +434,7 @@ def test_no_call_ever_sees_the_identity_of_another(
     users = [hosts.create_user(app, f"user{n}@example.com") for n in range(8)]
     made = {user.email: bearing.generate(app, user) for user in users}
     ended_id, ended = bearing.generate(app, users[0])
-    bearing.change(app, ended_id, revoked_at=bearing.domain_of(app).now())
+    bearing.change(app, ended_id, revoked_at=bearing.context_of(app).now())
 
     def calls(place: int) -> Callable[[Callable[[], object]], None]:
         # A browser that is signed in as somebody else presents tokens of all.

@@ -92,7 +92,7 @@ def test_a_near_end_is_the_same_everywhere(app: Flask, user: Any) -> None:
     """Chip, filter, figures and status: to the microsecond."""
     with app.app_context():
         now = datetime.now(UTC)
-        domain = replace(bearing.domain_of(app), now=lambda: now)
+        ctx = replace(bearing.context_of(app), now=lambda: now)
         cases = {
             # age, time left, whether its end is near
             "a week, new": (0 * DAY, 7 * DAY, False),
@@ -106,27 +106,27 @@ def test_a_near_end_is_the_same_everywhere(app: Flask, user: Any) -> None:
             "a year, its last moment": (365 * DAY, TICK, True),
         }
         for name, (age, left, _near) in cases.items():
-            token = bearing.make(domain, user, name, expires_at=now + left)
+            token = bearing.make(ctx, user, name, expires_at=now + left)
             token.created_at = now - age
-        bearing.make(domain, user, "for ever")
-        domain.session.commit()
+        bearing.make(ctx, user, "for ever")
+        ctx.session.commit()
         near = {name for name, case in cases.items() if case[2]}
-        every = tokens.all_of(domain, user)
-        assert {t.name for t in every if token_expiry.ends_soon(domain, t)} == near
-        in_sql = token_status.statuses_of(domain, every)
+        every = tokens.all_of(ctx, user)
+        assert {t.name for t in every if token_expiry.ends_soon(ctx, t)} == near
+        in_sql = token_status.statuses_of(ctx, every)
         assert {t.name for t in every if in_sql[t.id] == "expiring"} == near
         assert set(in_sql.values()) == {"expiring", "active"}
         for status in ("expiring", "active"):
             query = ListQuery(status=status)
-            found = token_list.page_of(domain, user, query).items
+            found = token_list.page_of(ctx, user, query).items
             expected = near if status == "expiring" else {t.name for t in every} - near
             assert {t.name for t in found} == expected
-        among = token_list.owned_by(domain, user)
-        assert token_counts.counts(domain, among).expiring == len(near)
-        assert token_counts.figures_of(domain, "").expiring == len(near)
+        among = token_list.owned_by(ctx, user)
+        assert token_counts.counts(ctx, among).expiring == len(near)
+        assert token_counts.figures_of(ctx, "").expiring == len(near)
         # What the dialog promises is what happens.
         for life, days in {1: 0, 2: 1, 7: 1, 8: 1, 10: 3, 14: 7, 365: 7}.items():
-            assert token_expiry.days_of_warning(domain, life) == days
+            assert token_expiry.days_of_warning(ctx, life) == days
 
 
 # -- sending -------------------------------------------------------------------
@@ -178,10 +178,10 @@ def test_who_need_not_hear_does_not(
     span = {"created_at": now - 99 * DAY, "expires_at": now + 5 * DAY}
     bearing.change(app, userless, **span)
     with app.app_context():
-        domain = bearing.domain_of(app)
-        token = tokens.find_any(domain, rotated)
-        rotation.rotate(domain, token, grace=7, actor=ACTOR)
-        domain.session.commit()
+        ctx = bearing.context_of(app)
+        token = tokens.find_any(ctx, rotated)
+        rotation.rotate(ctx, token, grace=7, actor=ACTOR)
+        ctx.session.commit()
     assert send(app) == {"sent": 1, "failed": 0}
     assert [(t.user, t.token) for t in told] == [("administrators", "machine")]
     # Back again, they are told after all.
@@ -234,13 +234,13 @@ def test_two_processes_send_each_notice_once(
     barrier = threading.Barrier(2)
 
     def process(_number: int) -> int:
-        with session_of(app, user) as (domain, _user):
-            ids = list(expiry_notices.due(domain))
+        with session_of(app, user) as (ctx, _user):
+            ids = list(expiry_notices.due(ctx))
             barrier.wait(20)
             mine = 0
             for token_id in ids:
-                mine += expiry_notices.claim(domain, token_id) is not None
-                domain.session.commit()
+                mine += expiry_notices.claim(ctx, token_id) is not None
+                ctx.session.commit()
             return mine
 
     with ThreadPoolExecutor(2) as pool:
@@ -272,6 +272,6 @@ def test_more_than_a_batch(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -
         add(app, user, f"t{number}", age=100, left=5)
     assert send(app)["sent"] == 4
     with app.app_context():
-        domain = bearing.domain_of(app)
-        model = domain.models.Token
-        assert set(domain.session.scalars(select(model.noticed_days))) == {7}
+        ctx = bearing.context_of(app)
+        model = ctx.models.Token
+        assert set(ctx.session.scalars(select(model.noticed_days))) == {7}

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from flask_apitokens import Notice
 from flask_apitokens import signals
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import session_tokens
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import rotation
@@ -74,16 +74,16 @@ def app(make_app: MakeApp, database_url: str, told: list[Told]) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
-def rotated(domain: Domain, token: Token, **options: Any) -> tuple[Token, Token, str]:
+def rotated(ctx: Context, token: Token, **options: Any) -> tuple[Token, Token, str]:
     """A token, committed as rotated, its successor and the new plaintext."""
-    successor, plaintext = rotation.rotate(domain, token, actor=ACTOR, **options)
-    domain.session.commit()
+    successor, plaintext = rotation.rotate(ctx, token, actor=ACTOR, **options)
+    ctx.session.commit()
     return token, successor, plaintext
 
 
@@ -98,7 +98,7 @@ def answer(app: Flask, plaintext: str, path: str = "/api/ping") -> str:
 
 
 def test_a_successor_is_the_old_one_with_another_secret(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     bearing.subscribe(app, user, "timeseries")
     heard: list[dict[str, Any]] = []
@@ -108,9 +108,9 @@ def test_a_successor_is_the_old_one_with_another_secret(
 
     signals.token_rotated.connect(hear, sender=app)
     wish = {"kind": "api", "service": "timeseries", "scopes": ["read", "write"]}
-    token, first = tokens.generate(domain, user, name="Deploy", actor=ACTOR, **wish)  # type: ignore[arg-type]
-    domain.session.commit()
-    old, new, second = rotated(domain, token, grace=7)
+    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR, **wish)  # type: ignore[arg-type]
+    ctx.session.commit()
+    old, new, second = rotated(ctx, token, grace=7)
     for column in rotation.INHERITED:
         assert getattr(new, column) == getattr(old, column), column
     assert (old.successor_id, new.predecessor_id) == (new.id, old.id)
@@ -121,22 +121,22 @@ def test_a_successor_is_the_old_one_with_another_secret(
     assert old.expires_at - new.created_at == pytest.approx(7 * DAY, abs=DAY / 1440)
     path = "/api/ping"
     assert [answer(app, each, path) for each in (first, second)] == ["ok", "ok"]
-    assert bearing.actions(domain, old.id) == ["generated", "rotated"]
-    assert bearing.actions(domain, new.id) == ["generated"]
+    assert bearing.actions(ctx, old.id) == ["generated", "rotated"]
+    assert bearing.actions(ctx, new.id) == ["generated"]
     assert heard == [{"token": old, "successor": new, "actor": ACTOR}]
     # Neither stands in the way of the other's name, nor of another's.
     with pytest.raises(NameTaken):
-        tokens.generate(domain, user, name="Deploy", actor=ACTOR)
-    tokens.revoke(domain, new, actor=ACTOR)
-    tokens.generate(domain, user, name="Deploy", actor=ACTOR)
+        tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    tokens.revoke(ctx, new, actor=ACTOR)
+    tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
 
 
 def test_grace_ends_with_the_old_ones_own_end_at_the_latest(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
-    soon = domain.now() + timedelta(hours=5)
-    token = bearing.make(domain, user, expires_at=soon)
-    old, new, _ = rotated(domain, token, grace=7)
+    soon = ctx.now() + timedelta(hours=5)
+    token = bearing.make(ctx, user, expires_at=soon)
+    old, new, _ = rotated(ctx, token, grace=7)
     assert old.expires_at == soon
     # It lives as long as the old one was to.
     assert new.expires_at is not None
@@ -146,60 +146,58 @@ def test_grace_ends_with_the_old_ones_own_end_at_the_latest(
 
 
 def test_the_default_grace_breaks_nothing_and_the_shortest_stops_at_once(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
-    token, first = tokens.generate(domain, user, name="a", actor=ACTOR)
-    old, new, second = rotated(domain, token)
+    token, first = tokens.generate(ctx, user, name="a", actor=ACTOR)
+    old, new, second = rotated(ctx, token)
     assert old.revoked_at is None
     assert old.expires_at is not None
     assert old.expires_at - new.created_at == pytest.approx(DAY, abs=DAY / 1440)
     assert answer(app, first, "/api/plain") == "ok"
-    _, _, third = rotated(domain, new, grace=0)
+    _, _, third = rotated(ctx, new, grace=0)
     told = [answer(app, each, "/api/plain") for each in (first, second, third)]
     assert told == ["ok", "token_revoked", "ok"]
 
 
 def test_what_cannot_be_rotated(
-    make_app: MakeApp, app: Flask, domain: Domain, user: Any
+    make_app: MakeApp, app: Flask, ctx: Context, user: Any
 ) -> None:
-    again = bearing.make(domain, user, "again")
-    rotated(domain, again)
-    revoked = tokens.revoke(domain, bearing.make(domain, user, "r"), actor=ACTOR)
-    stopped = bearing.make(domain, user, "d")
-    tokens.deactivate(domain, stopped, "Leaked", actor=ACTOR)
-    expired = bearing.make(domain, user, "e", expires_at=domain.now() + DAY)
-    expired.expires_at = domain.now()
-    domain.session.commit()
+    again = bearing.make(ctx, user, "again")
+    rotated(ctx, again)
+    revoked = tokens.revoke(ctx, bearing.make(ctx, user, "r"), actor=ACTOR)
+    stopped = bearing.make(ctx, user, "d")
+    tokens.deactivate(ctx, stopped, "Leaked", actor=ACTOR)
+    expired = bearing.make(ctx, user, "e", expires_at=ctx.now() + DAY)
+    expired.expires_at = ctx.now()
+    ctx.session.commit()
     for token in (again, revoked, stopped, expired):
         with pytest.raises(Conflict):
-            rotation.rotate(domain, token, actor=ACTOR)
-        domain.session.rollback()
+            rotation.rotate(ctx, token, actor=ACTOR)
+        ctx.session.rollback()
     bearing.subscribe(app, user, "tmy")
-    paused = bearing.make(domain, user, "p", service="tmy", scopes=["read"])
+    paused = bearing.make(ctx, user, "p", service="tmy", scopes=["read"])
     bearing.unsubscribe(app, user, "tmy")
     with pytest.raises(ServiceUnavailable):
-        rotation.rotate(domain, paused, actor=ACTOR)
-    live = bearing.make(domain, user, "live")
+        rotation.rotate(ctx, paused, actor=ACTOR)
+    live = bearing.make(ctx, user, "live")
     with pytest.raises(InvalidGrace):
-        rotation.rotate(domain, live, grace=3, actor=ACTOR)
+        rotation.rotate(ctx, live, grace=3, actor=ACTOR)
     with pytest.raises(InvalidExpiry):
-        rotation.rotate(domain, live, expires_at=domain.now(), actor=ACTOR)
-    domain.session.rollback()
+        rotation.rotate(ctx, live, expires_at=ctx.now(), actor=ACTOR)
+    ctx.session.rollback()
     assert live.successor_id is None
     assert live.live_name is not None
 
 
 def test_a_policy_that_was_tightened_holds_for_successors(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
-    forever = bearing.make(domain, user, "forever")
-    year = bearing.make(domain, user, "year", expires_at=domain.now() + 365 * DAY)
+    forever = bearing.make(ctx, user, "forever")
+    year = bearing.make(ctx, user, "year", expires_at=ctx.now() + 365 * DAY)
     access = bearing.make(
-        domain, user, "access", kind="access", expires_at=domain.now() + 9 * DAY
+        ctx, user, "access", kind="access", expires_at=ctx.now() + 9 * DAY
     )
-    strict = replace(
-        domain, settings=replace(domain.settings, expiry_max=30, kinds=("api",))
-    )
+    strict = replace(ctx, settings=replace(ctx.settings, expiry_max=30, kinds=("api",)))
     for token in (forever, year):
         _, new, _ = rotated(strict, token)
         assert new.expires_at is not None
@@ -210,37 +208,37 @@ def test_a_policy_that_was_tightened_holds_for_successors(
 
 
 def test_to_rotate_again_and_again_makes_no_more_than_the_old_one_and_the_new(
-    domain: Domain, user: Any
+    ctx: Context, user: Any
 ) -> None:
-    token = bearing.make(domain, user)
-    capped = replace(domain, settings=replace(domain.settings, max_per_owner=1))
+    token = bearing.make(ctx, user)
+    capped = replace(ctx, settings=replace(ctx.settings, max_per_owner=1))
     assert rotation.graces_for(capped, token) == (0,)
     # Two more could be in their grace: it is the chain that is refused.
-    capped = replace(domain, settings=replace(domain.settings, max_per_owner=3))
+    capped = replace(ctx, settings=replace(ctx.settings, max_per_owner=3))
     old, second, _ = rotated(capped, token, grace=7)
     with pytest.raises(LimitReached):
         rotation.rotate(capped, second, actor=ACTOR)
-    domain.session.rollback()
+    ctx.session.rollback()
     # Without a grace there are no more of them afterwards: it may have leaked.
     _, third, _ = rotated(capped, second, grace=0)
-    old.expires_at = domain.now()
+    old.expires_at = ctx.now()
     rotated(capped, third, grace=7)
 
 
 def test_old_tokens_in_their_grace_are_no_way_around_the_cap(
-    domain: Domain, user: Any
+    ctx: Context, user: Any
 ) -> None:
-    capped = replace(domain, settings=replace(domain.settings, max_per_owner=2))
+    capped = replace(ctx, settings=replace(ctx.settings, max_per_owner=2))
     for number in range(2):
         token = bearing.make(capped, user, f"token {number}")
         _, successor, _ = rotated(capped, token, grace=7)
         # With its room free again, the next one could be rotated likewise.
         tokens.revoke(capped, successor, actor=ACTOR)
     token = bearing.make(capped, user, "one more")
-    domain.session.commit()
+    ctx.session.commit()
     with pytest.raises(LimitReached):
         rotation.rotate(capped, token, grace=7, actor=ACTOR)
-    domain.session.rollback()
+    ctx.session.rollback()
     assert (token.successor_id, token.live_name is None) == (None, False)
     rotated(capped, token, grace=0)
 
@@ -249,15 +247,15 @@ def test_a_userless_token_and_a_user_who_left(make_app: MakeApp) -> None:
     app = administration.administered(make_app)
     owner = administration.create_user(app, "ada")
     with app.app_context():
-        domain = bearing.domain_of(app)
-        token = bearing.make(domain, None, account_id="acme")
-        _, new, _ = rotated(domain, token, grace=0)
+        ctx = bearing.context_of(app)
+        token = bearing.make(ctx, None, account_id="acme")
+        _, new, _ = rotated(ctx, token, grace=0)
         assert (new.userless, new.account_id) == (True, "acme")
-        theirs = bearing.make(domain, owner)
+        theirs = bearing.make(ctx, owner)
         bearing.change_user(app, owner, account="other")
-        domain.session.expire_all()
+        ctx.session.expire_all()
         with pytest.raises(Conflict):
-            rotation.rotate(domain, theirs, actor=ACTOR)
+            rotation.rotate(ctx, theirs, actor=ACTOR)
 
 
 # -- several at once -----------------------------------------------------------
@@ -269,17 +267,17 @@ def rotating(
     """Host code that rotates a token; it answers the plaintext or what is wrong."""
 
     def work(meet: Callable[[], object]) -> str:
-        with session_of(app, user) as (domain, _owner):
-            token = tokens.find_any(domain, token_id)
+        with session_of(app, user) as (ctx, _owner):
+            token = tokens.find_any(ctx, token_id)
             meet()
             try:
                 _new, plaintext = rotation.rotate(
-                    domain, token, actor=ACTOR, form_key=form_key
+                    ctx, token, actor=ACTOR, form_key=form_key
                 )
             except DomainError as error:
-                domain.session.rollback()
+                ctx.session.rollback()
                 return error.reason
-            domain.session.commit()
+            ctx.session.commit()
             return plaintext
 
     return work
@@ -299,38 +297,38 @@ def test_of_many_rotations_one_wins(app: Flask, user: Any) -> None:
 
 
 def test_what_was_revoked_since_it_was_read_is_given_no_successor(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     """One that leaked, while somebody else is about to rotate it."""
-    token = bearing.make(domain, user)
-    domain.session.commit()
+    token = bearing.make(ctx, user)
+    ctx.session.commit()
     assert token.revoked_at is None
-    bearing.change(app, token.id, revoked_at=domain.now())
+    bearing.change(app, token.id, revoked_at=ctx.now())
     with pytest.raises(Conflict):
-        rotation.rotate(domain, token, actor=ACTOR)
-    domain.session.rollback()
+        rotation.rotate(ctx, token, actor=ACTOR)
+    ctx.session.rollback()
     assert administration.column(app, "Token", "predecessor_id") == [None]
 
 
-def test_a_form_rotates_nothing_twice(domain: Domain, user: Any) -> None:
-    token = bearing.make(domain, user)
-    rotated(domain, token, form_key="a form")
+def test_a_form_rotates_nothing_twice(ctx: Context, user: Any) -> None:
+    token = bearing.make(ctx, user)
+    rotated(ctx, token, form_key="a form")
     with pytest.raises(AlreadyGenerated):
-        rotation.rotate(domain, token, actor=ACTOR, form_key="a form")
+        rotation.rotate(ctx, token, actor=ACTOR, form_key="a form")
 
 
 # -- after the grace -----------------------------------------------------------
 
 
 def test_late_use_is_recorded_and_told_once_and_harms_nobody(
-    app: Flask, domain: Domain, user: Any, told: list[Told]
+    app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token, first = tokens.generate(domain, user, name="Deploy", actor=ACTOR)
-    old, new, second = rotated(domain, token, grace=7)
+    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    old, new, second = rotated(ctx, token, grace=7)
     assert answer(app, first, "/api/plain") == "ok"
     assert told == []
-    old.expires_at = domain.now()
-    domain.session.commit()
+    old.expires_at = ctx.now()
+    ctx.session.commit()
     told.clear()
     for _ in range(3):
         assert answer(app, first, "/api/plain") == "token_expired"
@@ -342,20 +340,20 @@ def test_late_use_is_recorded_and_told_once_and_harms_nobody(
     assert notice.token_id == old.id
     assert "“Deploy”" in notice.text
     assert "127.0.0.1" in notice.text
-    domain.session.expire_all()
-    assert bearing.actions(domain, old.id) == ["generated", "rotated", "late-use"]
-    assert bearing.actions(domain, new.id) == ["generated"]
+    ctx.session.expire_all()
+    assert bearing.actions(ctx, old.id) == ["generated", "rotated", "late-use"]
+    assert bearing.actions(ctx, new.id) == ["generated"]
     assert old.late_use_at is not None
-    event = domain.models.Event
-    noted = domain.session.query(event).filter_by(action="late-use").one()
+    event = ctx.models.Event
+    noted = ctx.session.query(event).filter_by(action="late-use").one()
     assert (noted.ip, noted.subject_id) == ("127.0.0.1", str(user.id))
 
 
 def test_a_rotated_token_that_was_stopped_at_once_is_told_of_too(
-    app: Flask, domain: Domain, user: Any, told: list[Told]
+    app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token, first = tokens.generate(domain, user, name="Deploy", actor=ACTOR)
-    rotated(domain, token, grace=0)
+    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    rotated(ctx, token, grace=0)
     assert answer(app, bearing.another_secret(first), "/api/plain") == "invalid_token"
     assert told == []
     assert answer(app, first, "/api/plain") == "token_revoked"
@@ -363,11 +361,11 @@ def test_a_rotated_token_that_was_stopped_at_once_is_told_of_too(
 
 
 def test_a_session_that_ends_with_a_rotated_token_alarms_nobody(
-    app: Flask, domain: Domain, user: Any, told: list[Told]
+    app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
     """Whoever holds it logged in while that was right."""
-    end = domain.now() + DAY
-    token = bearing.make(domain, user, kind="access", expires_at=end)
+    end = ctx.now() + DAY
+    token = bearing.make(ctx, user, kind="access", expires_at=end)
     state = app.extensions["apitokens"]
     session = session_tokens.issue(
         state.settings.brand,
@@ -377,18 +375,18 @@ def test_a_session_that_ends_with_a_rotated_token_alarms_nobody(
         expires_at=end,
     )
     assert answer(app, session, "/api/plain") == "ok"
-    rotated(domain, token, grace=0)
+    rotated(ctx, token, grace=0)
     assert answer(app, session, "/api/plain") == "token_revoked"
     assert told == []
-    assert bearing.actions(domain, token.id) == ["generated", "rotated"]
+    assert bearing.actions(ctx, token.id) == ["generated", "rotated"]
 
 
 def test_of_other_ended_tokens_nobody_is_told(
-    app: Flask, domain: Domain, user: Any, told: list[Told]
+    app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token, plaintext = tokens.generate(domain, user, name="Deploy", actor=ACTOR)
-    tokens.revoke(domain, token, actor=ACTOR)
-    domain.session.commit()
+    token, plaintext = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    tokens.revoke(ctx, token, actor=ACTOR)
+    ctx.session.commit()
     told.clear()
     with administration.counting(app) as statements:
         for _ in range(3):
@@ -397,19 +395,19 @@ def test_of_other_ended_tokens_nobody_is_told(
     looks = [text for text in statements if asked in text]
     assert len(looks) == 1, "a process looks once"
     assert told == []
-    assert bearing.actions(domain, token.id) == ["generated", "revoked"]
+    assert bearing.actions(ctx, token.id) == ["generated", "revoked"]
 
 
 def test_two_processes_tell_of_late_use_once(
-    app: Flask, domain: Domain, user: Any, told: list[Told]
+    app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token = bearing.make(domain, user)
-    rotated(domain, token, grace=0)
-    domain.session.remove()  # type: ignore[union-attr]
+    token = bearing.make(ctx, user)
+    rotated(ctx, token, grace=0)
+    ctx.session.remove()  # type: ignore[union-attr]
 
     def look(meet: Callable[[], object]) -> bool:
         with app.app_context():
-            mine = bearing.domain_of(app)
+            mine = bearing.context_of(app)
             meet()
             noted = rotation.note_late_use(mine, token_id, ip="192.0.2.1")
             mine.session.commit()
@@ -421,14 +419,14 @@ def test_two_processes_tell_of_late_use_once(
 
 def test_a_look_that_fails_fails_no_answer_and_is_made_again(
     app: Flask,
-    domain: Domain,
+    ctx: Context,
     user: Any,
     told: list[Told],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    token, first = tokens.generate(domain, user, name="Deploy", actor=ACTOR)
-    rotated(domain, token, grace=0)
+    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    rotated(ctx, token, grace=0)
 
     def fail(*_args: object, **_values: object) -> bool:
         raise OperationalError("select", {}, Exception("gone"))
@@ -442,14 +440,14 @@ def test_a_look_that_fails_fails_no_answer_and_is_made_again(
 
 
 def test_a_process_forgets_rather_than_grow(
-    app: Flask, domain: Domain, user: Any, monkeypatch: pytest.MonkeyPatch
+    app: Flask, ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_use, "MOST", 2)
     seen = app.extensions["apitokens"].looked_into
     for number in range(4):
-        token, plaintext = tokens.generate(domain, user, name=f"t{number}", actor=ACTOR)
-        tokens.revoke(domain, token, actor=ACTOR)
-        domain.session.commit()
+        token, plaintext = tokens.generate(ctx, user, name=f"t{number}", actor=ACTOR)
+        tokens.revoke(ctx, token, actor=ACTOR)
+        ctx.session.commit()
         assert answer(app, plaintext, "/api/plain") == "token_revoked"
         assert len(seen) <= 2
         assert token.id in seen
@@ -480,9 +478,9 @@ def test_where_there_is_but_one_connection_nothing_is_written(
     for app in (memory, undone):
         user = hosts.create_user(app, "ada@example.com")
         with app.app_context():
-            domain = bearing.domain_of(app)
-            token, first = tokens.generate(domain, user, name="x", actor=ACTOR)
-            rotated(domain, token, grace=0)
+            ctx = bearing.context_of(app)
+            token, first = tokens.generate(ctx, user, name="x", actor=ACTOR)
+            rotated(ctx, token, grace=0)
             told.clear()
             engines: Any = hosts.host_of(app).db.engines
             engine = engines[None]
@@ -490,7 +488,7 @@ def test_where_there_is_but_one_connection_nothing_is_written(
                 if app is undone:
                     engines[None] = connection
                 assert answer(app, first, "/api/plain") == "token_revoked"
-                domain.session.remove()  # type: ignore[union-attr]
+                ctx.session.remove()  # type: ignore[union-attr]
             engines[None] = engine
         assert administration.column(app, "Token", "late_use_at") == [None, None]
     assert told == []

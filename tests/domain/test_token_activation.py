@@ -12,7 +12,7 @@ from flask_apitokens import Actor
 from flask_apitokens import Notice
 from flask_apitokens import signals
 from flask_apitokens.core.context import SYSTEM
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import REASON_LENGTH
 from flask_apitokens.domain import tokens
 from flask_apitokens.errors import Conflict
@@ -50,10 +50,10 @@ def ada(app: Flask) -> Any:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
 def own(user: Any) -> Actor:
@@ -66,19 +66,19 @@ def own(user: Any) -> Actor:
     ["", "   ", "\n\t\r\n", "a\0b", "a\x1bb", "\ud800", "x" * (REASON_LENGTH + 1)],
 )
 def test_a_reason_is_needed_and_has_to_be_text(
-    reason: str, domain: Domain, ada: Any
+    reason: str, ctx: Context, ada: Any
 ) -> None:
-    token = bearing.make(domain, ada)
+    token = bearing.make(ctx, ada)
     with pytest.raises(InvalidReason) as refused:
-        tokens.deactivate(domain, token, reason, actor=BOSS)
+        tokens.deactivate(ctx, token, reason, actor=BOSS)
     assert refused.value.field == "reason"
-    domain.session.commit()
+    ctx.session.commit()
     assert token.deactivated_at is None
-    assert bearing.actions(domain, token.id) == ["generated"]
+    assert bearing.actions(ctx, token.id) == ["generated"]
 
 
 def test_it_stops_once_and_the_first_reason_stands(
-    app: Flask, domain: Domain, ada: Any
+    app: Flask, ctx: Context, ada: Any
 ) -> None:
     told: list[tuple[str, Any]] = []
 
@@ -89,30 +89,30 @@ def test_it_stops_once_and_the_first_reason_stands(
     def started(sender: Flask, **values: Any) -> None:
         told.append((values["token"].id, values["actor"]))
 
-    token = bearing.make(domain, ada)
+    token = bearing.make(ctx, ada)
     with (
         signals.token_deactivated.connected_to(stopped, app),
         signals.token_activated.connected_to(started, app),
     ):
-        tokens.activate(domain, token, actor=BOSS)
-        tokens.deactivate(domain, token, " Leaked\r\nin a log  ", actor=BOSS)
-        domain.session.commit()
+        tokens.activate(ctx, token, actor=BOSS)
+        tokens.deactivate(ctx, token, " Leaked\r\nin a log  ", actor=BOSS)
+        ctx.session.commit()
         since = token.deactivated_at
         assert since is not None
-        tokens.deactivate(domain, token, "Another", actor=BOSS)
-        domain.session.commit()
+        tokens.deactivate(ctx, token, "Another", actor=BOSS)
+        ctx.session.commit()
         assert token.deactivated_reason == "Leaked\nin a log"
         assert token.deactivated_at == since
-        tokens.activate(domain, token, actor=BOSS)
-        tokens.activate(domain, token, actor=BOSS)
-        domain.session.commit()
-    domain.session.expire_all()
-    model = domain.models.Token
+        tokens.activate(ctx, token, actor=BOSS)
+        tokens.activate(ctx, token, actor=BOSS)
+        ctx.session.commit()
+    ctx.session.expire_all()
+    model = ctx.models.Token
     still = model.deactivated_at.is_not(None) | model.deactivated_reason.is_not(None)
-    assert domain.session.query(model).filter(still).count() == 0
+    assert ctx.session.query(model).filter(still).count() == 0
     assert told == [(token.id, ("Leaked\nin a log", BOSS)), (token.id, BOSS)]
-    events = domain.session.query(domain.models.Event).filter_by(token_id=token.id)
-    rows = events.order_by(domain.models.Event.id).all()
+    events = ctx.session.query(ctx.models.Event).filter_by(token_id=token.id)
+    rows = events.order_by(ctx.models.Event.id).all()
     assert [row.action for row in rows] == ["generated", "deactivated", "activated"]
     stop = rows[1]
     assert stop.detail is not None
@@ -122,84 +122,84 @@ def test_it_stops_once_and_the_first_reason_stands(
 
 
 def test_what_is_revoked_or_gone_is_neither_stopped_nor_started(
-    domain: Domain, ada: Any
+    ctx: Context, ada: Any
 ) -> None:
-    token = bearing.make(domain, ada)
-    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
-    tokens.revoke(domain, token, actor=BOSS)
-    domain.session.commit()
+    token = bearing.make(ctx, ada)
+    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    tokens.revoke(ctx, token, actor=BOSS)
+    ctx.session.commit()
     with pytest.raises(Conflict):
-        tokens.deactivate(domain, token, "Again", actor=BOSS)
+        tokens.deactivate(ctx, token, "Again", actor=BOSS)
     with pytest.raises(Conflict):
-        tokens.activate(domain, token, actor=BOSS)
-    domain.session.rollback()
+        tokens.activate(ctx, token, actor=BOSS)
+    ctx.session.rollback()
     assert token.deactivated_reason == "Leaked"
-    other = bearing.make(domain, ada, "other")
-    model = domain.models.Token
-    domain.session.query(model).filter_by(id=other.id).delete(synchronize_session=False)
+    other = bearing.make(ctx, ada, "other")
+    model = ctx.models.Token
+    ctx.session.query(model).filter_by(id=other.id).delete(synchronize_session=False)
     with pytest.raises(TokenNotFound):
-        tokens.deactivate(domain, other, "Leaked", actor=BOSS)
+        tokens.deactivate(ctx, other, "Leaked", actor=BOSS)
 
 
 def test_the_owner_hears_of_it_after_the_commit(
-    domain: Domain, ada: Any, heard: list[Notice]
+    ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
-    token = bearing.make(domain, ada, "CI", actor=own(ada))
-    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
+    token = bearing.make(ctx, ada, "CI", actor=own(ada))
+    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
     assert heard == []
-    commit(domain)
+    commit(ctx)
     [notice] = heard
     assert notice.kind == "token_deactivated"
     assert (notice.user.id, notice.account_id) == (ada.id, ACME)
     assert (notice.reason, notice.actor) == ("Leaked", BOSS.label)
     assert "CI" in notice.text
     assert BOSS.label in notice.text
-    tokens.activate(domain, token, actor=BOSS)
-    tokens.revoke(domain, token, actor=BOSS)
-    commit(domain)
+    tokens.activate(ctx, token, actor=BOSS)
+    tokens.revoke(ctx, token, actor=BOSS)
+    commit(ctx)
     assert [n.kind for n in heard[1:]] == ["token_activated", "token_revoked"]
-    commit(domain)
+    commit(ctx)
     assert len(heard) == 3
 
 
 def test_nobody_hears_of_what_was_rolled_back(
-    domain: Domain, ada: Any, heard: list[Notice]
+    ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
-    token = bearing.make(domain, ada, actor=own(ada))
-    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
-    domain.session.rollback()
-    commit(domain)
+    token = bearing.make(ctx, ada, actor=own(ada))
+    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    ctx.session.rollback()
+    commit(ctx)
     assert heard == []
-    tokens.deactivate(domain, token, "Really", actor=BOSS)
-    commit(domain)
+    tokens.deactivate(ctx, token, "Really", actor=BOSS)
+    commit(ctx)
     assert [notice.reason for notice in heard] == ["Really"]
 
 
 def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
-    domain: Domain, ada: Any, heard: list[Notice]
+    ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
-    nobodys = bearing.make(domain, None, account_id=ACME)
-    mine = bearing.make(domain, ada, actor=own(ada))
-    tokens.deactivate(domain, nobodys, "Leaked", actor=BOSS)
-    tokens.deactivate(domain, mine, "Leaked", actor=own(ada))
-    tokens.activate(domain, mine, actor=SYSTEM)
-    commit(domain)
+    nobodys = bearing.make(ctx, None, account_id=ACME)
+    mine = bearing.make(ctx, ada, actor=own(ada))
+    tokens.deactivate(ctx, nobodys, "Leaked", actor=BOSS)
+    tokens.deactivate(ctx, mine, "Leaked", actor=own(ada))
+    tokens.activate(ctx, mine, actor=SYSTEM)
+    commit(ctx)
     assert heard == []
 
 
-def test_a_stopped_token_keeps_its_name_and_its_place(domain: Domain, ada: Any) -> None:
+def test_a_stopped_token_keeps_its_name_and_its_place(ctx: Context, ada: Any) -> None:
     """It may work again any moment: two of one name, or one too many, may not."""
-    token = bearing.make(domain, ada, "CI")
-    tokens.deactivate(domain, token, "Leaked", actor=BOSS)
-    domain.session.commit()
+    token = bearing.make(ctx, ada, "CI")
+    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    ctx.session.commit()
     with pytest.raises(NameTaken):
-        bearing.make(domain, ada, "CI")
-    domain.session.rollback()
-    bearing.make(domain, ada, "two")
-    bearing.make(domain, ada, "three")
+        bearing.make(ctx, ada, "CI")
+    ctx.session.rollback()
+    bearing.make(ctx, ada, "two")
+    bearing.make(ctx, ada, "three")
     with pytest.raises(LimitReached):
-        bearing.make(domain, ada, "four")
-    domain.session.rollback()
-    tokens.revoke(domain, token, actor=BOSS)
-    domain.session.commit()
-    bearing.make(domain, ada, "CI")
+        bearing.make(ctx, ada, "four")
+    ctx.session.rollback()
+    tokens.revoke(ctx, token, actor=BOSS)
+    ctx.session.commit()
+    bearing.make(ctx, ada, "CI")

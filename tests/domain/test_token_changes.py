@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy.exc import InvalidRequestError
 
 from flask_apitokens import signals
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import tokens
 from flask_apitokens.domain.token_list import owned_by
 from flask_apitokens.errors import TokenNotFound
@@ -33,111 +33,111 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
-def test_a_rename_changes_the_name_alone(app: Flask, domain: Domain, user: Any) -> None:
+def test_a_rename_changes_the_name_alone(app: Flask, ctx: Context, user: Any) -> None:
     """LIF-08."""
-    token, plaintext = tokens.generate(domain, user, name="old", actor=ACTOR)
-    domain.session.commit()
+    token, plaintext = tokens.generate(ctx, user, name="old", actor=ACTOR)
+    ctx.session.commit()
     columns = set(token.__table__.columns.keys()) - {"name", "live_name"}  # type: ignore[attr-defined]
     before = {column: getattr(token, column) for column in columns}
-    assert tokens.rename(domain, token, " new ", actor=ACTOR) is token
-    domain.session.commit()
+    assert tokens.rename(ctx, token, " new ", actor=ACTOR) is token
+    ctx.session.commit()
     assert token.name == "new"
     assert {column: getattr(token, column) for column in columns} == before
-    bearing.make(domain, user, "old")
+    bearing.make(ctx, user, "old")
     client = app.test_client()
     assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
-    tokens.rename(domain, token, "new", actor=ACTOR)
-    domain.session.commit()
-    assert bearing.actions(domain, token.id) == ["generated", "renamed"]
+    tokens.rename(ctx, token, "new", actor=ACTOR)
+    ctx.session.commit()
+    assert bearing.actions(ctx, token.id) == ["generated", "renamed"]
 
 
-def test_a_past_token_keeps_its_name(domain: Domain, user: Any) -> None:
-    token = bearing.make(domain, user, "old")
-    tokens.revoke(domain, token, actor=ACTOR)
-    domain.session.commit()
+def test_a_past_token_keeps_its_name(ctx: Context, user: Any) -> None:
+    token = bearing.make(ctx, user, "old")
+    tokens.revoke(ctx, token, actor=ACTOR)
+    ctx.session.commit()
     with pytest.raises(TokenNotFound):
-        tokens.rename(domain, token, "new", actor=ACTOR)
+        tokens.rename(ctx, token, "new", actor=ACTOR)
     assert token.name == "old"
 
 
-def test_a_token_revoked_twice_is_revoked_once(domain: Domain, user: Any) -> None:
-    token = bearing.make(domain, user)
-    first = tokens.revoke(domain, token, actor=ACTOR).revoked_at
-    assert tokens.revoke(domain, token, actor=ACTOR).revoked_at == first
-    domain.session.commit()
-    assert bearing.actions(domain, token.id) == ["generated", "revoked"]
+def test_a_token_revoked_twice_is_revoked_once(ctx: Context, user: Any) -> None:
+    token = bearing.make(ctx, user)
+    first = tokens.revoke(ctx, token, actor=ACTOR).revoked_at
+    assert tokens.revoke(ctx, token, actor=ACTOR).revoked_at == first
+    ctx.session.commit()
+    assert bearing.actions(ctx, token.id) == ["generated", "revoked"]
 
 
 def test_a_deleted_token_is_gone_and_its_story_stays(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     """LIF-09."""
-    token, plaintext = tokens.generate(domain, user, name="gone", actor=ACTOR)
-    domain.session.commit()
+    token, plaintext = tokens.generate(ctx, user, name="gone", actor=ACTOR)
+    ctx.session.commit()
     public, client = token.id, app.test_client()
     assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
-    tokens.delete(domain, token, actor=ACTOR)
-    domain.session.commit()
+    tokens.delete(ctx, token, actor=ACTOR)
+    ctx.session.commit()
     response = client.get("/api/plain", headers=bearer(plaintext))
     assert code(response) == "invalid_token"
     with pytest.raises(TokenNotFound):
-        tokens.get(domain, owned_by(domain, user), public)
-    assert bearing.actions(domain, public) == ["generated", "deleted"]
+        tokens.get(ctx, owned_by(ctx, user), public)
+    assert bearing.actions(ctx, public) == ["generated", "deleted"]
 
 
 @pytest.mark.parametrize("change", ["rename", "revoke", "delete"])
 def test_what_another_request_deleted_is_not_found(
-    change: str, app: Flask, domain: Domain, user: Any
+    change: str, app: Flask, ctx: Context, user: Any
 ) -> None:
     """LIF-09: never a server error."""
-    token = bearing.make(domain, user)
+    token = bearing.make(ctx, user)
     public = token.id
     with bearing.engine_of(app).begin() as connection:
-        model = domain.models.Token
+        model = ctx.models.Token
         connection.execute(
             model.__table__.delete().where(model.id == public)  # type: ignore[attr-defined]
         )
     changes: dict[str, Any] = {
-        "rename": lambda: tokens.rename(domain, token, "new", actor=ACTOR),
-        "revoke": lambda: tokens.revoke(domain, token, actor=ACTOR),
-        "delete": lambda: tokens.delete(domain, token, actor=ACTOR),
+        "rename": lambda: tokens.rename(ctx, token, "new", actor=ACTOR),
+        "revoke": lambda: tokens.revoke(ctx, token, actor=ACTOR),
+        "delete": lambda: tokens.delete(ctx, token, actor=ACTOR),
     }
     with pytest.raises(TokenNotFound):
         changes[change]()
-    domain.session.rollback()
-    assert bearing.actions(domain, public) == ["generated"]
+    ctx.session.rollback()
+    assert bearing.actions(ctx, public) == ["generated"]
 
 
 def test_a_token_of_another_session_is_not_said_to_be_gone(
-    domain: Domain, user: Any
+    ctx: Context, user: Any
 ) -> None:
     """It is live, and whoever wanted to end it has to hear that it is."""
-    token = bearing.make(domain, user, "kept for later")
-    domain.session.refresh(token)
-    domain.session.expunge(token)
+    token = bearing.make(ctx, user, "kept for later")
+    ctx.session.refresh(token)
+    ctx.session.expunge(token)
     for change in (tokens.revoke, tokens.delete):
         with pytest.raises(InvalidRequestError, match="not persistent within this"):
-            change(domain, token, actor=ACTOR)
+            change(ctx, token, actor=ACTOR)
 
 
-def test_a_plaintext_that_was_shown_stays_shown(domain: Domain, user: Any) -> None:
-    token = bearing.make(domain, user)
+def test_a_plaintext_that_was_shown_stays_shown(ctx: Context, user: Any) -> None:
+    token = bearing.make(ctx, user)
     assert token.shown_at is None
-    tokens.mark_shown(replace(domain, now=lambda: NOW), token.id)
-    tokens.mark_shown(domain, token.id)
-    tokens.mark_shown(domain, "zzzzzzzzzzzz")
-    domain.session.commit()
+    tokens.mark_shown(replace(ctx, now=lambda: NOW), token.id)
+    tokens.mark_shown(ctx, token.id)
+    tokens.mark_shown(ctx, "zzzzzzzzzzzz")
+    ctx.session.commit()
     assert token.shown_at == NOW
 
 
 def test_signals_tell_of_every_change_and_carry_no_plaintext(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     told: list[tuple[str, dict[str, Any]]] = []
     names = ("generated", "renamed", "revoked", "deleted")
@@ -150,10 +150,10 @@ def test_signals_tell_of_every_change_and_carry_no_plaintext(
 
         getattr(signals, f"token_{name}").connect(hear, app)
         receivers.append(hear)
-    token, plaintext = tokens.generate(domain, user, name="old", actor=ACTOR)
-    tokens.rename(domain, token, "new", actor=ACTOR)
-    tokens.revoke(domain, token, actor=ACTOR)
-    tokens.delete(domain, token, actor=ACTOR)
+    token, plaintext = tokens.generate(ctx, user, name="old", actor=ACTOR)
+    tokens.rename(ctx, token, "new", actor=ACTOR)
+    tokens.revoke(ctx, token, actor=ACTOR)
+    tokens.delete(ctx, token, actor=ACTOR)
     assert [name for name, _ in told] == list(names)
     for _, values in told:
         assert values["actor"] is ACTOR

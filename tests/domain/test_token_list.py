@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
@@ -33,25 +33,25 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain at a known moment."""
     with app.app_context():
-        yield replace(bearing.domain_of(app), now=lambda: NOW)
+        yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
-def make(domain: Domain, owner: Any, name: str, **columns: Any) -> str:
+def make(ctx: Context, owner: Any, name: str, **columns: Any) -> str:
     """A token with columns of the test's choice; its id."""
     kind = {key: columns.pop(key) for key in ("service", "scopes") if key in columns}
-    token, _ = tokens.generate(domain, owner, name=name, actor=ACTOR, **kind)
+    token, _ = tokens.generate(ctx, owner, name=name, actor=ACTOR, **kind)
     for column, value in columns.items():
         setattr(token, column, value)
-    domain.session.commit()
+    ctx.session.commit()
     return token.id
 
 
-def names(domain: Domain, owner: Any, **query: Any) -> list[str]:
+def names(ctx: Context, owner: Any, **query: Any) -> list[str]:
     """The names a query shows, in its order."""
-    page = token_list.page_of(domain, owner, ListQuery(**query))
+    page = token_list.page_of(ctx, owner, ListQuery(**query))
     return [token.name for token in page.items]
 
 
@@ -97,49 +97,49 @@ SEARCHES: list[tuple[str, set[str]]] = [
 ]
 
 
-def test_a_search_means_what_it_says(domain: Domain, user: Any) -> None:
+def test_a_search_means_what_it_says(ctx: Context, user: Any) -> None:
     for name in SHELF:
-        make(domain, user, name)
+        make(ctx, user, name)
     for search, found in SEARCHES:
         query = ListQuery(q=search)
-        shown = {token.name for token in token_list.page_of(domain, user, query).items}
+        shown = {token.name for token in token_list.page_of(ctx, user, query).items}
         assert shown == found, search
         assert query.narrows == bool(search)
 
 
-def test_a_search_finds_by_id_too(domain: Domain, user: Any, other_user: Any) -> None:
-    public = make(domain, user, "mine")
-    foreign = make(domain, other_user, "theirs")
+def test_a_search_finds_by_id_too(ctx: Context, user: Any, other_user: Any) -> None:
+    public = make(ctx, user, "mine")
+    foreign = make(ctx, other_user, "theirs")
     for part in (public, public.upper(), public[3:9]):
-        assert names(domain, user, q=part) == ["mine"]
-    assert names(domain, user, q=foreign) == []
+        assert names(ctx, user, q=part) == ["mine"]
+    assert names(ctx, user, q=foreign) == []
 
 
 # -- filters ------------------------------------------------------------------
 
 
 @pytest.fixture
-def one_of_each(app: Flask, domain: Domain, user: Any) -> dict[str, str]:
+def one_of_each(app: Flask, ctx: Context, user: Any) -> dict[str, str]:
     """A token of each status: status by name."""
     bearing.subscribe(app, user, "tmy", "timeseries")
     tmy: dict[str, Any] = {"service": "tmy", "scopes": ["read"]}
-    make(domain, user, "plain")
+    make(ctx, user, "plain")
     old: dict[str, Any] = {"created_at": NOW - 7 * DAY}
     far = NOW + 7 * DAY + timedelta(seconds=1)
-    make(domain, user, "far", **old, expires_at=far)
-    make(domain, user, "soon", **old, expires_at=NOW + 7 * DAY)
-    make(domain, user, "very soon", **old, expires_at=NOW + timedelta(microseconds=1))
-    make(domain, user, "just over", expires_at=NOW)
-    make(domain, user, "over", expires_at=NOW - DAY)
-    make(domain, user, "revoked", revoked_at=NOW, expires_at=NOW - DAY)
-    make(domain, user, "off", deactivated_at=NOW, expires_at=NOW - DAY)
-    make(domain, user, "paused", **old, **tmy, expires_at=NOW + DAY)
-    make(domain, user, "paused and over", **tmy, expires_at=NOW - DAY)
-    make(domain, user, "dropped", service="timeseries", scopes=["read"])
-    make(domain, user, "served", service="timeseries", scopes=["read"])
-    dropped = domain.session.query(domain.models.Token).filter_by(name="dropped").one()
+    make(ctx, user, "far", **old, expires_at=far)
+    make(ctx, user, "soon", **old, expires_at=NOW + 7 * DAY)
+    make(ctx, user, "very soon", **old, expires_at=NOW + timedelta(microseconds=1))
+    make(ctx, user, "just over", expires_at=NOW)
+    make(ctx, user, "over", expires_at=NOW - DAY)
+    make(ctx, user, "revoked", revoked_at=NOW, expires_at=NOW - DAY)
+    make(ctx, user, "off", deactivated_at=NOW, expires_at=NOW - DAY)
+    make(ctx, user, "paused", **old, **tmy, expires_at=NOW + DAY)
+    make(ctx, user, "paused and over", **tmy, expires_at=NOW - DAY)
+    make(ctx, user, "dropped", service="timeseries", scopes=["read"])
+    make(ctx, user, "served", service="timeseries", scopes=["read"])
+    dropped = ctx.session.query(ctx.models.Token).filter_by(name="dropped").one()
     dropped.service = "gone"
-    domain.session.commit()
+    ctx.session.commit()
     bearing.unsubscribe(app, user, "tmy")
     return {
         "plain": "active",
@@ -158,51 +158,51 @@ def one_of_each(app: Flask, domain: Domain, user: Any) -> dict[str, str]:
 
 
 def test_every_status_is_filtered_as_it_is_shown(
-    app: Flask, domain: Domain, user: Any, one_of_each: dict[str, str]
+    app: Flask, ctx: Context, user: Any, one_of_each: dict[str, str]
 ) -> None:
-    everything = tokens.all_of(domain, user)
-    assert token_status.statuses_of(domain, everything) == {
+    everything = tokens.all_of(ctx, user)
+    assert token_status.statuses_of(ctx, everything) == {
         token.id: one_of_each[token.name] for token in everything
     }
     for status in token_status.STATUSES:
         wanted = {name for name, each in one_of_each.items() if each == status}
-        assert set(names(domain, user, status=status)) == wanted
-        of_all = token_list.page_of_all(domain, ListQuery(status=status), size=50)
+        assert set(names(ctx, user, status=status)) == wanted
+        of_all = token_list.page_of_all(ctx, ListQuery(status=status), size=50)
         assert {token.name for token in of_all.items} == wanted
     for token in everything:
         paused = one_of_each[token.name] == "paused" or "paused" in token.name
-        shown = token_status.status_of(domain, token, paused=paused)
+        shown = token_status.status_of(ctx, token, paused=paused)
         assert shown == one_of_each[token.name]
 
 
 def test_the_counts_are_those_of_the_list(
-    domain: Domain, user: Any, other_user: Any, one_of_each: dict[str, str]
+    ctx: Context, user: Any, other_user: Any, one_of_each: dict[str, str]
 ) -> None:
-    counts = token_counts.counts(domain, token_list.owned_by(domain, user))
+    counts = token_counts.counts(ctx, token_list.owned_by(ctx, user))
     assert counts.total == len(one_of_each)
     assert counts.expiring == len({"soon", "very soon", "paused"})
-    none = token_counts.counts(domain, token_list.owned_by(domain, other_user))
+    none = token_counts.counts(ctx, token_list.owned_by(ctx, other_user))
     assert none == token_counts.Counts(0, 0)
 
 
-def test_nothing_is_counted_for_ever(domain: Domain, user: Any) -> None:
+def test_nothing_is_counted_for_ever(ctx: Context, user: Any) -> None:
     for number in range(5):
-        make(domain, user, f"t{number}")
-    owned = token_list.owned_by(domain, user)
-    told = [token_counts.count_up_to(domain, owned, most) for most in (9, 5, 4, 1)]
+        make(ctx, user, f"t{number}")
+    owned = token_list.owned_by(ctx, user)
+    told = [token_counts.count_up_to(ctx, owned, most) for most in (9, 5, 4, 1)]
     assert told == [5, 5, 5, 2]
 
 
 def test_what_a_search_finds_is_counted_up_to_less(
-    domain: Domain, user: Any, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(token_counts, "FOUND", 3)
     monkeypatch.setattr(token_counts, "MOST", 20)
     for number in range(25):
-        make(domain, user, f"no{number:02}")  # part of no id: those lack an "o"
+        make(ctx, user, f"no{number:02}")  # part of no id: those lack an "o"
 
     def page(number: int, q: str = "no") -> token_list.Page:
-        return token_list.page_of(domain, user, ListQuery(q=q, page=number))
+        return token_list.page_of(ctx, user, ListQuery(q=q, page=number))
 
     first, last = page(1), page(9)
     assert (first.total, first.most, first.page, first.more) == (11, 10, 1, True)
@@ -229,17 +229,17 @@ FILTERS: list[tuple[dict[str, str], set[str]]] = [
 
 @pytest.mark.usefixtures("one_of_each")
 def test_filters_narrow_together_and_an_odd_one_finds_nothing(
-    domain: Domain, user: Any
+    ctx: Context, user: Any
 ) -> None:
     for query, found in FILTERS:
-        assert set(names(domain, user, **query)) == found, query
+        assert set(names(ctx, user, **query)) == found, query
 
 
 # -- order and pages ----------------------------------------------------------
 
 
 @pytest.fixture
-def shelf(domain: Domain, user: Any) -> None:
+def shelf(ctx: Context, user: Any) -> None:
     """Five tokens whose columns sort in different ways."""
     for number, (name, used, ends) in enumerate(
         [
@@ -251,7 +251,7 @@ def shelf(domain: Domain, user: Any) -> None:
         ]
     ):
         make(
-            domain,
+            ctx,
             user,
             name,
             created_at=NOW - 100 * DAY + number * DAY,
@@ -277,20 +277,20 @@ ORDERS = [
 
 
 @pytest.mark.usefixtures("shelf")
-def test_the_order_is_the_one_asked_for(domain: Domain, user: Any) -> None:
+def test_the_order_is_the_one_asked_for(ctx: Context, user: Any) -> None:
     for sort, order in ORDERS:
-        assert names(domain, user, sort=sort) == order.split(), sort
+        assert names(ctx, user, sort=sort) == order.split(), sort
 
 
 def test_pages_hold_ten_and_none_is_lost_between_them(
-    domain: Domain, user: Any, other_user: Any
+    ctx: Context, user: Any, other_user: Any
 ) -> None:
     for number in range(23):
         # all at the same moment: the id decides
-        make(domain, user, f"t{number:02}", created_at=NOW)
-    make(domain, other_user, "not mine")
+        make(ctx, user, f"t{number:02}", created_at=NOW)
+    make(ctx, other_user, "not mine")
     pages = [
-        token_list.page_of(domain, user, ListQuery(page=number)) for number in (1, 2, 3)
+        token_list.page_of(ctx, user, ListQuery(page=number)) for number in (1, 2, 3)
     ]
     assert [(p.first, p.last, p.total, p.more) for p in pages] == [
         (1, 10, 23, True),
@@ -301,37 +301,37 @@ def test_pages_hold_ten_and_none_is_lost_between_them(
     assert sorted(shown) == [f"t{number:02}" for number in range(23)]
 
 
-def test_a_page_that_is_not_there_shows_the_nearest(domain: Domain, user: Any) -> None:
+def test_a_page_that_is_not_there_shows_the_nearest(ctx: Context, user: Any) -> None:
     for number in range(11):
-        make(domain, user, f"t{number}")
+        make(ctx, user, f"t{number}")
     for asked, page in ((0, 1), (-7, 1), (2, 2), (3, 2), (10**30, 2)):
-        assert token_list.page_of(domain, user, ListQuery(page=asked)).page == page
+        assert token_list.page_of(ctx, user, ListQuery(page=asked)).page == page
 
 
-def test_an_empty_list_is_one_empty_page(domain: Domain, user: Any) -> None:
-    page = token_list.page_of(domain, user, ListQuery(page=5))
+def test_an_empty_list_is_one_empty_page(ctx: Context, user: Any) -> None:
+    page = token_list.page_of(ctx, user, ListQuery(page=5))
     assert (list(page.items), page.total, page.page, page.more) == ([], 0, 1, False)
     assert (page.first, page.last) == (0, 0)
     assert not ListQuery(sort="name", page=4).narrows
 
 
 def test_everybodys_tokens_for_administrators(
-    domain: Domain, user: Any, other_user: Any
+    ctx: Context, user: Any, other_user: Any
 ) -> None:
-    make(domain, user, "one")
-    make(domain, other_user, "two")
-    make(domain, None, "nobody's")
+    make(ctx, user, "one")
+    make(ctx, other_user, "two")
+    make(ctx, None, "nobody's")
 
     def shown(**options: Any) -> set[str]:
-        page = token_list.page_of_all(domain, ListQuery(), size=50, **options)
+        page = token_list.page_of_all(ctx, ListQuery(), size=50, **options)
         return {token.name for token in page.items}
 
     assert shown() == {"one", "two", "nobody's"}
     assert shown(owner=user) == {"one"}
     assert shown(userless=True) == {"nobody's"}
-    everything = token_list.page_of_all(domain, ListQuery(), size=50).items
-    owners = token_list.owners_of(domain, everything)
+    everything = token_list.page_of_all(ctx, ListQuery(), size=50).items
+    owners = token_list.owners_of(ctx, everything)
     assert {key: owner.email for key, owner in owners.items()} == {
         each.id: each.email for each in (user, other_user)
     }
-    assert token_list.owners_of(domain, []) == {}
+    assert token_list.owners_of(ctx, []) == {}

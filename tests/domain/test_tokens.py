@@ -20,7 +20,7 @@ from flask_login import current_user
 from sqlalchemy import make_url
 
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.domain import tokens
 from flask_apitokens.domain.token_list import owned_by
@@ -46,20 +46,20 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain on the host's session."""
     with app.app_context():
-        yield bearing.domain_of(app)
+        yield bearing.context_of(app)
 
 
 # -- generate -----------------------------------------------------------------
 
 
 def test_a_generated_token_is_all_that_was_asked_for(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
     bearing.subscribe(app, user, "timeseries")
-    at = replace(domain, now=lambda: NOW)
+    at = replace(ctx, now=lambda: NOW)
     token, plaintext = tokens.generate(
         at,
         user,
@@ -71,8 +71,8 @@ def test_a_generated_token_is_all_that_was_asked_for(
         actor=Actor("ada@example.com", "9007", "192.0.2.7"),
         shown=True,
     )
-    domain.session.commit()
-    domain.session.expire_all()
+    ctx.session.commit()
+    ctx.session.expire_all()
     assert crypto_tokens.parser("apt")(plaintext.encode()) == token.id
     assert (token.name, token.kind) == ("Café \U0001f511", "access")
     assert (token.service, token.scopes) == ("timeseries", ("read", "write"))
@@ -85,16 +85,16 @@ def test_a_generated_token_is_all_that_was_asked_for(
 
 
 def test_nothing_that_is_stored_opens_the_door(
-    domain: Domain, user: Any, make_app: MakeApp
+    ctx: Context, user: Any, make_app: MakeApp
 ) -> None:
     """VER-02."""
-    token, plaintext = tokens.generate(domain, user, name="x", actor=ACTOR)
-    domain.session.commit()
+    token, plaintext = tokens.generate(ctx, user, name="x", actor=ACTOR)
+    ctx.session.commit()
     tail = plaintext.split("_")[2]
     assert token.secret_hash.startswith("$2b$04$")
     stored: list[Any] = []
-    for table in domain.models.tables:
-        for row in domain.session.execute(table.select()):
+    for table in ctx.models.tables:
+        for row in ctx.session.execute(table.select()):
             stored += row
     assert len(stored) > 20
     for value in stored:
@@ -112,25 +112,25 @@ def test_the_cost_is_the_hosts(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_BCRYPT_ROUNDS=6)
     user = hosts.create_user(app, "ada@example.com")
     with app.app_context():
-        token = bearing.make(bearing.domain_of(app), user)
+        token = bearing.make(bearing.context_of(app), user)
         assert token.secret_hash.startswith("$2b$06$")
 
 
-def test_the_owner_may_be_new_current_or_detached(app: Flask, domain: Domain) -> None:
+def test_the_owner_may_be_new_current_or_detached(app: Flask, ctx: Context) -> None:
     host = hosts.host_of(app)
     new = host.user_model(email="new@example.com")
-    domain.session.add(new)
-    token = bearing.make(domain, new)
+    ctx.session.add(new)
+    token = bearing.make(ctx, new)
     assert token.owner_id == new.id
     detached = hosts.create_user(app, "detached@example.com")
-    assert bearing.make(domain, detached).owner_id == detached.id
+    assert bearing.make(ctx, detached).owner_id == detached.id
     client = app.test_client()
     with client:
         hosts.login(client, detached)
         client.get("/account")
-        assert bearing.make(domain, current_user, "current").owner_id == detached.id
+        assert bearing.make(ctx, current_user, "current").owner_id == detached.id
     with pytest.raises(ValueError, match="no key yet"):
-        bearing.make(domain, host.user_model(email="lost@example.com"))
+        bearing.make(ctx, host.user_model(email="lost@example.com"))
 
 
 def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
@@ -139,11 +139,11 @@ def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
     with app.app_context():
         for kind in ("api", "session", "", "\0"):
             with pytest.raises(InvalidKind):
-                bearing.make(bearing.domain_of(app), user, kind=kind)
+                bearing.make(bearing.context_of(app), user, kind=kind)
 
 
-def test_a_refused_token_leaves_nothing_behind(domain: Domain, user: Any) -> None:
-    bearing.make(domain, user, "taken")
+def test_a_refused_token_leaves_nothing_behind(ctx: Context, user: Any) -> None:
+    bearing.make(ctx, user, "taken")
     for wrong in (
         {"name": "taken"},
         {"name": ""},
@@ -155,108 +155,104 @@ def test_a_refused_token_leaves_nothing_behind(domain: Domain, user: Any) -> Non
         {"name": "x", "expires_at": datetime.now(UTC)},
     ):
         with pytest.raises(DomainError):
-            tokens.generate(domain, user, actor=ACTOR, **wrong)
-        domain.session.commit()
-    assert domain.session.query(domain.models.Token).count() == 1
-    assert domain.session.query(domain.models.Event).count() == 1
+            tokens.generate(ctx, user, actor=ACTOR, **wrong)
+        ctx.session.commit()
+    assert ctx.session.query(ctx.models.Token).count() == 1
+    assert ctx.session.query(ctx.models.Event).count() == 1
 
 
-def test_the_hosts_work_survives_a_refusal(
-    app: Flask, domain: Domain, user: Any
-) -> None:
-    bearing.make(domain, user, "taken")
+def test_the_hosts_work_survives_a_refusal(app: Flask, ctx: Context, user: Any) -> None:
+    bearing.make(ctx, user, "taken")
     host = hosts.host_of(app)
-    domain.session.add(host.user_model(email="pending@example.com"))
+    ctx.session.add(host.user_model(email="pending@example.com"))
     with pytest.raises(NameTaken):
-        tokens.generate(domain, user, name="taken", actor=ACTOR)
-    domain.session.commit()
-    found = domain.session.query(host.user_model).filter_by(email="pending@example.com")
+        tokens.generate(ctx, user, name="taken", actor=ACTOR)
+    ctx.session.commit()
+    found = ctx.session.query(host.user_model).filter_by(email="pending@example.com")
     assert found.count() == 1
 
 
 def test_long_labels_and_odd_addresses_are_cut_to_fit(
-    app: Flask, domain: Domain, user: Any
+    app: Flask, ctx: Context, user: Any
 ) -> None:
-    hooks = replace(domain.hooks, user_label=lambda user: "ü" * 1_000)
-    long = replace(domain, hooks=hooks)
+    callbacks = replace(ctx.callbacks, user_label=lambda user: "ü" * 1_000)
+    long = replace(ctx, callbacks=callbacks)
     for number, ip in enumerate(("x" * 100, "é", "1.2.3.4, 5.6.7.8", "::1%eth0", "")):
         token = bearing.make(
             long, user, f"t{number}", actor=Actor("é" * 1_000, "7" * 999, ip)
         )
         assert len(token.created_by) == 255
-        assert bearing.actions(domain, token.id) == ["generated"]
+        assert bearing.actions(ctx, token.id) == ["generated"]
 
 
 # -- names --------------------------------------------------------------------
 
 
 def test_a_live_name_is_taken_and_a_past_one_is_free(
-    domain: Domain, user: Any, other_user: Any
+    ctx: Context, user: Any, other_user: Any
 ) -> None:
-    first = bearing.make(domain, user, "name")
+    first = bearing.make(ctx, user, "name")
     with pytest.raises(NameTaken, match="“name”"):
-        bearing.make(domain, user, "name")
+        bearing.make(ctx, user, "name")
     with pytest.raises(NameTaken):
-        bearing.make(domain, user, "  name ")
+        bearing.make(ctx, user, "  name ")
     for other in ("Name", "name.", "näme"):
-        bearing.make(domain, user, other)
-    bearing.make(domain, other_user, "name")
-    bearing.make(domain, None, "name")
-    tokens.revoke(domain, first, actor=ACTOR)
-    second = bearing.make(domain, user, "name")
-    tokens.delete(domain, second, actor=ACTOR)
+        bearing.make(ctx, user, other)
+    bearing.make(ctx, other_user, "name")
+    bearing.make(ctx, None, "name")
+    tokens.revoke(ctx, first, actor=ACTOR)
+    second = bearing.make(ctx, user, "name")
+    tokens.delete(ctx, second, actor=ACTOR)
     soon = datetime.now(UTC) + timedelta(seconds=60)
-    bearing.make(domain, user, "name", expires_at=soon)
+    bearing.make(ctx, user, "name", expires_at=soon)
     with pytest.raises(NameTaken):
-        bearing.make(domain, user, "name")
-    later = replace(domain, now=lambda: soon)
+        bearing.make(ctx, user, "name")
+    later = replace(ctx, now=lambda: soon)
     assert bearing.make(later, user, "name").name == "name"
 
 
-def test_every_form_of_a_name_is_the_same_name(domain: Domain, user: Any) -> None:
-    bearing.make(domain, user, "Caf\u00e9")
+def test_every_form_of_a_name_is_the_same_name(ctx: Context, user: Any) -> None:
+    bearing.make(ctx, user, "Caf\u00e9")
     with pytest.raises(NameTaken):
-        bearing.make(domain, user, "Cafe\u0301")
+        bearing.make(ctx, user, "Cafe\u0301")
 
 
-def test_userless_tokens_have_names_of_their_own_an_account(domain: Domain) -> None:
-    bearing.make(domain, None, "name", account_id="acme")
+def test_userless_tokens_have_names_of_their_own_an_account(ctx: Context) -> None:
+    bearing.make(ctx, None, "name", account_id="acme")
     with pytest.raises(NameTaken):
-        bearing.make(domain, None, "name", account_id="acme")
-    bearing.make(domain, None, "name", account_id="other")
-    bearing.make(domain, None, "name")
+        bearing.make(ctx, None, "name", account_id="acme")
+    bearing.make(ctx, None, "name", account_id="other")
+    bearing.make(ctx, None, "name")
 
 
-def test_an_expired_name_can_be_taken_by_a_rename_too(
-    domain: Domain, user: Any
-) -> None:
+def test_an_expired_name_can_be_taken_by_a_rename_too(ctx: Context, user: Any) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=60)
-    bearing.make(domain, user, "name", expires_at=soon)
-    other = bearing.make(domain, user, "other")
+    bearing.make(ctx, user, "name", expires_at=soon)
+    other = bearing.make(ctx, user, "other")
     with pytest.raises(NameTaken):
-        tokens.rename(domain, other, "name", actor=ACTOR)
-    domain.session.commit()
+        tokens.rename(ctx, other, "name", actor=ACTOR)
+    ctx.session.commit()
     assert other.name == "other"
-    later = replace(domain, now=lambda: soon)
+    later = replace(ctx, now=lambda: soon)
     assert tokens.rename(later, other, "name", actor=ACTOR).name == "name"
-    domain.session.commit()
+    ctx.session.commit()
 
 
 # -- one form, one token; the limit -------------------------------------------
 
 
-def test_a_form_makes_one_token(domain: Domain, user: Any, other_user: Any) -> None:
+def test_a_form_makes_one_token(ctx: Context, user: Any, other_user: Any) -> None:
     """LIF-02."""
-    bearing.make(domain, user, "one", form_key="form")
+    bearing.make(ctx, user, "one", form_key="form")
     with pytest.raises(AlreadyGenerated):
-        bearing.make(domain, user, "two", form_key="form")
-    bearing.make(domain, other_user, "one", form_key="form")
-    bearing.make(domain, user, "two", form_key="another")
-    bearing.make(domain, user, "three", form_key="\0\ud800")
-    token = tokens.all_of(domain, user)[-1]
-    tokens.delete(domain, token, actor=ACTOR)
+        bearing.make(ctx, user, "two", form_key="form")
+    bearing.make(ctx, other_user, "one", form_key="form")
+    bearing.make(ctx, user, "two", form_key="another")
+    bearing.make(ctx, user, "three", form_key="\0\ud800")
+    token = tokens.all_of(ctx, user)[-1]
+    tokens.delete(ctx, token, actor=ACTOR)
     with pytest.raises(AlreadyGenerated):
-        bearing.make(domain, user, "one", form_key="form")
+        bearing.make(ctx, user, "one", form_key="form")
 
 
 def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> None:
@@ -264,19 +260,19 @@ def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> 
     user = hosts.create_user(app, "ada@example.com")
     other = hosts.create_user(app, "grace@example.com")
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         soon = datetime.now(UTC) + timedelta(seconds=60)
-        first = bearing.make(domain, user, "one")
-        bearing.make(domain, user, "two", expires_at=soon)
+        first = bearing.make(ctx, user, "one")
+        bearing.make(ctx, user, "two", expires_at=soon)
         with pytest.raises(LimitReached, match="You already have 2 tokens"):
-            bearing.make(domain, user, "three")
-        bearing.make(domain, other, "one")
-        bearing.make(domain, None, "a")
-        tokens.revoke(domain, first, actor=ACTOR)
-        bearing.make(domain, user, "three")
+            bearing.make(ctx, user, "three")
+        bearing.make(ctx, other, "one")
+        bearing.make(ctx, None, "a")
+        tokens.revoke(ctx, first, actor=ACTOR)
+        bearing.make(ctx, user, "three")
         with pytest.raises(LimitReached):
-            bearing.make(domain, user, "four")
-        later = replace(domain, now=lambda: soon)
+            bearing.make(ctx, user, "four")
+        later = replace(ctx, now=lambda: soon)
         bearing.make(later, user, "four")
 
 
@@ -286,45 +282,42 @@ def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> 
 ODD_IDS = ["", "x", "\0", "z" * 12, "Z" * 12, "é" * 12, "' or '1'='1", "i" * 12]
 
 
-def test_an_id_that_nobody_has_is_not_found(domain: Domain, user: Any) -> None:
-    bearing.make(domain, user)
+def test_an_id_that_nobody_has_is_not_found(ctx: Context, user: Any) -> None:
+    bearing.make(ctx, user)
     for token_id in ODD_IDS:
         with pytest.raises(TokenNotFound):
-            tokens.get(domain, owned_by(domain, user), token_id)
-    assert tokens.find_many(domain, owned_by(domain, user), ODD_IDS) == []
+            tokens.get(ctx, owned_by(ctx, user), token_id)
+    assert tokens.find_many(ctx, owned_by(ctx, user), ODD_IDS) == []
 
 
 def test_somebody_elses_token_is_not_found_either(
-    domain: Domain, user: Any, other_user: Any
+    ctx: Context, user: Any, other_user: Any
 ) -> None:
     """AUZ-01."""
-    token, userless = bearing.make(domain, other_user), bearing.make(domain, None)
+    token, userless = bearing.make(ctx, other_user), bearing.make(ctx, None)
     for foreign in (token.id, userless.id):
         with pytest.raises(TokenNotFound):
-            tokens.get(domain, owned_by(domain, user), foreign)
-        assert tokens.find_many(domain, owned_by(domain, user), [foreign]) == []
+            tokens.get(ctx, owned_by(ctx, user), foreign)
+        assert tokens.find_many(ctx, owned_by(ctx, user), [foreign]) == []
         assert (
-            tokens.revoke_many(domain, owned_by(domain, user), [foreign], actor=ACTOR)
-            == []
+            tokens.revoke_many(ctx, owned_by(ctx, user), [foreign], actor=ACTOR) == []
         )
-    domain.session.commit()
+    ctx.session.commit()
     assert token.revoked_at is None
-    assert tokens.get(domain, owned_by(domain, other_user), token.id) is token
+    assert tokens.get(ctx, owned_by(ctx, other_user), token.id) is token
 
 
-def test_several_are_revoked_at_once(
-    domain: Domain, user: Any, other_user: Any
-) -> None:
-    mine = [bearing.make(domain, user, name) for name in "abc"]
-    foreign = bearing.make(domain, other_user, "a")
-    tokens.revoke(domain, mine[0], actor=ACTOR)
+def test_several_are_revoked_at_once(ctx: Context, user: Any, other_user: Any) -> None:
+    mine = [bearing.make(ctx, user, name) for name in "abc"]
+    foreign = bearing.make(ctx, other_user, "a")
+    tokens.revoke(ctx, mine[0], actor=ACTOR)
     ids = [*(token.id for token in mine), foreign.id, "zzzzzzzzzzzz", "\0", mine[1].id]
-    done = tokens.revoke_many(domain, owned_by(domain, user), ids, actor=ACTOR)
-    domain.session.commit()
+    done = tokens.revoke_many(ctx, owned_by(ctx, user), ids, actor=ACTOR)
+    ctx.session.commit()
     assert {token.id for token in done} == {mine[1].id, mine[2].id}
     assert all(token.revoked_at for token in mine)
     assert foreign.revoked_at is None
-    assert tokens.revoke_many(domain, owned_by(domain, user), [], actor=ACTOR) == []
+    assert tokens.revoke_many(ctx, owned_by(ctx, user), [], actor=ACTOR) == []
 
 
 # -- the plaintext is nowhere -------------------------------------------------

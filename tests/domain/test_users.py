@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.errors import ConfigurationError
@@ -63,33 +63,33 @@ def emails(found: account_users.Members) -> list[str]:
     return [member.user.email for member in found.items]
 
 
-def look(domain: Domain, slug: str = CLOSED, **query: Any) -> account_users.Members:
+def look(ctx: Context, slug: str = CLOSED, **query: Any) -> account_users.Members:
     """A page of the users of ACME, whatever this transaction saw before."""
-    domain.session.rollback()
-    return account_users.page_of(domain, ACME, slug, PeopleQuery(**query))
+    ctx.session.rollback()
+    return account_users.page_of(ctx, ACME, slug, PeopleQuery(**query))
 
 
 def test_an_account_is_paged_and_never_shows_another(app: Flask) -> None:
     people_of(app, 30)
     people_of(app, 3, OTHER)
     with app.app_context():
-        domain = bearing.domain_of(app)
-        first = look(domain)
+        ctx = bearing.context_of(app)
+        first = look(ctx)
         assert (first.total, first.page, first.pages) == (30, 1, 2)
         assert emails(first) == [f"user{n:02}@acme.example" for n in range(25)]
-        second = look(domain, page=2)
+        second = look(ctx, page=2)
         assert emails(second) == [f"user{n:02}@acme.example" for n in range(25, 30)]
         for beyond in (3, 10**30):
-            assert (look(domain, page=beyond).page) == 2
+            assert (look(ctx, page=beyond).page) == 2
         for before in (0, -7):
-            assert look(domain, page=before).page == 1
-        nobody = look(domain, q="user00@other")
+            assert look(ctx, page=before).page == 1
+        nobody = look(ctx, q="user00@other")
         assert (nobody.total, nobody.page, nobody.pages) == (0, 1, 1)
         assert nobody.items == []
-        assert look(domain, q="example", page=9).page == 2
-        assert account_users.count(domain, ACME) == 30
-        assert account_users.count(domain, OTHER) == 3
-        assert account_users.count(domain, "nobody's") == 0
+        assert look(ctx, q="example", page=9).page == 2
+        assert account_users.count(ctx, ACME) == 30
+        assert account_users.count(ctx, OTHER) == 3
+        assert account_users.count(ctx, "nobody's") == 0
 
 
 def test_users_are_found_by_name_email_and_key(app: Flask) -> None:
@@ -97,14 +97,14 @@ def test_users_are_found_by_name_email_and_key(app: Flask) -> None:
     administration.create_user(app, "grace", name="Grace 100%")
     administration.create_user(app, "adam", OTHER, name="Ädä Lovelace")
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         for text in ("ada@", "ADA", " Lovelace ", "LOVEL", "Ädä", "A\u0308dä"):
-            assert emails(look(domain, q=text)) == [ada.email], text
-        assert ada.email in emails(look(domain, q=str(ada.id)))
-        assert emails(look(domain, q="100%")) == ["grace@acme.example"]
-        assert emails(look(domain, q="   ")) == emails(look(domain))
+            assert emails(look(ctx, q=text)) == [ada.email], text
+        assert ada.email in emails(look(ctx, q=str(ada.id)))
+        assert emails(look(ctx, q="100%")) == ["grace@acme.example"]
+        assert emails(look(ctx, q="   ")) == emails(look(ctx))
         for text in (*ODD, "nobody"):
-            found = look(domain, q=text)
+            found = look(ctx, q=text)
             # Nothing but what is text is looked for, and "%" is no wildcard.
             expected = {"%": 1, "\0": 2, "\ud800": 2}
             assert found.total == expected.get(text, 0), repr(text)
@@ -114,7 +114,7 @@ def test_a_search_finds_no_wildcards(app: Flask) -> None:
     administration.create_user(app, "a_b")
     administration.create_user(app, "axb")
     with app.app_context():
-        found = look(bearing.domain_of(app), q="a_b")
+        found = look(bearing.context_of(app), q="a_b")
         assert emails(found) == ["a_b@acme.example"]
 
 
@@ -127,25 +127,25 @@ def test_the_state_filter_knows_what_goes_without_saying(app: Flask) -> None:
         bearing.unsubscribe(app, users[1], slug)
     # Asked for and not decided yet: neither on nor off, but as the service is.
     with app.app_context():
-        domain = bearing.domain_of(app)
-        row = domain.models.Subscription(
-            user_id=users[2].id, requested_at=domain.now(), service=CLOSED
+        ctx = bearing.context_of(app)
+        row = ctx.models.Subscription(
+            user_id=users[2].id, requested_at=ctx.now(), service=CLOSED
         )
-        domain.session.add(row)
-        domain.session.commit()
+        ctx.session.add(row)
+        ctx.session.commit()
         closed = {0}
         opened = {0, 2, 3}
         for slug, on in ((CLOSED, closed), (OPEN, opened)):
             for state, numbers in (("active", on), ("inactive", set(range(4)) - on)):
-                found = look(domain, slug, state=state)
+                found = look(ctx, slug, state=state)
                 wanted = [f"user{n:02}@acme.example" for n in sorted(numbers)]
                 assert emails(found) == wanted
                 assert found.total == len(wanted)
                 assert {m.active for m in found.items} == {state == "active"}
-        both = look(domain, OPEN, state="active", q="user03")
+        both = look(ctx, OPEN, state="active", q="user03")
         assert emails(both) == ["user03@acme.example"]
-        services = list(domain.services_of(ACME).values())
-        counted = account_users.count_subscribed(domain, ACME, services, 4)
+        services = list(ctx.services_of(ACME).values())
+        counted = account_users.count_subscribed(ctx, ACME, services, 4)
         assert (counted[CLOSED], counted[OPEN], counted["timeseries"]) == (1, 3, 0)
 
 
@@ -163,7 +163,7 @@ def test_a_user_stands_beside_what_works(app: Flask) -> None:
     moved, _ = bearing.generate(app, ada, service=CLOSED, scopes=["read"])
     bearing.change(app, moved, account_id=OTHER, last_used_at=now)
     with app.app_context():
-        items = look(bearing.domain_of(app)).items
+        items = look(bearing.context_of(app)).items
         shown = [(m.active, m.tokens, m.last_used_at) for m in items]
     assert shown == [(True, 2, now - timedelta(days=1)), (True, 0, None)]
 
@@ -173,14 +173,14 @@ def test_a_selection_holds_the_accounts_users_alone(app: Flask) -> None:
     [stranger] = people_of(app, 1, OTHER)
     bearing.subscribe(app, grace, CLOSED)
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         keys = [str(user.id) for user in (grace, stranger, ada)]
-        found = account_users.members(domain, ACME, CLOSED, [*keys, *ODD, "", "x"])
+        found = account_users.members(ctx, ACME, CLOSED, [*keys, *ODD, "", "x"])
         assert [(m.user.id, m.active) for m in found] == [
             (ada.id, False),
             (grace.id, True),
         ]
-        assert account_users.members(domain, ACME, CLOSED, []) == []
+        assert account_users.members(ctx, ACME, CLOSED, []) == []
 
 
 def test_a_host_whose_query_says_too_much_shows_no_stranger(
@@ -196,10 +196,10 @@ def test_a_host_whose_query_says_too_much_shows_no_stranger(
     app = host(make_app, database_url, plugin=plugin)
     stranger = administration.create_user(app, "ada", "ACME")
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         with pytest.raises(NotFound):
-            account_users.user_in(domain, ACME, str(stranger.id))
-        assert account_users.members(domain, ACME, CLOSED, [str(stranger.id)]) == []
+            account_users.user_in(ctx, ACME, str(stranger.id))
+        assert account_users.members(ctx, ACME, CLOSED, [str(stranger.id)]) == []
 
 
 @pytest.mark.parametrize("key", ["int", "uuid", "str"])
@@ -213,20 +213,18 @@ def test_a_user_is_found_by_any_kind_of_key(
     bearing.generate(app, ada, service=CLOSED, scopes=["read"])
     absent = {"int": "4711", "uuid": str(uuid.uuid4()), "str": "user-absent"}[key]
     with app.app_context():
-        domain = bearing.domain_of(app)
-        assert account_users.user_in(domain, ACME, str(ada.id)).email == ada.email
+        ctx = bearing.context_of(app)
+        assert account_users.user_in(ctx, ACME, str(ada.id)).email == ada.email
         for wrong in (str(stranger.id), absent, "", "x", " ", "None", *ODD):
             with pytest.raises(NotFound):
-                account_users.user_in(domain, ACME, wrong)
+                account_users.user_in(ctx, ACME, wrong)
         for text in (str(ada.id), f" {ada.id} "):
-            assert ada.email in emails(look(domain, q=text))
+            assert ada.email in emails(look(ctx, q=text))
         for text in (*ODD, absent):
-            look(domain, q=text)
-        [member] = look(domain).items
+            look(ctx, q=text)
+        [member] = look(ctx).items
         assert (member.active, member.tokens) == (True, 1)
-        [member] = account_users.members(
-            domain, ACME, CLOSED, [str(ada.id), absent, "\0"]
-        )
+        [member] = account_users.members(ctx, ACME, CLOSED, [str(ada.id), absent, "\0"])
         assert (member.user.email, member.tokens) == (ada.email, 1)
 
 
@@ -239,22 +237,22 @@ def test_the_number_of_statements_does_not_grow(app: Flask) -> None:
         for user in made[:20]:
             bearing.subscribe(app, user, CLOSED)
         with app.app_context(), administration.counting(app) as told:
-            domain = bearing.domain_of(app)
-            found = look(domain, state="active", q="user")
+            ctx = bearing.context_of(app)
+            found = look(ctx, state="active", q="user")
             assert found.items
-            look(domain)
-            account_users.members(domain, ACME, CLOSED, [str(user.id) for user in made])
-            services = list(domain.services_of(ACME).values())
-            number = account_users.count(domain, ACME)
-            account_users.count_subscribed(domain, ACME, services, number)
+            look(ctx)
+            account_users.members(ctx, ACME, CLOSED, [str(user.id) for user in made])
+            services = list(ctx.services_of(ACME).values())
+            number = account_users.count(ctx, ACME)
+            account_users.count_subscribed(ctx, ACME, services, number)
             counted.append(len(told))
     assert counted[0] == counted[1]
 
 
 def test_users_of_is_missing_only_where_nobody_administers(app: Flask) -> None:
     with app.app_context():
-        domain = bearing.domain_of(app)
-        bare = replace(domain, hooks=replace(domain.hooks, users_of=None))
+        ctx = bearing.context_of(app)
+        bare = replace(ctx, callbacks=replace(ctx.callbacks, users_of=None))
         with pytest.raises(ConfigurationError, match="users_of"):
             account_users.count(bare, ACME)
 
@@ -311,12 +309,10 @@ def test_the_search_looks_at_what_there_is(
     with app.app_context():
         db.session.add(hosts.host_of(app).user_model(**values))
         db.session.commit()
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         for text, number in found.items():
             query = PeopleQuery(q=text)
-            assert account_users.page_of(domain, "", CLOSED, query).total == number, (
-                text
-            )
+            assert account_users.page_of(ctx, "", CLOSED, query).total == number, text
         db.session.rollback()
     hosts.put_away(app)
 
@@ -356,12 +352,12 @@ def test_who_is_let_in_is_read_where_the_guard_reads_it(
     user_model = make_user(db)
     app = bearing.host_of_models(db, user_model, "sqlite://", services=False)
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         told = []
         for active in (True, False):
             user = user_model()
             user.active = active
-            told.append(account_users.is_enabled(domain, user))
+            told.append(account_users.is_enabled(ctx, user))
         assert told == expected
     hosts.put_away(app)
 
@@ -379,10 +375,10 @@ def test_the_last_pages_are_reached_from_the_end(database_url: str) -> None:
             name = None if number % 9 == 0 else f"name {number % 7}"
             db.session.add(user_model(name=name))
         db.session.commit()
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         ordered = select(user_model.id).order_by(user_model.name, user_model.id)
         pages = [
-            account_users.page_of(domain, "", CLOSED, PeopleQuery(page=page))
+            account_users.page_of(ctx, "", CLOSED, PeopleQuery(page=page))
             for page in range(1, 6)
         ]
         assert [len(page.items) for page in pages] == [25, 25, 25, 25, 10]
@@ -410,15 +406,15 @@ def test_a_search_counts_up_to_a_number_and_pages_beyond_it(
     }
     app = host(make_app, database_url, plugin=plugin)
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         # At once: nothing here depends on how users and tokens come about.
-        user_model, token = domain.models.user, domain.models.Token
+        user_model, token = ctx.models.user, ctx.models.Token
         users = [
             user_model(email=f"user{n:02}@acme.example", account=ACME)
             for n in range(60)
         ]
-        domain.session.add_all(users)
-        domain.session.flush()
+        ctx.session.add_all(users)
+        ctx.session.flush()
         for number, user in enumerate([*users, *users]):
             values = {"kind": "api", "name": "n", "scheme": "native"}
             values |= {"secret_hash": "x", "account_id": ACME, "created_by": "test"}
@@ -426,19 +422,19 @@ def test_a_search_counts_up_to_a_number_and_pages_beyond_it(
                 id=f"{number:012}",
                 owner_id=user.id,
                 check_digest=b"0" * 16,
-                created_at=domain.now(),
+                created_at=ctx.now(),
                 **values,
             )
-            domain.session.add(row)
-        domain.session.commit()
+            ctx.session.add(row)
+        ctx.session.commit()
         monkeypatch.setattr(account_users, "FOUND", 30)
-        first = look(domain, q="USER")
+        first = look(ctx, q="USER")
         assert (first.total, first.most, first.pages) == (31, 30, 2)
         assert emails(first) == [f"user{n:02}@acme.example" for n in range(25)]
-        second = look(domain, q="user", page=2)
+        second = look(ctx, q="user", page=2)
         assert (second.total, second.most, second.pages) == (51, 50, 3)
         for page in (3, 10**30):
-            last = look(domain, q="user", page=page)
+            last = look(ctx, q="user", page=page)
             assert (last.total, last.page, last.pages) == (60, 3, 3)
             assert emails(last) == [f"user{n:02}@acme.example" for n in range(50, 60)]
-        assert look(domain).total == 60
+        assert look(ctx).total == 60

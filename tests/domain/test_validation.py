@@ -15,7 +15,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import validation
 from flask_apitokens.errors import InvalidExpiry
 from flask_apitokens.errors import InvalidName
@@ -28,10 +28,10 @@ NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def domain(app: Flask) -> Iterator[Domain]:
+def ctx(app: Flask) -> Iterator[Context]:
     """The domain at a known moment."""
     with app.app_context():
-        yield replace(bearing.domain_of(app), now=lambda: NOW)
+        yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
 # -- names --------------------------------------------------------------------
@@ -115,24 +115,24 @@ def test_whatever_is_typed_is_a_name_or_a_sentence(typed: str) -> None:
 
 
 def test_a_service_must_be_declared_and_the_owners_to_use(
-    domain: Domain, user: Any
+    ctx: Context, user: Any
 ) -> None:
     """AUZ-08."""
-    assert validation.checked_service(domain, user, None, "") is None
-    assert validation.checked_service(domain, user, "", "") is None
+    assert validation.checked_service(ctx, user, None, "") is None
+    assert validation.checked_service(ctx, user, "", "") is None
     for slug in ("tmy", "gone", "TMY", "\0", "' or 1"):
         with pytest.raises(ServiceUnavailable):
-            validation.checked_service(domain, user, slug, "")
-    assert validation.checked_service(domain, None, "tmy", "") == "tmy"
+            validation.checked_service(ctx, user, slug, "")
+    assert validation.checked_service(ctx, None, "tmy", "") == "tmy"
     with pytest.raises(ServiceUnavailable):
-        validation.checked_service(domain, None, "gone", "")
+        validation.checked_service(ctx, None, "gone", "")
 
 
-def test_scopes_are_those_of_the_service_in_its_order(domain: Domain) -> None:
+def test_scopes_are_those_of_the_service_in_its_order(ctx: Context) -> None:
     checked = validation.checked_scopes
-    assert checked(domain, "timeseries", ["write", "read"]) == ("read", "write")
-    assert checked(domain, "timeseries", ["write", "write"]) == ("write",)
-    assert checked(domain, None, []) == ()
+    assert checked(ctx, "timeseries", ["write", "read"]) == ("read", "write")
+    assert checked(ctx, "timeseries", ["write", "write"]) == ("write",)
+    assert checked(ctx, None, []) == ()
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_scopes_are_those_of_the_service_in_its_order(domain: Domain) -> None:
     ],
 )
 def test_scopes_may_not_be(
-    domain: Domain, service: str | None, scopes: list[str]
+    ctx: Context, service: str | None, scopes: list[str]
 ) -> None:
     with pytest.raises(InvalidScopes, match="Choose at least one kind of access"):
-        validation.checked_scopes(domain, service, scopes)
+        validation.checked_scopes(ctx, service, scopes)
 
 
 # -- the end ------------------------------------------------------------------
@@ -172,14 +172,14 @@ def test_scopes_may_not_be(
     ],
 )
 def test_a_token_ends(
-    domain: Domain, kind: str, after: timedelta | None, sentence: str | None
+    ctx: Context, kind: str, after: timedelta | None, sentence: str | None
 ) -> None:
     ends = None if after is None else NOW + after
     if sentence is None:
-        validation.check_expiry(domain, kind, ends)
+        validation.check_expiry(ctx, kind, ends)
         return
     with pytest.raises(InvalidExpiry) as error:
-        validation.check_expiry(domain, kind, ends)
+        validation.check_expiry(ctx, kind, ends)
     assert str(error.value) == sentence
 
 
@@ -201,16 +201,16 @@ def test_a_longest_life_is_kept_with_a_day_of_grace(
     app = make_app(APITOKENS_EXPIRY_MAX=longest)
     ends = None if days is None else NOW + timedelta(days=days)
     with app.app_context():
-        domain = replace(bearing.domain_of(app), now=lambda: NOW)
+        ctx = replace(bearing.context_of(app), now=lambda: NOW)
         if sentence is None:
-            validation.check_expiry(domain, "api", ends)
+            validation.check_expiry(ctx, "api", ends)
             return
         with pytest.raises(InvalidExpiry) as error:
-            validation.check_expiry(domain, "api", ends)
+            validation.check_expiry(ctx, "api", ends)
     assert str(error.value) == sentence
 
 
-def test_an_end_of_no_zone_is_refused(domain: Domain) -> None:
+def test_an_end_of_no_zone_is_refused(ctx: Context) -> None:
     """DBS-07."""
     with pytest.raises(ValueError, match="naive datetime"):
-        validation.check_expiry(domain, "api", datetime(2031, 1, 1))
+        validation.check_expiry(ctx, "api", datetime(2031, 1, 1))

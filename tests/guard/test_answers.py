@@ -197,7 +197,7 @@ def test_an_optional_guard_lets_nobody_in_but_no_bad_token(
     @app.get("/optional")
     @guard
     def optional() -> str:
-        return current_token.id if held() else "nobody"
+        return current_token.id if get_for_update() else "nobody"
 
     assert client.get("/optional").text == "nobody"
     assert client.get("/optional", headers=headers).text == token[0]
@@ -209,7 +209,7 @@ def test_an_optional_guard_lets_nobody_in_but_no_bad_token(
 # -- current_token, signals, the application ----------------------------------
 
 
-def held() -> bool:
+def get_for_update() -> bool:
     """Whether there is a current token."""
     token: object = current_token
     return bool(token)
@@ -256,16 +256,16 @@ def test_there_is_no_current_token_outside_a_guarded_route(
 
     @app.get("/open")
     def view() -> str:
-        seen.append(held())
+        seen.append(get_for_update())
         return ""
 
     client.get("/open", headers=headers)
     assert seen == [False]
-    assert not held()
+    assert not get_for_update()
     with app.app_context():
         # An application context that outlives its requests keeps nothing of them.
         client.get("/api/plain", headers=headers)
-        assert not held()
+        assert not get_for_update()
         client.get("/open", headers=headers)
     assert seen == [False, False]
 

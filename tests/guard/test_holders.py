@@ -192,7 +192,7 @@ def test_the_pages_say_what_happened_and_offer_a_new_one(
 def bearing_now(app: Flask) -> Any:
     """This moment, as the domain of *app* knows it."""
     with app.app_context():
-        return bearing.domain_of(app).now()
+        return bearing.context_of(app).now()
 
 
 # -- self-service -------------------------------------------------------------

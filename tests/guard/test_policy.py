@@ -243,7 +243,7 @@ def test_a_full_queue_is_a_503_and_never_a_401(
     verifier = app.extensions["apitokens"].verifier
 
     def full(*_: object) -> bool:
-        raise crypto_tokens.Busy
+        raise crypto_tokens.QueueFull
 
     with monkeypatch.context() as patch:
         patch.setattr(verifier, "_ask", full)

@@ -223,7 +223,7 @@ def test_a_column_of_numbers_or_none_is_an_account_all_the_same(
 ) -> None:
     """``lambda user: user.id``: everybody alone, compared as it was stored."""
     app = make_app(sqlite_url, plugin={"account_of": lambda user: user.id}, **QUIET)
-    assert app.extensions["apitokens"].hooks.account_column is not None
+    assert app.extensions["apitokens"].callbacks.account_column is not None
     user = hosts.create_user(app, "ada@example.com")
     _, plaintext = bearing.generate(app, user)
     answer = app.test_client().get("/api/plain", headers=bearer(plaintext))

@@ -270,8 +270,8 @@ def test_their_state_and_rights_are_those_of_any_token(
         assert host.apitokens.import_token(UUID, owner=user) is None
     assert asked.checks == 1
     with app.app_context():
-        domain = bearing.domain_of(app)
-        assert bearing.actions(domain, token_id)[0] == "imported"
+        ctx = bearing.context_of(app)
+        assert bearing.actions(ctx, token_id)[0] == "imported"
 
 
 def test_an_owner_who_goes_takes_them_along(anywhere: Flask) -> None:

@@ -44,7 +44,7 @@ def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def held(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+def held_row(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """The next look-up that converts its row waits in the middle until this is set."""
     release, inside = threading.Event(), threading.Event()
     really = native.Lookup._converted

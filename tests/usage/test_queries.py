@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import FAILED
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
@@ -33,20 +33,20 @@ ACCOUNT = usage_totals.of_account(ACME)
 
 
 @pytest.fixture
-def domain(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
     """The domain at a certain moment, on each database in turn."""
     app = make_app(database_url)
     with app.app_context():
-        yield replace(bearing.domain_of(app), now=lambda: NOW)
+        yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
 def page(
-    domain: Domain, query: CallQuery, extent: usage_totals.Extent = ACCOUNT
+    ctx: Context, query: CallQuery, extent: usage_totals.Extent = ACCOUNT
 ) -> CallPage:
     """A page as the edges ask for one."""
-    window = usage_totals.window_of(domain)
-    hours = usage_totals.hours_of(domain, extent, window)
-    return call_queries.page_of(domain, extent, query, window, hours)
+    window = usage_totals.window_of(ctx)
+    hours = usage_totals.hours_of(ctx, extent, window)
+    return call_queries.page_of(ctx, extent, query, window, hours)
 
 
 def paths(found: CallPage) -> list[str]:
@@ -70,53 +70,51 @@ def scattered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return keyed[::3] + keyed[1::3] + keyed[2::3]
 
 
-def test_pages_stay_the_same_while_calls_arrive(domain: Domain) -> None:
+def test_pages_stay_the_same_while_calls_arrive(ctx: Context) -> None:
     # Some at one and the same moment, across the edges of pages and of hours.
     rows = some(130, until=NOW - timedelta(minutes=14))
     for row in rows[45:55]:
         row["at"] = rows[45]["at"]
-    store(domain, scattered(rows))
+    store(ctx, scattered(rows))
 
-    first = page(domain, CallQuery())
+    first = page(ctx, CallQuery())
     assert paths(first) == numbers(0, 50)
     assert (first.first, first.total, first.newer, first.older) == (1, 130, False, True)
 
-    second = page(domain, CallQuery(before=key(first, -1), first=51))
+    second = page(ctx, CallQuery(before=key(first, -1), first=51))
     assert paths(second) == numbers(50, 100)
     assert (second.first, second.newer, second.older) == (51, True, True)
 
-    store(domain, [call(NOW - timedelta(seconds=n), path="/api/new") for n in range(3)])
-    assert paths(page(domain, CallQuery(before=key(first, -1), first=51))) == paths(
-        second
-    )
-    third = page(domain, CallQuery(before=key(second, -1), first=101))
+    store(ctx, [call(NOW - timedelta(seconds=n), path="/api/new") for n in range(3)])
+    assert paths(page(ctx, CallQuery(before=key(first, -1), first=51))) == paths(second)
+    third = page(ctx, CallQuery(before=key(second, -1), first=101))
     assert paths(third) == numbers(100, 130)
     assert (third.first, third.total, third.older) == (101, 133, False)
 
-    back = page(domain, CallQuery(after=key(third, 0), first=51))
+    back = page(ctx, CallQuery(after=key(third, 0), first=51))
     assert paths(back) == paths(second)
     # At least so many are above; how many, only a count of them all would tell.
     assert (back.first, back.newer, back.older) == (52, True, True)
-    top = page(domain, CallQuery(after=key(back, 0), first=2))
+    top = page(ctx, CallQuery(after=key(back, 0), first=2))
     assert paths(top) == paths(first)
     # So near the top it is known again.
     assert (top.first, top.newer) == (4, True)
-    newest = page(domain, CallQuery(after=key(top, 0), first=1))
+    newest = page(ctx, CallQuery(after=key(top, 0), first=1))
     assert paths(newest) == ["new"] * 3 + numbers(0, 47)
     assert (newest.first, newest.newer) == (1, False)
 
 
-def test_a_place_that_cannot_be_true_is_not_repeated(domain: Domain) -> None:
-    store(domain, some(60, until=NOW))
-    first = page(domain, CallQuery(first=30))
+def test_a_place_that_cannot_be_true_is_not_repeated(ctx: Context) -> None:
+    store(ctx, some(60, until=NOW))
+    first = page(ctx, CallQuery(first=30))
     assert first.first == 1
-    beyond = page(domain, CallQuery(before=key(first, -1), first=10**9))
+    beyond = page(ctx, CallQuery(before=key(first, -1), first=10**9))
     assert (beyond.first, len(beyond.items), beyond.total) == (51, 10, 60)
-    nothing = page(domain, CallQuery(before=Key(SINCE, 1), first=10**9))
+    nothing = page(ctx, CallQuery(before=Key(SINCE, 1), first=10**9))
     assert (nothing.items, nothing.total, nothing.newer) == ((), 60, True)
 
 
-def test_the_filters_find_exactly_what_they_say(domain: Domain) -> None:
+def test_the_filters_find_exactly_what_they_say(ctx: Context) -> None:
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
     named = {
         "gone": call(SINCE - TICK, status=500),
@@ -128,62 +126,62 @@ def test_the_filters_find_exactly_what_they_say(domain: Domain) -> None:
         "next": call(midnight + timedelta(days=1), status=500, service=""),
         "other": call(midnight, status=500, account_id="other"),
     }
-    store(domain, [{**row, "path": f"/api/{name}"} for name, row in named.items()])
+    store(ctx, [{**row, "path": f"/api/{name}"} for name, row in named.items()])
 
     failed = CallQuery(result=FAILED)
     day = CallQuery(day=midnight.date())
-    assert paths(page(domain, failed)) == ["next", "end", "begin", "before", "edge"]
-    assert paths(page(domain, day)) == ["end", "fine", "begin"]
+    assert paths(page(ctx, failed)) == ["next", "end", "begin", "before", "edge"]
+    assert paths(page(ctx, day)) == ["end", "fine", "begin"]
     both = replace(day, result=FAILED)
-    assert paths(page(domain, both)) == ["end", "begin"]
-    assert page(domain, both).total == 2
+    assert paths(page(ctx, both)) == ["end", "begin"]
+    assert page(ctx, both).total == 2
     partly = CallQuery(day=SINCE.date())
-    assert paths(page(domain, partly)) == ["edge"]
-    assert paths(page(domain, CallQuery(day=(NOW + timedelta(days=1)).date()))) == []
+    assert paths(page(ctx, partly)) == ["edge"]
+    assert paths(page(ctx, CallQuery(day=(NOW + timedelta(days=1)).date()))) == []
     unbound = replace(ACCOUNT, service="")
-    assert paths(page(domain, CallQuery(), unbound)) == ["next"]
+    assert paths(page(ctx, CallQuery(), unbound)) == ["next"]
     theirs = replace(ACCOUNT, owner_key="2", token_id=TOKEN, service="tmy")
-    assert paths(page(domain, failed, theirs)) == ["end"]
+    assert paths(page(ctx, failed, theirs)) == ["end"]
 
-    window = usage_totals.window_of(domain)
-    rows = [*call_queries.batches(domain, ACCOUNT, both, window)]
+    window = usage_totals.window_of(ctx)
+    rows = [*call_queries.batches(ctx, ACCOUNT, both, window)]
     assert [[row.path for row in batch] for batch in rows] == [
         ["/api/end", "/api/begin"]
     ]
 
 
-def test_rare_calls_are_found_in_the_hours_that_have_them(domain: Domain) -> None:
+def test_rare_calls_are_found_in_the_hours_that_have_them(ctx: Context) -> None:
     step = timedelta(hours=2)
     rare = [
         call(NOW - step * n, status=500, path=f"/api/{n}", token_id=TOKEN)
         for n in range(60)
     ]
     often = [call(NOW - step * n + timedelta(hours=-1)) for n in range(60)]
-    store(domain, [*rare, *often])
+    store(ctx, [*rare, *often])
 
     failed = CallQuery(result=FAILED)
-    first = page(domain, failed)
+    first = page(ctx, failed)
     assert paths(first) == numbers(0, 50)
-    second = page(domain, replace(failed, before=key(first, -1), first=51))
+    second = page(ctx, replace(failed, before=key(first, -1), first=51))
     assert paths(second) == numbers(50, 60)
     assert (second.first, second.total, second.older) == (51, 60, False)
-    back = page(domain, replace(failed, after=key(second, 0), first=1))
+    back = page(ctx, replace(failed, after=key(second, 0), first=1))
     assert paths(back) == paths(first)
     assert (back.first, back.newer) == (1, False)
 
 
 def test_batches_leave_nothing_out_and_nothing_twice(
-    domain: Domain, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_queries, "BATCH", 7)
     rows = some(21, until=NOW)
     for row in rows[5:9]:
         row["at"] = rows[5]["at"]
-    store(domain, scattered(rows))
+    store(ctx, scattered(rows))
 
     seen = []
-    window = usage_totals.window_of(domain)
-    for batch in call_queries.batches(domain, ACCOUNT, CallQuery(), window):
+    window = usage_totals.window_of(ctx)
+    for batch in call_queries.batches(ctx, ACCOUNT, CallQuery(), window):
         seen += [row.path.removeprefix("/api/") for row in batch]
-        store(domain, [call(NOW, path="/api/late")])
+        store(ctx, [call(NOW, path="/api/late")])
     assert seen == numbers(0, 21)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.usage import totals as usage_totals
@@ -35,21 +35,21 @@ OTHER = "zzzzzzzzzzzz"
 
 
 @pytest.fixture
-def domain(make_app: MakeApp, database_url: str) -> Iterator[Domain]:
+def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
     """The domain at a certain moment, on each database in turn."""
     app = make_app(database_url)
     with app.app_context():
-        yield replace(bearing.domain_of(app), now=lambda: NOW)
+        yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
-def sums(domain: Domain, extent: Extent) -> Sums:
+def sums(ctx: Context, extent: Extent) -> Sums:
     """All calls of *extent* together."""
-    window = usage_totals.window_of(domain)
-    hours = usage_totals.hours_of(domain, extent, window)
+    window = usage_totals.window_of(ctx)
+    hours = usage_totals.hours_of(ctx, extent, window)
     return sum(hours.values(), Sums())
 
 
-def test_the_window_is_exact_at_both_ends(domain: Domain) -> None:
+def test_the_window_is_exact_at_both_ends(ctx: Context) -> None:
     first_full = datetime(2026, 11, 14, 10, tzinfo=UTC)
     rows = [
         call(SINCE - TICK),
@@ -59,10 +59,10 @@ def test_the_window_is_exact_at_both_ends(domain: Domain) -> None:
         call(first_full),
         call(NOW),
     ]
-    store(domain, rows)
+    store(ctx, rows)
 
-    window = usage_totals.window_of(domain)
-    hours = usage_totals.hours_of(domain, usage_totals.of_account(ACME), window)
+    window = usage_totals.window_of(ctx)
+    hours = usage_totals.hours_of(ctx, usage_totals.of_account(ACME), window)
     assert hours == {
         first_full - usage_totals.HOUR: Sums(1, 1, 1),
         first_full: Sums(1, 0, 0),
@@ -75,7 +75,7 @@ def test_the_window_is_exact_at_both_ends(domain: Domain) -> None:
     assert days[date(2026, 11, 21)].of(0) == 1
 
     # A window that begins with an hour needs nothing counted one by one.
-    sharp = replace(domain, now=lambda: first_full + timedelta(days=7))
+    sharp = replace(ctx, now=lambda: first_full + timedelta(days=7))
     assert usage_totals.window_of(sharp).first_full == first_full
     assert sums(sharp, usage_totals.of_account(ACME)).total == 2
 
@@ -101,11 +101,11 @@ def test_a_day_that_is_kept_in_part_says_from_when(
     assert [bar.remark for bar in bars] == [remark, *[""] * 7]
 
 
-def test_only_what_is_meant_is_added_up(domain: Domain) -> None:
+def test_only_what_is_meant_is_added_up(ctx: Context) -> None:
     at, begun = NOW - timedelta(hours=3), SINCE + timedelta(minutes=1)
     for moment in (at, begun):
         store(
-            domain,
+            ctx,
             [
                 call(moment),
                 call(moment, status=429),
@@ -130,10 +130,10 @@ def test_only_what_is_meant_is_added_up(domain: Domain) -> None:
         (Extent(None), 5),
         (Extent(None, owner_key="1"), 3),
     ]:
-        assert sums(domain, extent).total == 2 * expected, extent
+        assert sums(ctx, extent).total == 2 * expected, extent
 
 
-def test_the_days_of_each_service_are_told_apart(domain: Domain) -> None:
+def test_the_days_of_each_service_are_told_apart(ctx: Context) -> None:
     rows = [
         call(SINCE - TICK),
         call(SINCE, status=500),
@@ -142,9 +142,9 @@ def test_the_days_of_each_service_are_told_apart(domain: Domain) -> None:
         call(SINCE, service="timeseries"),
         call(NOW, account_id="other"),
     ]
-    store(domain, rows)
-    window = usage_totals.window_of(domain)
-    found = usage_totals.days_by_service(domain, ACME, window)
+    store(ctx, rows)
+    window = usage_totals.window_of(ctx)
+    found = usage_totals.days_by_service(ctx, ACME, window)
     first, last = window.days[0], window.days[-1]
     quiet = dict.fromkeys(window.days, 0)
     assert found == {
@@ -153,62 +153,60 @@ def test_the_days_of_each_service_are_told_apart(domain: Domain) -> None:
     }
 
 
-def test_calls_of_tokens_start_at_the_list_they_are_in(domain: Domain) -> None:
-    user: Any = domain.models.user
+def test_calls_of_tokens_start_at_the_list_they_are_in(ctx: Context) -> None:
+    user: Any = ctx.models.user
     ada, eve = user(email="ada@example.com"), user(email="eve@example.com")
-    domain.session.add_all([ada, eve])
-    mine, unused = bearing.make(domain, ada, "mine"), bearing.make(domain, ada, "new")
-    hers = bearing.make(domain, eve, "hers")
+    ctx.session.add_all([ada, eve])
+    mine, unused = bearing.make(ctx, ada, "mine"), bearing.make(ctx, ada, "new")
+    hers = bearing.make(ctx, eve, "hers")
     for token in (mine, hers):
         values: dict[str, Any]
         values = {"account_id": token.account_id, "token_id": token.id}
         moments = (SINCE - TICK, SINCE, SINCE + timedelta(hours=2), NOW)
-        store(domain, [call(moment, **values) for moment in moments])
+        store(ctx, [call(moment, **values) for moment in moments])
         token.last_used_at = NOW
     # made before its owner came here from another account
     store(
-        domain,
+        ctx,
         [call(at, account_id="another", token_id=mine.id) for at in (SINCE, NOW)],
     )
     unused.last_used_at = SINCE - TICK
-    domain.session.commit()
+    ctx.session.commit()
 
-    among = token_list.owned_by(domain, ada)
+    among = token_list.owned_by(ctx, ada)
     ids = [mine.id, unused.id]
-    assert usage_totals.calls_of(domain, among, ids) == {mine.id: 3, unused.id: 0}
-    assert usage_totals.calls_of(domain, among, [hers.id]) == {hers.id: 0}
-    assert usage_totals.calls_of(domain, among, []) == {}
-    assert sums(domain, usage_totals.of_token(mine)).total == 3
-    assert token_counts.used_since(domain, among, SINCE) == (1, 2)
+    assert usage_totals.calls_of(ctx, among, ids) == {mine.id: 3, unused.id: 0}
+    assert usage_totals.calls_of(ctx, among, [hers.id]) == {hers.id: 0}
+    assert usage_totals.calls_of(ctx, among, []) == {}
+    assert sums(ctx, usage_totals.of_token(mine)).total == 3
+    assert token_counts.used_since(ctx, among, SINCE) == (1, 2)
     extent = usage_totals.of_account(mine.account_id)
-    window = usage_totals.window_of(domain)
-    users = usage_totals.owners_lately(domain, extent, window)
+    window = usage_totals.window_of(ctx)
+    users = usage_totals.owners_lately(ctx, extent, window)
     assert sorted(users) == sorted(str(owner.id) for owner in (ada, eve))
     in_service = replace(extent, service="tmy")
-    assert usage_totals.owners_lately(domain, in_service, window) == []
+    assert usage_totals.owners_lately(ctx, in_service, window) == []
     elsewhere = usage_totals.of_account("another")
-    assert usage_totals.owners_lately(domain, elsewhere, window) == []
+    assert usage_totals.owners_lately(ctx, elsewhere, window) == []
 
 
 @pytest.mark.parametrize("hours", [0, 20, 100])
-def test_tokens_used_last_are_offered_first(domain: Domain, hours: int) -> None:
+def test_tokens_used_last_are_offered_first(ctx: Context, hours: int) -> None:
     at = NOW - timedelta(hours=hours)
     rows = [
         call(at, token_id=f"{n:012}", owner_key=str(n % 3))
         for n in range(usage_totals.OFFERED + 5)
     ]
     old = call(SINCE + timedelta(hours=2), token_id=TOKEN, service="timeseries")
-    store(domain, [*rows, old, call(SINCE - TICK, token_id=OTHER)])
-    window, account = usage_totals.window_of(domain), usage_totals.of_account(ACME)
+    store(ctx, [*rows, old, call(SINCE - TICK, token_id=OTHER)])
+    window, account = usage_totals.window_of(ctx), usage_totals.of_account(ACME)
 
-    found = usage_totals.used_lately(domain, account, window)
+    found = usage_totals.used_lately(ctx, account, window)
     assert len(found) == usage_totals.OFFERED + 1
     assert (f"{1:012}", "1") in found
     assert (TOKEN, "1") not in found
 
-    few = usage_totals.used_lately(
-        domain, replace(account, service="timeseries"), window
-    )
+    few = usage_totals.used_lately(ctx, replace(account, service="timeseries"), window)
     assert few == [(TOKEN, "1")]
 
 
@@ -217,7 +215,7 @@ def test_an_hour_in_another_zone_is_an_hour_in_utc(make_app: MakeApp) -> None:
     assert usage_totals.hour_of(moment) == datetime(2026, 11, 20, 20, tzinfo=UTC)
     app = make_app(APITOKENS_USAGE_RETENTION_DAYS=1)
     with app.app_context():
-        here = replace(bearing.domain_of(app), now=lambda: moment)
+        here = replace(bearing.context_of(app), now=lambda: moment)
         window = usage_totals.window_of(here)
     assert window.days == [date(2026, 11, 19), date(2026, 11, 20)]
     assert window.day(window.days[0]).since == moment - timedelta(days=1)

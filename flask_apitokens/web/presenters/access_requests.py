@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import day_and_time
 from flask_apitokens.core.time_format import moment
@@ -90,7 +90,7 @@ class Asking:
 
 
 def asking_of(
-    domain: Domain,
+    ctx: Context,
     user: Any,
     states: Mapping[str, bool],
     *,
@@ -102,10 +102,10 @@ def asking_of(
     :param states: every service of theirs and whether they may use it now.
     :param alone: whether there are no tokens to show above it.
     """
-    lacking = access_requests.requestable(domain, user, states)
+    lacking = access_requests.requestable(ctx, user, states)
     # Who lacks nothing has no use for a request, and most pages save the statement.
     content = not lacking and all(states.values())
-    made = {} if content else access_requests.requests_of(domain, user)
+    made = {} if content else access_requests.requests_of(ctx, user)
     waiting = {
         slug: row for slug, row in made.items() if access_requests.is_waiting(row)
     }
@@ -115,18 +115,18 @@ def asking_of(
         if slug in lacking and row.decision == "declined"
     ]
     return Asking(
-        waiting=[_waiting(domain, row) for row in waiting.values()],
-        declined=[_declined(domain, row) for row in declined],
+        waiting=[_waiting(ctx, row) for row in waiting.values()],
+        declined=[_declined(ctx, row) for row in declined],
         approved=[
-            _request(domain, row, row.decided_at, awaited)
+            _request(ctx, row, row.decided_at, awaited)
             for row in made.values()
             if (awaited := _awaited(row, lacking, states))
         ],
-        options=_options(domain, [slug for slug in lacking if slug not in waiting]),
-        answered=domain.hooks.is_admin is not None,
-        told=domain.hooks.on_notice is not None,
+        options=_options(ctx, [slug for slug in lacking if slug not in waiting]),
+        answered=ctx.callbacks.is_admin is not None,
+        told=ctx.callbacks.on_notice is not None,
         alone=alone,
-        who=domain.user_label(user),
+        who=ctx.user_label(user),
         draft=draft or Draft(),
     )
 
@@ -147,25 +147,25 @@ def _awaited(
     return _("It counts once the service is on for your whole account.")
 
 
-def _options(domain: Domain, slugs: Sequence[str]) -> list[tuple[str, str]]:
-    options = [(slug, label_of(domain, slug)) for slug in slugs]
+def _options(ctx: Context, slugs: Sequence[str]) -> list[tuple[str, str]]:
+    options = [(slug, label_of(ctx, slug)) for slug in slugs]
     return [*options, (ALL, _("All services"))] if len(options) > 1 else options
 
 
-def label_of(domain: Domain, slug: str) -> str:
+def label_of(ctx: Context, slug: str) -> str:
     """What a request is for, in a table."""
-    return domain.catalog.label(slug) if slug else _("The whole API")
+    return ctx.catalog.label(slug) if slug else _("The whole API")
 
 
-def _waiting(domain: Domain, row: Subscription) -> Request:
-    return _request(domain, row, row.requested_at, row.request_reason)
+def _waiting(ctx: Context, row: Subscription) -> Request:
+    return _request(ctx, row, row.requested_at, row.request_reason)
 
 
-def _declined(domain: Domain, row: Subscription) -> Request:
-    return _request(domain, row, row.decided_at, row.decision_reason)
+def _declined(ctx: Context, row: Subscription) -> Request:
+    return _request(ctx, row, row.decided_at, row.decision_reason)
 
 
-def _request(domain: Domain, row: Subscription, at: Any, reason: str | None) -> Request:
+def _request(ctx: Context, row: Subscription, at: Any, reason: str | None) -> Request:
     slug = row.service
     when = moment(at, day_and_time(at))
-    return Request(slug, label_of(domain, slug), when, reason or "")
+    return Request(slug, label_of(ctx, slug), when, reason or "")

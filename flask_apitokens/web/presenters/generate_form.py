@@ -18,7 +18,7 @@ from typing import Protocol
 
 from flask_apitokens.catalog import Service
 from flask_apitokens.core import networks
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import span
 from flask_apitokens.db.models import NAME_LENGTH
@@ -150,10 +150,10 @@ class Refusals:
         return bool(self.fields or self.general)
 
 
-def first_wish(domain: Domain, services: Sequence[Service]) -> Wish:
+def first_wish(ctx: Context, services: Sequence[Service]) -> Wish:
     """What a new form is filled in with: the least access there is."""
-    settings = domain.settings
-    words = expiry_words(domain)
+    settings = ctx.settings
+    words = expiry_words(ctx)
     word = str(settings.expiry_default or "never")
     service = services[0] if services else None
     return Wish(
@@ -167,7 +167,7 @@ def first_wish(domain: Domain, services: Sequence[Service]) -> Wish:
 
 
 def presented(
-    domain: Domain,
+    ctx: Context,
     wish: Wish,
     services: Sequence[Service],
     *,
@@ -186,7 +186,7 @@ def presented(
     :param warning: what an administrator should know.
     :param suggested: the name of a token that is not given one.
     """
-    first_day, last_day = date_range(domain)
+    first_day, last_day = date_range(ctx)
     refusals = refusals or Refusals()
     offered = {service.slug for service in services}
     if services and wish.service not in offered:
@@ -201,12 +201,10 @@ def presented(
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
         wish=wish,
-        kinds=[
-            option for option in _kinds(domain) if option.value in domain.settings.kinds
-        ],
+        kinds=[option for option in _kinds(ctx) if option.value in ctx.settings.kinds],
         services=[(service.slug, service.name) for service in services],
         scopes=scopes_of(services, wish.service),
-        expiries=expiry_options(domain, expiry_words(domain)),
+        expiries=expiry_options(ctx, expiry_words(ctx)),
         first_day=first_day,
         last_day=last_day,
         errors={name: refusals.fields.get(name, "") for name in TARGETS},
@@ -216,15 +214,15 @@ def presented(
         warning=warning,
         suggested=suggested,
         service_known="slug" in at.values,
-        networks_offered=domain.settings.allowed_networks,
+        networks_offered=ctx.settings.allowed_networks,
     )
 
 
-def _kinds(domain: Domain) -> tuple[Option, ...]:
+def _kinds(ctx: Context) -> tuple[Option, ...]:
     api = _(
         "Sent in the Authorization header of each request. Can be set to never expire."
     )
-    if domain.settings.expiry_max is not None:
+    if ctx.settings.expiry_max is not None:
         api = _("Sent in the Authorization header of each request.")
     access = _(
         "For tools that sign in through the Login API, such as issue trackers. "
@@ -247,49 +245,49 @@ def scopes_of(services: Sequence[Service], slug: str) -> list[Option]:
     return []
 
 
-def _presets(domain: Domain, also: int | None = None) -> list[int]:
-    settings = domain.settings
+def _presets(ctx: Context, also: int | None = None) -> list[int]:
+    settings = ctx.settings
     days = {*settings.expiry_presets, *filter(None, [settings.expiry_default, also])}
     longest = settings.expiry_max
     return sorted(number for number in days if not longest or number <= longest)
 
 
 def expiry_words(
-    domain: Domain, *, also: int | None = None, kind: str = "api"
+    ctx: Context, *, also: int | None = None, kind: str = "api"
 ) -> list[str]:
     """What can be chosen for the end of a token: days, "custom" and "never".
 
     :param also: days to be offered besides.
     :param kind: of the token, where it is known.
     """
-    settings = domain.settings
+    settings = ctx.settings
     may_last = settings.expiry_max is None and kind == "api" and "api" in settings.kinds
-    words = [*map(str, _presets(domain, also)), "custom"]
+    words = [*map(str, _presets(ctx, also)), "custom"]
     return [*words, "never"] if may_last else words
 
 
-def expiry_options(domain: Domain, words: Sequence[str]) -> list[Option]:
+def expiry_options(ctx: Context, words: Sequence[str]) -> list[Option]:
     """The choices of :func:`expiry_words` as buttons."""
-    today = domain.now().astimezone(UTC).date()
-    return [_expiry_option(domain, word, today) for word in words]
+    today = ctx.now().astimezone(UTC).date()
+    return [_expiry_option(ctx, word, today) for word in words]
 
 
-def date_range(domain: Domain) -> tuple[str, str]:
+def date_range(ctx: Context) -> tuple[str, str]:
     """The first and the last day that a date field takes; no last one for any."""
-    today = domain.now().astimezone(UTC).date()
-    longest = domain.settings.expiry_max
+    today = ctx.now().astimezone(UTC).date()
+    longest = ctx.settings.expiry_max
     last = (today + timedelta(days=longest)).isoformat() if longest else ""
     return (today + timedelta(days=1)).isoformat(), last
 
 
-def _expiry_option(domain: Domain, word: str, today: date) -> Option:
+def _expiry_option(ctx: Context, word: str, today: date) -> Option:
     if word == "custom":
         return Option(word, _("On a date"))
     if word == "never":
         return Option(word, _("Never"))
     days = int(word)
     end = datetime.combine(today + timedelta(days=days), time(), UTC)
-    warning = token_expiry.days_of_warning(domain, days)
+    warning = token_expiry.days_of_warning(ctx, days)
     if not warning:
         return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
     text = _n(
@@ -315,7 +313,7 @@ def _summary(refusals: Refusals) -> Summary:
 
 
 def weighed(
-    domain: Domain,
+    ctx: Context,
     owner: Any,
     wish: Wish,
     services: Sequence[Service],
@@ -328,36 +326,36 @@ def weighed(
     """
     refusals = Refusals()
     expires_at = None
-    if wish.kind not in domain.settings.kinds:
+    if wish.kind not in ctx.settings.kinds:
         refusals.add(InvalidKind())
     try:
         name = validation.clean_name(wish.name)
-        validation.check_name_free(domain, owner, name, account_id=account_id)
+        validation.check_name_free(ctx, owner, name, account_id=account_id)
     except DomainError as error:
         refusals.add(error)
     try:
-        _check_access(domain, wish, services)
+        _check_access(ctx, wish, services)
     except DomainError as error:
         refusals.add(error)
     try:
-        expires_at = expiry_of(domain, wish)
-        validation.check_expiry(domain, wish.kind, expires_at)
+        expires_at = expiry_of(ctx, wish)
+        validation.check_expiry(ctx, wish.kind, expires_at)
     except DomainError as error:
         refusals.add(error)
     try:
-        validation.checked_networks(domain, networks.in_words(wish.networks))
+        validation.checked_networks(ctx, networks.in_words(wish.networks))
     except DomainError as error:
         refusals.add(error)
     return refusals, expires_at
 
 
-def _check_access(domain: Domain, wish: Wish, services: Sequence[Service]) -> None:
+def _check_access(ctx: Context, wish: Wish, services: Sequence[Service]) -> None:
     """Where the host declares services, a user's token is for one of them."""
-    if not domain.catalog:
+    if not ctx.catalog:
         return
     if wish.service not in {service.slug for service in services}:
         raise ServiceUnavailable
-    validation.checked_scopes(domain, wish.service, wish.scopes)
+    validation.checked_scopes(ctx, wish.service, wish.scopes)
 
 
 class Ending(Protocol):
@@ -370,9 +368,7 @@ class Ending(Protocol):
     def expiry_date(self) -> str: ...
 
 
-def expiry_of(
-    domain: Domain, wish: Ending, words: Sequence[str] = ()
-) -> datetime | None:
+def expiry_of(ctx: Context, wish: Ending, words: Sequence[str] = ()) -> datetime | None:
     """The moment the token expires, or none for never.
 
     :param words: what was offered, if it was more than :func:`expiry_words`.
@@ -380,13 +376,13 @@ def expiry_of(
     """
     if wish.expiry == "never":
         return None
-    if wish.expiry in (words or expiry_words(domain)) and wish.expiry != "custom":
-        return domain.now() + timedelta(days=int(wish.expiry))
+    if wish.expiry in (words or expiry_words(ctx)) and wish.expiry != "custom":
+        return ctx.now() + timedelta(days=int(wish.expiry))
     try:
         last_day = date.fromisoformat(wish.expiry_date)
     except ValueError:
         raise InvalidExpiry(_("Choose a date after today.")) from None
-    if wish.expiry != "custom" or last_day <= domain.now().astimezone(UTC).date():
+    if wish.expiry != "custom" or last_day <= ctx.now().astimezone(UTC).date():
         raise InvalidExpiry(_("Choose a date after today."))
     # "Until 3 Jul" includes the third of July.
     return datetime.combine(last_day, time(23, 59, 59), UTC)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import day_and_time
 from flask_apitokens.core.time_format import moment
@@ -90,27 +90,27 @@ class Kin:
     url: str
 
 
-def first_wish(domain: Domain, token: Token) -> RotateWish:
+def first_wish(ctx: Context, token: Token) -> RotateWish:
     """What a new form is filled in with: nothing breaks, and it lives as long again."""
-    also = _same_days(domain, token)
+    also = _same_days(ctx, token)
     return RotateWish(
-        grace=str(rotation.first_grace(domain, token)),
+        grace=str(rotation.first_grace(ctx, token)),
         expiry="never" if also is None else str(also),
     )
 
 
-def _same_days(domain: Domain, token: Token) -> int | None:
+def _same_days(ctx: Context, token: Token) -> int | None:
     """The whole days that the successor lives if it lives as long as *token* was to."""
-    end = rotation.end_like(domain, token)
-    return None if end is None else max(1, math.ceil((end - domain.now()) / _DAY))
+    end = rotation.end_like(ctx, token)
+    return None if end is None else max(1, math.ceil((end - ctx.now()) / _DAY))
 
 
-def _words(domain: Domain, token: Token) -> list[str]:
-    return expiry_words(domain, also=_same_days(domain, token), kind=token.kind)
+def _words(ctx: Context, token: Token) -> list[str]:
+    return expiry_words(ctx, also=_same_days(ctx, token), kind=token.kind)
 
 
 def presented(
-    domain: Domain,
+    ctx: Context,
     token: Token,
     row: Row,
     wish: RotateWish,
@@ -125,17 +125,16 @@ def presented(
     :param form_id: of the form that was refused; a new form gets a new one.
     :param refused: what speaks against it.
     """
-    first_day, last_day = date_range(domain)
+    first_day, last_day = date_range(ctx)
     view = RotateView(
         form_id=form_id or secrets.token_urlsafe(16),
         title=_("Rotate “%(name)s”", name=row.name),
         row=row,
         wish=wish,
         graces=[
-            _grace_option(domain, token, days)
-            for days in rotation.graces_for(domain, token)
+            _grace_option(ctx, token, days) for days in rotation.graces_for(ctx, token)
         ],
-        expiries=expiry_options(domain, _words(domain, token)),
+        expiries=expiry_options(ctx, _words(ctx, token)),
         first_day=first_day,
         last_day=last_day,
         action=at.url("rotate", token_id=token.id),
@@ -155,7 +154,7 @@ def _with_refusal(view: RotateView, refused: DomainError | str) -> RotateView:
     return replace(view, error=refused.message, summary=summary)
 
 
-def _grace_option(domain: Domain, token: Token, days: int) -> Option:
+def _grace_option(ctx: Context, token: Token, days: int) -> Option:
     if not days:
         return Option(
             "0",
@@ -165,7 +164,7 @@ def _grace_option(domain: Domain, token: Token, days: int) -> Option:
                 "again. Right for a token that has leaked."
             ),
         )
-    over = domain.now() + timedelta(days=days)
+    over = ctx.now() + timedelta(days=days)
     end = min(token.expires_at or over, over)
     text = _(
         "Both work until %(time)s UTC. Use the new token everywhere by then.",
@@ -175,30 +174,30 @@ def _grace_option(domain: Domain, token: Token, days: int) -> Option:
 
 
 def weighed(
-    domain: Domain, token: Token, wish: RotateWish
+    ctx: Context, token: Token, wish: RotateWish
 ) -> tuple[int, datetime | None]:
     """The days of grace and the successor's end that *wish* asks for.
 
     :raises DomainError: for what was not offered.
     """
-    offered = {str(days): days for days in rotation.graces_for(domain, token)}
+    offered = {str(days): days for days in rotation.graces_for(ctx, token)}
     if wish.grace not in offered:
         raise InvalidGrace(offered.values())
-    end = expiry_of(domain, wish, _words(domain, token))
+    end = expiry_of(ctx, wish, _words(ctx, token))
     return offered[wish.grace], end
 
 
-def works_until(domain: Domain, token: Token) -> Moment | None:
+def works_until(ctx: Context, token: Token) -> Moment | None:
     """How long a token that was rotated still works; none if it does not."""
     at, stopped = token.expires_at, token.revoked_at or token.deactivated_at
-    if token.successor_id is None or at is None or stopped or at <= domain.now():
+    if token.successor_id is None or at is None or stopped or at <= ctx.now():
         return None
     return moment(at)
 
 
-def what_of_the_old(domain: Domain, token: Token) -> str:
+def what_of_the_old(ctx: Context, token: Token) -> str:
     """What is said beside the new token of the one whose place it took."""
-    until = works_until(domain, token)
+    until = works_until(ctx, token)
     if until is None:
         return _("The old token has stopped working.")
     return _("The old token works until %(time)s.", time=until.title)

@@ -38,24 +38,24 @@ def ask(visit: OwnTokens) -> ResponseReturnValue:
         return _again(visit, Draft(problem=stale()), 400)
     renew_with(_renewed)
     try:
-        stored(visit.domain, lambda: _ask(visit))
+        stored(visit.ctx, lambda: _ask(visit))
     except InvalidReason as error:
-        visit.domain.session.rollback()
+        visit.ctx.session.rollback()
         return _again(visit, Draft(error=error.message), error.status)
     except Conflict:
-        visit.domain.session.rollback()
+        visit.ctx.session.rollback()
         if not _is_asked(visit):
             return _overtaken(visit)
     return _done(visit, _("Request sent"))
 
 
 def _ask(visit: OwnTokens) -> None:
-    domain, user = visit.domain, visit.user
-    if domain.hooks.is_admin is None:
+    ctx, user = visit.ctx, visit.user
+    if ctx.callbacks.is_admin is None:
         raise Conflict
     for slug in _wanted(visit):
         reason = request.form.get("reason", "")
-        access_requests.request(domain, user, slug, reason, actor=visit.actor)
+        access_requests.request(ctx, user, slug, reason, actor=visit.actor)
 
 
 def _wanted(visit: OwnTokens) -> list[str]:
@@ -64,7 +64,7 @@ def _wanted(visit: OwnTokens) -> list[str]:
     if slug != ALL:
         return [slug]
     waiting = _waiting(visit)
-    lacking = access_requests.requestable(visit.domain, visit.user)
+    lacking = access_requests.requestable(visit.ctx, visit.user)
     wanted = [each for each in lacking if each not in waiting]
     if not wanted:
         raise Conflict
@@ -79,7 +79,7 @@ def _is_asked(visit: OwnTokens) -> bool:
 
 
 def _waiting(visit: OwnTokens) -> set[str]:
-    made = access_requests.requests_of(visit.domain, visit.user)
+    made = access_requests.requests_of(visit.ctx, visit.user)
     return {slug for slug, row in made.items() if access_requests.is_waiting(row)}
 
 
@@ -91,13 +91,11 @@ def withdraw(visit: OwnTokens) -> ResponseReturnValue:
         raise StaleForm
     renew_with(_renewed)
     slug = request.form.get("service", "")
-    domain, user, actor = visit.domain, visit.user, visit.actor
+    ctx, user, actor = visit.ctx, visit.user, visit.actor
     try:
-        stored(
-            domain, lambda: access_requests.withdraw(domain, user, slug, actor=actor)
-        )
+        stored(ctx, lambda: access_requests.withdraw(ctx, user, slug, actor=actor))
     except Conflict:
-        domain.session.rollback()
+        ctx.session.rollback()
         return _overtaken(visit)
     return _done(visit, _("Request withdrawn"))
 

@@ -9,10 +9,10 @@ from itertools import chain
 from flask import Response
 from flask import stream_with_context
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 
 
-def attached(domain: Domain, stem: str, lines: Iterator[str]) -> Response:
+def attached(ctx: Context, stem: str, lines: Iterator[str]) -> Response:
     """A CSV file that is sent while *lines* are still made.
 
     :param stem: the name of the file before the day.
@@ -20,7 +20,7 @@ def attached(domain: Domain, stem: str, lines: Iterator[str]) -> Response:
     """
     # What fails at once fails as a page, not in the middle of a file.
     lines = chain([next(lines)], lines)
-    name = f"{stem}-{domain.now().astimezone(UTC):%Y-%m-%d}.csv"
+    name = f"{stem}-{ctx.now().astimezone(UTC):%Y-%m-%d}.csv"
     return Response(
         stream_with_context(lines),
         content_type="text/csv; charset=utf-8",

@@ -79,7 +79,7 @@ def _keep(visit: Visit, wish: Wish) -> None:
 
 def _whose(visit: Visit) -> dict[str, str]:
     """Whose input into which form: who logs in next may be somebody else."""
-    user = visit.domain.key_text(visit.user)
+    user = visit.ctx.key_text(visit.user)
     return {"at": visit.at.url("new"), "user": user}
 
 

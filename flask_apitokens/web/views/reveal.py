@@ -112,7 +112,7 @@ def reveal_of(
 ) -> Reveal:
     """A token with its *plaintext*, as it is shown."""
     account_id = visit.account_id
-    service = visit.domain.catalog.services.get(token.service or "")
+    service = visit.ctx.catalog.services.get(token.service or "")
     return Reveal(
         row=visit.row(token, fresh=True),
         plaintext=plaintext,
@@ -191,8 +191,8 @@ def note_shown(app: Flask, token_id: str) -> None:
     """
     try:
         with app.app_context():
-            domain = state_of(app).domain()
-            tokens.mark_shown(domain, token_id)
-            domain.session.commit()
+            ctx = state_of(app).context()
+            tokens.mark_shown(ctx, token_id)
+            ctx.session.commit()
     except Exception:
         log.warning("token %s: not noted as shown", token_id, exc_info=True)

@@ -49,21 +49,21 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
         raise SelfServiceOff
     if request.method != "POST":
         _check(visit, token)
-        return _form(visit, token, rotate_form.first_wish(visit.domain, token))
+        return _form(visit, token, rotate_form.first_wish(visit.ctx, token))
     form = RotateForm()
     wish, form_id = RotateWish.of(form), form.form_id.data or ""
     if not form.is_genuine():
         return _form(visit, token, wish, refused=stale(), status=400)
     try:
-        grace, expires_at = rotate_form.weighed(visit.domain, token, wish)
+        grace, expires_at = rotate_form.weighed(visit.ctx, token, wish)
         make = functools.partial(
             _make, visit, token, grace=grace, expires_at=expires_at, form_id=form_id
         )
-        made, plaintext, old = stored(visit.domain, make)
+        made, plaintext, old = stored(visit.ctx, make)
     except (AlreadyGenerated, Conflict, TokenNotFound):
         raise
     except DomainError as error:
-        visit.domain.session.rollback()
+        visit.ctx.session.rollback()
         status = error.status
         return _form(visit, token, wish, form_id=form_id, refused=error, status=status)
     return answer_with(
@@ -91,14 +91,14 @@ def _make(
     plaintext has to be shown all the same.
     """
     made, plaintext = rotation.rotate(
-        visit.domain,
+        visit.ctx,
         token,
         grace=grace,
         expires_at=expires_at,
         actor=visit.actor,
         form_key=form_id,
     )
-    return made, plaintext, rotate_form.what_of_the_old(visit.domain, token)
+    return made, plaintext, rotate_form.what_of_the_old(visit.ctx, token)
 
 
 def _check(visit: Visit, token: Token) -> None:
@@ -107,7 +107,7 @@ def _check(visit: Visit, token: Token) -> None:
     :raises Conflict: if the token has a successor, or has ended.
     :raises AccessSwitchedOff: if a new one would not work either.
     """
-    if not rotation.can_be_rotated(visit.domain, token):
+    if not rotation.can_be_rotated(visit.ctx, token):
         raise Conflict
     if not visit.can_rotate(token):
         raise AccessSwitchedOff
@@ -123,7 +123,7 @@ def _form(
     status: int = 200,
 ) -> ResponseReturnValue:
     view = rotate_form.presented(
-        visit.domain,
+        visit.ctx,
         token,
         visit.row(token),
         wish,

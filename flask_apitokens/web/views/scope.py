@@ -21,7 +21,7 @@ from sqlalchemy import Select
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.catalog import Service
 from flask_apitokens.core.context import Actor
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import session_tokens
 from flask_apitokens.db.models import Event
 from flask_apitokens.db.models import Token
@@ -75,13 +75,13 @@ class Visit(ABC):
     :param user: who is signed in.
     """
 
-    domain: Domain
+    ctx: Context
     user: Any
 
     @property
     def actor(self) -> Actor:
         """Who is signed in, as the audit log names them."""
-        return actor_of(self.domain, self.user)
+        return actor_of(self.ctx, self.user)
 
     @property
     @abstractmethod
@@ -150,17 +150,17 @@ class Visit(ABC):
     ) -> GenerateView:
         """The generate form filled in with *wish*."""
         return presented(
-            self.domain,
+            self.ctx,
             wish,
             self.services,
             form_id=form_id,
             refusals=refusals,
-            suggested=single_token.suggested_name(self.domain),
+            suggested=single_token.suggested_name(self.ctx),
         )
 
     def named(self, wish: Wish) -> Wish:
         """*wish* with a name, where one goes without saying."""
-        name = single_token.suggested_name(self.domain)
+        name = single_token.suggested_name(self.ctx)
         return wish if wish.name.strip() else replace(wish, name=name)
 
     @property
@@ -173,7 +173,7 @@ class Visit(ABC):
 
         :raises TokenNotFound: if there is none, or it is somebody else's.
         """
-        return tokens.get(self.domain, self.tokens(), token_id)
+        return tokens.get(self.ctx, self.tokens(), token_id)
 
     def happening(self, event: Event) -> Happening:
         """What happened to a token, as it is told here."""
@@ -204,13 +204,13 @@ class Visit(ABC):
         # goes with the new address.
         usable = row.status in token_presenter.WORKING or row.email_changed
         usable = usable and not self.by_others
-        return usable and rotation.can_be_rotated(self.domain, token)
+        return usable and rotation.can_be_rotated(self.ctx, token)
 
     def token_context(self, token: Token) -> dict[str, Any]:
         """What the page of one of the tokens is given."""
-        row, domain = self.row(token), self.domain
+        row, ctx = self.row(token), self.ctx
         kin = {key for key in (token.successor_id, token.predecessor_id) if key}
-        known = tokens.find_many(domain, self.tokens(), kin) if kin else ()
+        known = tokens.find_many(ctx, self.tokens(), kin) if kin else ()
         can_rotate = self.can_rotate(token)
         return {
             "row": row,
@@ -218,11 +218,9 @@ class Visit(ABC):
             "list_title": self.title,
             "owner": self.whose(row),
             "account_id": self.account_id,
-            "events": [
-                self.happening(e) for e in audit_log.events_of(domain, token.id)
-            ],
+            "events": [self.happening(e) for e in audit_log.events_of(ctx, token.id)],
             "kin": rotate_form.kin_of(token, known, self.at),
-            "works_until": rotate_form.works_until(domain, token),
+            "works_until": rotate_form.works_until(ctx, token),
             "usage_url": self.usage_url(token),
             "may_generate": self.may_generate,
             "rotate_url": self.at.url("rotate", token_id=row.id) if can_rotate else "",
@@ -261,12 +259,12 @@ class OwnTokens(Visit):
     @property
     def account_id(self) -> str:
         """The user's account."""
-        return self.domain.account_of(self.user)
+        return self.ctx.account_of(self.user)
 
     @property
     def services(self) -> list[Service]:
         """The services the user may generate for."""
-        declared = self.domain.catalog.services
+        declared = self.ctx.catalog.services
         return [declared[slug] for slug, active in self.states.items() if active]
 
     @property
@@ -277,41 +275,41 @@ class OwnTokens(Visit):
     @property
     def has_access(self) -> bool:
         """Whether there is anything a token could be for."""
-        return self.allowed and (not self.domain.catalog or bool(self.services))
+        return self.allowed and (not self.ctx.catalog or bool(self.services))
 
     @property
     def by_others(self) -> bool:
         """Whether administrators alone generate tokens."""
-        return not self.domain.settings.self_service
+        return not self.ctx.settings.self_service
 
     def tokens(self) -> Select[Token]:
         """The tokens the user owns."""
-        return token_list.owned_by(self.domain, self.user)
+        return token_list.owned_by(self.ctx, self.user)
 
     def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
         """Tokens as their owner sees them."""
         return [self._row(token, fresh=token.id == fresh) for token in found]
 
     def _row(self, token: Token, *, fresh: bool) -> Row:
-        domain, paused_by = self.domain, self._paused_by(token)
-        moved = email_binding.has_moved(domain, token, self.user)
+        ctx, paused_by = self.ctx, self._paused_by(token)
+        moved = email_binding.has_moved(ctx, token, self.user)
         if moved and not paused_by:
             paused_by = _("Your email address has changed")
         return token_presenter.row_of(
             token,
-            token_status.status_of(domain, token, paused=bool(paused_by)),
-            catalog=domain.catalog,
-            now=domain.now(),
+            token_status.status_of(ctx, token, paused=bool(paused_by)),
+            catalog=ctx.catalog,
+            now=ctx.now(),
             fresh=fresh,
             paused_by=paused_by,
-            recorded=domain.settings.usage != "off",
+            recorded=ctx.settings.usage != "off",
             email_changed=moved,
         )
 
     def happening(self, event: Event) -> Happening:
         """What happened, and from where where it was the owner: others may not say."""
         told = happening(event)
-        mine = event.actor_id == self.domain.key_text(self.user)
+        mine = event.actor_id == self.ctx.key_text(self.user)
         return told if mine else replace(told, ip="")
 
     def _paused_by(self, token: Token) -> str:
@@ -327,20 +325,17 @@ class OwnTokens(Visit):
     @property
     def only(self) -> Token | None:
         """The user's only live token, where one is all they may have."""
-        if not single_token.is_on(self.domain):
+        if not single_token.is_on(self.ctx):
             return None
-        live = single_token.live_of(self.domain, self.user)
+        live = single_token.live_of(self.ctx, self.user)
         return live[0] if len(live) == 1 else None
 
     def _single(self, fresh: str) -> Single | None:
         """What stands in place of a list; none where there is a list."""
-        domain = self.domain
-        if (
-            not single_token.is_on(domain)
-            or len(single_token.live_of(domain, self.user)) > 1
-        ):
+        ctx = self.ctx
+        if not single_token.is_on(ctx) or len(single_token.live_of(ctx, self.user)) > 1:
             return None
-        token = single_token.shown_of(domain, self.user)
+        token = single_token.shown_of(ctx, self.user)
         way = "new" if self.may_generate else ""
         if token is None:
             return Single(None, self.at.url(way) if way else "")
@@ -358,25 +353,25 @@ class OwnTokens(Visit):
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The whole section around the list."""
-        counts = token_counts.counts(self.domain, self.tokens())
-        found = token_list.page_of(self.domain, self.user, query)
+        counts = token_counts.counts(self.ctx, self.tokens())
+        found = token_list.page_of(self.ctx, self.user, query)
         return Overview(
             list=token_presenter.list_of(
                 found,
                 self.rows(found.items, fresh=fresh),
                 query,
                 owned=counts.total,
-                services_shown=bool(self.domain.catalog),
+                services_shown=bool(self.ctx.catalog),
                 may_generate=self.may_generate,
                 wording=token_presenter.own_wording(self_service=not self.by_others),
             ),
             account_id=self.account_id,
-            moved=email_binding.count_moved(self.domain, self.user),
+            moved=email_binding.count_moved(self.ctx, self.user),
             has_access=self.has_access,
             expiring=counts.expiring,
-            expiring_days=self.domain.settings.expiring_days,
+            expiring_days=self.ctx.settings.expiring_days,
             statuses=token_presenter.statuses_offered(),
-            services=token_presenter.services_offered(self.domain.catalog),
+            services=token_presenter.services_offered(self.ctx.catalog),
             single=self._single(fresh),
         )
 
@@ -395,7 +390,7 @@ class OwnTokens(Visit):
 
     def asking(self, *, alone: bool, draft: Draft | None = None) -> Asking:
         """What the user lacks and may ask for."""
-        return asking_of(self.domain, self.user, self.states, alone=alone, draft=draft)
+        return asking_of(self.ctx, self.user, self.states, alone=alone, draft=draft)
 
     def shown(self, overview: Overview) -> Overview | None:
         """*overview*, or none where there is nothing and can be nothing."""
@@ -410,9 +405,9 @@ def begin() -> OwnTokens:
     user = signed_in()
     if user is None:
         raise AccessDenied
-    domain = current_apitokens.domain()
-    states = subscriptions.states(domain, user) if domain.catalog else {}
-    return OwnTokens(domain, user, states, domain.may_use_api(user))
+    ctx = current_apitokens.context()
+    states = subscriptions.states(ctx, user) if ctx.catalog else {}
+    return OwnTokens(ctx, user, states, ctx.may_use_api(user))
 
 
 Begin = Callable[..., Visit]

@@ -35,7 +35,7 @@ def replace(visit: Visit) -> ResponseReturnValue:
     :raises NotFound: where several tokens may stand beside each other.
     :raises Conflict: if another token than the one asked about is there by now.
     """
-    if not single_token.is_on(visit.domain):
+    if not single_token.is_on(visit.ctx):
         raise NotFound
     if visit.by_others:
         raise SelfServiceOff
@@ -50,13 +50,13 @@ def replace(visit: Visit) -> ResponseReturnValue:
         return ask(altered(_confirm(visit, token), problem=stale()), 400)
     make = functools.partial(
         rotation.rotate,
-        visit.domain,
+        visit.ctx,
         token,
         grace=0,
         actor=visit.actor,
         form_key=form.form_id.data,
     )
-    made, plaintext = stored(visit.domain, make)
+    made, plaintext = stored(visit.ctx, make)
     panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
     return answer_with(visit, made, plaintext, panels=panels)
 

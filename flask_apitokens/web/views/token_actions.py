@@ -52,12 +52,12 @@ def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
     if not form.is_genuine():
         return _renaming(visit, token, name, error=stale(), status=400)
     try:
-        tokens.rename(visit.domain, token, name, actor=visit.actor)
+        tokens.rename(visit.ctx, token, name, actor=visit.actor)
         # Before it is stored: once it is, somebody may delete the row.
         message = _("Renamed to “%(name)s”", name=token.name)
-        store(visit.domain)
+        store(visit.ctx)
     except DomainError as error:
-        visit.domain.session.rollback()
+        visit.ctx.session.rollback()
         if error.field != "name":
             raise
         return _renaming(visit, token, name, error=error.message, status=error.status)
@@ -104,11 +104,11 @@ def revoke(visit: Visit, token_id: str) -> ResponseReturnValue:
     refused = asked(visit, question)
     if refused is not None:
         return refused
-    if tokens.end(visit.domain, token, actor=visit.actor):
+    if tokens.end(visit.ctx, token, actor=visit.actor):
         message = _("Token “%(name)s” revoked", name=token.name)
     else:
         message = _("Token “%(name)s” was already revoked", name=token.name)
-    store(visit.domain)
+    store(visit.ctx)
     return done(visit, message)
 
 
@@ -119,8 +119,8 @@ def delete(visit: Visit, token_id: str) -> ResponseReturnValue:
     if refused is not None:
         return refused
     message = _("Token “%(name)s” deleted", name=token.name)
-    tokens.delete(visit.domain, token, actor=visit.actor)
-    store(visit.domain)
+    tokens.delete(visit.ctx, token, actor=visit.actor)
+    store(visit.ctx)
     return done(visit, message)
 
 
@@ -132,10 +132,10 @@ def revoke_many(visit: Visit) -> ResponseReturnValue:
     if refused is not None:
         return refused
     ids = [token.id for token in chosen]
-    domain = visit.domain
+    ctx = visit.ctx
     revoked = stored(
-        domain,
-        lambda: tokens.revoke_many(domain, visit.tokens(), ids, actor=visit.actor),
+        ctx,
+        lambda: tokens.revoke_many(ctx, visit.tokens(), ids, actor=visit.actor),
     )
     return done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
 
@@ -148,7 +148,7 @@ def chosen_live(visit: Visit) -> Sequence[Token]:
     ids = request.values.getlist("id")
     if not ids:
         raise DomainError(_("Select at least one token."))
-    found = tokens.find_many(visit.domain, visit.tokens(), ids)
+    found = tokens.find_many(visit.ctx, visit.tokens(), ids)
     live = [t for t, row in zip(found, visit.rows(found), strict=True) if row.live]
     if not live:
         raise TokenNotFound if not found else Conflict
@@ -178,12 +178,12 @@ def weighed(visit: Visit, question: Confirm) -> Confirm:
 
     What will break says more than "Are you sure?".
     """
-    domain = visit.domain
-    if not domain.records_calls or not question.weighs:
+    ctx = visit.ctx
+    if not ctx.records_calls or not question.weighs:
         return question
     ids = [row.id for row in question.rows]
-    numbers = usage_totals.calls_of(domain, visit.tokens(), ids)
-    days = domain.settings.usage_retention_days
+    numbers = usage_totals.calls_of(ctx, visit.tokens(), ids)
+    days = ctx.settings.usage_retention_days
     return confirmations.with_calls(question, numbers, days)
 
 

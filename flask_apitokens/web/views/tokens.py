@@ -114,7 +114,7 @@ def new(visit: Visit) -> ResponseReturnValue:
     if stale_log_in is not None:
         return stale_log_in
     return _form(
-        visit, fresh_login.kept(visit) or first_wish(visit.domain, visit.services)
+        visit, fresh_login.kept(visit) or first_wish(visit.ctx, visit.services)
     )
 
 
@@ -128,8 +128,8 @@ def new_scopes(visit: Visit) -> ResponseReturnValue:
     refusals = Refusals()
     if not services:
         refusals.add(ServiceUnavailable())
-    wish = first_wish(visit.domain, services)
-    view = presented(visit.domain, wish, services, refusals=refusals)
+    wish = first_wish(visit.ctx, services)
+    view = presented(visit.ctx, wish, services, refusals=refusals)
     return htmx.fragment(partial("scopes", form=view))
 
 
@@ -148,11 +148,11 @@ def generate(visit: Visit) -> ResponseReturnValue:
         # Without script, a service's access is shown by asking for the form again.
         return _form(visit, wish, form_id=form_id)
     if visit.only is not None:
-        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
+        domain_tokens.check_form_is_new(visit.ctx, visit.owner, form_id)
         raise Conflict
     wanted = visit.named(wish)
     refusals, expires_at = weighed(
-        visit.domain,
+        visit.ctx,
         visit.owner,
         wanted,
         visit.services,
@@ -160,14 +160,14 @@ def generate(visit: Visit) -> ResponseReturnValue:
     )
     if refusals:
         # Sent again, a form finds its own token's name taken: say what really is.
-        domain_tokens.check_form_is_new(visit.domain, visit.owner, form_id)
+        domain_tokens.check_form_is_new(visit.ctx, visit.owner, form_id)
         return _form(visit, wish, form_id=form_id, refusals=refusals, status=422)
     try:
         made, plaintext = _make(visit, wanted, expires_at=expires_at, form_id=form_id)
     except (AlreadyGenerated, Conflict):
         raise
     except DomainError as error:
-        visit.domain.session.rollback()
+        visit.ctx.session.rollback()
         refusals.add(error)
         status = error.status
         return _form(visit, wish, form_id=form_id, refusals=refusals, status=status)
@@ -193,7 +193,7 @@ def _make(
     """Generate and commit."""
     make = functools.partial(
         domain_tokens.generate,
-        visit.domain,
+        visit.ctx,
         visit.owner,
         name=wish.name,
         kind=wish.kind,
@@ -205,7 +205,7 @@ def _make(
         actor=visit.actor,
         form_key=form_id,
     )
-    return stored(visit.domain, make)
+    return stored(visit.ctx, make)
 
 
 def _form(

@@ -15,7 +15,7 @@ from flask import redirect
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import token_list
 from flask_apitokens.errors import NotFound
@@ -76,7 +76,7 @@ class Reading:
     :param labels: what people call the owners, by their keys, where that is known.
     """
 
-    domain: Domain
+    ctx: Context
     whole: Extent
     at: HistoryPlace
     window: Window
@@ -119,7 +119,7 @@ class Reading:
     @property
     def days_kept(self) -> int:
         """How many days calls are kept for."""
-        return self.domain.settings.usage_retention_days
+        return self.ctx.settings.usage_retention_days
 
     @property
     def file_name(self) -> str:
@@ -155,10 +155,10 @@ class Reading:
 
         :param hours: of the calls that the filters leave, where they are known.
         """
-        domain, meant, query = self.domain, self.meant, self.query
+        ctx, meant, query = self.ctx, self.meant, self.query
         if hours is None:
-            hours = usage_totals.hours_of(domain, meant, self.window)
-        page = call_queries.page_of(domain, meant, query, self.window, hours)
+            hours = usage_totals.hours_of(ctx, meant, self.window)
+        page = call_queries.page_of(ctx, meant, query, self.window, hours)
         names = self.names(page.items)
         return call_presenter.list_of(
             page,
@@ -174,7 +174,7 @@ class Reading:
 
     def shown(self) -> History:
         """All of it."""
-        hours = usage_totals.hours_of(self.domain, self.whole, self.window)
+        hours = usage_totals.hours_of(self.ctx, self.whole, self.window)
         days = usage_totals.by_day(hours, self.window)
         sums = sum(days.values(), usage_totals.Sums())
         same = self.meant == self.whole
@@ -212,26 +212,26 @@ class Reading:
     def file(self) -> ResponseReturnValue:
         """All calls that the filters find, as a file, written as it is read."""
         lines = self._lines(replace(self.query, before=None, after=None))
-        return csv_response.attached(self.domain, self.file_name, lines)
+        return csv_response.attached(self.ctx, self.file_name, lines)
 
     def _lines(self, query: CallQuery) -> Iterator[str]:
-        domain, header = self.domain, True
-        for rows in call_queries.batches(domain, self.meant, query, self.window):
+        ctx, header = self.ctx, True
+        for rows in call_queries.batches(ctx, self.meant, query, self.window):
             text = call_presenter.csv_lines(rows, self.owners(rows), header=header)
             header = False
             # No transaction is open while a slow reader takes its time.
-            domain.session.rollback()
+            ctx.session.rollback()
             yield text
         if header:
             yield call_presenter.csv_lines([], {}, header=True)
 
 
-def check_recorded(domain: Domain) -> None:
+def check_recorded(ctx: Context) -> None:
     """Have no history where none is written.
 
     :raises NotFound: where ``APITOKENS_USAGE`` is off.
     """
-    if not domain.records_calls:
+    if not ctx.records_calls:
         raise NotFound
 
 
@@ -246,13 +246,13 @@ def reading_of(visit: Visit, token: Token) -> Reading:
         file=f"{visit.at.prefix}usage_csv",
         values={"token_id": token.id},
     )
-    window = usage_totals.window_of(visit.domain)
-    return Reading(visit.domain, usage_totals.of_token(token), at, window)
+    window = usage_totals.window_of(visit.ctx)
+    return Reading(visit.ctx, usage_totals.of_token(token), at, window)
 
 
 def shown_of(visit: Visit, token: Token) -> History | None:
     """The same for its page; none where nothing is recorded."""
-    return reading_of(visit, token).shown() if visit.domain.records_calls else None
+    return reading_of(visit, token).shown() if visit.ctx.records_calls else None
 
 
 def of_token(visit: Visit, token_id: str) -> ResponseReturnValue:
@@ -260,7 +260,7 @@ def of_token(visit: Visit, token_id: str) -> ResponseReturnValue:
 
     :raises NotFound: where nothing is recorded.
     """
-    check_recorded(visit.domain)
+    check_recorded(visit.ctx)
     reading = reading_of(visit, visit.token(token_id))
     if htmx.wants_fragment():
         return reading.fragment()
@@ -272,8 +272,8 @@ def of_token_csv(visit: Visit, token_id: str) -> ResponseReturnValue:
 
     :raises NotFound: where nothing is recorded.
     """
-    check_recorded(visit.domain)
-    domain, token = visit.domain, visit.token(token_id)
-    owners = token_list.owners_of(domain, [token])
-    labels = {str(key): domain.user_label(user) for key, user in owners.items()}
+    check_recorded(visit.ctx)
+    ctx, token = visit.ctx, visit.token(token_id)
+    owners = token_list.owners_of(ctx, [token])
+    labels = {str(key): ctx.user_label(user) for key, user in owners.items()}
     return replace(reading_of(visit, token), labels=labels).file()

@@ -34,7 +34,7 @@ class _Domain:
         return NOW
 
 
-def domain(**settings: Any) -> Any:
+def ctx(**settings: Any) -> Any:
     """The surroundings of a form, at NOW."""
     return _Domain(**settings)
 
@@ -70,13 +70,13 @@ def words(around: Any) -> list[str]:
 def test_what_is_offered(
     settings: dict[str, Any], offered: list[str], chosen: str
 ) -> None:
-    around = domain(**settings)
+    around = ctx(**settings)
     assert words(around) == offered
     assert first_wish(around, []).expiry == chosen
 
 
 def test_each_preset_says_when_it_ends() -> None:
-    view = presented(domain(), first_wish(domain(), []), [])
+    view = presented(ctx(), first_wish(ctx(), []), [])
     texts = {option.value: option.text for option in view.expiries}
     assert texts["7"] == (
         "Stops working on 28 Nov 2026. You will see a warning 1 day before."
@@ -88,14 +88,14 @@ def test_each_preset_says_when_it_ends() -> None:
 
 
 def test_the_date_field_knows_its_range() -> None:
-    around = domain(expiry_max=365)
+    around = ctx(expiry_max=365)
     view = presented(around, first_wish(around, []), [])
     assert (view.first_day, view.last_day) == ("2026-11-22", "2027-11-21")
-    assert presented(domain(), first_wish(domain(), []), []).last_day == ""
+    assert presented(ctx(), first_wish(ctx(), []), []).last_day == ""
 
 
 def test_kinds_are_those_of_the_settings() -> None:
-    view = presented(domain(kinds=("access",)), first_wish(domain(), []), [])
+    view = presented(ctx(kinds=("access",)), first_wish(ctx(), []), [])
     assert [option.value for option in view.kinds] == ["access"]
 
 
@@ -109,7 +109,7 @@ def test_kinds_are_those_of_the_settings() -> None:
     ],
 )
 def test_when_the_token_ends(expiry: str, date: str, expected: datetime | None) -> None:
-    assert expiry_of(domain(), wish(expiry=expiry, expiry_date=date)) == expected
+    assert expiry_of(ctx(), wish(expiry=expiry, expiry_date=date)) == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_when_the_token_ends(expiry: str, date: str, expected: datetime | None) 
 )
 def test_what_is_no_end(expiry: str, date: str) -> None:
     with pytest.raises(InvalidExpiry, match="Choose a date after today."):
-        expiry_of(domain(), wish(expiry=expiry, expiry_date=date))
+        expiry_of(ctx(), wish(expiry=expiry, expiry_date=date))
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,9 @@ def admin(app: Flask) -> Administrator:
 def requests_of(visitor: Visitor) -> dict[str, tuple[str | None, bool]]:
     """What a user asked for: the reason, and whether it waits."""
     with visitor.app.app_context():
-        made = access_requests.requests_of(bearing.domain_of(visitor.app), visitor.user)
+        made = access_requests.requests_of(
+            bearing.context_of(visitor.app), visitor.user
+        )
         return {
             slug: (row.request_reason, access_requests.is_waiting(row))
             for slug, row in made.items()
@@ -105,10 +107,10 @@ def requests_of(visitor: Visitor) -> dict[str, tuple[str | None, bool]]:
 def asked(visitor: Visitor, slug: str = "tmy", reason: str = "") -> int:
     """A request of a user, made behind the pages; its number."""
     with visitor.app.app_context():
-        domain = bearing.domain_of(visitor.app)
+        ctx = bearing.context_of(visitor.app)
         actor = Actor(visitor.user.email)
-        row = access_requests.request(domain, visitor.user, slug, reason, actor=actor)
-        domain.session.commit()
+        row = access_requests.request(ctx, visitor.user, slug, reason, actor=actor)
+        ctx.session.commit()
         return row.id
 
 
@@ -116,29 +118,29 @@ def asked_number(visitor: Visitor) -> int:
     """The number of the only request there is."""
     with visitor.app.app_context():
         model = bearing.models_of(visitor.app).Subscription
-        return int(bearing.domain_of(visitor.app).session.query(model).one().id)
+        return int(bearing.context_of(visitor.app).session.query(model).one().id)
 
 
 def decide(visitor: Visitor, number: int, *, approve: bool, reason: str = "") -> None:
     """Decide a request behind the pages."""
     with visitor.app.app_context():
-        domain = bearing.domain_of(visitor.app)
+        ctx = bearing.context_of(visitor.app)
         access_requests.decide(
-            domain,
+            ctx,
             "example.com",
             number,
             approve=approve,
             reason=reason,
             actor=Actor("admin@example.com"),
         )
-        domain.session.commit()
+        ctx.session.commit()
 
 
 def may_use(visitor: Visitor, slug: str = "tmy") -> bool:
     """Whether a user may use a service."""
     with visitor.app.app_context():
-        domain = bearing.domain_of(visitor.app)
-        return subscriptions.is_active(domain, visitor.user, slug)
+        ctx = bearing.context_of(visitor.app)
+        return subscriptions.is_active(ctx, visitor.user, slug)
 
 
 def cards(response: TestResponse) -> list[str]:
@@ -679,9 +681,9 @@ def test_what_is_gone_is_only_declined(
 ) -> None:
     number = asked(grace)
     with app.app_context():
-        domain = bearing.domain_of(app)
-        access_requests.find(domain, "example.com", number)[0].service = "gone"
-        domain.session.commit()
+        ctx = bearing.context_of(app)
+        access_requests.find(ctx, "example.com", number)[0].service = "gone"
+        ctx.session.commit()
     assert [words(b) for b in soup(admin.get()).select("tbody a, tbody button")] == [
         "Decline grace@example.com"
     ]

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import tokens
 from flask_apitokens.domain import validation
 from flask_apitokens.web import pages
@@ -305,13 +305,13 @@ def test_the_new_token_is_shown_though_the_old_one_is_deleted_meanwhile(
     browser = ada if htmx else ada.without_script()
     store = pages.store
 
-    def stored_and_deleted(domain: Domain) -> None:
-        store(domain)
-        domain.session.execute(
-            delete(domain.models.Token).where(domain.models.Token.id == token_id),
+    def stored_and_deleted(ctx: Context) -> None:
+        store(ctx)
+        ctx.session.execute(
+            delete(ctx.models.Token).where(ctx.models.Token.id == token_id),
             execution_options={"synchronize_session": False},
         )
-        domain.session.commit()
+        ctx.session.commit()
 
     monkeypatch.setattr(pages, "store", stored_and_deleted)
     response = rotate(browser, token_id)

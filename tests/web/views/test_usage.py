@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.totals import Window
@@ -108,9 +108,9 @@ def hrefs(response: TestResponse) -> dict[str, str]:
 # -- an account's --------------------------------------------------------------
 
 
-def at_half_past(domain: Domain) -> Window:
+def at_half_past(ctx: Context) -> Window:
     """What is kept, from half past an hour on."""
-    window = window_of(domain)
+    window = window_of(ctx)
     return replace(window, since=window.since.replace(minute=30))
 
 
@@ -118,7 +118,7 @@ def test_a_service_shows_figures_bars_and_calls(
     app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
-        window = at_half_past(bearing.domain_of(app))
+        window = at_half_past(bearing.context_of(app))
     monkeypatch.setattr(usage_totals, "window_of", lambda _domain: window)
     deploy = token_of(app, ada)
     since = window.since

@@ -122,11 +122,11 @@ def _list(admin: Admin, *, focus: int | None = None) -> RequestList:
 
     :param focus: the place in the first one whose row is to be decided next.
     """
-    domain, account_id = admin.domain, admin.account_id
-    waiting = access_requests.waiting(domain, account_id, _asked_page("page"))
-    decided = access_requests.decided(domain, account_id, _asked_page("decided"))
+    ctx, account_id = admin.ctx, admin.account_id
+    waiting = access_requests.waiting(ctx, account_id, _asked_page("page"))
+    decided = access_requests.decided(ctx, account_id, _asked_page("decided"))
     keys = [row.user_id for row in (*waiting.items, *decided.items)]
-    users = account_users.users_by_key(domain, account_id, keys)
+    users = account_users.users_by_key(ctx, account_id, keys)
     return RequestList(
         [
             replace(_waiting_row(admin, row, users[row.user_id]), focus=place == focus)
@@ -147,32 +147,32 @@ def _asked_page(name: str) -> int:
 
 
 def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
-    domain = admin.domain
-    name, sub = account_users.names_of(domain, user)
-    enabled = account_users.is_enabled(domain, user)
+    ctx = admin.ctx
+    name, sub = account_users.names_of(ctx, user)
+    enabled = account_users.is_enabled(ctx, user)
     return WaitingRow(
         id=row.id,
         name=name,
         sub=sub,
         chip=None if enabled else Chip(_("Disabled"), "off"),
-        service=label_of(domain, row.service),
+        service=label_of(ctx, row.service),
         reason=row.request_reason or "",
-        requested=ago(row.requested_at or domain.now(), domain.now()),
-        grantable=access_requests.is_grantable(domain, admin.account_id, row.service),
+        requested=ago(row.requested_at or ctx.now(), ctx.now()),
+        grantable=access_requests.is_grantable(ctx, admin.account_id, row.service),
     )
 
 
 def _decided_row(admin: Admin, row: Subscription, user: Any) -> DecidedRow:
-    name, sub = account_users.names_of(admin.domain, user)
+    name, sub = account_users.names_of(admin.ctx, user)
     approved = row.decision == "approved"
     chip = Chip(_("Approved"), "ok") if approved else Chip(_("Declined"), "off")
     return DecidedRow(
         name=name,
         sub=sub,
-        service=label_of(admin.domain, row.service),
+        service=label_of(admin.ctx, row.service),
         chip=chip,
         by=row.decided_by or "",
-        at=moment(row.decided_at or admin.domain.now()),
+        at=moment(row.decided_at or admin.ctx.now()),
         reason=row.decision_reason or "",
     )
 
@@ -187,7 +187,7 @@ def _partial(shown: RequestList) -> Markup:
 def decide(number: int) -> ResponseReturnValue:
     """Approve a request at once, or decline it after a question."""
     admin = begin()
-    row, user = access_requests.find(admin.domain, admin.account_id, number)
+    row, user = access_requests.find(admin.ctx, admin.account_id, number)
     renew_with(lambda: {htmx.LIST: _partial(_list(begin()))})
     wanted = request.values.get("do", "decline")
     if wanted == "approve" and request.method == "POST":
@@ -199,8 +199,8 @@ def decide(number: int) -> ResponseReturnValue:
     if request.method != "POST" and not access_requests.is_waiting(row):
         raise Conflict
     question = decline_question(
-        account_users.names_of(admin.domain, user)[0],
-        subscriptions.label(admin.domain, row.service),
+        account_users.names_of(admin.ctx, user)[0],
+        subscriptions.label(admin.ctx, row.service),
         url_for(f"{NAME}.decide", number=number, **_list_args()),
         url_for(f"{NAME}.requests", **_list_args()),
     )
@@ -219,7 +219,7 @@ def _declined(
     try:
         return _decided(admin, number, user, approve=False, reason=reason)
     except InvalidReason as error:
-        admin.domain.session.rollback()
+        admin.ctx.session.rollback()
         field = question.reason
         field = field and replace(field, text=reason[:ECHOED], error=error.message)
         return ask(replace(question, reason=field), error.status)
@@ -228,12 +228,12 @@ def _declined(
 def _decided(
     admin: Admin, number: int, user: Any, *, approve: bool, reason: str = ""
 ) -> ResponseReturnValue:
-    domain, account_id = admin.domain, admin.account_id
-    who, place = account_users.names_of(admin.domain, user)[0], _place_of(admin, number)
+    ctx, account_id = admin.ctx, admin.account_id
+    who, place = account_users.names_of(admin.ctx, user)[0], _place_of(admin, number)
     row = stored(
-        domain,
+        ctx,
         lambda: access_requests.decide(
-            domain,
+            ctx,
             account_id,
             number,
             approve=approve,
@@ -244,10 +244,10 @@ def _decided(
     if not approve:
         return _done(admin, _("Access declined for %(who)s", who=who), place)
     message = _("Access approved for %(who)s", who=who)
-    if row.service == access_requests.WHOLE_API and not domain.may_use_api(user):
+    if row.service == access_requests.WHOLE_API and not ctx.may_use_api(user):
         message += ". " + _("It counts once the application lets them use the API.")
-    elif access_requests.is_idle(domain, account_id, row.service):
-        service = subscriptions.label(domain, row.service)
+    elif access_requests.is_idle(ctx, account_id, row.service):
+        service = subscriptions.label(ctx, row.service)
         message += ". " + _(
             "%(service)s is off for the whole account: it counts once that is on.",
             service=service,
@@ -257,7 +257,7 @@ def _decided(
 
 def _place_of(admin: Admin, number: int) -> int | None:
     """Where a request stands on its page, and the next one once it is gone."""
-    found = access_requests.waiting(admin.domain, admin.account_id, _asked_page("page"))
+    found = access_requests.waiting(admin.ctx, admin.account_id, _asked_page("page"))
     places = [row.id for row in found.items]
     return places.index(number) if number in places else None
 

@@ -54,9 +54,9 @@ def log() -> ResponseReturnValue:
 
 
 def _list(admin: Admin) -> EventList:
-    found = audit_queries.page_of(admin.domain, admin.account_id, _asked())
+    found = audit_queries.page_of(admin.ctx, admin.account_id, _asked())
     paged = request.args.get("focus") == "list"
-    return audit_events.list_of(found, admin.domain.catalog, _args(), focus=paged)
+    return audit_events.list_of(found, admin.ctx.catalog, _args(), focus=paged)
 
 
 def _asked() -> LogQuery:
@@ -99,16 +99,16 @@ def _key(name: str) -> int | None:
 def export() -> ResponseReturnValue:
     """The events that search and filters find, as a file, written as it is read."""
     admin = begin()
-    return attached(admin.domain, "audit-log", _lines(admin))
+    return attached(admin.ctx, "audit-log", _lines(admin))
 
 
 def _lines(admin: Admin) -> Iterator[str]:
-    domain, header = admin.domain, True
-    for rows in audit_queries.batches(domain, admin.account_id, _asked()):
+    ctx, header = admin.ctx, True
+    for rows in audit_queries.batches(ctx, admin.account_id, _asked()):
         text = audit_events.csv_lines(rows, header=header)
         header = False
         # No transaction is open while a slow reader takes its time.
-        domain.session.rollback()
+        ctx.session.rollback()
         yield text
     if header:
         yield audit_events.csv_lines([], header=True)

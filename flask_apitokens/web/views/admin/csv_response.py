@@ -16,20 +16,20 @@ from .tokens import AllTokens
 
 def tokens(visit: AllTokens) -> Response:
     """The tokens that search and filters find."""
-    return csv_response.attached(visit.domain, "tokens", _token_lines(visit))
+    return csv_response.attached(visit.ctx, "tokens", _token_lines(visit))
 
 
 def _token_lines(visit: AllTokens) -> Iterator[str]:
-    domain = visit.domain
+    ctx = visit.ctx
     header: tuple[str, ...] = csv_export.TOKEN_HEADER
     found = token_list.batches(
-        domain, visit.tokens(), asked_query(), account_id=visit.account
+        ctx, visit.tokens(), asked_query(), account_id=visit.account
     )
     for tokens in found:
         rows = zip(tokens, visit.rows(tokens), strict=True)
         cells = [csv_export.token_cells(token, row) for token, row in rows]
         # No transaction is open while a slow reader takes its time.
-        domain.session.rollback()
+        ctx.session.rollback()
         yield csv_export.lines(cells, header)
         header = ()
     if header:

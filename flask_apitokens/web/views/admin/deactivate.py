@@ -55,11 +55,11 @@ def _deactivating(
     reason = request.form.get("reason", "")
     names, ids = [token.name for token in chosen], [token.id for token in chosen]
     try:
-        stored(visit.domain, lambda: _stop(visit, ids, reason))
+        stored(visit.ctx, lambda: _stop(visit, ids, reason))
     except DomainError as error:
         if error.field != "reason":
             raise
-        visit.domain.session.rollback()
+        visit.ctx.session.rollback()
         again = replace(
             question,
             reason=replace(
@@ -78,12 +78,12 @@ def _deactivating(
 
 def _stop(visit: Visit, ids: Sequence[str], reason: str) -> None:
     """Deactivate what is still there, read anew: it may be done more than once."""
-    domain = visit.domain
-    found = domain_tokens.find_many(domain, visit.tokens(), ids)
+    ctx = visit.ctx
+    found = domain_tokens.find_many(ctx, visit.tokens(), ids)
     if not found:
         raise TokenNotFound
-    for token in domain_tokens.held_in_order(domain, found):
-        domain_tokens.deactivate(domain, token, reason, actor=visit.actor)
+    for token in domain_tokens.lock_in_order(ctx, found):
+        domain_tokens.deactivate(ctx, token, reason, actor=visit.actor)
 
 
 def activate(visit: Visit, token_id: str) -> ResponseReturnValue:
@@ -95,7 +95,7 @@ def activate(visit: Visit, token_id: str) -> ResponseReturnValue:
     refused = asked(visit, question)
     if refused is not None:
         return refused
-    domain_tokens.activate(visit.domain, token, actor=visit.actor)
+    domain_tokens.activate(visit.ctx, token, actor=visit.actor)
     message = _("Token “%(name)s” activated", name=token.name)
-    store(visit.domain)
+    store(visit.ctx)
     return done(visit, message)

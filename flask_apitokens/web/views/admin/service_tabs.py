@@ -75,11 +75,11 @@ class ServiceFigures:
 
 def figures_of(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures]:
     """Some services of the account in numbers."""
-    domain, account_id = admin.domain, admin.account_id
-    on = subscriptions.services_on(domain, account_id)
-    users = account_users.count(domain, account_id)
-    users_on = account_users.count_subscribed(domain, account_id, services, users)
-    tokens = token_counts.counts_by_service(domain, account_id, services)
+    ctx, account_id = admin.ctx, admin.account_id
+    on = subscriptions.services_on(ctx, account_id)
+    users = account_users.count(ctx, account_id)
+    users_on = account_users.count_subscribed(ctx, account_id, services, users)
+    tokens = token_counts.counts_by_service(ctx, account_id, services)
     return [
         ServiceFigures(s, on[s.slug], users, users_on[s.slug], *tokens[s.slug])
         for s in services
@@ -90,9 +90,9 @@ def with_calls(
     admin: Admin, services: Sequence[ServiceFigures]
 ) -> list[ServiceFigures]:
     """The same with the calls of each service."""
-    domain = admin.domain
-    window = usage_totals.window_of(domain)
-    found = usage_totals.days_by_service(domain, admin.account_id, window)
+    ctx = admin.ctx
+    window = usage_totals.window_of(ctx)
+    found = usage_totals.days_by_service(ctx, admin.account_id, window)
     none = dict.fromkeys(window.days, 0)
     return [
         replace(one, days=tuple(found.get(one.service.slug, none).values()))
@@ -122,7 +122,7 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
         ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
         ("userless_tokens", _("Userless tokens"), numbers.userless_counted),
     ]
-    if admin.domain.records_calls:
+    if admin.ctx.records_calls:
         sections.append(("service_usage", _("Usage history"), None))
     return Section(
         service,

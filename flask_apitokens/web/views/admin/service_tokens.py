@@ -84,7 +84,7 @@ class ServiceVisit(AdminVisit):
     ) -> GenerateView:
         """The generate form, which knows the service."""
         return presented(
-            self.domain,
+            self.ctx,
             wish,
             self.services,
             form_id=form_id,
@@ -102,11 +102,11 @@ class ServiceVisit(AdminVisit):
 
     def _suggested(self) -> str:
         label = searchable(self.label)[:_LABEL] or self.service.slug
-        number = token_counts.count_up_to(self.domain, self.tokens()) + 1
+        number = token_counts.count_up_to(self.ctx, self.tokens()) + 1
         name = f"{label} {number}"
         try:
             validation.check_name_free(
-                self.domain, self.owner, name, account_id=self.account
+                self.ctx, self.owner, name, account_id=self.account
             )
         except DomainError:
             # Somebody counted on their own; to look for a gap could take for ever.
@@ -128,7 +128,7 @@ class UserTokens(ServiceVisit):
         """The page of the user in the service."""
         values: dict[str, Any] = {
             **self.values,
-            "key": self.domain.key_text(self.member),
+            "key": self.ctx.key_text(self.member),
         }
         if self.among_users:
             values |= {"among": "users", **people_args()}
@@ -148,12 +148,12 @@ class UserTokens(ServiceVisit):
     @property
     def may_generate(self) -> bool:
         """Whether a new token of theirs would work."""
-        return self.active and account_users.is_enabled(self.domain, self.member)
+        return self.active and account_users.is_enabled(self.ctx, self.member)
 
     @property
     def label(self) -> str:
         """What people call the user."""
-        return account_users.names_of(self.domain, self.member)[0]
+        return account_users.names_of(self.ctx, self.member)[0]
 
     @property
     def title(self) -> str:
@@ -163,7 +163,7 @@ class UserTokens(ServiceVisit):
     @property
     def warning(self) -> str:
         """That the user could do it alone, where they can."""
-        if not self.domain.settings.self_service:
+        if not self.ctx.settings.self_service:
             return _("You will see the token once and have to pass it on safely.")
         return _(
             "You will see the token once and have to pass it on safely. If %(name)s "
@@ -184,7 +184,7 @@ class UserTokens(ServiceVisit):
     def tokens(self) -> Select[Token]:
         """The user's tokens in the service."""
         return token_list.owned_in(
-            self.domain, self.account, self.service.slug, self.member
+            self.ctx, self.account, self.service.slug, self.member
         )
 
     def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
@@ -204,9 +204,9 @@ class UserTokens(ServiceVisit):
 
     def _history_url(self) -> str:
         """The calls of the user in the service; empty where nothing is recorded."""
-        if not self.domain.records_calls:
+        if not self.ctx.records_calls:
             return ""
-        key = self.domain.key_text(self.member)
+        key = self.ctx.key_text(self.member)
         return url_for(f"{NAME}.service_usage", slug=self.service.slug, user=key)
 
 
@@ -217,12 +217,12 @@ def begin_user(slug: str, key: str) -> UserTokens:
     """
     admin = begin()
     service = admin.service(slug)
-    member = account_users.user_in(admin.domain, admin.account_id, key)
-    active = subscriptions.is_active(admin.domain, member, slug)
-    on = subscriptions.is_on(admin.domain, admin.account_id, slug)
+    member = account_users.user_in(admin.ctx, admin.account_id, key)
+    active = subscriptions.is_active(admin.ctx, member, slug)
+    on = subscriptions.is_on(admin.ctx, admin.account_id, slug)
     among_users = request.args.get("among") == "users"
     return UserTokens(
-        *(admin.domain, admin.user, admin.account_id, service, on),
+        *(admin.ctx, admin.user, admin.account_id, service, on),
         *(member, active, among_users),
     )
 
@@ -276,7 +276,7 @@ class UserlessTokens(ServiceVisit):
 
     def tokens(self) -> Select[Token]:
         """The userless tokens of the service."""
-        return token_list.userless_in(self.domain, self.account, self.service.slug)
+        return token_list.userless_in(self.ctx, self.account, self.service.slug)
 
     def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
         """The section of the service."""
@@ -295,6 +295,6 @@ def begin_userless(slug: str) -> UserlessTokens:
     :raises NotFound: if the account has no such service.
     """
     admin = begin()
-    on = subscriptions.is_on(admin.domain, admin.account_id, slug)
+    on = subscriptions.is_on(admin.ctx, admin.account_id, slug)
     service = admin.service(slug)
-    return UserlessTokens(admin.domain, admin.user, admin.account_id, service, on)
+    return UserlessTokens(admin.ctx, admin.user, admin.account_id, service, on)

@@ -54,13 +54,13 @@ MOST_CHANGES = 500
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
     admin = begin()
-    shown, recorded = figures_of(admin, admin.services), admin.domain.records_calls
+    shown, recorded = figures_of(admin, admin.services), admin.ctx.records_calls
     return page(
         "apitokens/admin/services.html",
         figures=with_calls(admin, shown) if recorded else shown,
-        waiting=access_requests.count_waiting_users(admin.domain, admin.account_id),
+        waiting=access_requests.count_waiting_users(admin.ctx, admin.account_id),
         recorded=recorded,
-        retention=admin.domain.settings.usage_retention_days,
+        retention=admin.ctx.settings.usage_retention_days,
     )
 
 
@@ -70,7 +70,7 @@ def service(slug: str) -> ResponseReturnValue:
     return page(
         "apitokens/admin/service.html",
         section=section_of(admin, slug, "service"),
-        settings=admin.domain.settings,
+        settings=admin.ctx.settings,
     )
 
 
@@ -92,9 +92,9 @@ def switch(slug: str) -> ResponseReturnValue:
     elif not ConfirmForm().is_genuine():
         raise StaleForm
     stored(
-        admin.domain,
+        admin.ctx,
         lambda: subscriptions.switch_service(
-            admin.domain, admin.account_id, slug, active=wanted, actor=admin.actor
+            admin.ctx, admin.account_id, slug, active=wanted, actor=admin.actor
         ),
     )
     name = section.service.name
@@ -152,25 +152,25 @@ def asked_people() -> PeopleQuery:
 
 
 def _list(admin: Admin, slug: str, query: PeopleQuery) -> MemberList:
-    domain = admin.domain
-    found = account_users.page_of(domain, admin.account_id, slug, query)
-    on = subscriptions.is_on(domain, admin.account_id, slug)
+    ctx = admin.ctx
+    found = account_users.page_of(ctx, admin.account_id, slug, query)
+    on = subscriptions.is_on(ctx, admin.account_id, slug)
     rows = [_row(admin, slug, member, on=on) for member in found.items]
     focus = request.args.get("focus", "") == "list"
     return member_list(found, rows, query, slug=slug, focus=focus)
 
 
 def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
-    domain, user = admin.domain, member.user
+    ctx, user = admin.ctx, member.user
     return MemberRow.of(
         member,
-        key=domain.key_text(user),
-        names=account_users.names_of(domain, user),
-        usable=on and member.active and domain.may_use_api(user),
-        allowed=domain.may_use_api(user),
-        enabled=account_users.is_enabled(domain, user),
-        now=domain.now(),
-        recorded=domain.records_calls,
+        key=ctx.key_text(user),
+        names=account_users.names_of(ctx, user),
+        usable=on and member.active and ctx.may_use_api(user),
+        allowed=ctx.may_use_api(user),
+        enabled=account_users.is_enabled(ctx, user),
+        now=ctx.now(),
+        recorded=ctx.records_calls,
     )
 
 
@@ -197,14 +197,14 @@ def save_users(slug: str) -> ResponseReturnValue:
     admin.service(slug)
     turned_on, turned_off = _changes()
     changed = _changed(admin, slug, [*turned_on, *turned_off])
-    losing = [m for m in changed if admin.domain.key_text(m.user) in turned_off]
+    losing = [m for m in changed if admin.ctx.key_text(m.user) in turned_off]
     if losing:
         refused = answered(_off_question(admin, slug, losing, turned_on, turned_off))
         if refused is not None:
             return refused
     elif not ConfirmForm().is_genuine():
         raise StaleForm
-    stored(admin.domain, lambda: _switch(admin, slug, turned_on, turned_off))
+    stored(admin.ctx, lambda: _switch(admin, slug, turned_on, turned_off))
     return _saved(admin, slug, len(turned_on), len(turned_off))
 
 
@@ -213,9 +213,9 @@ def _switch(
 ) -> None:
     """Switch the subscriptions of users read anew: it may be done more than once."""
     for member in _changed(admin, slug, [*turned_on, *turned_off]):
-        wanted = admin.domain.key_text(member.user) in turned_on
+        wanted = admin.ctx.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
-        change(admin.domain, member.user, slug, actor=admin.actor)
+        change(admin.ctx, member.user, slug, actor=admin.actor)
 
 
 def _changes() -> tuple[set[str], set[str]]:
@@ -231,15 +231,13 @@ def _changes() -> tuple[set[str], set[str]]:
 
 def _changed(admin: Admin, slug: str, keys: Collection[str]) -> list[Member]:
     found = (
-        account_users.members(admin.domain, admin.account_id, slug, keys)
-        if keys
-        else []
+        account_users.members(admin.ctx, admin.account_id, slug, keys) if keys else []
     )
-    if {admin.domain.key_text(member.user) for member in found} != set(keys):
+    if {admin.ctx.key_text(member.user) for member in found} != set(keys):
         # Somebody was deleted or moved meanwhile, or never was of this account.
         raise Conflict
     # In one order everywhere: two who save at once do not wait for each other.
-    return sorted(found, key=lambda member: admin.domain.key_text(member.user))
+    return sorted(found, key=lambda member: admin.ctx.key_text(member.user))
 
 
 def _off_question(
@@ -253,12 +251,12 @@ def _off_question(
     carried += [("was", key) for key in sorted(turned_off)]
     carried += [("active", key) for key in sorted(turned_on)]
     return users_off_question(
-        [(admin.domain.user_label(m.user), m) for m in losing],
+        [(admin.ctx.user_label(m.user), m) for m in losing],
         action=url_for(f"{NAME}.save_users", slug=slug, **people_args()),
         back=url_for(f"{NAME}.users", slug=slug, **people_args()),
         hidden=carried,
-        now=admin.domain.now(),
-        recorded=admin.domain.records_calls,
+        now=admin.ctx.now(),
+        recorded=admin.ctx.records_calls,
     )
 
 

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import email_binding
 from flask_apitokens.domain import expiry as token_expiry
@@ -69,15 +69,15 @@ class AdminVisit(Visit):
 
     def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
         """Tokens as an administrator sees them."""
-        domain, account_id = self.domain, self.account
-        known = token_status.statuses_of(domain, found, account_id=account_id)
-        owners = token_list.owners_of(domain, found)
+        ctx, account_id = self.ctx, self.account
+        known = token_status.statuses_of(ctx, found, account_id=account_id)
+        owners = token_list.owners_of(ctx, found)
         labels = self._owner_labels(found, owners)
-        on = subscriptions.services_on(domain, account_id)
+        on = subscriptions.services_on(ctx, account_id)
         rows = []
         for token in found:
             owner = owners.get(token.owner_id)
-            status = known.get(token.id) or token_status.status_of(domain, token)
+            status = known.get(token.id) or token_status.status_of(ctx, token)
             hindrance = self._hindrance(token, owner)
             if hindrance and status in token_presenter.LIVE:
                 # What only the host's callables know, no statement could say.
@@ -86,13 +86,13 @@ class AdminVisit(Visit):
                 token_presenter.row_of(
                     token,
                     status,
-                    catalog=domain.catalog,
-                    now=domain.now(),
+                    catalog=ctx.catalog,
+                    now=ctx.now(),
                     fresh=token.id == fresh,
                     owner=labels.get(token.id, ""),
                     paused_by=hindrance or _service_off(token, on),
                     actions=self.actions(status),
-                    recorded=domain.settings.usage != "off",
+                    recorded=ctx.settings.usage != "off",
                 )
             )
         return rows
@@ -101,16 +101,16 @@ class AdminVisit(Visit):
         self, found: Sequence[Token], owners: Mapping[Any, Any]
     ) -> dict[str, str]:
         """What people call the owners, by the ids of their tokens."""
-        domain = self.domain
+        ctx = self.ctx
         owned = {t.id: owners[t.owner_id] for t in found if t.owner_id in owners}
         left = {
-            token_id: domain.key_text(owner)
+            token_id: ctx.key_text(owner)
             for token_id, owner in owned.items()
-            if domain.account_of(owner) != self.account
+            if ctx.account_of(owner) != self.account
         }
-        known = call_labels.last_owners(domain, self.account, left)
+        known = call_labels.last_owners(ctx, self.account, left)
         labels = {
-            token_id: domain.user_label(owner)
+            token_id: ctx.user_label(owner)
             for token_id, owner in owned.items()
             if token_id not in left
         }
@@ -120,23 +120,23 @@ class AdminVisit(Visit):
         """What keeps a token from working besides its service."""
         if token.userless:
             return ""
-        if owner is None or self.domain.account_of(owner) != self.account:
+        if owner is None or self.ctx.account_of(owner) != self.account:
             return _("Its owner has left the account")
-        if not account_users.is_enabled(self.domain, owner):
+        if not account_users.is_enabled(self.ctx, owner):
             return _("Its owner is disabled")
-        if not self.domain.may_use_api(owner):
+        if not self.ctx.may_use_api(owner):
             return _("Its owner has no API access")
-        moved = email_binding.has_moved(self.domain, token, owner)
+        moved = email_binding.has_moved(self.ctx, token, owner)
         return _("Its owner has another email address") if moved else ""
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The list and what stands around it."""
-        domain = self.domain
+        ctx = self.ctx
         owned = token_counts.count_up_to(
-            domain, self.tokens(), token_presenter.TOOLBAR_ABOVE
+            ctx, self.tokens(), token_presenter.TOOLBAR_ABOVE
         )
         found = token_list.page_in(
-            domain, self.tokens(), query, account_id=self.account, size=PAGE_SIZE
+            ctx, self.tokens(), query, account_id=self.account, size=PAGE_SIZE
         )
         shown = token_presenter.list_of(
             found,
@@ -153,7 +153,7 @@ class AdminVisit(Visit):
             list=shown,
             account_id=self.account,
             expiring=0,
-            expiring_days=domain.settings.expiring_days,
+            expiring_days=ctx.settings.expiring_days,
             statuses=token_presenter.statuses_offered(),
             services=(),
         )
@@ -215,7 +215,7 @@ class AllTokens(AdminVisit):
 
     def tokens(self) -> Select[Token]:
         """Every token of the account."""
-        return token_list.of_account(self.domain, self.account)
+        return token_list.of_account(self.ctx, self.account)
 
     def actions(self, status: str) -> tuple[str, ...]:
         """To stop it, for a while or for good."""
@@ -226,7 +226,7 @@ class AllTokens(AdminVisit):
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """The list with all its filters."""
         shown = super().overview(replace(query, sort="-created"), fresh=fresh)
-        days = self.domain.settings.unused_days
+        days = self.ctx.settings.unused_days
         unused = _n("Unused for %(n)s day", "Unused for %(n)s days", days)
         return replace(
             shown,
@@ -234,7 +234,7 @@ class AllTokens(AdminVisit):
             list=replace(
                 shown.list, makers_shown=False, owners_shown=True, sorts=False
             ),
-            services=token_presenter.services_offered(self.domain.catalog),
+            services=token_presenter.services_offered(self.ctx.catalog),
             kinds=[
                 ("", _("All kinds")),
                 ("api", _("API tokens")),
@@ -242,30 +242,30 @@ class AllTokens(AdminVisit):
             ],
             # Where nothing is recorded, nobody knows.
             uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)]
-            if self.domain.records_calls
+            if self.ctx.records_calls
             else (),
             policies=self._policies(),
-            origins=_origins(self.domain),
+            origins=_origins(self.ctx),
         )
 
     def _policies(self) -> list[tuple[str, str]]:
         """The choices of the filter by lifetime, none where there is no longest."""
-        if self.domain.settings.expiry_max is None:
+        if self.ctx.settings.expiry_max is None:
             return []
         return [("", _("Any lifetime")), (OUTSIDE, _("Longer than allowed now"))]
 
     def _outside(self) -> Outside | None:
         """What is said of tokens that outlive the policy; none where there are none."""
-        domain = self.domain
-        days = domain.settings.expiry_max
+        ctx = self.ctx
+        days = ctx.settings.expiry_max
         if days is None:
             return None
-        model = domain.models.Token
+        model = ctx.models.Token
         live, longer = (
-            validation.is_live(domain, model),
-            token_expiry.outlives(domain, model),
+            validation.is_live(ctx, model),
+            token_expiry.outlives(ctx, model),
         )
-        number = token_counts.count_up_to(domain, self.tokens().where(live, longer))
+        number = token_counts.count_up_to(ctx, self.tokens().where(live, longer))
         if not number:
             return None
         return Outside(
@@ -310,7 +310,7 @@ class AllTokens(AdminVisit):
 
     def usage_url(self, token: Token) -> str:
         """The usage history of the account, of this token alone."""
-        if not self.domain.records_calls:
+        if not self.ctx.records_calls:
             return ""
         return url_for(f"{NAME}.usage", token=token.id)
 
@@ -319,9 +319,9 @@ class AllTokens(AdminVisit):
         return row.owner or _("Userless")
 
     def _figures(self) -> list[Figure]:
-        domain = self.domain
-        numbers = token_counts.figures_of(domain, self.account)
-        days, unused = domain.settings.expiring_days, domain.settings.unused_days
+        ctx = self.ctx
+        numbers = token_counts.figures_of(ctx, self.account)
+        days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
         shown = [
             Figure(_("Active"), token_counts.counted(numbers.live)),
             Figure(
@@ -329,7 +329,7 @@ class AllTokens(AdminVisit):
                 token_counts.counted(numbers.expiring),
             ),
         ]
-        if domain.records_calls:
+        if ctx.records_calls:
             shown += [
                 Figure(_("Never used"), token_counts.counted(numbers.never_used)),
                 Figure(
@@ -344,9 +344,9 @@ class AllTokens(AdminVisit):
         return shown
 
 
-def _origins(domain: Domain) -> list[tuple[str, str]]:
+def _origins(ctx: Context) -> list[tuple[str, str]]:
     """The choices of where tokens are from, none where all are our own."""
-    if not domain.settings.peppers:
+    if not ctx.settings.peppers:
         return []
     return [
         ("", _("Any origin")),
@@ -358,4 +358,4 @@ def _origins(domain: Domain) -> list[tuple[str, str]]:
 def begin_all() -> AllTokens:
     """An administrator in front of every token of the account."""
     admin = begin()
-    return AllTokens(admin.domain, admin.user, admin.account_id)
+    return AllTokens(admin.ctx, admin.user, admin.account_id)

@@ -57,7 +57,7 @@ class AccountReading(Reading):
         known = len(user) <= LABEL_LENGTH and is_text(user)
         is_id = len(token) == ID_LENGTH and set(token) <= set(ID_ALPHABET)
         service = given.get("service", "")
-        offered = {NONE, *self.domain.services_of(self.account_id)}
+        offered = {NONE, *self.ctx.services_of(self.account_id)}
         every = {
             "user": user if known else "",
             "token": token if is_id else "",
@@ -90,40 +90,40 @@ class AccountReading(Reading):
 
     def used(self) -> tuple[int, int]:
         """The tokens of the account, or of the service."""
-        domain, among = self.domain, token_list.of_account(self.domain, self.account_id)
+        ctx, among = self.ctx, token_list.of_account(self.ctx, self.account_id)
         if self.whole.service is not None:
-            among = among.where(domain.models.Token.service == self.whole.service)
-        return token_counts.used_since(domain, among, self.window.since)
+            among = among.where(ctx.models.Token.service == self.whole.service)
+        return token_counts.used_since(ctx, among, self.window.since)
 
     def names(self, rows: Sequence[Any]) -> Names:
         """Of the tokens and users on the page."""
-        domain, account = self.domain, self.account_id
+        ctx, account = self.ctx, self.account_id
         ids = {row.token_id for row in rows}
-        names = call_labels.token_names(domain, account, ids)
+        names = call_labels.token_names(ctx, account, ids)
         return Names(names, self.owners(rows))
 
     def owners(self, rows: Sequence[Any]) -> Mapping[str, str]:
         """Of the users, as the account's administrators see them."""
         keys = {row.owner_key for row in rows}
-        return call_labels.owner_labels(self.domain, self.account_id, keys)
+        return call_labels.owner_labels(self.ctx, self.account_id, keys)
 
     def service_of(self, row: Any) -> str:
         """The service, on the page of all of them."""
         if not self.several:
             return ""
-        return self.domain.catalog.label(row.service) if row.service else ""
+        return self.ctx.catalog.label(row.service) if row.service else ""
 
     def filters(self) -> tuple[list[Filter], bool]:
         """Those of a token, with users and tokens between them."""
         [day, result], _partly = super().filters()
-        domain, given, whole = self.domain, self.args, self.whole
-        lately = usage_totals.used_lately(domain, whole, self.window)
-        users = usage_totals.owners_lately(domain, whole, self.window)
+        ctx, given, whole = self.ctx, self.args, self.whole
+        lately = usage_totals.used_lately(ctx, whole, self.window)
+        users = usage_totals.owners_lately(ctx, whole, self.window)
         partly = max(len(lately), len(users)) > OFFERED
         lately, users = lately[:OFFERED], users[:OFFERED]
         chosen = given.get("user", "")
         keys = {*users, *(owner for _token, owner in lately), chosen} - {"", NONE}
-        labels = call_labels.owner_labels(domain, self.account_id, keys)
+        labels = call_labels.owner_labels(ctx, self.account_id, keys)
         listed = list(dict.fromkeys([*users, *(owner for _token, owner in lately)]))
         offered = [key for key in listed if key in labels][:OFFERED]
         return [
@@ -138,7 +138,7 @@ class AccountReading(Reading):
         """The services, on the page of all of them."""
         if not self.several:
             return []
-        services = self.domain.services_of(self.account_id)
+        services = self.ctx.services_of(self.account_id)
         options = [
             ("", _("All services")),
             *((slug, service.name) for slug, service in services.items()),
@@ -149,11 +149,11 @@ class AccountReading(Reading):
     def _tokens(
         self, lately: Sequence[tuple[str, str]], labels: Mapping[str, str], chosen: str
     ) -> Filter:
-        domain, account = self.domain, self.account_id
+        ctx, account = self.ctx, self.account_id
         owners = dict(lately)
         ids = {*owners, chosen} - {""}
-        names = call_labels.token_names(domain, account, ids)
-        gone = call_labels.last_names(domain, account, ids - set(names))
+        names = call_labels.token_names(ctx, account, ids)
+        gone = call_labels.last_names(ctx, account, ids - set(names))
         options = []
         for token_id in ids:
             name = names.get(token_id)
@@ -185,8 +185,8 @@ def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
 
     :raises NotFound: if it has no such service, or nothing is recorded.
     """
-    domain, account_id = admin.domain, admin.account_id
-    check_recorded(domain)
+    ctx, account_id = admin.ctx, admin.account_id
+    check_recorded(ctx)
     if slug is None:
         endpoint, values = f"{NAME}.usage", {}
     else:
@@ -194,8 +194,8 @@ def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
         endpoint, values = f"{NAME}.service_usage", {"slug": slug}
     at = HistoryPlace(endpoint, endpoint, f"{endpoint}_csv", values)
     whole = usage_totals.of_account(account_id, slug)
-    window = usage_totals.window_of(domain)
-    return AccountReading(domain, whole, at, window, account_id=account_id)
+    window = usage_totals.window_of(ctx)
+    return AccountReading(ctx, whole, at, window, account_id=account_id)
 
 
 def of_all() -> ResponseReturnValue:

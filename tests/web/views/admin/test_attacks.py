@@ -17,7 +17,7 @@ from sqlalchemy.orm import mapped_column
 
 from flask_apitokens import Actor
 from flask_apitokens.catalog import declare
-from flask_apitokens.core.callbacks import hooks_of
+from flask_apitokens.core.callbacks import callbacks_of
 from flask_apitokens.crypto.tokens import without_plaintexts
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
@@ -57,11 +57,11 @@ async def _later(user: Any) -> bool:
 @pytest.mark.parametrize("ask", [lambda user: user.allowed, _later])
 def test_an_answer_that_is_no_answer_means_no(ask: Callable[[Any], Any]) -> None:
     """A method that nobody called is true, and so is a coroutine."""
-    hooks = hooks_of(is_admin=ask, can_use_api=ask)
-    assert hooks.is_admin is not None
-    assert hooks.can_use_api is not None
-    assert not hooks.is_admin(_Asked())
-    assert not hooks.can_use_api(_Asked())
+    callbacks = callbacks_of(is_admin=ask, can_use_api=ask)
+    assert callbacks.is_admin is not None
+    assert callbacks.can_use_api is not None
+    assert not callbacks.is_admin(_Asked())
+    assert not callbacks.can_use_api(_Asked())
 
 
 @pytest.mark.parametrize("label", [None, "", 7])
@@ -127,7 +127,7 @@ def test_users_of_has_to_be_a_statement(make_app: MakeApp) -> None:
     plugin["users_of"] = lambda account_id: []
     app = administered(make_app, plugin=plugin)
     with app.app_context(), pytest.raises(ConfigurationError, match=r"select\(User\)"):
-        account_users.count(bearing.domain_of(app), ACME)
+        account_users.count(bearing.context_of(app), ACME)
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "data:x"])
@@ -186,14 +186,10 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
         for email, account in (("a", ACME), ("b", ACME), ("c", OTHER)):
             db.session.add(User(email=email, account=account))
         db.session.commit()
-        domain = bearing.domain_of(app)
-        assert account_users.count(domain, ACME) == 2
-        assert (
-            account_users.page_of(domain, OTHER, "tmy", PeopleQuery(q="c")).total == 1
-        )
-        assert (
-            account_users.page_of(domain, OTHER, "tmy", PeopleQuery(q="a")).total == 0
-        )
+        ctx = bearing.context_of(app)
+        assert account_users.count(ctx, ACME) == 2
+        assert account_users.page_of(ctx, OTHER, "tmy", PeopleQuery(q="c")).total == 1
+        assert account_users.page_of(ctx, OTHER, "tmy", PeopleQuery(q="a")).total == 0
         db.session.rollback()
     hosts.put_away(app)
 
@@ -246,9 +242,9 @@ def test_who_left_is_called_as_the_account_knew_them(
     bearing.change_user(app, ada, account=OTHER, email="secret@other.example")
     bearing.change_user(app, bob, account=OTHER, email="hidden@other.example")
     with app.app_context():
-        domain = bearing.domain_of(app)
-        domain.session.query(domain.models.Event).filter_by(token_id=imported).delete()
-        domain.session.commit()
+        ctx = bearing.context_of(app)
+        ctx.session.query(ctx.models.Event).filter_by(token_id=imported).delete()
+        ctx.session.commit()
     known = "ada@acme.example"
     reached = {"tokens": known, "tokens.csv": known, f"tokens/{token_id}": known}
     reached[f"tokens/{token_id}/deactivate"] = known
@@ -273,24 +269,22 @@ def test_a_request_stays_in_the_account_it_was_made_in(
     ada = create_user(app, "ada")
     host = hosts.host_of(app)
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         mine = host.db.session.get_one(host.user_model, ada.id)
-        row = access_requests.request(
-            domain, mine, "tmy", "internal to acme", actor=ACTOR
-        )
+        row = access_requests.request(ctx, mine, "tmy", "internal to acme", actor=ACTOR)
         request_id = row.id
         access_requests.decide(
-            domain, ACME, request_id, approve=False, reason="Why", actor=ACTOR
+            ctx, ACME, request_id, approve=False, reason="Why", actor=ACTOR
         )
         mine.account = OTHER
         host.db.session.commit()
-        assert access_requests.requests_of(domain, mine) == {}
-        assert access_requests.decided(domain, OTHER).total == 0
-        assert access_requests.decided(domain, ACME).total == 0
+        assert access_requests.requests_of(ctx, mine) == {}
+        assert access_requests.decided(ctx, OTHER).total == 0
+        assert access_requests.decided(ctx, ACME).total == 0
         with pytest.raises(NotFound):
-            access_requests.find(domain, OTHER, request_id)
-        access_requests.request(domain, mine, "tmy", "", actor=ACTOR)
-        assert access_requests.waiting(domain, OTHER).total == 1
+            access_requests.find(ctx, OTHER, request_id)
+        access_requests.request(ctx, mine, "tmy", "", actor=ACTOR)
+        assert access_requests.waiting(ctx, OTHER).total == 1
         host.db.session.rollback()
 
 
@@ -325,12 +319,12 @@ def test_the_first_switch_of_a_service_is_made_once(
 
     def off(number: int) -> bool:
         with app.app_context():
-            domain = bearing.domain_of(app)
+            ctx = bearing.context_of(app)
             subscriptions.switch_service(
-                domain, ACME, "tmy", active=False, actor=Actor(f"boss{number}")
+                ctx, ACME, "tmy", active=False, actor=Actor(f"boss{number}")
             )
             host.db.session.commit()
-            return subscriptions.is_on(domain, ACME, "tmy")
+            return subscriptions.is_on(ctx, ACME, "tmy")
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(off, range(8))) == [False] * 8

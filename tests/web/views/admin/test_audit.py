@@ -140,33 +140,33 @@ def follow(root: Visitor, response: TestResponse, label: str) -> TestResponse:
 def story(app: Flask, ada: Any, root: Any) -> str:
     """One of everything that is noted; answers the token's id."""
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         who = Actor("root@acme.example", str(root.id), "198.51.100.9")
         own = Actor("ada@acme.example", str(ada.id), "203.0.113.7")
-        mine = domain.session.get(domain.models.user, ada.id)
-        token, _ = tokens.generate(domain, mine, name="laptop", actor=own)
+        mine = ctx.session.get(ctx.models.user, ada.id)
+        token, _ = tokens.generate(ctx, mine, name="laptop", actor=own)
         token_id = token.id
-        tokens.rename(domain, token, "Laptop notebook", actor=own)
-        tokens.deactivate(domain, token, "Seen in a public repository", actor=who)
-        tokens.activate(domain, token, actor=who)
-        tokens.revoke(domain, token, actor=who)
-        tokens.delete(domain, token, actor=own)
+        tokens.rename(ctx, token, "Laptop notebook", actor=own)
+        tokens.deactivate(ctx, token, "Seen in a public repository", actor=who)
+        tokens.activate(ctx, token, actor=who)
+        tokens.revoke(ctx, token, actor=who)
+        tokens.delete(ctx, token, actor=own)
         for slug in ("tmy", "timeseries"):
-            access_requests.request(domain, mine, slug, "For my thesis", actor=own)
-        access_requests.withdraw(domain, mine, "timeseries", actor=own)
-        held = subscriptions.held(domain, mine, "tmy").id
-        access_requests.decide(domain, "acme.example", held, approve=True, actor=who)
-        subscriptions.deactivate(domain, mine, "tmy", actor=who)
-        access_requests.request(domain, mine, "tmy", "", actor=own)
+            access_requests.request(ctx, mine, slug, "For my thesis", actor=own)
+        access_requests.withdraw(ctx, mine, "timeseries", actor=own)
+        held = subscriptions.get_for_update(ctx, mine, "tmy").id
+        access_requests.decide(ctx, "acme.example", held, approve=True, actor=who)
+        subscriptions.deactivate(ctx, mine, "tmy", actor=who)
+        access_requests.request(ctx, mine, "tmy", "", actor=own)
         access_requests.decide(
-            domain, "acme.example", held, approve=False, reason="No seat", actor=who
+            ctx, "acme.example", held, approve=False, reason="No seat", actor=who
         )
-        subscriptions.activate(domain, mine, "tmy", actor=who)
+        subscriptions.activate(ctx, mine, "tmy", actor=who)
         switch = subscriptions.switch_service
-        switch(domain, "acme.example", "tmy", active=False, actor=who)
-        switch(domain, "acme.example", "tmy", active=True, actor=who)
-        tokens.generate(domain, None, name="bot", account_id="acme.example", actor=who)
-        domain.session.commit()
+        switch(ctx, "acme.example", "tmy", active=False, actor=who)
+        switch(ctx, "acme.example", "tmy", active=True, actor=who)
+        tokens.generate(ctx, None, name="bot", account_id="acme.example", actor=who)
+        ctx.session.commit()
     return token_id
 
 
@@ -506,15 +506,15 @@ def test_a_long_log_is_streamed(app: Flask, root: Visitor) -> None:
 def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -> None:
     ada = sign_in(app, "ada@acme.example")
     with app.app_context():
-        domain = bearing.domain_of(app)
+        ctx = bearing.context_of(app)
         boss = Actor("root@acme.example", str(root.user.id), "192.0.2.9")
         own = Actor("ada@acme.example", str(ada.user.id), "203.0.113.7")
-        mine = domain.session.get(domain.models.user, ada.user.id)
-        token, _ = tokens.generate(domain, mine, name="Given", actor=boss)
-        tokens.deactivate(domain, token, f"Leaked {HOSTILE}", actor=boss)
+        mine = ctx.session.get(ctx.models.user, ada.user.id)
+        token, _ = tokens.generate(ctx, mine, name="Given", actor=boss)
+        tokens.deactivate(ctx, token, f"Leaked {HOSTILE}", actor=boss)
         token_id = token.id
-        tokens.rename(domain, token, "Mine", actor=own)
-        domain.session.commit()
+        tokens.rename(ctx, token, "Mine", actor=own)
+        ctx.session.commit()
     page = ada.without_script().get(token_id)
     renamed, *events = [words(line) for line in soup(page).select("#at-table tbody tr")]
     assert re.search(r"Deactivated Leaked .* root@acme\.example –$", events[0])
@@ -538,8 +538,8 @@ def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -
     assert "Owner ada@acme.example" in text_of(tokens_page, ".at-facts")
     activated = hosts.host_of(app)
     with app.app_context():
-        domain = bearing.domain_of(app)
-        tokens.activate(domain, tokens.find_any(domain, token_id), actor=boss)
+        ctx = bearing.context_of(app)
+        tokens.activate(ctx, tokens.find_any(ctx, token_id), actor=boss)
         activated.db.session.commit()
     page = ada.without_script().get(token_id)
     assert words(soup(page).select("#at-table tbody tr")[0]).endswith(

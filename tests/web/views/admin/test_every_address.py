@@ -52,10 +52,10 @@ class Place(Scene):
         self.ended, _ = bearing.generate(app, self.ada, name="Ended")
         host = hosts.host_of(app)
         with app.app_context():
-            domain = bearing.domain_of(app)
+            ctx = bearing.context_of(app)
             user = host.db.session.get_one(host.user_model, self.idle.id)
             actor = Actor(user.email, str(user.id))
-            row = access_requests.request(domain, user, "tmy", "Let me in", actor=actor)
+            row = access_requests.request(ctx, user, "tmy", "Let me in", actor=actor)
             self.request = row.id
             host.db.session.commit()
         calling.note(app, *calling.some(3, token_id=self.token, owner_key=self.key))

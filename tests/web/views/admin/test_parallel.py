@@ -24,7 +24,7 @@ from sqlalchemy import insert
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from flask_apitokens.core.context import Domain
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import tokens
 from tests import administration
 from tests import bearing
@@ -85,14 +85,14 @@ def test_two_who_stop_the_same_tokens_stop_each_once(
     """Whatever order they selected them in, their owners are held in one."""
     one, other = two(app)
     held: dict[int, list[Any]] = {}
-    hold = Domain.hold_user
+    lock = Context.lock_user
 
-    def noting(domain: Domain, user_id: Any) -> None:
+    def noting(ctx: Context, user_id: Any) -> None:
         held.setdefault(threading.get_ident(), []).append(user_id)
-        hold(domain, user_id)
+        lock(ctx, user_id)
 
     ids = held_by(app, 6)
-    monkeypatch.setattr(Domain, "hold_user", noting)
+    monkeypatch.setattr(Context, "lock_user", noting)
     answers = at_once([stopping(one, ids), stopping(other, ids[::-1])])
     # Who comes late finds nothing left to stop, and is told.
     assert {answer.status_code for answer in answers} <= {200, 409}
@@ -119,17 +119,17 @@ def test_who_loses_a_deadlock_begins_anew(
     ids = held_by(app, 2)
     turns, both = count(), threading.Barrier(2)
 
-    def crossed(domain: Domain, several: Any) -> Any:
+    def crossed(ctx: Context, several: Any) -> Any:
         turn = next(turns)
         keys = sorted({token.owner_id for token in several if token.owner_id})
         first, last = keys if turn != 1 else reversed(keys)
-        domain.hold_user(first)
+        ctx.lock_user(first)
         if turn < 2:
             both.wait(PATIENCE)
-        domain.hold_user(last)
+        ctx.lock_user(last)
         return sorted(several, key=lambda token: token.id)
 
-    monkeypatch.setattr(tokens, "held_in_order", crossed)
+    monkeypatch.setattr(tokens, "lock_in_order", crossed)
     answers = at_once([stopping(one, ids), stopping(other, ids)])
     assert [answer.status_code for answer in answers] == [200, 200]
     assert next(turns) == 3, "one of them began anew"
