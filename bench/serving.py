@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .measure import SEED
+from .recording_host import host_with_recording_view
 
 THREADS = 8
 #: requests a second, of all clients together: what waits is then the call's own doing,
@@ -67,10 +68,8 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 def make_app() -> Any:
     """What gunicorn serves."""
-    from .usage import host_with_the_usual_way
-
     task = json.loads(os.environ["BENCH_SERVING"])
-    return host_with_the_usual_way(task["url"], **task["config"]).app
+    return host_with_recording_view(task["url"], **task["config"]).app
 
 
 def waits(

@@ -13,14 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
 from statistics import median
-from typing import Any
 
-from flask import request
-from sqlalchemy import insert
-from sqlalchemy import update
-
-from flask_apitokens import current_token
-from flask_apitokens import token_required
 from flask_apitokens.usage.rows import Call
 from flask_apitokens.usage.writer import Writer
 
@@ -33,16 +26,15 @@ from .guard import CHEAP
 from .guard import OPEN
 from .guard import YARDSTICK
 from .guard import closing
-from .hosts import ANSWER
 from .hosts import ID
 from .hosts import Host
 from .hosts import host_by_hand
 from .hosts import host_with_plugin
-from .hosts import install_yardstick
 from .measure import Figures
 from .measure import Route
 from .measure import interleave
 from .measure import warm_up
+from .recording_host import host_with_recording_view
 from .rows import Tokens
 from .serving import Target
 from .statements import Watch
@@ -75,43 +67,6 @@ FULL = Effort()
 QUICK = Effort(4, 2, 2, 2, 200, 1, 2, 1, 2)
 
 
-def host_with_the_usual_way(url: str, **config: Any) -> Host:
-    """The host with the plugin, and a route that records by itself."""
-    host = host_with_plugin(url, **config)
-    install_yardstick(host)
-    state, session = host.state, host.db.session
-    token, call = state.models.Token, state.models.Call
-
-    @host.app.get("/usual")
-    @token_required(service="tmy", scopes="read")
-    def usual() -> str:
-        now = datetime.now(UTC)
-        used = update(token).where(token.id == current_token.id)
-        session.execute(used.values(last_used_at=now, last_used_ip=request.remote_addr))
-        session.execute(
-            insert(call).values(
-                at=now,
-                account_id=current_token.account_id,
-                service=current_token.service,
-                token_id=current_token.id,
-                token_name=current_token.name,
-                owner_key=str(current_token.owner_id),
-                method=request.method,
-                rule=str(request.url_rule),
-                path=request.path,
-                status=200,
-                result=0,
-                duration=0,
-                ip=request.remote_addr,
-                user_agent=request.user_agent.string,
-            )
-        )
-        session.commit()
-        return ANSWER
-
-    return host
-
-
 def lines(kind: str, effort: Effort) -> Iterator[str]:
     """The report on one kind of database."""
     with databases.empty_database(kind, "usage") as url:
@@ -120,7 +75,7 @@ def lines(kind: str, effort: Effort) -> Iterator[str]:
         yield ""
         with (
             closing(host_with_plugin(url, **CHEAP)) as on,
-            closing(host_with_the_usual_way(url, **CHEAP, **NOTHING)) as off,
+            closing(host_with_recording_view(url, **CHEAP, **NOTHING)) as off,
             closing(host_by_hand(url)) as by_hand,
         ):
             tokens = rows.populate(on, tokens=effort.tokens, users=effort.users)

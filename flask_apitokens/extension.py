@@ -36,10 +36,10 @@ from flask_apitokens.web.blueprint import build_blueprint
 from flask_apitokens.web.blueprint import install_globals
 
 from . import catalog
-from . import cli
 from .catalog import AnyService
 from .catalog import Catalog
 from .catalog import Service
+from .cli.group import group
 from .config import Settings
 from .crypto import tokens as crypto_tokens
 from .errors import ConfigurationError
@@ -218,7 +218,7 @@ class APITokens(HostAPI):
         app.register_blueprint(build_blueprint(settings))
         app.register_blueprint(build_admin_blueprint(settings))
         app.register_blueprint(build_endpoints(settings))
-        app.cli.add_command(cli.group)
+        app.cli.add_command(group)
         install_globals(app)
         if state.recorder.on:
             call_watch.install(app)

@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
+from typing import TypeVar
 from typing import cast
 
 from flask import Blueprint
@@ -18,6 +19,7 @@ from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 from sqlalchemy import Select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from flask_apitokens.lookup.imported import ImportedLookup
 
 KEY = "apitokens"
+#: how often a transaction is begun that was rolled back to end a deadlock
+_ATTEMPTS = 3
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -213,6 +218,35 @@ def commit(ctx: Context) -> None:
     if not ctx.tell():
         # It may have left the session in the middle of something that failed.
         ctx.session.rollback()
+
+
+def commit_change(
+    ctx: Context,
+    change: Callable[[], _Made],
+    *,
+    before_commit: Callable[[], None] = lambda: None,
+) -> _Made:
+    """Make a change and commit it, again where the database gave way to another.
+
+    Of two transactions that wait for each other, MariaDB and PostgreSQL roll one back
+    and expect the client to begin it anew.
+
+    :param change: calls domain functions; it is called again after a deadlock.
+    :param before_commit: called once the change is made, before each commit.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            made = change()
+            before_commit()
+            commit(ctx)
+        except OperationalError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            ctx.session.rollback()
+            ctx.notices.clear()
+        else:
+            return made
+    raise AssertionError("unreachable")
 
 
 def state_of(app: Flask) -> State:

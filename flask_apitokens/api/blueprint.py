@@ -16,13 +16,13 @@ from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.config import Settings
 from flask_apitokens.guard import integration
 from flask_apitokens.guard.authenticate import KINDS
+from flask_apitokens.guard.blueprints import ENDPOINTS
+from flask_apitokens.guard.blueprints import METHODS
+from flask_apitokens.guard.blueprints import check_csrf_ourselves
+from flask_apitokens.guard.blueprints import have_the_last_word
+from flask_apitokens.guard.blueprints import late
+from flask_apitokens.guard.blueprints import stray
 from flask_apitokens.guard.decorator import token_required
-from flask_apitokens.web.blueprint import ENDPOINTS
-from flask_apitokens.web.blueprint import METHODS
-from flask_apitokens.web.blueprint import check_csrf_ourselves
-from flask_apitokens.web.blueprint import have_the_last_word
-from flask_apitokens.web.blueprint import late
-from flask_apitokens.web.blueprint import stray
 
 
 def build_endpoints(settings: Settings) -> Blueprint:

@@ -37,8 +37,8 @@ from flask_apitokens.guard import decorator
 from flask_apitokens.guard.authenticate import CurrentToken
 from flask_apitokens.guard.decorator import current_token
 from flask_apitokens.state import State
+from flask_apitokens.state import commit_change
 from flask_apitokens.state import current_apitokens
-from flask_apitokens.web.pages import stored
 
 log = logging.getLogger("flask_apitokens")
 
@@ -169,7 +169,7 @@ def revoke() -> ResponseReturnValue:
         tokens.end(ctx, tokens.find_any(ctx, held.id), actor=actor)
 
     with suppress(TokenNotFound):
-        stored(ctx, end)
+        commit_change(ctx, end)
     return {}
 
 

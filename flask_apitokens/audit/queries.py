@@ -18,8 +18,8 @@ from sqlalchemy import Select
 from sqlalchemy import or_
 
 from flask_apitokens.core.context import Context
-from flask_apitokens.core.text_search import contains
-from flask_apitokens.core.text_search import searchable
+from flask_apitokens.core.text import contains
+from flask_apitokens.core.text import searchable
 from flask_apitokens.crypto.tokens import ID_ALPHABET
 from flask_apitokens.crypto.tokens import ID_LENGTH
 from flask_apitokens.db.models import Event

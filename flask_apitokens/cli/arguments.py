@@ -24,12 +24,12 @@ from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.callbacks import python_type_of
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import utcnow
+from flask_apitokens.core.text import is_text
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.tokens import find_any
 from flask_apitokens.domain.users import LABELS
-from flask_apitokens.domain.validation import is_text
 from flask_apitokens.errors import TokenNotFound
 
 from .output import printable

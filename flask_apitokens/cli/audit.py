@@ -14,8 +14,8 @@ from flask_apitokens.audit import log as audit_log
 from flask_apitokens.audit import queries as audit_queries
 from flask_apitokens.audit.queries import ACTIONS
 from flask_apitokens.audit.queries import LogQuery
+from flask_apitokens.core.text import is_text
 from flask_apitokens.db.models import Event
-from flask_apitokens.domain.validation import is_text
 
 from . import session as cli_session
 from .arguments import account_option

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.text import is_text
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain.validation import is_text
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing.service import Holder
 from flask_apitokens.importing.service import holder_of

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from flask_apitokens.domain.validation import NOT_TEXT
+from flask_apitokens.core.text import NOT_TEXT
 
 #: what could move the cursor of a terminal or turn its text around
 _UNSAFE = NOT_TEXT | {"Cf"}

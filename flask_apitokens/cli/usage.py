@@ -15,9 +15,10 @@ import click
 from flask.cli import AppGroup
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.text import is_text
 from flask_apitokens.crypto.tokens import ID_LENGTH
-from flask_apitokens.domain.validation import is_text
 from flask_apitokens.state import current_apitokens
+from flask_apitokens.usage import export as call_export
 from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
@@ -25,7 +26,6 @@ from flask_apitokens.usage.queries import CallQuery
 from flask_apitokens.usage.totals import Extent
 from flask_apitokens.usage.totals import Sums
 from flask_apitokens.usage.totals import Window
-from flask_apitokens.web.presenters import calls as call_presenter
 
 from . import session as cli_session
 from .arguments import account_option
@@ -90,7 +90,7 @@ class Asked:
             raise click.BadParameter(
                 f"calls are kept of {kept} alone.", param_hint="'--day'"
             )
-        result = None if self.result is None else call_presenter.RESULTS[self.result]
+        result = None if self.result is None else call_export.RESULTS[self.result]
         return CallQuery(day=self.day, result=result)
 
 
@@ -130,7 +130,7 @@ def which(command: Callable[..., None]) -> Callable[..., None]:
         owner_option(text="Only with the tokens of this user"),
         click.option("--userless", is_flag=True, help="Only with nobody's tokens."),
         click.option("--day", metavar="DATE", type=day, help="2027-01-31, in UTC."),
-        click.option("--result", type=click.Choice(list(call_presenter.RESULTS))),
+        click.option("--result", type=click.Choice(list(call_export.RESULTS))),
     ):
         asked = option(asked)
     return asked
@@ -218,12 +218,10 @@ def _write(
     as_json: bool,
 ) -> None:
     if as_json:
-        lines = [
-            json.dumps(call_presenter.facts_of(row, owners)) + "\n" for row in rows
-        ]
+        lines = [json.dumps(call_export.facts_of(row, owners)) + "\n" for row in rows]
         text = "".join(lines)
     else:
-        text = call_presenter.csv_lines(rows, owners, header=first)
+        text = call_export.csv_lines(rows, owners, header=first)
     encoding = getattr(out, "encoding", None) or "utf-8"
     # What the encoding of the terminal lacks is written out.
     text = text.encode(encoding, "backslashreplace").decode(encoding)

@@ -10,15 +10,6 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
-from flask_apitokens.db.models import Token
-from flask_apitokens.web.presenters.tokens import Row
-
-#: the head of a file of tokens
-TOKEN_HEADER = (
-    *("token_id", "name", "kind", "service", "scopes", "owner", "owner_id"),
-    *("created", "created_by", "expires", "last_used", "last_used_ip"),
-    *("status", "reason"),
-)
 #: what a spreadsheet takes for the start of a formula
 _FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 
@@ -47,19 +38,4 @@ def at(moment: datetime | None) -> str:
     """A moment in UTC, as a spreadsheet reads it; empty for none."""
     return (
         "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    )
-
-
-def token_cells(token: Token, row: Row) -> Sequence[str | None]:
-    """A token as a line below :data:`TOKEN_HEADER`; never a digest of it.
-
-    :param row: the token as the administrators' list shows it.
-    """
-    return (
-        *(token.id, token.name, token.kind, token.service, " ".join(token.scopes)),
-        *(row.owner, "" if token.owner_id is None else str(token.owner_id)),
-        *(at(token.created_at), token.created_by, at(token.expires_at)),
-        *(at(token.last_used_at), token.last_used_ip, row.status),
-        # A paused one says what for.
-        row.note.before if row.status == "paused" else row.reason,
     )

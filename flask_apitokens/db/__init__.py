@@ -1,1 +1,5 @@
-"""Room."""
+"""The schema and how rows are read in pages.
+
+Tables are mapped for each host's user model. Every room after it may use it. Start in
+:mod:`.models`.
+"""

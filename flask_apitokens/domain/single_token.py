@@ -6,28 +6,14 @@ was turned on, sees the list until no more than one of them is left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.i18n import gettext as _
-from flask_apitokens.web.presenters.tokens import Row
 
 from . import validation
 from .token_list import owned_by
-
-
-@dataclass(frozen=True)
-class Single:
-    """What stands on the page in place of a list.
-
-    :param row: the token; none where there is none, or it was revoked.
-    :param generate_url: where another one is generated; empty where none can be.
-    """
-
-    row: Row | None
-    generate_url: str
 
 
 def is_on(ctx: Context) -> bool:

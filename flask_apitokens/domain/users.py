@@ -23,8 +23,9 @@ from flask_apitokens.catalog import Service
 from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.callbacks import column_named
 from flask_apitokens.core.context import Context
-from flask_apitokens.core.text_search import contains
-from flask_apitokens.core.text_search import searchable
+from flask_apitokens.core.text import contains
+from flask_apitokens.core.text import is_text
+from flask_apitokens.core.text import searchable
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
 from flask_apitokens.lookup.native import active_column
@@ -115,7 +116,7 @@ def user_in(ctx: Context, account_id: str, key: str) -> Any:
     :raises NotFound: if there is none, or in another account.
     """
     column = ctx.models.user_key
-    value = as_key(column.type, key) if validation.is_text(key) else None
+    value = as_key(column.type, key) if is_text(key) else None
     found = None
     if value is not None:
         query = users_of(ctx, account_id).where(column == value)
@@ -211,7 +212,7 @@ def members(
 ) -> list[Member]:
     """The users of an account with these keys beside what they hold of a service."""
     column = ctx.models.user_key
-    values = [as_key(column.type, key) for key in keys if validation.is_text(key)]
+    values = [as_key(column.type, key) for key in keys if is_text(key)]
     query = users_of(ctx, account_id).where(
         column.in_([value for value in values if value is not None])
     )

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from flask_apitokens.core import networks
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.text import NOT_TEXT
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.db.models import REASON_LENGTH
@@ -38,8 +39,6 @@ from . import subscriptions
 #: The last end there can be. A token may be rotated for as long a life again, and a
 #: database in the east has no moment for the last hours of the year 9999.
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-#: categories of characters no name has: controls, lone surrogates, line ends
-NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 #: categories of characters that show nothing by themselves
 _UNSEEN = frozenset({"Cf", "Zs"})
 #: what stands for bytes that could not be decoded
@@ -175,11 +174,6 @@ def _too_far(days: int) -> str:
     return _n(
         "Choose a date within %(n)s day.", "Choose a date within %(n)s days.", days
     )
-
-
-def is_text(text: str) -> bool:
-    """Whether every database can take *text*."""
-    return not any(unicodedata.category(char) in NOT_TEXT for char in text)
 
 
 def as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:

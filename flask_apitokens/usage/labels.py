@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.text import is_text
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain import validation
 
 
 def token_names(
@@ -68,9 +68,7 @@ def owner_labels(
     :param account_id: ``None``, for the command line, for every account's.
     """
     column = ctx.models.user_key
-    known = [
-        as_key(column.type, key) for key in set(keys) if key and validation.is_text(key)
-    ]
+    known = [as_key(column.type, key) for key in set(keys) if key and is_text(key)]
     values = [key for key in known if key is not None]
     if not values:
         return {}

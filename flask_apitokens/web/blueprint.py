@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import cast
 
 from flask import Blueprint
 from flask import Flask
-from flask import current_app
 from flask import request
 from flask import send_from_directory
 from flask.blueprints import BlueprintSetupState
-from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader
 from sqlalchemy.exc import InterfaceError
@@ -24,8 +20,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 
@@ -33,19 +27,23 @@ from flask_apitokens.config import Settings
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.guard.blueprints import ADMIN
+from flask_apitokens.guard.blueprints import METHODS
+from flask_apitokens.guard.blueprints import NAME
+from flask_apitokens.guard.blueprints import STATIC
+from flask_apitokens.guard.blueprints import check_csrf_ourselves
+from flask_apitokens.guard.blueprints import have_the_last_word
+from flask_apitokens.guard.blueprints import late as late_in
+from flask_apitokens.guard.blueprints import stray
 
 from . import templating
 
 if TYPE_CHECKING:
-    from werkzeug.routing import MapAdapter
+    pass
 
-NAME = "apitokens"
-ADMIN = "apitokens_admin"
-ENDPOINTS = "apitokens_endpoints"
 _SERVICE = "/services/<slug>"
 #: A year; the address changes with the content.
 _STATIC_SECONDS = 31_536_000
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ONE = "/<string(length=12):token_id>"
 #: what every database can take for the key of a row
 _NUMBER = f"<int(max={2**63 - 1}):number>"
@@ -53,7 +51,6 @@ _NUMBER = f"<int(max={2**63 - 1}):number>"
 USER_KEY = "apitokens_user_key"
 #: how it writes what has a meaning of its own in an address; the last comes first
 _WRITTEN = ((".", "~2"), ("/", "~1"), ("~", "~0"))
-_OPEN = frozenset({f"{NAME}.static"})
 
 
 class UserKey(BaseConverter):
@@ -75,6 +72,9 @@ class UserKey(BaseConverter):
             if plain != "." or not text.strip("."):
                 text = text.replace(plain, written)
         return super().to_url(text)
+
+
+late = partial(late_in, package=__package__)
 
 
 class _Pages(Blueprint):
@@ -255,25 +255,14 @@ def _add_token(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
 
 def _visiting(begin: str, view: str) -> Callable[..., Any]:
     """A view in front of a list of tokens; both are named as for :func:`late`."""
-    enter, begins, views = late("views.scope.enter"), late(begin), late(view)
+    enter, begins, views = (
+        late("views.scope.enter"),
+        late(begin),
+        late(view),
+    )
 
     def call(**values: Any) -> Any:
         return enter(begins, views, values)
-
-    return call
-
-
-@cache
-def late(where: str, package: str = __package__) -> Callable[..., Any]:
-    """A function below :mod:`.views` whose module is loaded at its first call.
-
-    Where a process only guards, or does not even that, the pages take no memory.
-    """
-    module, _, name = where.rpartition(".")
-
-    def call(*args: Any, **values: Any) -> Any:
-        views = import_module(f".{module}", package)
-        return getattr(views, name)(*args, **values)
 
     return call
 
@@ -288,21 +277,9 @@ def install_globals(app: Flask) -> None:
     )
 
 
-def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
-    """Keep CSRFProtect off our forms, which check the token themselves.
-
-    It would answer before they can, with a page of its own where a fragment is due.
-    Asked for at each request, since a host may set it up after us.
-    """
-    csrf = current_app.extensions.get("csrf")
-    if csrf is not None:
-        for name in (NAME, ADMIN, ENDPOINTS):
-            csrf.exempt(current_app.blueprints[name])
-
-
 def _unless_open(admit: Callable[[], Any]) -> Callable[[], Any]:
     def before() -> Any:
-        return None if request.endpoint in _OPEN else admit()
+        return None if request.endpoint == STATIC else admit()
 
     return before
 
@@ -316,48 +293,4 @@ def _static(version: str, filename: str) -> Response:
     if current:
         response.cache_control.public = True
         response.cache_control.immutable = True
-    return response
-
-
-def stray(rest: str = "") -> ResponseReturnValue:
-    """Any other address or method: a refusal that looks like our pages.
-
-    :raises NotFound: for an address we do not have.
-    :raises MethodNotAllowed: for one that we have with another method.
-    """
-    adapter = cast("MapAdapter", current_app.create_url_adapter(request))
-    allowed = []
-    for method in METHODS:
-        endpoint, _values = adapter.match(method=method)
-        if endpoint != request.endpoint:
-            allowed.append(method)
-    raise MethodNotAllowed(allowed) if allowed else NotFound
-
-
-def have_the_last_word(setup: BlueprintSetupState) -> None:
-    """Let nothing a host does to answers take away the headers of ours."""
-    # Flask runs the first of these last: after whatever the host does to answers.
-    after = setup.app.after_request_funcs.setdefault(None, [])
-    if _protect not in after:
-        after.insert(0, _protect)
-
-
-def _protect(response: Response) -> Response:
-    """The headers no answer of our pages may lack."""
-    if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
-        return response
-    headers = response.headers
-    headers["X-Content-Type-Options"] = "nosniff"
-    if request.endpoint in _OPEN:
-        return response
-    headers["Cache-Control"] = "no-store"
-    if request.blueprint == ENDPOINTS:
-        return response
-    headers["Referrer-Policy"] = "same-origin"
-    response.vary.update(["HX-Request", "Cookie"])
-    policies = headers.getlist("Content-Security-Policy")
-    if not any("frame-ancestors" in policy for policy in policies):
-        # A second policy takes nothing from the host's: browsers obey both.
-        headers.add("Content-Security-Policy", "frame-ancestors 'none'")
-        headers["X-Frame-Options"] = "DENY"
     return response

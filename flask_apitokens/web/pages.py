@@ -25,7 +25,6 @@ from flask_login import current_user
 from flask_login.utils import login_url
 from markupsafe import Markup
 from sqlalchemy import inspect
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -37,6 +36,7 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.guard import integration
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import commit
+from flask_apitokens.state import commit_change
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.web import htmx
 from flask_apitokens.web.forms import CsrfField
@@ -51,8 +51,6 @@ _NOTICE = "_apitokens_notice"
 _STORING = "flask_apitokens.storing"
 #: our blueprints
 OURS = frozenset({"apitokens", "apitokens_admin"})
-#: how often a transaction that lost to another one is begun
-_ATTEMPTS = 3
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -211,35 +209,23 @@ def _halves(message: str) -> tuple[str, str]:
 
 
 def store(ctx: Context) -> None:
-    """Commit what this request changed, and tell whom it concerns.
-
-    From here on an answer that fails must not say that nothing was changed: a commit
-    whose own answer is lost may have been carried out.
-    """
-    request.environ[_STORING] = True
+    """Commit what this request changed, and tell whom it concerns."""
+    _note_commit()
     commit(ctx)
 
 
 def stored(ctx: Context, change: Callable[[], _Made]) -> _Made:
-    """Make a change and commit it; again, where the database gave way to another.
+    """Make a change and commit it, again where the database gave way to another.
 
-    Of two transactions that wait for each other MariaDB and PostgreSQL end one, and
-    expect it to be begun anew.
-
-    :param change: what domain functions do; begun anew, it is called once more.
+    :param change: calls domain functions; it is called again after a deadlock.
     """
-    for _attempt in range(_ATTEMPTS - 1):
-        try:
-            made = change()
-            store(ctx)
-        except OperationalError:
-            ctx.session.rollback()
-            ctx.notices.clear()
-        else:
-            return made
-    made = change()
-    store(ctx)
-    return made
+    return commit_change(ctx, change, before_commit=_note_commit)
+
+
+def _note_commit() -> None:
+    # From here on an answer that fails must not say that nothing was changed: a commit
+    # whose own answer is lost may have been carried out.
+    request.environ[_STORING] = True
 
 
 # -- refusals ------------------------------------------------------------------

@@ -13,11 +13,11 @@ from werkzeug.test import TestResponse
 
 from flask_apitokens import Service
 from flask_apitokens import signals
+from flask_apitokens import state
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.lookup.native import Unavailable
 from flask_apitokens.state import State
-from flask_apitokens.web import pages
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -299,7 +299,7 @@ def test_a_database_that_is_away_is_said_to_be(
     def fail(ctx: Any) -> None:
         raise OperationalError("UPDATE", {}, Exception("gone"))
 
-    monkeypatch.setattr(pages, "store", fail)
+    monkeypatch.setattr(state, "commit", fail)
     answer = revoke(client, plaintext)
     assert code(answer) == "temporarily_unavailable"
     assert answer.headers["Retry-After"]

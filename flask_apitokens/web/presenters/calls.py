@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,22 +10,17 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from flask_apitokens.core import csv_export
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import to_the_second
-from flask_apitokens.db.models import FAILED
-from flask_apitokens.db.models import REJECTED
-from flask_apitokens.db.models import SUCCEEDED
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.usage.export import RESULTS
 from flask_apitokens.usage.queries import PAGE_SIZE
 from flask_apitokens.usage.queries import CallPage
 from flask_apitokens.usage.queries import Key
 
 from .tokens import Chip
 
-#: the results as addresses and the command line name them
-RESULTS = {"succeeded": SUCCEEDED, "rejected": REJECTED, "failed": FAILED}
 _TONES = ("ok", "warn", "bad")
 
 
@@ -247,38 +241,3 @@ def key_of(text: str) -> Key | None:
     seconds, microseconds = divmod(int(moment), 1_000_000)
     at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
     return Key(at, int(key))
-
-
-# -- as a file -----------------------------------------------------------------
-
-#: the columns of an export
-FILE_HEADER = (
-    *("time", "method", "path", "rule", "status", "result", "code", "duration_ms"),
-    *("token_id", "token_name", "owner_id", "owner", "service", "ip", "user_agent"),
-)
-
-
-def facts_of(row: Any, owners: Mapping[str, str]) -> dict[str, Any]:
-    """A call for machines, by the names of :data:`FILE_HEADER`.
-
-    :param owners: what people call the users, by the primary key as text.
-    """
-    moment = row.at.astimezone(UTC).isoformat(timespec="microseconds")
-    values = (
-        moment.replace("+00:00", "Z"),
-        *(row.method, row.path, row.rule, row.status, list(RESULTS)[row.result]),
-        *(row.code, row.duration, row.token_id, row.token_name),
-        *(row.owner_key or None, owners.get(row.owner_key)),
-        *(row.service or None, row.ip, row.user_agent),
-    )
-    return dict(zip(FILE_HEADER, values, strict=True))
-
-
-def csv_lines(rows: Iterable[Any], owners: Mapping[str, str], *, header: bool) -> str:
-    """Calls as lines of a file that spreadsheets open.
-
-    :param rows: with the attributes of :data:`.call_log.COLUMNS`.
-    :param header: whether the names of the columns come first.
-    """
-    cells = (facts_of(row, owners).values() for row in rows)
-    return csv_export.lines(cells, FILE_HEADER if header else ())

@@ -12,7 +12,6 @@ from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from typing import Any
 
 from flask_apitokens.catalog import Catalog
@@ -32,9 +31,6 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import Place
-
-if TYPE_CHECKING:
-    from flask_apitokens.domain.single_token import Single
 
 #: tags a row shows before it counts the rest
 TAGS_SHOWN = 2
@@ -287,6 +283,18 @@ class Reveal:
     def file_name(self) -> str:
         """What the download is called."""
         return f"api-token-{self.row.id}.txt"
+
+
+@dataclass(frozen=True)
+class Single:
+    """What stands on the page in place of a list.
+
+    :param row: the token; none where there is none, or it was revoked.
+    :param generate_url: where another one is generated; empty where none can be.
+    """
+
+    row: Row | None
+    generate_url: str
 
 
 @dataclass(frozen=True)

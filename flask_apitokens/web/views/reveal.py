@@ -21,11 +21,11 @@ from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
 from flask_apitokens.guard import integration
 from flask_apitokens.guard.authenticate import Policy
+from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
 from flask_apitokens.web import htmx
-from flask_apitokens.web.blueprint import ENDPOINTS
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters.tokens import Example

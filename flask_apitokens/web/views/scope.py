@@ -33,7 +33,6 @@ from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
 from flask_apitokens.domain import tokens
-from flask_apitokens.domain.single_token import Single
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.i18n import gettext as _
@@ -57,6 +56,7 @@ from flask_apitokens.web.presenters.generate_form import Wish
 from flask_apitokens.web.presenters.generate_form import presented
 from flask_apitokens.web.presenters.tokens import Overview
 from flask_apitokens.web.presenters.tokens import Row
+from flask_apitokens.web.presenters.tokens import Single
 from flask_apitokens.web.presenters.tokens import TokenList
 from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import Place

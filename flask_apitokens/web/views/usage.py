@@ -21,6 +21,7 @@ from flask_apitokens.domain import token_list
 from flask_apitokens.errors import NotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.usage import export as call_export
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.queries import CallQuery
@@ -88,7 +89,7 @@ class Reading:
         day, result = self.day, request.args.get("result", "")
         every = {
             "day": day.isoformat() if day else "",
-            "result": result if result in call_presenter.RESULTS else "",
+            "result": result if result in call_export.RESULTS else "",
         }
         return {name: value for name, value in every.items() if value}
 
@@ -110,7 +111,7 @@ class Reading:
         first = given.get("from", 1, type=int)
         return CallQuery(
             day=self.day,
-            result=call_presenter.RESULTS.get(given.get("result", "")),
+            result=call_export.RESULTS.get(given.get("result", "")),
             before=call_presenter.key_of(given.get("before", "")),
             after=call_presenter.key_of(given.get("after", "")),
             first=min(max(first, 1), LAST_PAGE * call_queries.PAGE_SIZE),
@@ -217,13 +218,13 @@ class Reading:
     def _lines(self, query: CallQuery) -> Iterator[str]:
         ctx, header = self.ctx, True
         for rows in call_queries.batches(ctx, self.meant, query, self.window):
-            text = call_presenter.csv_lines(rows, self.owners(rows), header=header)
+            text = call_export.csv_lines(rows, self.owners(rows), header=header)
             header = False
             # No transaction is open while a slow reader takes its time.
             ctx.session.rollback()
             yield text
         if header:
-            yield call_presenter.csv_lines([], {}, header=True)
+            yield call_export.csv_lines([], {}, header=True)
 
 
 def check_recorded(ctx: Context) -> None:

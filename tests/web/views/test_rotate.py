@@ -12,10 +12,10 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
+from flask_apitokens import state
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import tokens
 from flask_apitokens.domain import validation
-from flask_apitokens.web import pages
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -303,17 +303,17 @@ def test_the_new_token_is_shown_though_the_old_one_is_deleted_meanwhile(
     """Whoever waited to delete it gets their turn right after the commit."""
     token_id = add_token(app, ada.user, "Deploy", service="tmy", scopes=["read"])
     browser = ada if htmx else ada.without_script()
-    store = pages.store
+    commit = state.commit
 
     def stored_and_deleted(ctx: Context) -> None:
-        store(ctx)
+        commit(ctx)
         ctx.session.execute(
             delete(ctx.models.Token).where(ctx.models.Token.id == token_id),
             execution_options={"synchronize_session": False},
         )
         ctx.session.commit()
 
-    monkeypatch.setattr(pages, "store", stored_and_deleted)
+    monkeypatch.setattr(state, "commit", stored_and_deleted)
     response = rotate(browser, token_id)
     assert response.status_code == 201
     assert plaintext_in(response)

@@ -1,1 +1,4 @@
-"""Room."""
+"""The administrators' views: one module for each resource.
+
+Every query starts at the administrator's account. Start in :mod:`.services`.
+"""

@@ -8,6 +8,7 @@ from flask import Response
 
 from flask_apitokens.core import csv_export
 from flask_apitokens.domain import token_list
+from flask_apitokens.web.presenters import token_csv
 from flask_apitokens.web.views import csv_response
 from flask_apitokens.web.views.scope import asked_query
 
@@ -21,13 +22,13 @@ def tokens(visit: AllTokens) -> Response:
 
 def _token_lines(visit: AllTokens) -> Iterator[str]:
     ctx = visit.ctx
-    header: tuple[str, ...] = csv_export.TOKEN_HEADER
+    header: tuple[str, ...] = token_csv.TOKEN_HEADER
     found = token_list.batches(
         ctx, visit.tokens(), asked_query(), account_id=visit.account
     )
     for tokens in found:
         rows = zip(tokens, visit.rows(tokens), strict=True)
-        cells = [csv_export.token_cells(token, row) for token, row in rows]
+        cells = [token_csv.token_cells(token, row) for token, row in rows]
         # No transaction is open while a slow reader takes its time.
         ctx.session.rollback()
         yield csv_export.lines(cells, header)

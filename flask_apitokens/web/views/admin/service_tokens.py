@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import Select
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.text_search import searchable
+from flask_apitokens.core.text import searchable
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import token_counts

@@ -12,12 +12,12 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from flask_apitokens.core.text import is_text
 from flask_apitokens.crypto.tokens import ID_ALPHABET
 from flask_apitokens.crypto.tokens import ID_LENGTH
 from flask_apitokens.db.models import LABEL_LENGTH
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
-from flask_apitokens.domain.validation import is_text
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.usage import totals as usage_totals

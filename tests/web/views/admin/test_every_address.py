@@ -17,8 +17,8 @@ from werkzeug.routing import Rule
 from flask_apitokens import Actor
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.domain import access_requests
-from flask_apitokens.web.blueprint import ADMIN
-from flask_apitokens.web.blueprint import METHODS
+from flask_apitokens.guard.blueprints import ADMIN
+from flask_apitokens.guard.blueprints import METHODS
 from tests import administration
 from tests import bearing
 from tests import calling

@@ -1,4 +1,4 @@
-"""Looking for a piece of text in a column, alike on every database."""
+"""Text that every database can store, and the search for a piece of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from sqlalchemy import ColumnElement
 from sqlalchemy import collate
 from sqlalchemy import or_
 
-from flask_apitokens.domain.validation import NOT_TEXT
-
 from .context import Context
+
+#: categories of characters that no column takes: controls, surrogates, line ends
+NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def is_text(text: str) -> bool:
+    """Return whether every database can store *text*."""
+    return not any(unicodedata.category(char) in NOT_TEXT for char in text)
 
 
 def contains(ctx: Context, column: Any, text: str) -> ColumnElement[bool]:

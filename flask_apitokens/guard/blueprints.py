@@ -1,0 +1,99 @@
+"""What the blueprints of pages and of endpoints share: names, headers, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import cast
+
+from flask import current_app
+from flask import request
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import NotFound
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter
+
+NAME = "apitokens"
+ADMIN = "apitokens_admin"
+ENDPOINTS = "apitokens_endpoints"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+#: the endpoint of the static files, which anyone may load and keep
+STATIC = f"{NAME}.static"
+
+
+@cache
+def late(where: str, package: str) -> Callable[..., Any]:
+    """A function below :mod:`.views` whose module is loaded at its first call.
+
+    Where a process only guards, or does not even that, the pages take no memory.
+    """
+    module, _, name = where.rpartition(".")
+
+    def call(*args: Any, **values: Any) -> Any:
+        views = import_module(f".{module}", package)
+        return getattr(views, name)(*args, **values)
+
+    return call
+
+
+def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
+    """Keep CSRFProtect off our forms, which check the token themselves.
+
+    It would answer before they can, with a page of its own where a fragment is due.
+    Asked for at each request, since a host may set it up after us.
+    """
+    csrf = current_app.extensions.get("csrf")
+    if csrf is not None:
+        for name in (NAME, ADMIN, ENDPOINTS):
+            csrf.exempt(current_app.blueprints[name])
+
+
+def stray(rest: str = "") -> ResponseReturnValue:
+    """Any other address or method: a refusal that looks like our pages.
+
+    :raises NotFound: for an address we do not have.
+    :raises MethodNotAllowed: for one that we have with another method.
+    """
+    adapter = cast("MapAdapter", current_app.create_url_adapter(request))
+    allowed = []
+    for method in METHODS:
+        endpoint, _values = adapter.match(method=method)
+        if endpoint != request.endpoint:
+            allowed.append(method)
+    raise MethodNotAllowed(allowed) if allowed else NotFound
+
+
+def have_the_last_word(setup: BlueprintSetupState) -> None:
+    """Let nothing a host does to answers take away the headers of ours."""
+    # Flask runs the first of these last: after whatever the host does to answers.
+    after = setup.app.after_request_funcs.setdefault(None, [])
+    if _protect not in after:
+        after.insert(0, _protect)
+
+
+def _protect(response: Response) -> Response:
+    """The headers no answer of our pages may lack."""
+    if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
+        return response
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    if request.endpoint == STATIC:
+        return response
+    headers["Cache-Control"] = "no-store"
+    if request.blueprint == ENDPOINTS:
+        return response
+    headers["Referrer-Policy"] = "same-origin"
+    response.vary.update(["HX-Request", "Cookie"])
+    policies = headers.getlist("Content-Security-Policy")
+    if not any("frame-ancestors" in policy for policy in policies):
+        # A second policy takes nothing from the host's: browsers obey both.
+        headers.add("Content-Security-Policy", "frame-ancestors 'none'")
+        headers["X-Frame-Options"] = "DENY"
+    return response
