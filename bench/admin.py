@@ -21,7 +21,7 @@ GOAL = 300
 A = "/admin/api"
 #: what :data:`INDEX` is for, measured again with it
 SEARCHES = ("its users, searched", "all tokens, a rare name", "all tokens, an owner")
-#: as docs/administration.md has it; PostgreSQL's own extension
+#: as docs/how-to/administration.md has it; PostgreSQL's own extension
 INDEX = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
     """CREATE INDEX ON apitokens_token USING gin

@@ -18,7 +18,7 @@ _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,64}")
 _ADDRESS = re.compile(r"https?://|/(?!/)")
 
 
-#: what a token with this scope may do stands in docs/endpoints.md
+#: what a token with this scope may do stands in docs/how-to/endpoints.md
 INTROSPECT = "apitokens:introspect"
 #: the scopes that mean something to the plugin itself begin like this
 _OWN = "apitokens:"

@@ -171,7 +171,7 @@ class HostAPI:
         """Take in a token that another system made; it goes on working as it is.
 
         In the host's session, which the host commits. The same one again changes
-        nothing and answers the row it has; see ``docs/importing.md``.
+        nothing and answers the row it has; see ``docs/how-to/importing.md``.
 
         :param token: the plaintext; with *digest*, what the other system kept of it.
         :param owner: the user it acts for; ``None`` for a userless token of

@@ -187,7 +187,7 @@ class State:
             raise ConfigurationError(
                 f"db.engines has a {type(engine).__name__} in the place of its engine, "
                 "as tests put it there that keep all in one transaction: they need "
-                'APITOKENS_LOOKUP = "session"; see docs/testing.md'
+                'APITOKENS_LOOKUP = "session"; see docs/how-to/testing.md'
             )
         return engine
 

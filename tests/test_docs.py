@@ -17,7 +17,7 @@ from flask_apitokens.config import Settings
 from flask_apitokens.errors import Refusal
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = PAGES[0].read_text("utf-8")
 
 
@@ -42,7 +42,7 @@ def _all_refusals(kind: type[Refusal] = Refusal) -> set[type[Refusal]]:
 
 
 def test_the_guards_page_lists_every_code_a_refusal_can_have() -> None:
-    page = (ROOT / "docs" / "guard.md").read_text("utf-8")
+    page = (ROOT / "docs" / "explanation" / "checking-a-call.md").read_text("utf-8")
     bases = {Refusal, errors.Forbidden}
 
     for kind in _all_refusals() - bases:
@@ -52,21 +52,21 @@ def test_the_guards_page_lists_every_code_a_refusal_can_have() -> None:
 
 
 def test_the_guards_page_names_every_signal() -> None:
-    page = (ROOT / "docs" / "guard.md").read_text("utf-8")
+    page = (ROOT / "docs" / "explanation" / "checking-a-call.md").read_text("utf-8")
     names = {name for name in vars(signals) if name.startswith(("token_", "subscr"))}
 
     assert names
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_and_pictures_lead_somewhere(page: Path) -> None:
     text = page.read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_in_the_pages_parses(page: Path) -> None:
     for code in re.findall(
         r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S
@@ -81,13 +81,13 @@ def test_every_public_name_says_what_it_is() -> None:
 
 
 def test_the_reference_has_every_public_name() -> None:
-    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
     lacking = [n for n in flask_apitokens.__all__ if f"flask_apitokens.{n}" not in page]
     assert lacking == []
 
 
 def test_the_table_of_templates_is_what_their_first_lines_say() -> None:
-    page = (ROOT / "docs" / "templates.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "templates.md").read_text("utf-8")
     told = dict(re.findall(r"^\| `([\w/]+\.html)` \| (.*) \|$", page, re.M))
     folder = ROOT / "flask_apitokens" / "templates" / "apitokens"
     there = {}

@@ -1,5 +1,6 @@
-"""The order of the rooms of docs/architecture.md: imports go one way, in no circle.
+"""The order of the rooms: imports go one way, in no circle.
 
+docs/explanation/architecture.md has the same order.
 The test knows folders, not modules: a new file in a room needs no line here.
 """
 
