@@ -25,6 +25,8 @@ from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.callbacks import bound
 from flask_apitokens.core.callbacks import callbacks_of
 from flask_apitokens.core.context import utcnow
+from flask_apitokens.core.user_model import active_column
+from flask_apitokens.core.user_model import has_own_is_active
 from flask_apitokens.db.models import Models
 from flask_apitokens.db.models import bind_models
 from flask_apitokens.db.models import user_key_of
@@ -48,7 +50,6 @@ from .guard import call_watch
 from .guard import decorator
 from .guard import integration
 from .host_api import HostAPI
-from .lookup import native
 from .state import KEY
 from .state import Protection
 from .state import State
@@ -278,8 +279,8 @@ def _keyring(settings: Settings) -> Keyring | None:
 
 def _asks_user(user_model: type[Any]) -> bool:
     """Whether only the user object itself can say that it is active."""
-    column = native.active_column(user_model)
-    return column is None and native.has_own_is_active(user_model)
+    column = active_column(user_model)
+    return column is None and has_own_is_active(user_model)
 
 
 def _follow_deletions(models: Models) -> None:

@@ -20,11 +20,11 @@ from sqlalchemy import inspect
 from sqlalchemy import or_
 from sqlalchemy import select
 
-from flask_apitokens.core.callbacks import as_key
-from flask_apitokens.core.callbacks import python_type_of
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.core.text import is_text
+from flask_apitokens.core.user_model import as_key
+from flask_apitokens.core.user_model import python_type_of
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import users as account_users

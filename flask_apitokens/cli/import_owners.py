@@ -11,9 +11,9 @@ from sqlalchemy import false
 from sqlalchemy import or_
 from sqlalchemy import select
 
-from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import is_text
+from flask_apitokens.core.user_model import as_key
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing.service import Holder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,21 +13,16 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 from typing import Any
 
-from sqlalchemy import BigInteger
-from sqlalchemy import Column
-from sqlalchemy import Enum
 from sqlalchemy import Select
-from sqlalchemy import Uuid
-from sqlalchemy import false
 from sqlalchemy import inspect
-from sqlalchemy import literal
-from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.orm import Mapper
 
 from flask_apitokens.db.models import ACCOUNT_LENGTH
-from flask_apitokens.db.types import is_exactly
 from flask_apitokens.errors import ConfigurationError
+
+from .user_model import column_named
+from .user_model import is_of_text
+from .user_model import users_by_column
 
 if TYPE_CHECKING:
     from flask_apitokens.db.models import Token
@@ -150,7 +144,7 @@ def bound(callbacks: Callbacks, user_model: type[Any]) -> Callbacks:
     :raises ConfigurationError: if an administrator's users cannot be told from others.
     """
     account = column_named(user_model, callbacks.account_attribute)
-    if account is not None and not _is_of_text(account.type):
+    if account is not None and not is_of_text(account.type):
         account = None
     users_of = callbacks.users_of
     if users_of is None and (account is not None or not callbacks.has_accounts):
@@ -257,9 +251,6 @@ def _silently(on_notice: Callable[[Notice], object]) -> Callable[[Notice], None]
     return tell
 
 
-# -- callables that are columns ------------------------------------------------
-
-
 def plain_attribute(ask: Callable[[Any], object] | None) -> str | None:
     """The attribute that *ask* reads and does nothing else, if that is all it does.
 
@@ -275,71 +266,3 @@ def plain_attribute(ask: Callable[[Any], object] | None) -> str | None:
         and len(code.co_names) == 1
     )
     return code.co_names[0] if alike else None
-
-
-def column_named(user_model: type[Any], name: str | None) -> Any:
-    """The attribute *name* of the user model, where it is a column and no more."""
-    if name is None:
-        return None
-    mapper: Mapper[Any] = inspect(user_model)
-    found = mapper.column_attrs.get(name)
-    # An expression would bring parameters of its own: the user can say it as well.
-    is_column = found is not None and isinstance(found.columns[0], Column)
-    return getattr(user_model, name) if is_column else None
-
-
-def users_by_column(
-    user_model: type[Any], column: InstrumentedAttribute[Any] | None
-) -> Callable[[str], Select[Any]]:
-    """``users_of`` for a host that has no accounts, or whose accounts are a column."""
-
-    def users_of(account_id: str) -> Select[Any]:
-        if column is None:
-            return select(user_model)
-        if not account_id:
-            return select(user_model).where(column.is_(None) | _equal(column, ""))
-        return select(user_model).where(_equal(column, account_id))
-
-    return users_of
-
-
-def _is_of_text(column_type: Any) -> bool:
-    """Whether any text can be looked for in a column of this type, see as_key."""
-    if isinstance(column_type, Enum):
-        return False  # it takes the words it knows, and fails at any other
-    known = python_type_of(column_type) in {int, str, uuid.UUID}
-    return known or isinstance(column_type, Uuid)
-
-
-def _equal(column: Any, text: str) -> Any:
-    value = as_key(column.type, text)
-    if isinstance(value, str) and not isinstance(column.type, Uuid):
-        return is_exactly(column, value)
-    return false() if value is None else column == value
-
-
-def as_key(column_type: Any, text: str) -> Any:
-    """*text* as a value that a column of this type can be compared with, or none."""
-    python_type = python_type_of(column_type)
-    if python_type is int:
-        # What every database can compare with an integer.
-        digits = text.removeprefix("-")
-        fits = digits.isascii() and digits.isdigit() and len(digits) <= 18
-        # As a column of 32 bits PostgreSQL would refuse to look at a longer one.
-        return literal(int(text), BigInteger()) if fits else None
-    if python_type is uuid.UUID or isinstance(column_type, Uuid):
-        try:
-            key = uuid.UUID(text)
-        except ValueError:
-            return None
-        return key if python_type is uuid.UUID else str(key)
-    return text if python_type is str else None
-
-
-def python_type_of(column_type: Any) -> type[Any] | None:
-    """What the values of a column are in Python, where its type tells."""
-    try:
-        found: type[Any] = column_type.python_type
-    except NotImplementedError:
-        return None
-    return found

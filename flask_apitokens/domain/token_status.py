@@ -18,8 +18,8 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.user_model import active_column
 from flask_apitokens.db.models import Token
-from flask_apitokens.lookup.native import active_column
 
 from . import expiry as token_expiry
 from . import subscriptions

@@ -20,15 +20,15 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.callbacks import as_key
-from flask_apitokens.core.callbacks import column_named
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import contains
 from flask_apitokens.core.text import is_text
 from flask_apitokens.core.text import searchable
+from flask_apitokens.core.user_model import active_column
+from flask_apitokens.core.user_model import as_key
+from flask_apitokens.core.user_model import column_named
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
-from flask_apitokens.lookup.native import active_column
 
 from . import validation
 from .token_counts import FOUND

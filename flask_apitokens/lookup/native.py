@@ -19,7 +19,6 @@ from typing import Any
 from typing import NamedTuple
 from typing import cast
 
-from flask_login import UserMixin
 from sqlalchemy import Boolean
 from sqlalchemy import Connection
 from sqlalchemy import Engine
@@ -38,7 +37,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
-from flask_apitokens.core.callbacks import column_named
+from flask_apitokens.core.user_model import active_column
 from flask_apitokens.db.models import Models
 
 
@@ -106,19 +105,6 @@ class Found(NamedTuple):
     #: what the token keeps of its owner's address, and the address they have now
     email_digest: bytes | None
     owner_email: Any
-
-
-def active_column(user_model: type[Any]) -> Any:
-    """The column that says whether a user is active, where it is one."""
-    if not has_own_is_active(user_model):
-        return column_named(user_model, "active")
-    return column_named(user_model, "is_active")
-
-
-def has_own_is_active(user_model: type[Any]) -> bool:
-    """Whether the class says more about it than Flask-Login's mixin does."""
-    own = getattr(user_model, "is_active", None)
-    return own is not None and own is not UserMixin.is_active
 
 
 def statement(models: Models, *, with_services: bool, **columns: Any) -> Select[Any]:

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
-from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import is_text
+from flask_apitokens.core.user_model import as_key
 from flask_apitokens.domain import users as account_users
 
 

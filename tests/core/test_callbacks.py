@@ -33,13 +33,13 @@ from sqlalchemy.orm import synonym
 from flask_apitokens import Notice
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import account_text
-from flask_apitokens.core.callbacks import as_key
 from flask_apitokens.core.callbacks import bound
 from flask_apitokens.core.callbacks import callbacks_of
-from flask_apitokens.core.callbacks import column_named
 from flask_apitokens.core.callbacks import default_label
 from flask_apitokens.core.callbacks import plain_attribute
-from flask_apitokens.core.callbacks import users_by_column
+from flask_apitokens.core.user_model import as_key
+from flask_apitokens.core.user_model import column_named
+from flask_apitokens.core.user_model import users_by_column
 from flask_apitokens.errors import ConfigurationError
 
 #: a global that a callable may look at
