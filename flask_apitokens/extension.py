@@ -56,7 +56,7 @@ from .state import State
 from .web import templating
 
 if TYPE_CHECKING:
-    from flask_apitokens.crypto.foreign_digests import Keyring
+    from flask_apitokens.crypto.foreign_digests import PepperSet
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -245,7 +245,7 @@ class APITokens(HostAPI):
             recorder=recorder,
             asks_user=_asks_user(models.user),
             parse=crypto_tokens.parser(settings.brand),
-            keyring=_keyring(settings),
+            pepper_set=_pepper_set(settings),
             session_prefix=f"{settings.brand}s_".encode(),
         )
 
@@ -267,14 +267,14 @@ def _usage_tables(models: Models) -> Tables:
     return Tables(*[model.__table__ for model in classes])
 
 
-def _keyring(settings: Settings) -> Keyring | None:
+def _pepper_set(settings: Settings) -> PepperSet | None:
     if not settings.peppers:
         return None
     from flask_apitokens.crypto.foreign_digests import (
-        Keyring,  # for hosts that imported tokens alone
+        PepperSet,  # for hosts that imported tokens alone
     )
 
-    return Keyring(settings.peppers, settings.brand)
+    return PepperSet(settings.peppers, settings.brand)
 
 
 def _asks_user(user_model: type[Any]) -> bool:
@@ -325,7 +325,7 @@ def _when_requests_come(app: Flask) -> None:
         integration.warn_of_closed_routes(app)
         templating.warn_of_layout(app)
         state = app.extensions[KEY]
-        if state.keyring is not None:
+        if state.pepper_set is not None:
             integration.warn_of_peppers(state)
 
     integration.excuse_from_csrf(app)

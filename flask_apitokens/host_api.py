@@ -192,13 +192,13 @@ class HostAPI:
         )
 
         state = current_apitokens
-        if state.keyring is None:
+        if state.pepper_set is None:
             raise ConfigurationError("importing tokens takes APITOKENS_PEPPERS")
         ctx = state.context()
-        wanted = import_service.wanted_of(
+        item = import_service.checked_item(
             ctx,
-            state.keyring,
-            import_service.holder_of(ctx, owner, account_id),
+            state.pepper_set,
+            import_service.import_owner(ctx, owner, account_id),
             token,
             digest=digest,
             name=name,
@@ -206,7 +206,7 @@ class HostAPI:
             scopes=scopes,
             expires_at=expires_at,
         )
-        return import_service.import_one(ctx, wanted, actor=actor)
+        return import_service.import_one(ctx, item, actor=actor)
 
     def subscribe(self, user: Any, slug: str, *, actor: Actor = SYSTEM) -> Subscription:
         """Let *user* use a service, in the host's session; the host commits.

@@ -37,7 +37,7 @@ from .errors import ConfigurationError
 from .lookup import native
 
 if TYPE_CHECKING:
-    from flask_apitokens.crypto.foreign_digests import Keyring
+    from flask_apitokens.crypto.foreign_digests import PepperSet
     from flask_apitokens.lookup.imported import FoundImport
     from flask_apitokens.lookup.imported import ImportedLookup
 
@@ -86,7 +86,7 @@ class State:
     #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
     looked_into: set[str] = field(default_factory=set)
     #: the peppers of imported tokens; none where there are none
-    keyring: Keyring | None = None
+    pepper_set: PepperSet | None = None
     #: the ids of imported tokens that this process is storing anew
     rekeying: set[str] = field(default_factory=set)
     #: whether this process has looked which peppers are missing

@@ -11,15 +11,15 @@ from typing import Any
 import click
 
 from flask_apitokens.core.context import Context
-from flask_apitokens.crypto.foreign_digests import Keyring
+from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing import service as import_service
-from flask_apitokens.importing.service import Holder
-from flask_apitokens.importing.service import Wanted
+from flask_apitokens.importing.service import ImportItem
+from flask_apitokens.importing.service import ImportOwner
 
 from . import output
 from .arguments import expiry
-from .import_owners import holders_of
+from .import_owners import import_owners
 from .import_records import Record
 
 
@@ -30,16 +30,16 @@ class Plan:
     :param holder: of records without an owner; none where each needs one.
     """
 
-    keyring: Keyring
+    pepper_set: PepperSet
     digest: str | None
     service: str | None
     scopes: tuple[str, ...]
-    holder: Holder | None
+    holder: ImportOwner | None
     by_key: bool
 
 
 @dataclass
-class Tally:
+class ImportReport:
     """What became of the records, in numbers.
 
     :param known: were here already, or stood there twice.
@@ -64,51 +64,53 @@ class Batch:
     :param safe: the tokens that will be here as hashes then, by the key of their row.
     """
 
-    fresh: list[Wanted] = field(default_factory=list)
+    fresh: list[ImportItem] = field(default_factory=list)
     safe: dict[Any, str] = field(default_factory=dict, repr=False)
 
 
-def weak_of(several: Iterable[Wanted]) -> int:
+def weak_of(several: Iterable[ImportItem]) -> int:
     """How many of them are weak."""
     return sum(wanted.strength == "weak" for wanted in several)
 
 
-def look(
+def check_batch(
     ctx: Context,
     plan: Plan,
     records: list[Record],
     seen: dict[bytes, tuple[Any, str]],
-    tally: Tally,
+    report: ImportReport,
 ) -> Batch:
     """Sort some records: what to store, what is here, what is wrong."""
     names = {record.owner for record in records if record.owner not in (None, "")}
-    holders = holders_of(ctx, names, by_key=plan.by_key)
-    wanted: list[tuple[Record, Wanted]] = []
+    holders = import_owners(ctx, names, by_key=plan.by_key)
+    wanted: list[tuple[Record, ImportItem]] = []
     for record in records:
-        tally.read += 1
+        report.read += 1
         try:
             holder = _holder(plan, record, holders)
             wanted.append((record, _wanted(ctx, plan, record, holder)))
         except DomainError as error:
-            tally.bad.append((record.number, output.printable(error.message)))
-    known = import_service.known_of(ctx, [one for _record, one in wanted])
+            report.bad.append((record.number, output.printable(error.message)))
+    known = import_service.existing_imports(ctx, [one for _record, one in wanted])
     batch = Batch()
     for record, one in wanted:
         try:
             word = _sort(ctx, one, known, seen)
         except DomainError as error:
-            tally.bad.append((record.number, error.message))
+            report.bad.append((record.number, error.message))
             continue
         if word == "fresh":
             batch.fresh.append(one)
         else:
-            setattr(tally, word, getattr(tally, word) + 1)
+            setattr(report, word, getattr(report, word) + 1)
         if word != "expired":
             batch.safe[record.key] = record.token
     return batch
 
 
-def _holder(plan: Plan, record: Record, holders: dict[Any, Holder | str]) -> Holder:
+def _holder(
+    plan: Plan, record: Record, holders: dict[Any, ImportOwner | str]
+) -> ImportOwner:
     if record.problem:
         raise DomainError(record.problem)
     holder = holders.get(record.owner, plan.holder)
@@ -119,10 +121,12 @@ def _holder(plan: Plan, record: Record, holders: dict[Any, Holder | str]) -> Hol
     return holder
 
 
-def _wanted(ctx: Context, plan: Plan, record: Record, holder: Holder) -> Wanted:
-    return import_service.wanted_of(
+def _wanted(
+    ctx: Context, plan: Plan, record: Record, holder: ImportOwner
+) -> ImportItem:
+    return import_service.checked_item(
         ctx,
-        plan.keyring,
+        plan.pepper_set,
         holder,
         record.token,
         digest=plan.digest,
@@ -147,21 +151,21 @@ def _expires(record: Record) -> datetime | None:
 
 def _sort(
     ctx: Context,
-    wanted: Wanted,
-    known: dict[bytes, import_service.Known],
+    wanted: ImportItem,
+    known: dict[bytes, import_service.ExistingImport],
     seen: dict[bytes, tuple[Any, str]],
 ) -> str:
-    """ "fresh", or the field of :class:`Tally` that counts it.
+    """ "fresh", or the field of :class:`ImportReport` that counts it.
 
     :raises DomainError: if the token is somebody else's.
     """
-    digest, key = wanted.mark.digest, wanted.holder.key
+    digest, key = wanted.keyed_digest.digest, wanted.holder.key
     again = digest in seen
     if seen.setdefault(digest, key) != key:
         raise DomainError("the same token stands there for somebody else")
     if again:
         return "known"
-    before = import_service.known_as(wanted, known)
+    before = import_service.existing_import(wanted, known)
     if before is not None:
         return "known" if before.token_id else "deleted"
     if wanted.expires_at is not None and wanted.expires_at <= ctx.now():

@@ -19,12 +19,12 @@ from flask.cli import with_appcontext
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.foreign_digests import DIGESTS
-from flask_apitokens.crypto.foreign_digests import Keyring
+from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.errors import Conflict
 from flask_apitokens.importing import pepper_check
 from flask_apitokens.importing import service as import_service
-from flask_apitokens.importing.service import Holder
-from flask_apitokens.importing.service import Wanted
+from flask_apitokens.importing.service import ImportItem
+from flask_apitokens.importing.service import ImportOwner
 from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
@@ -35,9 +35,9 @@ from .arguments import check_account_named
 from .arguments import check_scopes
 from .arguments import check_services
 from .arguments import json_option
+from .import_checks import ImportReport
 from .import_checks import Plan
-from .import_checks import Tally
-from .import_checks import look
+from .import_checks import check_batch
 from .import_checks import weak_of
 from .import_records import BATCH
 from .import_records import Record
@@ -113,11 +113,11 @@ def import_tokens(
         check_services(ctx, service, hint="--service")
         if scopes:
             check_scopes(ctx, service, scopes)
-        nobody = Holder(None, account or "") if userless or account else None
+        nobody = ImportOwner(None, account or "") if userless or account else None
         if nobody is not None and ctx.callbacks.has_accounts:
             check_account_named(ctx, account)
-        keyring = _keyring(ctx)
-        plan = Plan(keyring, digest, service, scopes, nobody, table is not None)
+        pepper_set = _pepper_set(ctx)
+        plan = Plan(pepper_set, digest, service, scopes, nobody, table is not None)
         source = None
         if table is not None:
             engine = current_apitokens.engine
@@ -156,21 +156,21 @@ def _check_where(
         raise click.UsageError("--format is of a file.")
 
 
-def _keyring(ctx: Context) -> Keyring:
+def _pepper_set(ctx: Context) -> PepperSet:
     """The peppers, all that are needed.
 
     :raises ClickException: without any, and without one that tokens here need.
     """
     state = current_apitokens
     said = ""
-    if state.keyring is not None:
+    if state.pepper_set is not None:
         session, models = ctx.session, ctx.models
         where = pepper_check.needed(session, models, now=ctx.now())
         lacking = pepper_check.missing(ctx.settings, where)
         said = pepper_check.complaint(lacking) if lacking else ""
-    if state.keyring is None or said:
+    if state.pepper_set is None or said:
         raise click.ClickException(said or _NO_PEPPER)
-    return state.keyring
+    return state.pepper_set
 
 
 def _records(
@@ -196,46 +196,52 @@ def _batches(records: Records) -> Iterator[list[Record]]:
         yield batch
 
 
-def _checked(ctx: Context, plan: Plan, records: Records) -> Tally:
+def _checked(ctx: Context, plan: Plan, records: Records) -> ImportReport:
     """Look at everything once, and write nothing."""
-    tally, seen = Tally(), dict[bytes, tuple[Any, str]]()
-    for batch in _batches(records):
-        looked_at = look(ctx, plan, batch, seen, tally)
-        tally.imported += len(looked_at.fresh)
-        tally.weak += weak_of(looked_at.fresh)
+    report, seen = ImportReport(), dict[bytes, tuple[Any, str]]()
+    for some in _batches(records):
+        batch = check_batch(ctx, plan, some, seen, report)
+        report.imported += len(batch.fresh)
+        report.weak += weak_of(batch.fresh)
         ctx.session.rollback()
-    return tally
+    return report
 
 
 def _run(
-    ctx: Context, plan: Plan, records: Records, clear: Source | None, checked: Tally
-) -> Tally:
+    ctx: Context,
+    plan: Plan,
+    records: Records,
+    clear: Source | None,
+    checked: ImportReport,
+) -> ImportReport:
     """Store what is not here yet; each batch is committed before the next is read."""
-    tally, seen = Tally(), dict[bytes, tuple[Any, str]]()
+    report, seen = ImportReport(), dict[bytes, tuple[Any, str]]()
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
-        for batch in _batches(records):
-            looked_at = look(ctx, plan, batch, seen, tally)
+        for some in _batches(records):
+            batch = check_batch(ctx, plan, some, seen, report)
             # Nobody waits for a lock of ours while bcrypt takes its time.
             ctx.session.rollback()
             hashes = pool.map(
-                lambda one: import_service.hash_of(ctx, one), looked_at.fresh
+                lambda item: import_service.hash_item(ctx, item), batch.fresh
             )
-            _store(ctx, list(zip(looked_at.fresh, hashes, strict=True)), tally)
-            if clear is not None and looked_at.safe:
-                tally.cleared += clear.clear(ctx, looked_at.safe)
+            _store(ctx, list(zip(batch.fresh, hashes, strict=True)), report)
+            if clear is not None and batch.safe:
+                report.cleared += clear.clear(ctx, batch.safe)
                 commit(ctx)
-            _show_progress(tally, checked)
+            _show_progress(report, checked)
     except KeyboardInterrupt:
-        said = f"Interrupted; {tally.imported} tokens were imported. Run it once more."
+        said = f"Interrupted; {report.imported} tokens were imported. Run it once more."
         raise click.ClickException(said) from None
     finally:
         # Threads that nobody waits for would keep the process alive.
         pool.shutdown(cancel_futures=True)
-    return tally
+    return report
 
 
-def _store(ctx: Context, fresh: list[tuple[Wanted, str]], tally: Tally) -> None:
+def _store(
+    ctx: Context, fresh: list[tuple[ImportItem, str]], report: ImportReport
+) -> None:
     for left in reversed(range(_TRIES)):
         try:
             made = import_service.add(ctx, fresh, actor=cli_session.actor())
@@ -246,47 +252,48 @@ def _store(ctx: Context, fresh: list[tuple[Wanted, str]], tally: Tally) -> None:
                 raise
             continue
         break
-    tally.imported += len(made)
-    tally.known += len(fresh) - len(made)
-    tally.weak += weak_of(wanted for wanted, _hash in fresh)
+    report.imported += len(made)
+    report.known += len(fresh) - len(made)
+    report.weak += weak_of(item for item, _hash in fresh)
 
 
-def _show_progress(tally: Tally, checked: Tally) -> None:
+def _show_progress(report: ImportReport, checked: ImportReport) -> None:
     if checked.imported > BATCH:
-        say(f"{tally.imported} of {checked.imported} imported")
+        say(f"{report.imported} of {checked.imported} imported")
 
 
 def _tell(
-    tally: Tally, what: str, *, dry_run: bool, skip_bad: bool, as_json: bool
+    report: ImportReport, what: str, *, dry_run: bool, skip_bad: bool, as_json: bool
 ) -> None:
     """The summary.
 
     :param what: a line or a row, in a word.
     :raises Exit: with 1, if a line was wrong and not to be skipped.
     """
-    refused = bool(tally.bad) and not skip_bad
-    tally.bad.sort()
+    refused = bool(report.bad) and not skip_bad
+    report.bad.sort()
     if as_json:
-        facts = {**vars(tally), "dry_run": dry_run}
-        facts["bad"] = [{"line": line, "problem": why} for line, why in tally.bad]
+        facts = {**vars(report), "dry_run": dry_run}
+        facts["bad"] = [{"line": line, "problem": why} for line, why in report.bad]
         if refused:
             facts["imported"] = facts["weak"] = 0
         output.show_json(facts)
-    for line, why in tally.bad[:MOST_TOLD]:
+    for line, why in report.bad[:MOST_TOLD]:
         say(f"{what} {line}: {why}")
-    if len(tally.bad) > MOST_TOLD:
-        say(f"… and {len(tally.bad) - MOST_TOLD} more.")
+    if len(report.bad) > MOST_TOLD:
+        say(f"… and {len(report.bad) - MOST_TOLD} more.")
     if refused:
-        say(f"Nothing was imported: {len(tally.bad)} of {tally.read} are wrong.")
+        say(f"Nothing was imported: {len(report.bad)} of {report.read} are wrong.")
         raise click.exceptions.Exit(1)
     word = "To be imported" if dry_run else "Imported"
     say(
-        f"{word}: {tally.imported}. Known: {tally.known}. Deleted before: "
-        f"{tally.deleted}. Expired: {tally.expired}. Wrong: {len(tally.bad)}."
+        f"{word}: {report.imported}. Known: {report.known}. Deleted before: "
+        f"{report.deleted}. Expired: {report.expired}. Wrong: {len(report.bad)}."
     )
-    if tally.weak:
+    if report.weak:
         say(
-            f"{tally.weak} of them are weak: fewer than 80 bits by length and alphabet."
+            f"{report.weak} of them are weak: "
+            "fewer than 80 bits by length and alphabet."
         )
-    if tally.cleared:
-        say(f"Cleared: {tally.cleared}.")
+    if report.cleared:
+        say(f"Cleared: {report.cleared}.")

@@ -16,16 +16,16 @@ from flask_apitokens.core.text import is_text
 from flask_apitokens.core.user_model import as_key
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.errors import DomainError
-from flask_apitokens.importing.service import Holder
-from flask_apitokens.importing.service import holder_of
+from flask_apitokens.importing.service import ImportOwner
+from flask_apitokens.importing.service import import_owner
 
 from .arguments import find_owner
 
 #: holders, or what is wrong, by the text that names them
-Holders = dict[Any, Holder | str]
+Holders = dict[Any, ImportOwner | str]
 
 
-def holders_of(
+def import_owners(
     ctx: Context, names: Collection[Any], *, by_key: bool = False
 ) -> Holders:
     """Whom each of *names* means: a primary key, email, username or name.
@@ -63,14 +63,16 @@ def _called(
     return found
 
 
-def _one(ctx: Context, name: Any, users: list[Any], *, by_key: bool) -> Holder | str:
+def _one(
+    ctx: Context, name: Any, users: list[Any], *, by_key: bool
+) -> ImportOwner | str:
     if len(users) > 1:
         return "its owner is more than one user"
     if by_key and not users:
         return "no user has the key of its owner"
     try:
         user = users[0] if users else find_owner(ctx, str(name))
-        return holder_of(ctx, user)
+        return import_owner(ctx, user)
     except click.BadParameter:
         # Not in its own words, which have the text: that may be a token.
         return "no user, or more than one, has its owner's key, email, username or name"

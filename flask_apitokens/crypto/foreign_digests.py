@@ -45,7 +45,7 @@ def canonical(text: str) -> bytes | None:
     return found[1].encode("ascii") if found else None
 
 
-class Mark(NamedTuple):
+class KeyedDigest(NamedTuple):
     """How one pepper sees a token, or a foreign digest of it.
 
     :param digest: what it is looked up by.
@@ -56,8 +56,14 @@ class Mark(NamedTuple):
     material: bytes
     digest: bytes
 
+    @classmethod
+    def of(cls, pepper: Pepper, kind: str, material: bytes) -> KeyedDigest:
+        """Key *material*, a token or a foreign digest of one, with *pepper*."""
+        digest = _keyed(b"lookup/v1", pepper, kind, material)
+        return cls(pepper, kind, material, digest)
+
     def __repr__(self) -> str:
-        return f"Mark({self.pepper!r}, {self.kind!r})"
+        return f"KeyedDigest({self.pepper!r}, {self.kind!r})"
 
     @property
     def check(self) -> bytes:
@@ -75,7 +81,7 @@ def _keyed(purpose: bytes, pepper: Pepper, kind: str, material: bytes) -> bytes:
     return hmac.digest(pepper.secret, message, "sha256")
 
 
-class Keyring:
+class PepperSet:
     """The peppers of an application, the newest first.
 
     :param peppers: at least one.
@@ -95,7 +101,7 @@ class Keyring:
 
     @property
     def size(self) -> int:
-        """How many marks a token has."""
+        """How many keyed digests a token has."""
         return len(self.peppers) * len(KINDS)
 
     def is_own(self, token: bytes) -> bool:
@@ -105,31 +111,25 @@ class Keyring:
         """
         return self._own.fullmatch(token) is not None
 
-    def mark(self, kind: str, material: bytes) -> Mark:
+    def keyed_digest(self, kind: str, material: bytes) -> KeyedDigest:
         """How the newest pepper sees *material*."""
-        return mark_under(self.newest, kind, material)
+        return KeyedDigest.of(self.newest, kind, material)
 
-    def marks(self, token: bytes) -> list[Mark]:
+    def keyed_digests(self, token: bytes) -> list[KeyedDigest]:
         """Every way a stored import may know *token*; always as many."""
-        materials = materials_of(token)
+        materials = digests_by_kind(token)
         return [
-            mark_under(pepper, kind, materials[kind])
+            KeyedDigest.of(pepper, kind, materials[kind])
             for pepper in self.peppers
             for kind in KINDS
         ]
 
-    def marks_of_digest(self, kind: str, material: bytes) -> list[Mark]:
+    def keyed_digests_of(self, kind: str, material: bytes) -> list[KeyedDigest]:
         """How each pepper sees a foreign digest."""
-        return [mark_under(pepper, kind, material) for pepper in self.peppers]
+        return [KeyedDigest.of(pepper, kind, material) for pepper in self.peppers]
 
 
-def mark_under(pepper: Pepper, kind: str, material: bytes) -> Mark:
-    """How *pepper* sees *material*, a token or a foreign digest."""
-    digest = _keyed(b"lookup/v1", pepper, kind, material)
-    return Mark(pepper, kind, material, digest)
-
-
-def materials_of(token: bytes) -> dict[str, bytes]:
+def digests_by_kind(token: bytes) -> dict[str, bytes]:
     """The token and the digests that other systems would keep of it, by kind."""
     sha512 = hashlib.sha512(token).digest()
     try:

@@ -301,7 +301,7 @@ def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
         return Seen(CurrentToken(state, token_id, found), token)
     if token.startswith(state.session_prefix):
         return _session_in(state, text, token)
-    if state.keyring is not None:
+    if state.pepper_set is not None:
         return _imported_in(state, text, in_query=in_query)
     _check_readable(text)
     raise errors.InvalidToken

@@ -28,11 +28,10 @@ from sqlalchemy import update
 from flask_apitokens import errors
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS
-from flask_apitokens.crypto.foreign_digests import Keyring
-from flask_apitokens.crypto.foreign_digests import Mark
+from flask_apitokens.crypto.foreign_digests import KeyedDigest
+from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
-from flask_apitokens.crypto.foreign_digests import mark_under
-from flask_apitokens.crypto.foreign_digests import materials_of
+from flask_apitokens.crypto.foreign_digests import digests_by_kind
 from flask_apitokens.crypto.foreign_digests import strength_of
 from flask_apitokens.lookup.native import Found
 from flask_apitokens.state import State
@@ -44,13 +43,13 @@ log = logging.getLogger("flask_apitokens")
 class Recognised:
     """An imported token in a request, before its row was judged.
 
-    :param mark: how it is stored: under which pepper, as itself or as a digest.
+    :param keyed_digest: how it is stored: under which pepper, as itself or as a digest.
     """
 
     token_id: str
     found: Found
     token: bytes = field(repr=False)
-    mark: Mark
+    keyed_digest: KeyedDigest
 
 
 def recognised(state: State, text: str, *, in_query: bool = False) -> Recognised:
@@ -68,18 +67,18 @@ def recognised(state: State, text: str, *, in_query: bool = False) -> Recognised
         raise errors.MalformedRequest(
             "The token has characters that no token has, or too many."
         )
-    keyring = state.keyring
-    if keyring is None or keyring.is_own(token):
+    pepper_set = state.pepper_set
+    if pepper_set is None or pepper_set.is_own(token):
         raise errors.InvalidToken
-    marks = keyring.marks(token)
-    row = state.find_imported([mark.digest for mark in marks])
+    keyed_digests = pepper_set.keyed_digests(token)
+    row = state.find_imported([keyed.digest for keyed in keyed_digests])
     if row is None:
         raise errors.InvalidToken
     token_id, found = row
     check = bytes(found.check_digest)
-    for mark in marks:
-        if hmac.compare_digest(mark.check, check):
-            return Recognised(token_id, found, token, mark)
+    for keyed in keyed_digests:
+        if hmac.compare_digest(keyed.check, check):
+            return Recognised(token_id, found, token, keyed)
     raise errors.InvalidToken
 
 
@@ -91,16 +90,18 @@ def check_bcrypt(state: State, known: Recognised) -> None:
     """
     stored = known.found.secret_hash
     try:
-        genuine = state.verifier.verify(known.token_id, known.mark.secret, stored)
+        genuine = state.verifier.verify(
+            known.token_id, known.keyed_digest.secret, stored
+        )
     except crypto_tokens.QueueFull:
         raise errors.TemporarilyUnavailable from None
     if not genuine:
         raise errors.InvalidToken
-    keyring, rounds = state.keyring, state.settings.import_bcrypt_rounds
-    if keyring is None or state.recorder.shares_connection:
+    pepper_set, rounds = state.pepper_set, state.settings.import_bcrypt_rounds
+    if pepper_set is None or state.recorder.shares_connection:
         return
-    mark = known.mark
-    stale = mark.pepper.id != keyring.newest.id or mark.kind != "plain"
+    keyed = known.keyed_digest
+    stale = keyed.pepper.id != pepper_set.newest.id or keyed.kind != "plain"
     if not stale and crypto_tokens.rounds_of(stored) >= rounds:
         return
     # Found out now: once the answer is out there is no application context.
@@ -130,9 +131,9 @@ def _store_anew(state: State, engine: Engine, known: Recognised) -> None:
 
 
 def _changes(state: State, known: Recognised) -> list[Update]:
-    keyring = cast("Keyring", state.keyring)
-    row, token, old = state.models.Import, state.models.Token, known.mark
-    fresh = keyring.mark("plain", known.token)
+    pepper_set = cast("PepperSet", state.pepper_set)
+    row, token, old = state.models.Import, state.models.Token, known.keyed_digest
+    fresh = pepper_set.keyed_digest("plain", known.token)
     rounds = state.settings.import_bcrypt_rounds
     hashed = crypto_tokens.run_blocking(crypto_tokens.hash_token, fresh.secret, rounds)
     stored = known.found.secret_hash
@@ -157,14 +158,15 @@ def _source(state: State, known: Recognised) -> ColumnElement[Any]:
 
     It is how the same digest, imported again, is known to be here already.
     """
-    keyring, old = cast("Keyring", state.keyring), known.mark.pepper
-    row, materials = state.models.Import, materials_of(known.token)
+    pepper_set, old = cast("PepperSet", state.pepper_set), known.keyed_digest.pepper
+    row, materials = state.models.Import, digests_by_kind(known.token)
     imported_as = func.coalesce(row.source, row.digest, type_=row.digest.type)
     kind = row.digest.type
     whens = [
         (
-            imported_as == literal(mark_under(old, name, materials[name]).digest, kind),
-            literal(keyring.mark(name, materials[name]).digest, kind),
+            imported_as
+            == literal(KeyedDigest.of(old, name, materials[name]).digest, kind),
+            literal(pepper_set.keyed_digest(name, materials[name]).digest, kind),
         )
         for name in DIGESTS
     ]

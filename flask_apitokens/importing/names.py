@@ -39,7 +39,7 @@ def names_for(ctx: Context, several: Sequence[Asked]) -> list[str]:
             used.add(names[place][1])
         taken = _taken(ctx, [names[place][1] for place in waiting])
         waiting = [place for place in waiting if names[place][1] in taken]
-        # Many of one name: a gap in their numbers rather than a look for each.
+        # Many of one name: a gap in their numbers rather than a query for each.
         for asked in {several[place] for place in waiting}:
             numbers[asked] += step
         step = 2 * step + 1

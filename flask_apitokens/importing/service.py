@@ -27,8 +27,8 @@ from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import LENGTHS
 from flask_apitokens.crypto.foreign_digests import SHORTEST
-from flask_apitokens.crypto.foreign_digests import Keyring
-from flask_apitokens.crypto.foreign_digests import Mark
+from flask_apitokens.crypto.foreign_digests import KeyedDigest
+from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import strength_of
 from flask_apitokens.db.models import Token
@@ -45,7 +45,7 @@ log = logging.getLogger("flask_apitokens")
 
 
 @dataclass(frozen=True)
-class Holder:
+class ImportOwner:
     """Whom an imported token acts for.
 
     :param owner_id: the primary key; none for a userless token.
@@ -65,15 +65,15 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImportItem:
     """One token to be imported, checked.
 
-    :param mark: how it will be stored.
+    :param keyed_digest: how it will be stored.
     :param digests: all the digests under which it may be here already.
     """
 
-    holder: Holder
-    mark: Mark = field(repr=False)
+    holder: ImportOwner
+    keyed_digest: KeyedDigest = field(repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
     strength: str
     name: str
@@ -83,7 +83,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Known:
+class ExistingImport:
     """What is here already of a token that is to be imported.
 
     :param token_id: none where it was deleted since.
@@ -93,7 +93,7 @@ class Known:
     owner_key: tuple[Any, str] | None
 
 
-def holder_of(ctx: Context, owner: Any, account_id: str = "") -> Holder:
+def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
     """Whom a token of *owner* acts for.
 
     :param owner: a user, or ``None`` for a userless token of *account_id*.
@@ -101,7 +101,7 @@ def holder_of(ctx: Context, owner: Any, account_id: str = "") -> Holder:
         are tied to, cannot be told.
     """
     if owner is None:
-        return Holder(None, account_id)
+        return ImportOwner(None, account_id)
     account = ctx.account_of(owner)
     if account == NO_ACCOUNT:
         raise ImportRefused(_("The owner is of no account."))
@@ -111,13 +111,13 @@ def holder_of(ctx: Context, owner: Any, account_id: str = "") -> Holder:
         log.exception("email_of failed, so no token of this user is imported")
         raise ImportRefused(_("The owner's email address cannot be told.")) from None
     subject = audit_log.Subject.of(ctx, owner)
-    return Holder(ctx.models.user_id(owner), account, subject, email)
+    return ImportOwner(ctx.models.user_id(owner), account, subject, email)
 
 
-def wanted_of(
+def checked_item(
     ctx: Context,
-    keyring: Keyring,
-    holder: Holder,
+    pepper_set: PepperSet,
+    holder: ImportOwner,
     text: str,
     *,
     digest: str | None = None,
@@ -125,7 +125,7 @@ def wanted_of(
     service: str | None = None,
     scopes: Collection[str] = (),
     expires_at: datetime | None = None,
-) -> Wanted:
+) -> ImportItem:
     """Check a token that is to be imported.
 
     :param text: the token; with *digest*, what the other system kept of it.
@@ -137,22 +137,23 @@ def wanted_of(
     :raises DomainError: saying what is wrong, without a word of the token.
     """
     if digest is None:
-        token = _checked_token(keyring, text)
-        mark, marks = keyring.mark("plain", token), keyring.marks(token)
+        token = _checked_token(pepper_set, text)
+        keyed_digest = pepper_set.keyed_digest("plain", token)
+        keyed_digests = pepper_set.keyed_digests(token)
         strength = strength_of(token)
     else:
         material = _checked_digest(digest, text)
-        mark, strength = keyring.mark(digest, material), "unknown"
-        marks = keyring.marks_of_digest(digest, material)
+        keyed_digest, strength = pepper_set.keyed_digest(digest, material), "unknown"
+        keyed_digests = pepper_set.keyed_digests_of(digest, material)
     if service is not None and service not in ctx.services_of(holder.account_id):
         raise ImportRefused(_("There is no such service in the account."))
     if expires_at is not None and expires_at > validation.LATEST:
         expires_at = None
     known = tuple(ctx.catalog.services[service].scopes) if service else ()
-    return Wanted(
+    return ImportItem(
         holder=holder,
-        mark=mark,
-        digests=tuple(mark.digest for mark in marks),
+        keyed_digest=keyed_digest,
+        digests=tuple(keyed.digest for keyed in keyed_digests),
         strength=strength,
         name=validation.clean_name(name) if name.strip() else "",
         service=service,
@@ -161,7 +162,7 @@ def wanted_of(
     )
 
 
-def _checked_token(keyring: Keyring, text: str) -> bytes:
+def _checked_token(pepper_set: PepperSet, text: str) -> bytes:
     token = canonical(text)
     if token is None:
         raise ImportRefused(
@@ -174,7 +175,7 @@ def _checked_token(keyring: Keyring, text: str) -> bytes:
         raise ImportRefused(
             _("A token of less than %(n)s characters can be guessed.", n=SHORTEST)
         )
-    if keyring.is_own(token):
+    if pepper_set.is_own(token):
         raise ImportRefused(
             _("It has the form of this application's own tokens (APITOKENS_BRAND).")
         )
@@ -199,10 +200,12 @@ def _checked_digest(digest: str, text: str) -> bytes:
     return bytes.fromhex(plain)
 
 
-def known_of(ctx: Context, several: Sequence[Wanted]) -> dict[bytes, Known]:
+def existing_imports(
+    ctx: Context, several: Sequence[ImportItem]
+) -> dict[bytes, ExistingImport]:
     """What is here already of *several* tokens, by any of their digests."""
     row, token = ctx.models.Import, ctx.models.Token
-    digests = [digest for wanted in several for digest in wanted.digests]
+    digests = [digest for item in several for digest in item.digests]
     columns = (
         *(row.digest, row.source, token.id),
         *(token.owner_id, token.account_id, token.userless),
@@ -212,69 +215,71 @@ def known_of(ctx: Context, several: Sequence[Wanted]) -> dict[bytes, Known]:
         .outerjoin(token, token.id == row.token_id)
         .where(or_(row.digest.in_(digests), row.source.in_(digests)))
     )
-    found: dict[bytes, Known] = {}
+    found: dict[bytes, ExistingImport] = {}
     for digest, source, token_id, owner_id, account_id, userless in (
         ctx.session.execute(query).all() if digests else ()
     ):
         whose = (owner_id, account_id if userless else "") if token_id else None
         for one in (digest, source):
             if one is not None:
-                found[bytes(one)] = Known(token_id, whose)
+                found[bytes(one)] = ExistingImport(token_id, whose)
     return found
 
 
-def known_as(wanted: Wanted, known: dict[bytes, Known]) -> Known | None:
-    """What :func:`known_of` found of one of them.
+def existing_import(
+    item: ImportItem, known: dict[bytes, ExistingImport]
+) -> ExistingImport | None:
+    """What :func:`existing_imports` found of one of them.
 
     :raises ImportRefused: if it acts for somebody else.
     """
-    found = next((known[one] for one in wanted.digests if one in known), None)
-    if found and found.owner_key and found.owner_key != wanted.holder.key:
+    found = next((known[one] for one in item.digests if one in known), None)
+    if found and found.owner_key and found.owner_key != item.holder.key:
         raise ImportRefused(_("The same token was imported for somebody else."))
     return found
 
 
-def hash_of(ctx: Context, wanted: Wanted) -> str:
+def hash_item(ctx: Context, item: ImportItem) -> str:
     """What bcrypt makes of a token; slow on purpose, and safe in any thread."""
     rounds = ctx.settings.import_bcrypt_rounds
     return crypto_tokens.run_blocking(
-        crypto_tokens.hash_token, wanted.mark.secret, rounds
+        crypto_tokens.hash_token, item.keyed_digest.secret, rounds
     )
 
 
 def add(
-    ctx: Context, several: Sequence[tuple[Wanted, str]], *, actor: Actor
+    ctx: Context, several: Sequence[tuple[ImportItem, str]], *, actor: Actor
 ) -> list[Token]:
-    """Store tokens, each with its :func:`hash_of`; those known by now are left out.
+    """Store tokens, each with its :func:`hash_item`; those known by now are left out.
 
     :raises Conflict: if another import, or a token of the same name, came in between:
         to be tried again in a new transaction.
     """
     ctx.lock_for_write()
-    known = known_of(ctx, [wanted for wanted, _hash in several])
-    fresh = [pair for pair in several if known_as(pair[0], known) is None]
+    known = existing_imports(ctx, [item for item, _hash in several])
+    fresh = [pair for pair in several if existing_import(pair[0], known) is None]
     names = import_names.names_for(
-        ctx, [(wanted.holder.key, wanted.name) for wanted, _hash in fresh]
+        ctx, [(item.holder.key, item.name) for item, _hash in fresh]
     )
     made = [
-        _row(ctx, wanted, hashed, name, actor=actor)
-        for (wanted, hashed), name in zip(fresh, names, strict=True)
+        _row(ctx, item, hashed, name, actor=actor)
+        for (item, hashed), name in zip(fresh, names, strict=True)
     ]
     imports = ctx.models.Import
     try:
         with ctx.session.begin_nested():
             ctx.session.add_all(made)
             ctx.session.flush()
-            for token, (wanted, _hash) in zip(made, fresh, strict=True):
+            for token, (item, _hash) in zip(made, fresh, strict=True):
                 ctx.session.add(
                     imports(
                         token_id=token.id,
-                        digest=wanted.mark.digest,
-                        pepper=wanted.mark.pepper.id,
-                        strength=wanted.strength,
+                        digest=item.keyed_digest.digest,
+                        pepper=item.keyed_digest.pepper.id,
+                        strength=item.strength,
                     )
                 )
-                _note(ctx, token, wanted, actor=actor)
+                _note(ctx, token, item, actor=actor)
             ctx.session.flush()
     except IntegrityError:
         raise Conflict from None
@@ -284,13 +289,13 @@ def add(
 
 
 def _row(
-    ctx: Context, wanted: Wanted, hashed: str, name: str, *, actor: Actor
+    ctx: Context, item: ImportItem, hashed: str, name: str, *, actor: Actor
 ) -> Token:
-    holder = wanted.holder
+    holder = item.holder
     token = ctx.models.Token(
         id=crypto_tokens.mint(ctx.settings.brand).id,
         scheme=crypto_tokens.IMPORTED,
-        check_digest=wanted.mark.check,
+        check_digest=item.keyed_digest.check,
         secret_hash=hashed,
         # Never exchanged for anything: it is sent with each call, as it always was.
         kind="api",
@@ -298,39 +303,39 @@ def _row(
         owner_id=holder.owner_id,
         account_id=holder.account_id,
         userless=holder.owner_id is None,
-        service=wanted.service,
-        scopes=wanted.scopes,
+        service=item.service,
+        scopes=item.scopes,
         created_at=ctx.now(),
         created_by=actor.label,
-        expires_at=wanted.expires_at,
+        expires_at=item.expires_at,
     )
     token.live_name = tokens.live_name_of(holder.owner_id, holder.account_id, name)
     token.email_digest = email_binding.digest_of(token.id, holder.email)
     return token
 
 
-def _note(ctx: Context, token: Token, wanted: Wanted, *, actor: Actor) -> None:
+def _note(ctx: Context, token: Token, item: ImportItem, *, actor: Actor) -> None:
     audit_log.note_token(
         ctx,
         "imported",
         token,
         actor=actor,
-        subject=wanted.holder.subject,
-        strength=wanted.strength,
-        form=wanted.mark.kind,
+        subject=item.holder.subject,
+        strength=item.strength,
+        form=item.keyed_digest.kind,
     )
 
 
-def import_one(ctx: Context, wanted: Wanted, *, actor: Actor) -> Token | None:
+def import_one(ctx: Context, item: ImportItem, *, actor: Actor) -> Token | None:
     """Store one token, or find the one that it became when it was imported before.
 
     :returns: none where it was deleted since: it stays so.
     :raises Conflict: if the same is being imported at this moment.
     :raises ImportRefused: if it acts for somebody else.
     """
-    before = known_as(wanted, known_of(ctx, [wanted]))
+    before = existing_import(item, existing_imports(ctx, [item]))
     if before is None:
-        made = add(ctx, [(wanted, hash_of(ctx, wanted))], actor=actor)
+        made = add(ctx, [(item, hash_item(ctx, item))], actor=actor)
         return made[0] if made else None
     if before.token_id is None:
         return None

@@ -427,7 +427,7 @@ def test_another_import_in_between_is_no_error(
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com")
     twin = make_app(app.config["SQLALCHEMY_DATABASE_URI"], **CONFIG)
-    really = import_service.hash_of
+    really = import_service.hash_item
     first: list[Any] = []
 
     def late(ctx: Context, wanted: Any) -> str:
@@ -436,7 +436,7 @@ def test_another_import_in_between_is_no_error(
             take_in(twin, SHORT, ada)
         return really(ctx, wanted)
 
-    monkeypatch.setattr(import_service, "hash_of", late)
+    monkeypatch.setattr(import_service, "hash_item", late)
     text = f"ada@example.com,{UUID}\nada@example.com,{SHORT}\n"
     assert summary(app, "-", input=text) == {"read": 2, "imported": 1, "known": 1}
     assert names_of(app, ada) == ["Imported token 1", "Imported token 2"]
@@ -535,9 +535,9 @@ def test_clearing_waits_for_the_commit_and_spares_what_changed(
         bearing.change_user(app, ada, name=SHORT)
         return hashed(ctx, wanted)
 
-    hashed = import_service.hash_of
+    hashed = import_service.hash_item
     with monkeypatch.context() as patch:
-        patch.setattr(import_service, "hash_of", renewed)
+        patch.setattr(import_service, "hash_item", renewed)
         told = summary(app, *where, "--skip-bad")
     assert (told["imported"], told["cleared"]) == (2, 1)
     text = everything(app)

@@ -161,7 +161,7 @@ def test_any_number_of_imports_and_peppers_is_one_select(
             wire.forget()
             assert call(app, token).status_code == status
             assert wire.verbs == ["SELECT"]
-        # A slip in one of our own is known without a look.
+        # A slip in one of our own is known without a query.
         for token in (native[:-1] + "#", native[:-1] + "0", "apts_whatever"):
             wire.forget()
             assert call(app, token).status_code in {400, 401}
@@ -615,8 +615,10 @@ def test_expiry_and_scopes_come_along(anywhere: Flask) -> None:
         assert answer.status_code == 202
     with app.app_context():
         state = app.extensions["apitokens"]
-        marks = [mark.digest for mark in state.keyring.marks(UUID.encode())]
-        _id, found = state.find_imported(marks)
+        digests = [
+            keyed.digest for keyed in state.pepper_set.keyed_digests(UUID.encode())
+        ]
+        _id, found = state.find_imported(digests)
         assert (found.scopes, found.expires_at) == (("write",), soon)
 
 

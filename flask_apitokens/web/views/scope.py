@@ -477,7 +477,7 @@ def _id_of_whole(text: str) -> str | None:
     state = current_apitokens
     own = state.parse(text.encode("utf-8", "replace"))
     own = own or session_tokens.id_in(state.settings.brand, text)
-    if own is not None or state.keyring is None:
+    if own is not None or state.pepper_set is None:
         return own
     from flask_apitokens.crypto.foreign_digests import SHORTEST
     from flask_apitokens.crypto.foreign_digests import canonical
@@ -489,5 +489,7 @@ def _id_of_whole(text: str) -> str | None:
     found = None
     # A database that does not answer says so in the list.
     with suppress(Unavailable):
-        found = state.find_imported([m.digest for m in state.keyring.marks(token)])
+        found = state.find_imported(
+            [keyed.digest for keyed in state.pepper_set.keyed_digests(token)]
+        )
     return None if found is None else found[0]
