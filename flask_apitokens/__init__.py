@@ -1,7 +1,7 @@
 """API tokens for Flask: settings pages, administration, and a guard for API routes."""
 
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.context import Actor
 from flask_apitokens.guard.decorator import current_token
 from flask_apitokens.guard.decorator import token_required
 

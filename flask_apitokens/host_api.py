@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from flask_apitokens.core.actor import SYSTEM
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import SAME
-from flask_apitokens.core.context import SYSTEM
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Same
 from flask_apitokens.db.models import Event
 from flask_apitokens.db.models import ServiceSetting

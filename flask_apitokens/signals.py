@@ -1,7 +1,7 @@
 """Signals for the host (blinker). None of them carries a plaintext.
 
 The sender is the Flask application; ``token`` is the row, already flushed but not yet
-committed, ``actor`` the :class:`~flask_apitokens.domain.Actor` who did it.
+committed, ``actor`` the :class:`~flask_apitokens.Actor` who did it.
 """
 
 from __future__ import annotations

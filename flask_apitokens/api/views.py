@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from flask_apitokens.catalog import INTROSPECT
-from flask_apitokens.core.context import HOLDER
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import HOLDER
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.crypto import session_tokens
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens

@@ -16,7 +16,7 @@ from sqlalchemy import Select
 from sqlalchemy import delete
 from sqlalchemy import select
 
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import LABEL_LENGTH
 from flask_apitokens.db.models import Event

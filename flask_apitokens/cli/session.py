@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError

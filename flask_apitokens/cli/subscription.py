@@ -8,7 +8,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.domain import access_requests

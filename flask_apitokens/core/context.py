@@ -20,10 +20,8 @@ from sqlalchemy.orm import scoped_session
 from flask_apitokens.catalog import Catalog
 from flask_apitokens.catalog import Service
 from flask_apitokens.config import Settings
-from flask_apitokens.db.models import LABEL_LENGTH
 from flask_apitokens.db.models import Models
 
-from . import networks
 from .callbacks import Callbacks
 from .callbacks import Notice
 
@@ -33,26 +31,6 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True)
-class Actor:
-    """Who does something, for the audit log: kept as text, so that it outlives them.
-
-    :param label: what people read, usually an email address.
-    :param id: the primary key as text; none for the command line and the system.
-    :param ip: the address the act came from, where it came over the network.
-    """
-
-    label: str
-    id: str | None = None
-    ip: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "label", self.label[:LABEL_LENGTH])
-        object.__setattr__(self, "id", self.id and self.id[:LABEL_LENGTH])
-        # A proxy hands on what a client wrote, and no column takes just anything.
-        object.__setattr__(self, "ip", networks.address(self.ip))
-
-
 class Same(Enum):
     """Stands for an expiry that is as far off as that of a token before once was."""
 
@@ -60,13 +38,6 @@ class Same(Enum):
 
 
 SAME: Final = Same.SAME
-
-#: the plugin itself, or host code that names nobody
-SYSTEM = Actor("system")
-
-
-#: the label of who holds a token and has proved no more than that
-HOLDER = "token holder"
 
 
 @dataclass(frozen=True)

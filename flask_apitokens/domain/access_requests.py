@@ -14,8 +14,8 @@ from sqlalchemy import func
 from sqlalchemy import select
 
 from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.errors import Conflict

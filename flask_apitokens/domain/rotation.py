@@ -16,10 +16,10 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.actor import SYSTEM
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import SAME
-from flask_apitokens.core.context import SYSTEM
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import Same
 from flask_apitokens.crypto import tokens as crypto_tokens

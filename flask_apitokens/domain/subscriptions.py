@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import ServiceSetting
 from flask_apitokens.db.models import Subscription

@@ -24,11 +24,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
 from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.actor import HOLDER
+from flask_apitokens.core.actor import SYSTEM
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.context import HOLDER
-from flask_apitokens.core.context import SYSTEM
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import Models

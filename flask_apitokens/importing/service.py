@@ -20,8 +20,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import NO_ACCOUNT
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS

@@ -11,8 +11,8 @@ from flask import url_for
 from flask.typing import ResponseReturnValue
 
 from flask_apitokens.catalog import Service
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import NO_ACCOUNT
-from flask_apitokens.core.context import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import access_requests
 from flask_apitokens.errors import AccessDenied

@@ -28,7 +28,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.errors import ConfigurationError

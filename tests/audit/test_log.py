@@ -16,7 +16,7 @@ from flask_apitokens import Actor
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.audit import queries as audit_queries
 from flask_apitokens.audit.queries import LogQuery
-from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens

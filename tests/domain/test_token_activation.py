@@ -11,7 +11,7 @@ from flask import Flask
 from flask_apitokens import Actor
 from flask_apitokens import Notice
 from flask_apitokens import signals
-from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import REASON_LENGTH
 from flask_apitokens.domain import tokens

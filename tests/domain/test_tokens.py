@@ -19,7 +19,7 @@ from flask import Flask
 from flask_login import current_user
 from sqlalchemy import make_url
 
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.domain import tokens

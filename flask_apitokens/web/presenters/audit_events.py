@@ -12,8 +12,8 @@ from flask_apitokens.audit.queries import GROUPS
 from flask_apitokens.audit.queries import LogPage
 from flask_apitokens.catalog import Catalog
 from flask_apitokens.core import csv_export
-from flask_apitokens.core.context import HOLDER
-from flask_apitokens.core.context import SYSTEM
+from flask_apitokens.core.actor import HOLDER
+from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import moment
 from flask_apitokens.core.time_format import to_the_second

@@ -20,7 +20,7 @@ from sqlalchemy import Select
 
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.context import Actor
+from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import session_tokens
 from flask_apitokens.db.models import Event
