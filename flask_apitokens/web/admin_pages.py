@@ -71,18 +71,6 @@ class Link:
     count: str | None = None
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A number and what it counts.
-
-    :param small: what stands beside it.
-    """
-
-    label: str
-    figure: str
-    small: str = ""
-
-
 def is_admin(user: Any) -> bool:
     """Whether *user* administers their account, asked now.
 

@@ -203,7 +203,7 @@ def _add_list(
     """The addresses of a list of tokens and of what can be done in it.
 
     :param path: of the list; empty for the blueprint's own.
-    :param prefix: of the names of its endpoints, see :class:`~.places.Place`.
+    :param prefix: of the names of its endpoints, see :class:`.UrlSet`.
     :param begin: the function below :mod:`.views` that begins a visit of it.
     :param generate: where a token is generated, if not at the list's own address.
     :param owners: whether it is of several owners: then a token is neither generated

@@ -11,7 +11,7 @@ from flask import url_for
 
 
 @dataclass(frozen=True)
-class Place:
+class UrlSet:
     """The endpoints of one list, which differ by what stands in front of their names.
 
     :param prefix: of the endpoints: ``apitokens.``, ``apitokens_admin.user_`` …
@@ -33,11 +33,11 @@ class Place:
 
 
 #: the list of who is signed in
-OWN = Place("apitokens.", "apitokens.token")
+OWN = UrlSet("apitokens.", "apitokens.token")
 
 
 @dataclass(frozen=True)
-class HistoryPlace:
+class UsageUrlSet:
     """Where a usage history stands: the endpoints of its page, its list and its file.
 
     :param values: what all their addresses carry: the service, the token.

@@ -21,7 +21,7 @@ ALL = "*"
 
 
 @dataclass(frozen=True)
-class Draft:
+class AccessForm:
     """What was typed into the form and why it did not do.
 
     :param service: what was chosen.
@@ -37,7 +37,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Request:
+class AccessRequestRow:
     """One request of the user's own.
 
     :param at: when it was made, or decided.
@@ -52,13 +52,13 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Asking:
+class AccessPanel:
     """All requests of a user and the form for another."""
 
-    waiting: Sequence[Request]
-    declined: Sequence[Request]
+    waiting: Sequence[AccessRequestRow]
+    declined: Sequence[AccessRequestRow]
     #: granted to no effect yet
-    approved: Sequence[Request]
+    approved: Sequence[AccessRequestRow]
     #: what can be asked for; a single empty value is the API as a whole
     options: Sequence[tuple[str, str]]
     #: whether anybody is there to decide
@@ -69,7 +69,7 @@ class Asking:
     alone: bool
     #: what administrators see the user as
     who: str
-    draft: Draft
+    draft: AccessForm
     length: int = REASON_LENGTH
 
     @property
@@ -89,14 +89,14 @@ class Asking:
         return self.alone and not self.waiting
 
 
-def asking_of(
+def access_panel(
     ctx: Context,
     user: Any,
     states: Mapping[str, bool],
     *,
     alone: bool,
-    draft: Draft | None = None,
-) -> Asking:
+    draft: AccessForm | None = None,
+) -> AccessPanel:
     """What *user* lacks, and what became of their requests.
 
     :param states: every service of theirs and whether they may use it now.
@@ -114,7 +114,7 @@ def asking_of(
         for slug, row in made.items()
         if slug in lacking and row.decision == "declined"
     ]
-    return Asking(
+    return AccessPanel(
         waiting=[_waiting(ctx, row) for row in waiting.values()],
         declined=[_declined(ctx, row) for row in declined],
         approved=[
@@ -127,7 +127,7 @@ def asking_of(
         told=ctx.callbacks.on_notice is not None,
         alone=alone,
         who=ctx.user_label(user),
-        draft=draft or Draft(),
+        draft=draft or AccessForm(),
     )
 
 
@@ -157,15 +157,17 @@ def label_of(ctx: Context, slug: str) -> str:
     return ctx.catalog.label(slug) if slug else _("The whole API")
 
 
-def _waiting(ctx: Context, row: Subscription) -> Request:
+def _waiting(ctx: Context, row: Subscription) -> AccessRequestRow:
     return _request(ctx, row, row.requested_at, row.request_reason)
 
 
-def _declined(ctx: Context, row: Subscription) -> Request:
+def _declined(ctx: Context, row: Subscription) -> AccessRequestRow:
     return _request(ctx, row, row.decided_at, row.decision_reason)
 
 
-def _request(ctx: Context, row: Subscription, at: Any, reason: str | None) -> Request:
+def _request(
+    ctx: Context, row: Subscription, at: Any, reason: str | None
+) -> AccessRequestRow:
     slug = row.service
     when = moment(at, day_and_time(at))
-    return Request(slug, label_of(ctx, slug), when, reason or "")
+    return AccessRequestRow(slug, label_of(ctx, slug), when, reason or "")

@@ -21,7 +21,7 @@ from flask_apitokens.db.models import Event
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
-from .tokens import Chip
+from .widgets import Badge
 
 #: the head of an export
 CSV_HEADER = (
@@ -30,26 +30,26 @@ CSV_HEADER = (
 )
 
 
-def chips() -> dict[str, Chip]:
+def action_badges() -> dict[str, Badge]:
     """Each action in words."""
     return {
-        "generated": Chip(_("Token generated"), "ok"),
-        "imported": Chip(_("Token imported"), "ok"),
-        "renamed": Chip(_("Token renamed"), "plain"),
-        "rotated": Chip(_("Token rotated"), "plain"),
-        "late-use": Chip(_("Used after rotation"), "bad"),
-        "revoked": Chip(_("Token revoked"), "bad"),
-        "deactivated": Chip(_("Token deactivated"), "bad"),
-        "activated": Chip(_("Token activated"), "ok"),
-        "deleted": Chip(_("Token deleted"), "bad"),
-        "subscription-activated": Chip(_("Subscription turned on"), "ok"),
-        "subscription-deactivated": Chip(_("Subscription turned off"), "warn"),
-        "service-enabled": Chip(_("Service turned on for everybody"), "ok"),
-        "service-disabled": Chip(_("Service turned off for everybody"), "warn"),
-        "access-requested": Chip(_("Access requested"), "plain"),
-        "access-withdrawn": Chip(_("Access request withdrawn"), "plain"),
-        "access-approved": Chip(_("Access request approved"), "ok"),
-        "access-declined": Chip(_("Access request declined"), "bad"),
+        "generated": Badge(_("Token generated"), "ok"),
+        "imported": Badge(_("Token imported"), "ok"),
+        "renamed": Badge(_("Token renamed"), "plain"),
+        "rotated": Badge(_("Token rotated"), "plain"),
+        "late-use": Badge(_("Used after rotation"), "bad"),
+        "revoked": Badge(_("Token revoked"), "bad"),
+        "deactivated": Badge(_("Token deactivated"), "bad"),
+        "activated": Badge(_("Token activated"), "ok"),
+        "deleted": Badge(_("Token deleted"), "bad"),
+        "subscription-activated": Badge(_("Subscription turned on"), "ok"),
+        "subscription-deactivated": Badge(_("Subscription turned off"), "warn"),
+        "service-enabled": Badge(_("Service turned on for everybody"), "ok"),
+        "service-disabled": Badge(_("Service turned off for everybody"), "warn"),
+        "access-requested": Badge(_("Access requested"), "plain"),
+        "access-withdrawn": Badge(_("Access request withdrawn"), "plain"),
+        "access-approved": Badge(_("Access request approved"), "ok"),
+        "access-declined": Badge(_("Access request declined"), "bad"),
     }
 
 
@@ -72,7 +72,7 @@ def groups_offered() -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Happening:
+class EventLine:
     """A line of a token's own history.
 
     :param note: what was said about it: the reason.
@@ -85,7 +85,7 @@ class Happening:
     note: str = ""
 
 
-def happening(event: Event) -> Happening:
+def event_line(event: Event) -> EventLine:
     """An event of one token as a sentence."""
     words = {
         "generated": _("Generated"),
@@ -98,7 +98,7 @@ def happening(event: Event) -> Happening:
         "activated": _("Activated"),
         "renamed": _("Renamed to “%(name)s”", name=event.token_name or ""),
     }
-    return Happening(
+    return EventLine(
         moment(event.at),
         words.get(event.action, event.action),
         _person(event),
@@ -128,7 +128,7 @@ class EventRow:
 
     at: Moment
     person: str
-    chip: Chip
+    badge: Badge
     about: str
     code: str
     sub: str
@@ -149,7 +149,7 @@ def row_of(event: Event, catalog: Catalog) -> EventRow:
     return EventRow(
         to_the_second(event.at),
         _person(event),
-        chips().get(event.action, Chip(event.action, "plain")),
+        action_badges().get(event.action, Badge(event.action, "plain")),
         about,
         event.token_id or "",
         sub,

@@ -19,7 +19,7 @@ from flask_apitokens.usage.queries import PAGE_SIZE
 from flask_apitokens.usage.queries import CallPage
 from flask_apitokens.usage.queries import Key
 
-from .tokens import Chip
+from .widgets import Badge
 
 _TONES = ("ok", "warn", "bad")
 
@@ -31,16 +31,6 @@ def results_offered() -> list[tuple[str, str]]:
     """The choices of the result filter."""
     words = (_("Succeeded"), _("Rejected"), _("Failed"))
     return [("", _("All results")), *zip(RESULTS, words, strict=True)]
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A choice above the calls."""
-
-    label: str
-    name: str
-    options: Sequence[tuple[str, str]]
-    selected: str
 
 
 # -- calls ---------------------------------------------------------------------
@@ -78,7 +68,7 @@ class CallRow:
     method: str
     path: str
     rule: str
-    chip: Chip
+    badge: Badge
     code: str
     token: str
     token_id: str
@@ -102,7 +92,7 @@ def row_of(row: Any, names: Names | None, service: str = "") -> CallRow:
         method=row.method,
         path=row.path,
         rule="" if row.rule == row.path else row.rule,
-        chip=status_chip(row.status, row.result),
+        badge=status_badge(row.status, row.result),
         code=row.code or "",
         token=name,
         token_id=row.token_id,
@@ -115,7 +105,7 @@ def row_of(row: Any, names: Names | None, service: str = "") -> CallRow:
     )
 
 
-def status_chip(status: int, result: int) -> Chip:
+def status_badge(status: int, result: int) -> Badge:
     """How a call ended, in a number and a word: ``200 OK``."""
     words = {
         200: _("OK"),
@@ -129,7 +119,7 @@ def status_chip(status: int, result: int) -> Chip:
         word = words.get(status) or HTTPStatus(status).phrase
     except ValueError:
         word = ""
-    return Chip(f"{status} {word}".strip(), _TONES[result])
+    return Badge(f"{status} {word}".strip(), _TONES[result])
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,7 @@ from flask_apitokens.usage.totals import Window
 from .bar_chart import Chart
 from .bar_chart import Column
 from .bar_chart import chart_of
-
-
-@dataclass(frozen=True)
-class Kpi:
-    """A number and what it counts.
-
-    :param small: what stands beside it.
-    """
-
-    label: str
-    figure: str
-    small: str = ""
+from .widgets import Stat
 
 
 @dataclass(frozen=True)
@@ -44,21 +33,21 @@ class DayRow:
     total: str
 
 
-def kpis(sums: Sums, days: int, used: tuple[int, int] | None = None) -> list[Kpi]:
+def stats(sums: Sums, days: int, used: tuple[int, int] | None = None) -> list[Stat]:
     """The figures above the chart.
 
     :param used: how many tokens were used, of how many; none where it is one token.
     """
     share = _share(sums.succeeded, sums.total)
     shown = [
-        Kpi(_n("Calls, %(n)s day", "Calls, %(n)s days", days), f"{sums.total:,}"),
-        Kpi(_("Succeeded"), share, f"{sums.succeeded:,}"),
-        Kpi(_("Rejected"), f"{sums.rejected:,}"),
-        Kpi(_("Failed"), f"{sums.failed:,}"),
+        Stat(_n("Calls, %(n)s day", "Calls, %(n)s days", days), f"{sums.total:,}"),
+        Stat(_("Succeeded"), share, f"{sums.succeeded:,}"),
+        Stat(_("Rejected"), f"{sums.rejected:,}"),
+        Stat(_("Failed"), f"{sums.failed:,}"),
     ]
     if used is not None:
         some, every = counted(used[0]), counted(used[1])
-        shown.append(Kpi(_("Tokens in use"), some, _("of %(total)s", total=every)))
+        shown.append(Stat(_("Tokens in use"), some, _("of %(total)s", total=every)))
     return shown
 
 

@@ -32,7 +32,11 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.forms import GenerateForm
 from flask_apitokens.web.urls import OWN
-from flask_apitokens.web.urls import Place
+from flask_apitokens.web.urls import UrlSet
+
+from .widgets import ErrorItem
+from .widgets import Option
+from .widgets import Summary
 
 #: what comes back into a field of what was sent in it: nobody typed megabytes
 ECHOED = 500
@@ -49,34 +53,7 @@ TARGETS = {
 
 
 @dataclass(frozen=True)
-class Option:
-    """A choice of a group of buttons or boxes."""
-
-    value: str
-    label: str
-    text: str = ""
-    mark: str = ""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A line of the error summary and the id of the field it leads to."""
-
-    target: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What stands above a form that was refused."""
-
-    strong: str
-    intro: str
-    items: Sequence[Fault] = ()
-
-
-@dataclass(frozen=True)
-class Wish:
+class GenerateInput:
     """What the form was filled in with, as plain text."""
 
     kind: str
@@ -88,7 +65,7 @@ class Wish:
     networks: str = ""
 
     @classmethod
-    def of(cls, form: GenerateForm) -> Wish:
+    def of(cls, form: GenerateForm) -> GenerateInput:
         """What *form* asks for."""
         return cls(
             kind=form.kind.data or "",
@@ -106,7 +83,7 @@ class GenerateView:
     """The form as it is rendered: choices, input, errors."""
 
     form_id: str
-    wish: Wish
+    entered: GenerateInput
     kinds: Sequence[Option]
     services: Sequence[tuple[str, str]]
     scopes: Sequence[Option]
@@ -117,7 +94,7 @@ class GenerateView:
     errors: Mapping[str, str]
     summary: Summary | None = None
     name_length: int = NAME_LENGTH
-    at: Place = OWN
+    at: UrlSet = OWN
     #: of the dialog
     title: str = ""
     #: what an administrator should know who generates for somebody else
@@ -132,7 +109,7 @@ class GenerateView:
 
 
 @dataclass
-class Refusals:
+class FieldErrors:
     """What speaks against a wish, all of it, so that it can be put right at once."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -150,13 +127,13 @@ class Refusals:
         return bool(self.fields or self.general)
 
 
-def first_wish(ctx: Context, services: Sequence[Service]) -> Wish:
+def first_input(ctx: Context, services: Sequence[Service]) -> GenerateInput:
     """What a new form is filled in with: the least access there is."""
     settings = ctx.settings
     words = expiry_words(ctx)
     word = str(settings.expiry_default or "never")
     service = services[0] if services else None
-    return Wish(
+    return GenerateInput(
         kind=settings.kinds[0],
         name="",
         service=service.slug if service else "",
@@ -168,12 +145,12 @@ def first_wish(ctx: Context, services: Sequence[Service]) -> Wish:
 
 def presented(
     ctx: Context,
-    wish: Wish,
+    entered: GenerateInput,
     services: Sequence[Service],
     *,
     form_id: str = "",
-    refusals: Refusals | None = None,
-    at: Place = OWN,
+    refusals: FieldErrors | None = None,
+    at: UrlSet = OWN,
     title: str = "",
     warning: str = "",
     suggested: str = "",
@@ -187,23 +164,23 @@ def presented(
     :param suggested: the name of a token that is not given one.
     """
     first_day, last_day = date_range(ctx)
-    refusals = refusals or Refusals()
+    refusals = refusals or FieldErrors()
     offered = {service.slug for service in services}
-    if services and wish.service not in offered:
+    if services and entered.service not in offered:
         # It was switched off meanwhile: what is offered instead, with its own scopes.
-        wish = replace(wish, service=services[0].slug, scopes=())
-    wish = replace(
-        wish,
-        name=wish.name[:ECHOED],
-        expiry_date=wish.expiry_date[:ECHOED],
-        networks=wish.networks[:NETWORKS_LENGTH],
+        entered = replace(entered, service=services[0].slug, scopes=())
+    entered = replace(
+        entered,
+        name=entered.name[:ECHOED],
+        expiry_date=entered.expiry_date[:ECHOED],
+        networks=entered.networks[:NETWORKS_LENGTH],
     )
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
-        wish=wish,
+        entered=entered,
         kinds=[option for option in _kinds(ctx) if option.value in ctx.settings.kinds],
         services=[(service.slug, service.name) for service in services],
-        scopes=scopes_of(services, wish.service),
+        scopes=scopes_of(services, entered.service),
         expiries=expiry_options(ctx, expiry_words(ctx)),
         first_day=first_day,
         last_day=last_day,
@@ -299,10 +276,10 @@ def _expiry_option(ctx: Context, word: str, today: date) -> Option:
     return Option(word, span(days), text)
 
 
-def _summary(refusals: Refusals) -> Summary:
+def _summary(refusals: FieldErrors) -> Summary:
     strong = _("The token was not generated.")
     items = [
-        Fault(TARGETS[name], refusals.fields[name])
+        ErrorItem(TARGETS[name], refusals.fields[name])
         for name in TARGETS
         if name in refusals.fields
     ]
@@ -312,50 +289,52 @@ def _summary(refusals: Refusals) -> Summary:
     return Summary(strong, intro, items)
 
 
-def weighed(
+def validate(
     ctx: Context,
     owner: Any,
-    wish: Wish,
+    entered: GenerateInput,
     services: Sequence[Service],
     *,
     account_id: str = "",
-) -> tuple[Refusals, datetime | None]:
+) -> tuple[FieldErrors, datetime | None]:
     """Everything that speaks against *wish*, and the moment its token would expire.
 
     :param account_id: of a userless token.
     """
-    refusals = Refusals()
+    refusals = FieldErrors()
     expires_at = None
-    if wish.kind not in ctx.settings.kinds:
+    if entered.kind not in ctx.settings.kinds:
         refusals.add(InvalidKind())
     try:
-        name = validation.clean_name(wish.name)
+        name = validation.clean_name(entered.name)
         validation.check_name_free(ctx, owner, name, account_id=account_id)
     except DomainError as error:
         refusals.add(error)
     try:
-        _check_access(ctx, wish, services)
+        _check_access(ctx, entered, services)
     except DomainError as error:
         refusals.add(error)
     try:
-        expires_at = expiry_of(ctx, wish)
-        validation.check_expiry(ctx, wish.kind, expires_at)
+        expires_at = expiry_of(ctx, entered)
+        validation.check_expiry(ctx, entered.kind, expires_at)
     except DomainError as error:
         refusals.add(error)
     try:
-        validation.checked_networks(ctx, networks.in_words(wish.networks))
+        validation.checked_networks(ctx, networks.in_words(entered.networks))
     except DomainError as error:
         refusals.add(error)
     return refusals, expires_at
 
 
-def _check_access(ctx: Context, wish: Wish, services: Sequence[Service]) -> None:
+def _check_access(
+    ctx: Context, entered: GenerateInput, services: Sequence[Service]
+) -> None:
     """Where the host declares services, a user's token is for one of them."""
     if not ctx.catalog:
         return
-    if wish.service not in {service.slug for service in services}:
+    if entered.service not in {service.slug for service in services}:
         raise ServiceUnavailable
-    validation.checked_scopes(ctx, wish.service, wish.scopes)
+    validation.checked_scopes(ctx, entered.service, entered.scopes)
 
 
 class Ending(Protocol):
@@ -368,21 +347,23 @@ class Ending(Protocol):
     def expiry_date(self) -> str: ...
 
 
-def expiry_of(ctx: Context, wish: Ending, words: Sequence[str] = ()) -> datetime | None:
+def expiry_of(
+    ctx: Context, entered: Ending, words: Sequence[str] = ()
+) -> datetime | None:
     """The moment the token expires, or none for never.
 
     :param words: what was offered, if it was more than :func:`expiry_words`.
     :raises InvalidExpiry: for a choice that is none, or a date that is past or no date.
     """
-    if wish.expiry == "never":
+    if entered.expiry == "never":
         return None
-    if wish.expiry in (words or expiry_words(ctx)) and wish.expiry != "custom":
-        return ctx.now() + timedelta(days=int(wish.expiry))
+    if entered.expiry in (words or expiry_words(ctx)) and entered.expiry != "custom":
+        return ctx.now() + timedelta(days=int(entered.expiry))
     try:
-        last_day = date.fromisoformat(wish.expiry_date)
+        last_day = date.fromisoformat(entered.expiry_date)
     except ValueError:
         raise InvalidExpiry(_("Choose a date after today.")) from None
-    if wish.expiry != "custom" or last_day <= ctx.now().astimezone(UTC).date():
+    if entered.expiry != "custom" or last_day <= ctx.now().astimezone(UTC).date():
         raise InvalidExpiry(_("Choose a date after today."))
     # "Until 3 Jul" includes the third of July.
     return datetime.combine(last_day, time(23, 59, 59), UTC)

@@ -22,24 +22,24 @@ from flask_apitokens.errors import InvalidGrace
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.forms import RotateForm
-from flask_apitokens.web.urls import Place
+from flask_apitokens.web.urls import UrlSet
 
 from .generate_form import ECHOED
 from .generate_form import TARGETS
-from .generate_form import Fault
-from .generate_form import Option
-from .generate_form import Summary
 from .generate_form import date_range
 from .generate_form import expiry_of
 from .generate_form import expiry_options
 from .generate_form import expiry_words
 from .tokens import Row
+from .widgets import ErrorItem
+from .widgets import Option
+from .widgets import Summary
 
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class RotateWish:
+class RotateInput:
     """What the form was filled in with, as plain text."""
 
     grace: str
@@ -47,7 +47,7 @@ class RotateWish:
     expiry_date: str = ""
 
     @classmethod
-    def of(cls, form: RotateForm) -> RotateWish:
+    def of(cls, form: RotateForm) -> RotateInput:
         """What *form* asks for."""
         return cls(
             grace=form.grace.data or "",
@@ -63,7 +63,7 @@ class RotateView:
     form_id: str
     title: str
     row: Row
-    wish: RotateWish
+    entered: RotateInput
     graces: Sequence[Option]
     expiries: Sequence[Option]
     #: the range of the date field
@@ -79,7 +79,7 @@ class RotateView:
 
 
 @dataclass(frozen=True)
-class Kin:
+class RelatedToken:
     """A token before or after this one.
 
     :param url: its page; empty where it is gone.
@@ -90,10 +90,10 @@ class Kin:
     url: str
 
 
-def first_wish(ctx: Context, token: Token) -> RotateWish:
+def first_input(ctx: Context, token: Token) -> RotateInput:
     """What a new form is filled in with: nothing breaks, and it lives as long again."""
     also = _same_days(ctx, token)
-    return RotateWish(
+    return RotateInput(
         grace=str(rotation.first_grace(ctx, token)),
         expiry="never" if also is None else str(also),
     )
@@ -113,9 +113,9 @@ def presented(
     ctx: Context,
     token: Token,
     row: Row,
-    wish: RotateWish,
+    entered: RotateInput,
     *,
-    at: Place,
+    at: UrlSet,
     form_id: str = "",
     refused: DomainError | str = "",
     warning: str = "",
@@ -130,7 +130,7 @@ def presented(
         form_id=form_id or secrets.token_urlsafe(16),
         title=_("Rotate “%(name)s”", name=row.name),
         row=row,
-        wish=wish,
+        entered=entered,
         graces=[
             _grace_option(ctx, token, days) for days in rotation.graces_for(ctx, token)
         ],
@@ -148,7 +148,7 @@ def _with_refusal(view: RotateView, refused: DomainError | str) -> RotateView:
     strong = _("The token was not rotated.")
     if not isinstance(refused, DomainError) or refused.field != "expiry":
         return replace(view, summary=Summary(strong, str(refused)))
-    item = Fault(TARGETS["expiry"], refused.message)
+    item = ErrorItem(TARGETS["expiry"], refused.message)
     intro = _n("Fix %(n)s thing:", "Fix %(n)s things:", 1)
     summary = Summary(strong, intro, [item])
     return replace(view, error=refused.message, summary=summary)
@@ -173,18 +173,18 @@ def _grace_option(ctx: Context, token: Token, days: int) -> Option:
     return Option(str(days), _("Keep it for %(span)s", span=span(days)), text)
 
 
-def weighed(
-    ctx: Context, token: Token, wish: RotateWish
+def validate(
+    ctx: Context, token: Token, entered: RotateInput
 ) -> tuple[int, datetime | None]:
     """The days of grace and the successor's end that *wish* asks for.
 
     :raises DomainError: for what was not offered.
     """
     offered = {str(days): days for days in rotation.graces_for(ctx, token)}
-    if wish.grace not in offered:
+    if entered.grace not in offered:
         raise InvalidGrace(offered.values())
-    end = expiry_of(ctx, wish, _words(ctx, token))
-    return offered[wish.grace], end
+    end = expiry_of(ctx, entered, _words(ctx, token))
+    return offered[entered.grace], end
 
 
 def works_until(ctx: Context, token: Token) -> Moment | None:
@@ -203,7 +203,9 @@ def what_of_the_old(ctx: Context, token: Token) -> str:
     return _("The old token works until %(time)s.", time=until.title)
 
 
-def kin_of(token: Token, known: Sequence[Token], at: Place) -> list[Kin]:
+def related_tokens(
+    token: Token, known: Sequence[Token], at: UrlSet
+) -> list[RelatedToken]:
     """The tokens before and after *token*.
 
     :param known: those of them that are there.
@@ -214,7 +216,7 @@ def kin_of(token: Token, known: Sequence[Token], at: Place) -> list[Kin]:
         (_("Replaces"), token.predecessor_id),
     ]
     return [
-        Kin(label, key, at.token_url(key) if key in there else "")
+        RelatedToken(label, key, at.token_url(key) if key in there else "")
         for label, key in related
         if key is not None
     ]

@@ -30,7 +30,9 @@ from flask_apitokens.domain.token_list import Page
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.urls import OWN
-from flask_apitokens.web.urls import Place
+from flask_apitokens.web.urls import UrlSet
+
+from .widgets import Badge
 
 #: tags a row shows before it counts the rest
 TAGS_SHOWN = 2
@@ -44,14 +46,6 @@ WORKING = frozenset({"active", "expiring"})
 SHOWN_WITHIN = timedelta(seconds=15)
 #: the ``focus`` of an address that empties the search field and goes there
 SEARCH = "search"
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A state in a word; *tone* is ok, warn, bad or off."""
-
-    text: str
-    tone: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class Row:
     #: the last use as a sentence, empty for a token never used
     in_use: str
     status: str
-    chip: Chip
+    badge: Badge
     note: Note
     never_shown: bool
     #: whether it can still open a door: then it can be renamed and revoked
@@ -190,7 +184,7 @@ class TokenList:
     announce: str = ""
     #: the id of the row, or "caption", that takes the focus
     focus: str = ""
-    at: Place = OWN
+    at: UrlSet = OWN
     wording: Wording = field(default_factory=own_wording)
     #: whether it says who generated each token, and whose each is
     makers_shown: bool = False
@@ -263,7 +257,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Reveal:
+class NewToken:
     """A new token, the one time its plaintext is at hand."""
 
     row: Row
@@ -328,15 +322,15 @@ def kind_label(kind: str) -> str:
     return {"api": _("API"), "access": _("Access")}.get(kind, kind)
 
 
-def status_chips() -> dict[str, Chip]:
+def status_badges() -> dict[str, Badge]:
     """The chip of each status."""
     return {
-        "active": Chip(_("Active"), "ok"),
-        "expiring": Chip(_("Expires soon"), "warn"),
-        "paused": Chip(_("Paused"), "warn"),
-        "expired": Chip(_("Expired"), "bad"),
-        "revoked": Chip(_("Revoked"), "off"),
-        "deactivated": Chip(_("Deactivated"), "off"),
+        "active": Badge(_("Active"), "ok"),
+        "expiring": Badge(_("Expires soon"), "warn"),
+        "paused": Badge(_("Paused"), "warn"),
+        "expired": Badge(_("Expired"), "bad"),
+        "revoked": Badge(_("Revoked"), "off"),
+        "deactivated": Badge(_("Deactivated"), "off"),
     }
 
 
@@ -404,7 +398,7 @@ def row_of(
         expires_in=in_days(at, now) if at else "",
         in_use=in_use(token.last_used_at, now) if token.last_used_at else "",
         status=status,
-        chip=status_chips()[status],
+        badge=status_badges()[status],
         note=_note(token, status, now, paused_by),
         never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
         live=status in LIVE,
@@ -427,7 +421,7 @@ def list_of(
     owned: int,
     services_shown: bool,
     may_generate: bool,
-    at: Place = OWN,
+    at: UrlSet = OWN,
     wording: Wording | None = None,
     makers_shown: bool = False,
     owners_shown: bool = False,
@@ -516,7 +510,7 @@ def next_sort(current: str, column: str) -> str:
 
 def statuses_offered() -> list[tuple[str, str]]:
     """The choices of the status filter."""
-    chips = [(word, chip.text) for word, chip in status_chips().items()]
+    chips = [(word, badge.text) for word, badge in status_badges().items()]
     return [("", _("All statuses")), *chips]
 
 

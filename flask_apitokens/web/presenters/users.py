@@ -17,7 +17,7 @@ from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
-from .tokens import Chip
+from .widgets import Badge
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class MemberRow:
     #: whether a token can be generated for them now
     usable: bool
     #: what stands in their way besides the switch
-    chip: Chip | None
+    badge: Badge | None
     #: what saving would do, once the switch is moved
     change: str
     #: whether uses are recorded, so that none means never
@@ -71,16 +71,16 @@ class MemberRow:
             tokens=member.tokens,
             last_used=ago(used, now) if used else None,
             usable=usable and enabled,
-            chip=_hindrance(allowed=allowed, enabled=enabled),
+            badge=_hindrance(allowed=allowed, enabled=enabled),
             change=_change(member),
             recorded=recorded,
         )
 
 
-def _hindrance(*, allowed: bool, enabled: bool) -> Chip | None:
+def _hindrance(*, allowed: bool, enabled: bool) -> Badge | None:
     if not enabled:
-        return Chip(_("Disabled"), "off")
-    return None if allowed else Chip(_("No API permission"), "off")
+        return Badge(_("Disabled"), "off")
+    return None if allowed else Badge(_("No API permission"), "off")
 
 
 def _change(member: Member) -> str:

@@ -21,7 +21,7 @@ from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.access_requests import ALL
-from flask_apitokens.web.presenters.access_requests import Draft
+from flask_apitokens.web.presenters.access_requests import AccessForm
 from flask_apitokens.web.presenters.generate_form import ECHOED
 
 from .scope import OwnTokens
@@ -35,13 +35,13 @@ def ask(visit: OwnTokens) -> ResponseReturnValue:
         # Somebody signed in again: the form stands on the list's page.
         return redirect(visit.at.url("tokens"))
     if not ConfirmForm().is_genuine():
-        return _again(visit, Draft(problem=stale()), 400)
+        return _again(visit, AccessForm(problem=stale()), 400)
     renew_with(_renewed)
     try:
         stored(visit.ctx, lambda: _ask(visit))
     except InvalidReason as error:
         visit.ctx.session.rollback()
-        return _again(visit, Draft(error=error.message), error.status)
+        return _again(visit, AccessForm(error=error.message), error.status)
     except Conflict:
         visit.ctx.session.rollback()
         if not _is_asked(visit):
@@ -103,10 +103,10 @@ def withdraw(visit: OwnTokens) -> ResponseReturnValue:
 # -- answers -------------------------------------------------------------------
 
 
-def _again(visit: OwnTokens, draft: Draft, status: int) -> ResponseReturnValue:
+def _again(visit: OwnTokens, draft: AccessForm, status: int) -> ResponseReturnValue:
     """The form as it was filled in, and what is wrong with it."""
     form = request.form
-    typed = Draft(
+    typed = AccessForm(
         form.get("service", ""),
         form.get("reason", "")[:ECHOED],
         draft.error,
@@ -145,7 +145,7 @@ def _renewed() -> dict[str, Markup]:
     return {**tokens, htmx.PANEL: _panel(visit)}
 
 
-def _panel(visit: OwnTokens, draft: Draft | None = None) -> Markup:
+def _panel(visit: OwnTokens, draft: AccessForm | None = None) -> Markup:
     asking = visit.asking(alone=_stood_alone(), draft=draft)
     return partial("asking", asking=asking)
 

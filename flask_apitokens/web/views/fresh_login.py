@@ -23,7 +23,7 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.pages import login_manager
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters.generate_form import NETWORKS_LENGTH
-from flask_apitokens.web.presenters.generate_form import Wish
+from flask_apitokens.web.presenters.generate_form import GenerateInput
 
 from .scope import Visit
 
@@ -35,7 +35,7 @@ _LONGEST_WORD = 64
 
 
 def renewed(
-    visit: Visit, wish: Wish | None = None, *, form: str = ""
+    visit: Visit, entered: GenerateInput | None = None, *, form: str = ""
 ) -> ResponseReturnValue | None:
     """The way to a fresh log-in and back to the form; none where it is fresh.
 
@@ -51,8 +51,8 @@ def renewed(
             "APITOKENS_FRESH_LOGIN needs to know how a log-in is renewed: set "
             "login_manager.refresh_view, or a needs_refresh_handler"
         )
-    if wish is not None:
-        _keep(visit, wish)
+    if entered is not None:
+        _keep(visit, entered)
     if request.method in {"GET", "HEAD"} and not htmx.wants_fragment():
         # Its way back is this very page.
         answer: ResponseReturnValue = manager.needs_refresh()
@@ -65,14 +65,14 @@ def renewed(
     return response
 
 
-def _keep(visit: Visit, wish: Wish) -> None:
+def _keep(visit: Visit, entered: GenerateInput) -> None:
     """Remember *wish* in the session, which no address and no log shows."""
     brand = current_apitokens.settings.brand
     values = {
         field: _short(field, crypto_tokens.without_plaintexts(brand, value))
         if isinstance(value, str)
         else [word[:_LONGEST_WORD] for word in value[: _MOST["scopes"]]]
-        for field, value in asdict(wish).items()
+        for field, value in asdict(entered).items()
     }
     session[_KEPT] = {**_whose(visit), "wish": values}
 
@@ -87,8 +87,8 @@ def _short(field: str, text: str) -> str:
     return text[: _MOST.get(field, _LONGEST_WORD)]
 
 
-def kept(visit: Visit) -> Wish | None:
+def kept(visit: Visit) -> GenerateInput | None:
     """What this user typed into the form of this place, to be asked for once."""
     found: dict[str, Any] = session.pop(_KEPT) if _KEPT in session else {}
     mine = found.items() >= _whose(visit).items()
-    return Wish(**found["wish"]) if mine else None
+    return GenerateInput(**found["wish"]) if mine else None

@@ -29,7 +29,7 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters.tokens import Example
-from flask_apitokens.web.presenters.tokens import Reveal
+from flask_apitokens.web.presenters.tokens import NewToken
 
 from .scope import Visit
 
@@ -109,11 +109,11 @@ def reveal_of(
     back: str = "",
     toast: str = "",
     old: str = "",
-) -> Reveal:
+) -> NewToken:
     """A token with its *plaintext*, as it is shown."""
     account_id = visit.account_id
     service = visit.ctx.catalog.services.get(token.service or "")
-    return Reveal(
+    return NewToken(
         row=visit.row(token, fresh=True),
         plaintext=plaintext,
         account_id=account_id,

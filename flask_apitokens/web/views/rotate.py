@@ -26,7 +26,7 @@ from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import rotate_form
-from flask_apitokens.web.presenters.rotate_form import RotateWish
+from flask_apitokens.web.presenters.rotate_form import RotateInput
 
 from . import fresh_login
 from .reveal import answer_with
@@ -49,13 +49,13 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
         raise SelfServiceOff
     if request.method != "POST":
         _check(visit, token)
-        return _form(visit, token, rotate_form.first_wish(visit.ctx, token))
+        return _form(visit, token, rotate_form.first_input(visit.ctx, token))
     form = RotateForm()
-    wish, form_id = RotateWish.of(form), form.form_id.data or ""
+    entered, form_id = RotateInput.of(form), form.form_id.data or ""
     if not form.is_genuine():
-        return _form(visit, token, wish, refused=stale(), status=400)
+        return _form(visit, token, entered, refused=stale(), status=400)
     try:
-        grace, expires_at = rotate_form.weighed(visit.ctx, token, wish)
+        grace, expires_at = rotate_form.validate(visit.ctx, token, entered)
         make = functools.partial(
             _make, visit, token, grace=grace, expires_at=expires_at, form_id=form_id
         )
@@ -65,7 +65,9 @@ def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
     except DomainError as error:
         visit.ctx.session.rollback()
         status = error.status
-        return _form(visit, token, wish, form_id=form_id, refused=error, status=status)
+        return _form(
+            visit, token, entered, form_id=form_id, refused=error, status=status
+        )
     return answer_with(
         visit,
         made,
@@ -116,7 +118,7 @@ def _check(visit: Visit, token: Token) -> None:
 def _form(
     visit: Visit,
     token: Token,
-    wish: RotateWish,
+    entered: RotateInput,
     *,
     form_id: str = "",
     refused: DomainError | str = "",
@@ -126,7 +128,7 @@ def _form(
         visit.ctx,
         token,
         visit.row(token),
-        wish,
+        entered,
         at=visit.at,
         form_id=form_id,
         refused=refused,

@@ -45,21 +45,21 @@ from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import signed_in
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters import tokens as token_presenter
-from flask_apitokens.web.presenters.access_requests import Asking
-from flask_apitokens.web.presenters.access_requests import Draft
-from flask_apitokens.web.presenters.access_requests import asking_of
-from flask_apitokens.web.presenters.audit_events import Happening
-from flask_apitokens.web.presenters.audit_events import happening
+from flask_apitokens.web.presenters.access_requests import AccessForm
+from flask_apitokens.web.presenters.access_requests import AccessPanel
+from flask_apitokens.web.presenters.access_requests import access_panel
+from flask_apitokens.web.presenters.audit_events import EventLine
+from flask_apitokens.web.presenters.audit_events import event_line
+from flask_apitokens.web.presenters.generate_form import FieldErrors
+from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import GenerateView
-from flask_apitokens.web.presenters.generate_form import Refusals
-from flask_apitokens.web.presenters.generate_form import Wish
 from flask_apitokens.web.presenters.generate_form import presented
 from flask_apitokens.web.presenters.tokens import Overview
 from flask_apitokens.web.presenters.tokens import Row
 from flask_apitokens.web.presenters.tokens import Single
 from flask_apitokens.web.presenters.tokens import TokenList
 from flask_apitokens.web.urls import OWN
-from flask_apitokens.web.urls import Place
+from flask_apitokens.web.urls import UrlSet
 
 _LONGEST_SEARCH = 100
 _KINDS = ("api", "access")
@@ -85,7 +85,7 @@ class Visit(ABC):
 
     @property
     @abstractmethod
-    def at(self) -> Place:
+    def at(self) -> UrlSet:
         """Where the list stands."""
 
     @property
@@ -146,22 +146,26 @@ class Visit(ABC):
         }
 
     def form(
-        self, wish: Wish, *, form_id: str = "", refusals: Refusals | None = None
+        self,
+        entered: GenerateInput,
+        *,
+        form_id: str = "",
+        refusals: FieldErrors | None = None,
     ) -> GenerateView:
         """The generate form filled in with *wish*."""
         return presented(
             self.ctx,
-            wish,
+            entered,
             self.services,
             form_id=form_id,
             refusals=refusals,
             suggested=single_token.suggested_name(self.ctx),
         )
 
-    def named(self, wish: Wish) -> Wish:
+    def named(self, entered: GenerateInput) -> GenerateInput:
         """*wish* with a name, where one goes without saying."""
         name = single_token.suggested_name(self.ctx)
-        return wish if wish.name.strip() else replace(wish, name=name)
+        return entered if entered.name.strip() else replace(entered, name=name)
 
     @property
     def only(self) -> Token | None:
@@ -175,9 +179,9 @@ class Visit(ABC):
         """
         return tokens.get(self.ctx, self.tokens(), token_id)
 
-    def happening(self, event: Event) -> Happening:
+    def event_line(self, event: Event) -> EventLine:
         """What happened to a token, as it is told here."""
-        return happening(event)
+        return event_line(event)
 
     @property
     def token_template(self) -> str:
@@ -218,8 +222,8 @@ class Visit(ABC):
             "list_title": self.title,
             "owner": self.whose(row),
             "account_id": self.account_id,
-            "events": [self.happening(e) for e in audit_log.events_of(ctx, token.id)],
-            "kin": rotate_form.kin_of(token, known, self.at),
+            "events": [self.event_line(e) for e in audit_log.events_of(ctx, token.id)],
+            "kin": rotate_form.related_tokens(token, known, self.at),
             "works_until": rotate_form.works_until(ctx, token),
             "usage_url": self.usage_url(token),
             "may_generate": self.may_generate,
@@ -247,7 +251,7 @@ class OwnTokens(Visit):
     allowed: bool
 
     @property
-    def at(self) -> Place:
+    def at(self) -> UrlSet:
         """The user's own page."""
         return OWN
 
@@ -306,9 +310,9 @@ class OwnTokens(Visit):
             email_changed=moved,
         )
 
-    def happening(self, event: Event) -> Happening:
+    def event_line(self, event: Event) -> EventLine:
         """What happened, and from where where it was the owner: others may not say."""
-        told = happening(event)
+        told = event_line(event)
         mine = event.actor_id == self.ctx.key_text(self.user)
         return told if mine else replace(told, ip="")
 
@@ -376,7 +380,7 @@ class OwnTokens(Visit):
         )
 
     def page(
-        self, overview: Overview, *, status: int = 200, draft: Draft | None = None
+        self, overview: Overview, *, status: int = 200, draft: AccessForm | None = None
     ) -> ResponseReturnValue:
         """The whole section as a page, or what it takes to have one."""
         shown = self.shown(overview)
@@ -388,9 +392,9 @@ class OwnTokens(Visit):
             level=_PAGE_LEVEL,
         )
 
-    def asking(self, *, alone: bool, draft: Draft | None = None) -> Asking:
+    def asking(self, *, alone: bool, draft: AccessForm | None = None) -> AccessPanel:
         """What the user lacks and may ask for."""
-        return asking_of(self.ctx, self.user, self.states, alone=alone, draft=draft)
+        return access_panel(self.ctx, self.user, self.states, alone=alone, draft=draft)
 
     def shown(self, overview: Overview) -> Overview | None:
         """*overview*, or none where there is nothing and can be nothing."""

@@ -167,13 +167,13 @@ def asked(
     """Ask, unless the form that came is the genuine answer to the question."""
     question = replace(question, back=_list_again(visit))
     if request.method != "POST" or not sure:
-        return ask(weighed(visit, question), 200)
+        return ask(validate(visit, question), 200)
     if ConfirmForm().is_genuine():
         return None
-    return ask(weighed(visit, replace(question, problem=stale())), 400)
+    return ask(validate(visit, replace(question, problem=stale())), 400)
 
 
-def weighed(visit: Visit, question: Confirm) -> Confirm:
+def validate(visit: Visit, question: Confirm) -> Confirm:
     """A question with how often its tokens were called with lately, where it is known.
 
     What will break says more than "Are you sure?".

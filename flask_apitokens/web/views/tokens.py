@@ -30,11 +30,11 @@ from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import signed_in
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import tokens as token_presenter
-from flask_apitokens.web.presenters.generate_form import Refusals
-from flask_apitokens.web.presenters.generate_form import Wish
-from flask_apitokens.web.presenters.generate_form import first_wish
+from flask_apitokens.web.presenters.generate_form import FieldErrors
+from flask_apitokens.web.presenters.generate_form import GenerateInput
+from flask_apitokens.web.presenters.generate_form import first_input
 from flask_apitokens.web.presenters.generate_form import presented
-from flask_apitokens.web.presenters.generate_form import weighed
+from flask_apitokens.web.presenters.generate_form import validate
 
 from . import fresh_login
 from .reveal import answer_with
@@ -114,7 +114,7 @@ def new(visit: Visit) -> ResponseReturnValue:
     if stale_log_in is not None:
         return stale_log_in
     return _form(
-        visit, fresh_login.kept(visit) or first_wish(visit.ctx, visit.services)
+        visit, fresh_login.kept(visit) or first_input(visit.ctx, visit.services)
     )
 
 
@@ -125,11 +125,11 @@ def new_scopes(visit: Visit) -> ResponseReturnValue:
         return redirect(visit.at.url("new"))
     slug = request.args.get("service", "")
     services = [service for service in visit.services if service.slug == slug]
-    refusals = Refusals()
+    refusals = FieldErrors()
     if not services:
         refusals.add(ServiceUnavailable())
-    wish = first_wish(visit.ctx, services)
-    view = presented(visit.ctx, wish, services, refusals=refusals)
+    entered = first_input(visit.ctx, services)
+    view = presented(visit.ctx, entered, services, refusals=refusals)
     return htmx.fragment(partial("scopes", form=view))
 
 
@@ -137,21 +137,21 @@ def generate(visit: Visit) -> ResponseReturnValue:
     """Make a token and show its plaintext, in this one answer."""
     check_generating(visit)
     form = GenerateForm()
-    wish, form_id = Wish.of(form), form.form_id.data or ""
+    entered, form_id = GenerateInput.of(form), form.form_id.data or ""
     is_genuine = form.is_genuine()
-    stale_log_in = fresh_login.renewed(visit, wish if is_genuine else None)
+    stale_log_in = fresh_login.renewed(visit, entered if is_genuine else None)
     if stale_log_in is not None:
         return stale_log_in
     if not is_genuine:
-        return _form(visit, wish, refusals=Refusals(general=stale()), status=400)
+        return _form(visit, entered, refusals=FieldErrors(general=stale()), status=400)
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
-        return _form(visit, wish, form_id=form_id)
+        return _form(visit, entered, form_id=form_id)
     if visit.only is not None:
         domain_tokens.check_form_is_new(visit.ctx, visit.owner, form_id)
         raise Conflict
-    wanted = visit.named(wish)
-    refusals, expires_at = weighed(
+    wanted = visit.named(entered)
+    refusals, expires_at = validate(
         visit.ctx,
         visit.owner,
         wanted,
@@ -161,7 +161,7 @@ def generate(visit: Visit) -> ResponseReturnValue:
     if refusals:
         # Sent again, a form finds its own token's name taken: say what really is.
         domain_tokens.check_form_is_new(visit.ctx, visit.owner, form_id)
-        return _form(visit, wish, form_id=form_id, refusals=refusals, status=422)
+        return _form(visit, entered, form_id=form_id, refusals=refusals, status=422)
     try:
         made, plaintext = _make(visit, wanted, expires_at=expires_at, form_id=form_id)
     except (AlreadyGenerated, Conflict):
@@ -170,7 +170,7 @@ def generate(visit: Visit) -> ResponseReturnValue:
         visit.ctx.session.rollback()
         refusals.add(error)
         status = error.status
-        return _form(visit, wish, form_id=form_id, refusals=refusals, status=status)
+        return _form(visit, entered, form_id=form_id, refusals=refusals, status=status)
     panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
     return answer_with(visit, made, plaintext, panels=panels)
 
@@ -188,19 +188,19 @@ def check_generating(visit: Visit) -> None:
 
 
 def _make(
-    visit: Visit, wish: Wish, *, expires_at: datetime | None, form_id: str
+    visit: Visit, entered: GenerateInput, *, expires_at: datetime | None, form_id: str
 ) -> tuple[Token, str]:
     """Generate and commit."""
     make = functools.partial(
         domain_tokens.generate,
         visit.ctx,
         visit.owner,
-        name=wish.name,
-        kind=wish.kind,
-        service=wish.service or None,
-        scopes=wish.scopes,
+        name=entered.name,
+        kind=entered.kind,
+        service=entered.service or None,
+        scopes=entered.scopes,
         expires_at=expires_at,
-        networks=networks.in_words(wish.networks),
+        networks=networks.in_words(entered.networks),
         account_id=visit.account_id,
         actor=visit.actor,
         form_key=form_id,
@@ -210,13 +210,13 @@ def _make(
 
 def _form(
     visit: Visit,
-    wish: Wish,
+    entered: GenerateInput,
     *,
     form_id: str = "",
-    refusals: Refusals | None = None,
+    refusals: FieldErrors | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
-    view = visit.form(wish, form_id=form_id, refusals=refusals)
+    view = visit.form(entered, form_id=form_id, refusals=refusals)
     if not htmx.wants_fragment():
         return page("apitokens/generate.html", form=view, status=status)
     return htmx.fragment(partial("generate_dialog", form=view), status=status)

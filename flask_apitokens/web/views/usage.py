@@ -34,11 +34,11 @@ from flask_apitokens.web.presenters import calls as call_presenter
 from flask_apitokens.web.presenters import daily_usage
 from flask_apitokens.web.presenters.bar_chart import Chart
 from flask_apitokens.web.presenters.calls import CallList
-from flask_apitokens.web.presenters.calls import Filter
 from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.daily_usage import DayRow
-from flask_apitokens.web.presenters.daily_usage import Kpi
-from flask_apitokens.web.urls import HistoryPlace
+from flask_apitokens.web.presenters.widgets import Filter
+from flask_apitokens.web.presenters.widgets import Stat
+from flask_apitokens.web.urls import UsageUrlSet
 
 from . import csv_response
 from .scope import LAST_PAGE
@@ -57,8 +57,8 @@ class History:
     :param none: whether there is no call at all.
     """
 
-    at: HistoryPlace
-    kpis: Sequence[Kpi]
+    at: UsageUrlSet
+    kpis: Sequence[Stat]
     chart: Chart
     days: Sequence[DayRow]
     list: CallList
@@ -79,7 +79,7 @@ class Reading:
 
     ctx: Context
     whole: Extent
-    at: HistoryPlace
+    at: UsageUrlSet
     window: Window
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -183,7 +183,7 @@ class Reading:
         kept = self.days_kept
         return History(
             at=self.at,
-            kpis=daily_usage.kpis(sums, kept, self.used()),
+            kpis=daily_usage.stats(sums, kept, self.used()),
             chart=daily_usage.drawn(days, self.window, rtl=templating.is_rtl()),
             days=daily_usage.days_of(days, self.window),
             list=self.list(hours if same else None),
@@ -241,7 +241,7 @@ def check_recorded(ctx: Context) -> None:
 
 def reading_of(visit: Visit, token: Token) -> Reading:
     """The history of one of the tokens that are here."""
-    at = HistoryPlace(
+    at = UsageUrlSet(
         page=visit.at.token,
         list=f"{visit.at.prefix}usage",
         file=f"{visit.at.prefix}usage_csv",

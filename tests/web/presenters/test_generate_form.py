@@ -11,9 +11,9 @@ import pytest
 
 from flask_apitokens.config import Settings
 from flask_apitokens.errors import InvalidExpiry
-from flask_apitokens.web.presenters.generate_form import Wish
+from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import expiry_of
-from flask_apitokens.web.presenters.generate_form import first_wish
+from flask_apitokens.web.presenters.generate_form import first_input
 from flask_apitokens.web.presenters.generate_form import presented
 from tests import hosts
 from tests.conftest import MakeApp
@@ -39,15 +39,15 @@ def ctx(**settings: Any) -> Any:
     return _Domain(**settings)
 
 
-def wish(**fields: str) -> Wish:
+def entered(**fields: str) -> GenerateInput:
     """A form filled in."""
     filled = {"kind": "api", "name": "x", "service": "", "expiry": "", **fields}
-    return Wish(scopes=(), **{"expiry_date": "", **filled})
+    return GenerateInput(scopes=(), **{"expiry_date": "", **filled})
 
 
 def words(around: Any) -> list[str]:
     """The choices of expiry."""
-    view = presented(around, first_wish(around, []), [])
+    view = presented(around, first_input(around, []), [])
     return [option.value for option in view.expiries]
 
 
@@ -72,11 +72,11 @@ def test_what_is_offered(
 ) -> None:
     around = ctx(**settings)
     assert words(around) == offered
-    assert first_wish(around, []).expiry == chosen
+    assert first_input(around, []).expiry == chosen
 
 
 def test_each_preset_says_when_it_ends() -> None:
-    view = presented(ctx(), first_wish(ctx(), []), [])
+    view = presented(ctx(), first_input(ctx(), []), [])
     texts = {option.value: option.text for option in view.expiries}
     assert texts["7"] == (
         "Stops working on 28 Nov 2026. You will see a warning 1 day before."
@@ -89,13 +89,13 @@ def test_each_preset_says_when_it_ends() -> None:
 
 def test_the_date_field_knows_its_range() -> None:
     around = ctx(expiry_max=365)
-    view = presented(around, first_wish(around, []), [])
+    view = presented(around, first_input(around, []), [])
     assert (view.first_day, view.last_day) == ("2026-11-22", "2027-11-21")
-    assert presented(ctx(), first_wish(ctx(), []), []).last_day == ""
+    assert presented(ctx(), first_input(ctx(), []), []).last_day == ""
 
 
 def test_kinds_are_those_of_the_settings() -> None:
-    view = presented(ctx(kinds=("access",)), first_wish(ctx(), []), [])
+    view = presented(ctx(kinds=("access",)), first_input(ctx(), []), [])
     assert [option.value for option in view.kinds] == ["access"]
 
 
@@ -109,7 +109,7 @@ def test_kinds_are_those_of_the_settings() -> None:
     ],
 )
 def test_when_the_token_ends(expiry: str, date: str, expected: datetime | None) -> None:
-    assert expiry_of(ctx(), wish(expiry=expiry, expiry_date=date)) == expected
+    assert expiry_of(ctx(), entered(expiry=expiry, expiry_date=date)) == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_when_the_token_ends(expiry: str, date: str, expected: datetime | None) 
 )
 def test_what_is_no_end(expiry: str, date: str) -> None:
     with pytest.raises(InvalidExpiry, match="Choose a date after today."):
-        expiry_of(ctx(), wish(expiry=expiry, expiry_date=date))
+        expiry_of(ctx(), entered(expiry=expiry, expiry_date=date))
 
 
 @pytest.mark.parametrize(

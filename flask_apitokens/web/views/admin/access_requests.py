@@ -41,7 +41,7 @@ from flask_apitokens.web.presenters.access_requests import label_of
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.confirmations import decline_question
 from flask_apitokens.web.presenters.generate_form import ECHOED
-from flask_apitokens.web.presenters.tokens import Chip
+from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.views.scope import LAST_PAGE
 from flask_apitokens.web.views.stale_page import renew_with
 from flask_apitokens.web.views.token_actions import ask
@@ -61,7 +61,7 @@ class WaitingRow:
     id: int
     name: str
     sub: str
-    chip: Chip | None
+    badge: Badge | None
     service: str
     reason: str
     requested: Moment
@@ -76,7 +76,7 @@ class DecidedRow:
     name: str
     sub: str
     service: str
-    chip: Chip
+    badge: Badge
     by: str
     at: Moment
     reason: str
@@ -154,7 +154,7 @@ def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
         id=row.id,
         name=name,
         sub=sub,
-        chip=None if enabled else Chip(_("Disabled"), "off"),
+        badge=None if enabled else Badge(_("Disabled"), "off"),
         service=label_of(ctx, row.service),
         reason=row.request_reason or "",
         requested=ago(row.requested_at or ctx.now(), ctx.now()),
@@ -165,12 +165,12 @@ def _waiting_row(admin: Admin, row: Subscription, user: Any) -> WaitingRow:
 def _decided_row(admin: Admin, row: Subscription, user: Any) -> DecidedRow:
     name, sub = account_users.names_of(admin.ctx, user)
     approved = row.decision == "approved"
-    chip = Chip(_("Approved"), "ok") if approved else Chip(_("Declined"), "off")
+    badge = Badge(_("Approved"), "ok") if approved else Badge(_("Declined"), "off")
     return DecidedRow(
         name=name,
         sub=sub,
         service=label_of(admin.ctx, row.service),
-        chip=chip,
+        badge=badge,
         by=row.decided_by or "",
         at=moment(row.decided_at or admin.ctx.now()),
         reason=row.decision_reason or "",

@@ -19,7 +19,7 @@ from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import Link
-from flask_apitokens.web.presenters.tokens import Chip
+from flask_apitokens.web.presenters.widgets import Badge
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class ServiceFigures:
         return counted(self.userless_tokens)
 
     @property
-    def chip(self) -> Chip:
+    def badge(self) -> Badge:
         """Whether the service is on, in a word."""
-        return Chip(_("Active"), "ok") if self.on else Chip(_("Off"), "off")
+        return Badge(_("Active"), "ok") if self.on else Badge(_("Off"), "off")
 
 
 def figures_of(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures]:

@@ -28,14 +28,14 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import begin
 from flask_apitokens.web.pages import page
+from flask_apitokens.web.presenters.generate_form import FieldErrors
+from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import GenerateView
-from flask_apitokens.web.presenters.generate_form import Refusals
-from flask_apitokens.web.presenters.generate_form import Wish
 from flask_apitokens.web.presenters.generate_form import presented
-from flask_apitokens.web.presenters.tokens import Chip
 from flask_apitokens.web.presenters.tokens import Overview
 from flask_apitokens.web.presenters.tokens import Wording
-from flask_apitokens.web.urls import Place
+from flask_apitokens.web.presenters.widgets import Badge
+from flask_apitokens.web.urls import UrlSet
 
 from .service_tabs import section_of
 from .services import people_args
@@ -80,12 +80,16 @@ class ServiceVisit(AdminVisit):
         """What to know before a token is generated here."""
 
     def form(
-        self, wish: Wish, *, form_id: str = "", refusals: Refusals | None = None
+        self,
+        entered: GenerateInput,
+        *,
+        form_id: str = "",
+        refusals: FieldErrors | None = None,
     ) -> GenerateView:
         """The generate form, which knows the service."""
         return presented(
             self.ctx,
-            wish,
+            entered,
             self.services,
             form_id=form_id,
             refusals=refusals,
@@ -95,10 +99,14 @@ class ServiceVisit(AdminVisit):
             suggested=self._suggested(),
         )
 
-    def named(self, wish: Wish) -> Wish:
+    def named(self, entered: GenerateInput) -> GenerateInput:
         """*wish*, with a name that nobody had to think of, in this service."""
-        wish = replace(wish, service=self.service.slug)
-        return wish if wish.name.strip() else replace(wish, name=self._suggested())
+        entered = replace(entered, service=self.service.slug)
+        return (
+            entered
+            if entered.name.strip()
+            else replace(entered, name=self._suggested())
+        )
 
     def _suggested(self) -> str:
         label = searchable(self.label)[:_LABEL] or self.service.slug
@@ -124,7 +132,7 @@ class UserTokens(ServiceVisit):
     among_users: bool = False
 
     @property
-    def at(self) -> Place:
+    def at(self) -> UrlSet:
         """The page of the user in the service."""
         values: dict[str, Any] = {
             **self.values,
@@ -132,7 +140,7 @@ class UserTokens(ServiceVisit):
         }
         if self.among_users:
             values |= {"among": "users", **people_args()}
-        return Place(f"{NAME}.user_", TOKEN, values)
+        return UrlSet(f"{NAME}.user_", TOKEN, values)
 
     def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
         """The list that the dialog stands before: the user's tokens, or the users."""
@@ -196,9 +204,9 @@ class UserTokens(ServiceVisit):
             overview=overview,
             service=self.service,
             name=self.label,
-            chip=Chip(_("Subscription active"), "ok")
+            chip=Badge(_("Subscription active"), "ok")
             if on
-            else Chip(_("No access"), "off"),
+            else Badge(_("No access"), "off"),
             history_url=self._history_url(),
         )
 
@@ -232,9 +240,9 @@ class UserlessTokens(ServiceVisit):
     """An administrator in front of the userless tokens of a service."""
 
     @property
-    def at(self) -> Place:
+    def at(self) -> UrlSet:
         """The service's section of userless tokens."""
-        return Place(f"{NAME}.userless_", TOKEN, self.values)
+        return UrlSet(f"{NAME}.userless_", TOKEN, self.values)
 
     @property
     def owner(self) -> Any:

@@ -30,14 +30,14 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.web.admin_pages import NAME
-from flask_apitokens.web.admin_pages import Figure
 from flask_apitokens.web.admin_pages import begin
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.presenters import tokens as token_presenter
 from flask_apitokens.web.presenters.tokens import Overview
 from flask_apitokens.web.presenters.tokens import Row
 from flask_apitokens.web.presenters.tokens import Wording
-from flask_apitokens.web.urls import Place
+from flask_apitokens.web.presenters.widgets import Stat
+from flask_apitokens.web.urls import UrlSet
 from flask_apitokens.web.views.scope import Visit
 
 PAGE_SIZE = 25
@@ -179,9 +179,9 @@ class AllTokens(AdminVisit):
     """An administrator in front of every token of the account."""
 
     @property
-    def at(self) -> Place:
+    def at(self) -> UrlSet:
         """The page of all tokens."""
-        return Place(f"{NAME}.all_", TOKEN)
+        return UrlSet(f"{NAME}.all_", TOKEN)
 
     @property
     def title(self) -> str:
@@ -318,28 +318,28 @@ class AllTokens(AdminVisit):
         """Whose a token is, which its page says."""
         return row.owner or _("Userless")
 
-    def _figures(self) -> list[Figure]:
+    def _figures(self) -> list[Stat]:
         ctx = self.ctx
         numbers = token_counts.figures_of(ctx, self.account)
         days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
         shown = [
-            Figure(_("Active"), token_counts.counted(numbers.live)),
-            Figure(
+            Stat(_("Active"), token_counts.counted(numbers.live)),
+            Stat(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
                 token_counts.counted(numbers.expiring),
             ),
         ]
         if ctx.records_calls:
             shown += [
-                Figure(_("Never used"), token_counts.counted(numbers.never_used)),
-                Figure(
+                Stat(_("Never used"), token_counts.counted(numbers.never_used)),
+                Stat(
                     _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
                     token_counts.counted(numbers.unused),
                 ),
             ]
         if numbers.weak is not None:
             shown.append(
-                Figure(_("Imported and weak"), token_counts.counted(numbers.weak))
+                Stat(_("Imported and weak"), token_counts.counted(numbers.weak))
             )
         return shown
 

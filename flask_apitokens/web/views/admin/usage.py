@@ -28,9 +28,9 @@ from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import begin
 from flask_apitokens.web.pages import page
-from flask_apitokens.web.presenters.calls import Filter
 from flask_apitokens.web.presenters.calls import Names
-from flask_apitokens.web.urls import HistoryPlace
+from flask_apitokens.web.presenters.widgets import Filter
+from flask_apitokens.web.urls import UsageUrlSet
 from flask_apitokens.web.views.usage import Reading
 from flask_apitokens.web.views.usage import check_recorded
 
@@ -192,7 +192,7 @@ def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
     else:
         admin.service(slug)
         endpoint, values = f"{NAME}.service_usage", {"slug": slug}
-    at = HistoryPlace(endpoint, endpoint, f"{endpoint}_csv", values)
+    at = UsageUrlSet(endpoint, endpoint, f"{endpoint}_csv", values)
     whole = usage_totals.of_account(account_id, slug)
     window = usage_totals.window_of(ctx)
     return AccountReading(ctx, whole, at, window, account_id=account_id)
