@@ -5,6 +5,8 @@ They take tokens and no cookie, so nothing here is a page and no form protection
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint
 from flask.globals import request_ctx
 from sqlalchemy.exc import InterfaceError
@@ -18,11 +20,17 @@ from flask_apitokens.guard import integration
 from flask_apitokens.guard.authenticate import KINDS
 from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.guard.blueprints import METHODS
+from flask_apitokens.guard.blueprints import LazyModule
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
 from flask_apitokens.guard.blueprints import have_the_last_word
-from flask_apitokens.guard.blueprints import late
 from flask_apitokens.guard.blueprints import stray
 from flask_apitokens.guard.decorator import token_required
+
+if TYPE_CHECKING:
+    from . import views
+else:
+    # Imported when an endpoint is first called: a process may only guard calls.
+    views = LazyModule(f"{__package__}.views")
 
 
 def build_endpoints(settings: Settings) -> Blueprint:
@@ -33,24 +41,17 @@ def build_endpoints(settings: Settings) -> Blueprint:
     endpoints = Blueprint(ENDPOINTS, __name__, url_prefix=settings.endpoint_url_prefix)
     add = endpoints.add_url_rule
     log_in = token_required(service=ANY_SERVICE, kinds="access")
-    add("/login", "login", log_in(late("views.login", __package__)), methods=["POST"])
-    add(
-        "/introspect",
-        "introspect",
-        late("views.introspect", __package__),
-        methods=["POST"],
-    )
-    add("/revoke", "revoke", late("views.revoke", __package__), methods=["POST"])
+    add("/login", "login", log_in(views.login), methods=["POST"])
+    add("/introspect", "introspect", views.introspect, methods=["POST"])
+    add("/revoke", "revoke", views.revoke, methods=["POST"])
     itself = token_required(service=ANY_SERVICE, kinds=KINDS)
-    add("/self", "self", itself(late("views.itself", __package__)), methods=["GET"])
+    add("/self", "self", itself(views.itself), methods=["GET"])
     add("/<path:rest>", "stray", stray, methods=METHODS)
     endpoints.url_value_preprocessor(check_csrf_ourselves)
     endpoints.before_request(_forget_cookie)
-    endpoints.register_error_handler(HTTPException, late("views.refuse", __package__))
+    endpoints.register_error_handler(HTTPException, views.refuse)
     for error in (OperationalError, InterfaceError, PoolTimeoutError):
-        endpoints.register_error_handler(
-            error, late("views.database_failed", __package__)
-        )
+        endpoints.register_error_handler(error, views.database_failed)
     endpoints.record_once(have_the_last_word)
     return endpoints
 

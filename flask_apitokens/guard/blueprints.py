@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
@@ -28,17 +27,45 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STATIC = f"{NAME}.static"
 
 
-@cache
-def late(where: str, package: str) -> Callable[..., Any]:
-    """A function below :mod:`.views` whose module is loaded at its first call.
+class LazyModules:
+    """The modules of a package, each imported when a function of it is first called.
 
-    Where a process only guards, or does not even that, the pages take no memory.
+    A process that only guards API calls then never imports them, so they cost it
+    neither memory nor start-up time. ``LazyModules("package").module.function`` is a
+    function that imports ``package.module`` and calls the function of that name.
+
+    A type checker does not look inside. Give it the real modules under
+    ``TYPE_CHECKING``, so that it follows and checks each reference.
+
+    :param package: the dotted name of the package.
     """
-    module, _, name = where.rpartition(".")
 
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def __getattr__(self, name: str) -> LazyModule:
+        return LazyModule(f"{self._package}.{name}")
+
+
+class LazyModule:
+    """A module that is imported when a function of it is first called.
+
+    :param name: the dotted name of the module.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lazy_view(self._name, name)
+
+
+def lazy_view(module: str, name: str) -> Callable[..., Any]:
+    """Return a function that imports *module* and calls its function *name*."""
+
+    # A real function: Flask looks at attributes of a view function, such as `methods`.
     def call(*args: Any, **values: Any) -> Any:
-        views = import_module(f".{module}", package)
-        return getattr(views, name)(*args, **values)
+        return getattr(import_module(module), name)(*args, **values)
 
     return call
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import Blueprint
@@ -12,6 +10,7 @@ from flask import Flask
 from flask import request
 from flask import send_from_directory
 from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader
 from sqlalchemy.exc import InterfaceError
@@ -33,13 +32,12 @@ from flask_apitokens.guard.blueprints import NAME
 from flask_apitokens.guard.blueprints import STATIC
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
 from flask_apitokens.guard.blueprints import have_the_last_word
-from flask_apitokens.guard.blueprints import late as late_in
 from flask_apitokens.guard.blueprints import stray
 
 from . import templating
-
-if TYPE_CHECKING:
-    pass
+from .lazy_views import admin
+from .lazy_views import views
+from .lazy_views import web
 
 _SERVICE = "/services/<slug>"
 #: A year; the address changes with the content.
@@ -51,6 +49,9 @@ _NUMBER = f"<int(max={2**63 - 1}):number>"
 USER_KEY = "apitokens_user_key"
 #: how it writes what has a meaning of its own in an address; the last comes first
 _WRITTEN = ((".", "~2"), ("/", "~1"), ("~", "~0"))
+_View = Callable[..., ResponseReturnValue]
+#: begins the visit that a view is given
+_Begin = Callable[..., Any]
 
 
 class UserKey(BaseConverter):
@@ -74,9 +75,6 @@ class UserKey(BaseConverter):
         return super().to_url(text)
 
 
-late = partial(late_in, package=__package__)
-
-
 class _Pages(Blueprint):
     """A blueprint whose templates can be overridden and reached all the same."""
 
@@ -97,18 +95,20 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    _add_list(pages, "", "", "views.scope.begin", generate="/")
-    _add_token(pages, _ONE, "", "views.scope.begin")
-    rotate = _visiting("views.scope.begin", "views.rotate.rotate")
+    _add_list(pages, "", "", views.scope.begin, generate="/")
+    _add_token(pages, _ONE, "", views.scope.begin)
+    rotate = _visiting(views.scope.begin, views.rotate.rotate)
     add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
-    replace = _visiting("views.scope.begin", "views.single_token.replace")
+    replace = _visiting(views.scope.begin, views.single_token.replace)
     add("/replace", "replace", replace, methods=["GET", "POST"])
-    asking = {"ask": "/request", "withdraw": "/request/withdraw"}
-    for name, path in asking.items():
-        view = _visiting("views.scope.begin", f"views.access_requests.{name}")
-        add(path, name, view, methods=["GET", "POST"])
+    for path, name, view in (
+        ("/request", "ask", views.access_requests.ask),
+        ("/request/withdraw", "withdraw", views.access_requests.withdraw),
+    ):
+        answer = _visiting(views.scope.begin, view)
+        add(path, name, answer, methods=["GET", "POST"])
     add("/static/<version>/<path:filename>", "static", _static)
-    _protect_pages(pages, "pages.admit")
+    _protect_pages(pages, web.pages.admit)
     return pages
 
 
@@ -120,49 +120,49 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
     pages.record(_know_keys)
 
-    def add(rule: str, name: str, view: str, *methods: str) -> None:
-        pages.add_url_rule(rule, name, late(f"views.admin.{view}"), methods=methods)
+    def add(rule: str, name: str, view: _View, *methods: str) -> None:
+        pages.add_url_rule(rule, name, view, methods=methods)
 
-    def act(
-        rule: str, name: str, view: str, where: str = "views.admin.deactivate"
-    ) -> None:
-        answer = _visiting("views.admin.tokens.begin_all", f"{where}.{view}")
+    def act(rule: str, name: str, view: _View) -> None:
+        answer = _visiting(admin.tokens.begin_all, view)
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
-    pages.add_url_rule("/", "start", late("admin_pages.start"), methods=["GET"])
+    pages.add_url_rule("/", "start", web.admin_pages.start, methods=["GET"])
     pages.add_url_rule("/", "stray", stray, methods=["POST"])
-    add("/services", "services", "services.services", "GET")
-    add(_SERVICE, "service", "services.service", "GET")
-    add(f"{_SERVICE}/switch", "switch", "services.switch", "GET", "POST")
-    add(f"{_SERVICE}/users", "users", "services.users", "GET")
-    add(f"{_SERVICE}/users", "save_users", "services.save_users", "POST")
-    in_service = "views.admin.service_tokens.begin_{}".format
+    add("/services", "services", admin.services.services, "GET")
+    add(_SERVICE, "service", admin.services.service, "GET")
+    add(f"{_SERVICE}/switch", "switch", admin.services.switch, "GET", "POST")
+    add(f"{_SERVICE}/users", "users", admin.services.users, "GET")
+    add(f"{_SERVICE}/users", "save_users", admin.services.save_users, "POST")
     user = f"{_SERVICE}/users/<{USER_KEY}:key>"
-    _add_list(pages, user, "user_", in_service("user"), generate=f"{user}/tokens")
-    _add_list(pages, f"{_SERVICE}/userless", "userless_", in_service("userless"))
-    _add_list(pages, "/tokens", "all_", "views.admin.tokens.begin_all", owners=True)
-    add("/requests", "requests", "access_requests.requests", "GET")
-    add(f"/requests/{_NUMBER}", "decide", "access_requests.decide", "GET", "POST")
+    _add_list(
+        pages, user, "user_", admin.service_tokens.begin_user, generate=f"{user}/tokens"
+    )
+    _add_list(
+        pages, f"{_SERVICE}/userless", "userless_", admin.service_tokens.begin_userless
+    )
+    _add_list(pages, "/tokens", "all_", admin.tokens.begin_all, owners=True)
+    add("/requests", "requests", admin.access_requests.requests, "GET")
+    add(f"/requests/{_NUMBER}", "decide", admin.access_requests.decide, "GET", "POST")
     one = f"/tokens{_ONE}"
-    act("/tokens/deactivate", "all_deactivate_many", "deactivate_many")
-    act(f"{one}/deactivate", "all_deactivate", "deactivate")
-    act(f"{one}/activate", "all_activate", "activate")
-    act(f"{one}/rotate", "all_rotate", "rotate", "views.rotate")
-    _add_token(pages, one, "all_", "views.admin.tokens.begin_all")
-    for path, name, view in (
-        ("/usage", "usage", "usage.of_all"),
-        (f"{_SERVICE}/usage", "service_usage", "usage.of_service"),
-    ):
-        add(path, name, view, "GET")
-        add(f"{path}.csv", f"{name}_csv", f"{view}_csv", "GET")
+    act("/tokens/deactivate", "all_deactivate_many", admin.deactivate.deactivate_many)
+    act(f"{one}/deactivate", "all_deactivate", admin.deactivate.deactivate)
+    act(f"{one}/activate", "all_activate", admin.deactivate.activate)
+    act(f"{one}/rotate", "all_rotate", views.rotate.rotate)
+    _add_token(pages, one, "all_", admin.tokens.begin_all)
+    add("/usage", "usage", admin.usage.of_all, "GET")
+    add("/usage.csv", "usage_csv", admin.usage.of_all_csv, "GET")
+    service = f"{_SERVICE}/usage"
+    add(service, "service_usage", admin.usage.of_service, "GET")
+    add(f"{service}.csv", "service_usage_csv", admin.usage.of_service_csv, "GET")
     pages.add_url_rule(
         "/tokens.csv",
         "all_csv",
-        _visiting("views.admin.tokens.begin_all", "views.admin.csv_response.tokens"),
+        _visiting(admin.tokens.begin_all, admin.csv_response.tokens),
     )
-    add("/audit", "audit", "audit.log", "GET")
-    add("/audit.csv", "audit_csv", "audit.export", "GET")
-    _protect_pages(pages, "admin_pages.admit_admin")
+    add("/audit", "audit", admin.audit.log, "GET")
+    add("/audit.csv", "audit_csv", admin.audit.export, "GET")
+    _protect_pages(pages, web.admin_pages.admit_admin)
     return pages
 
 
@@ -170,24 +170,24 @@ def _know_keys(setup: BlueprintSetupState) -> None:
     setup.app.url_map.converters[USER_KEY] = UserKey
 
 
-def _protect_pages(pages: Blueprint, admit: str) -> None:
-    """What both blueprints have in common.
+def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
+    """Add what both blueprints share: refusals, error handlers, headers.
 
-    :param admit: the function below :mod:`.views` that lets requests in.
+    :param admit: runs before each view; it answers in its place to refuse the request.
     """
     pages.add_url_rule("/<path:rest>", "stray", stray, methods=METHODS)
     pages.add_url_rule("/", "stray", stray, methods=["PUT", "PATCH", "DELETE"])
     pages.url_value_preprocessor(check_csrf_ourselves)
-    pages.before_request(_unless_open(late(admit)))
-    pages.register_error_handler(HTTPException, late("pages.refuse"))
+    pages.before_request(_unless_open(admit))
+    pages.register_error_handler(HTTPException, web.pages.refuse)
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
-        pages.register_error_handler(gone, late("views.stale_page.refuse_and_refresh"))
+        pages.register_error_handler(gone, views.stale_page.refuse_and_refresh)
     for error in (
         *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
         # Of PostgreSQL, after a statement of the host's own that failed.
         InternalError,
     ):
-        pages.register_error_handler(error, late("pages.database_failed"))
+        pages.register_error_handler(error, web.pages.database_failed)
     pages.record_once(have_the_last_word)
 
 
@@ -195,7 +195,7 @@ def _add_list(
     pages: Blueprint,
     path: str,
     prefix: str,
-    begin: str,
+    begin: _Begin,
     *,
     generate: str = "",
     owners: bool = False,
@@ -204,65 +204,50 @@ def _add_list(
 
     :param path: of the list; empty for the blueprint's own.
     :param prefix: of the names of its endpoints, see :class:`.UrlSet`.
-    :param begin: the function below :mod:`.views` that begins a visit of it.
+    :param begin: begins a visit of it.
     :param generate: where a token is generated, if not at the list's own address.
     :param owners: whether it is of several owners: then a token is neither generated
         nor renamed there, and what several are is stopped rather than revoked.
     """
 
-    def add(rule: str, name: str, view: str, *methods: str) -> None:
+    def add(rule: str, name: str, view: _View, *methods: str) -> None:
         answer = _visiting(begin, view)
         pages.add_url_rule(rule, prefix + name, answer, methods=methods)
 
-    add(path or "/", "tokens", "views.tokens.tokens", "GET")
+    one, actions = f"{path}{_ONE}", views.token_actions
+    add(path or "/", "tokens", views.tokens.tokens, "GET")
     if not owners:
-        add(generate or path, "generate", "views.tokens.generate", "POST")
-        add(f"{path}/new", "new", "views.tokens.new", "GET")
-        add(f"{path}/new/scopes", "new_scopes", "views.tokens.new_scopes", "GET")
-        add(
-            f"{path}/revoke",
-            "revoke_many",
-            "views.token_actions.revoke_many",
-            "GET",
-            "POST",
-        )
-        add(
-            f"{path}{_ONE}/rename",
-            "rename",
-            "views.token_actions.rename",
-            "GET",
-            "POST",
-        )
-    for act in ("revoke", "delete"):
-        add(f"{path}{_ONE}/{act}", act, f"views.token_actions.{act}", "GET", "POST")
+        add(generate or path, "generate", views.tokens.generate, "POST")
+        add(f"{path}/new", "new", views.tokens.new, "GET")
+        add(f"{path}/new/scopes", "new_scopes", views.tokens.new_scopes, "GET")
+        add(f"{path}/revoke", "revoke_many", actions.revoke_many, "GET", "POST")
+        add(f"{one}/rename", "rename", actions.rename, "GET", "POST")
+    add(f"{one}/revoke", "revoke", actions.revoke, "GET", "POST")
+    add(f"{one}/delete", "delete", actions.delete, "GET", "POST")
 
 
-def _add_token(pages: Blueprint, path: str, prefix: str, begin: str) -> None:
+def _add_token(pages: Blueprint, path: str, prefix: str, begin: _Begin) -> None:
     """The addresses of the page of one token, and of its usage history there.
 
     :param path: of the page.
     :param prefix: of the names of its endpoints, and
     :param begin: what begins a visit, as for :func:`_add_list`.
     """
-    pages.add_url_rule(path, f"{prefix}token", _visiting(begin, "views.tokens.token"))
+    pages.add_url_rule(path, f"{prefix}token", _visiting(begin, views.tokens.token))
     for name, ending, view in (
-        ("usage", "", "views.usage.of_token"),
-        ("usage_csv", ".csv", "views.usage.of_token_csv"),
+        ("usage", "", views.usage.of_token),
+        ("usage_csv", ".csv", views.usage.of_token_csv),
     ):
         answer = _visiting(begin, view)
         pages.add_url_rule(f"{path}/usage{ending}", prefix + name, answer)
 
 
-def _visiting(begin: str, view: str) -> Callable[..., Any]:
-    """A view in front of a list of tokens; both are named as for :func:`late`."""
-    enter, begins, views = (
-        late("views.scope.enter"),
-        late(begin),
-        late(view),
-    )
+def _visiting(begin: _Begin, view: _View) -> Callable[..., Any]:
+    """Return a view function that begins a visit and gives it to *view*."""
+    enter = views.scope.enter
 
     def call(**values: Any) -> Any:
-        return enter(begins, views, values)
+        return enter(begin, view, values)
 
     return call
 
@@ -271,9 +256,9 @@ def install_globals(app: Flask) -> None:
     """Let the templates of *app* call what ours need, and show the panel."""
     templating.install_globals(
         app,
-        apitokens_panel=late("views.tokens.panel"),
-        apitokens_admin_links=late("admin_pages.links"),
-        at_admin_links=late("admin_pages.own_links"),
+        apitokens_panel=views.tokens.panel,
+        apitokens_admin_links=web.admin_pages.links,
+        at_admin_links=web.admin_pages.own_links,
     )
 
 

@@ -14,7 +14,13 @@ from tests.conftest import MakeApp
 #: rooms that a process does without that only guards calls, but for the modules that
 #: register their addresses and commands: what those name is loaded when it is called
 IDLE_ROOMS = {"web", "api", "cli", "importing", "audit", "testing"}
-TABLES = {"web.blueprint", "web.templating", "api.blueprint", "cli.group"}
+TABLES = {
+    "web.blueprint",
+    "web.lazy_views",
+    "web.templating",
+    "api.blueprint",
+    "cli.group",
+}
 CALLS = """
 import sys
 from tests import hosts

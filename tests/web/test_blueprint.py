@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 from urllib.parse import urljoin
 from urllib.parse import urlsplit
@@ -143,26 +141,3 @@ def test_unguarded_routes_keep_their_headers(app: Flask, user: Any) -> None:
     headers = Visitor(app, user, app.test_client()).client.get("/csrf-token").headers
     for name in ("Cache-Control", "Referrer-Policy", "X-Frame-Options"):
         assert name not in headers
-
-
-LAZY = """
-import sys
-from tests import bearing, hosts
-
-app = hosts.create_host("sqlite://", APITOKENS_BCRYPT_ROUNDS=4)
-_, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
-answer = app.test_client().get("/api/plain", headers=bearing.bearer(plaintext))
-print(answer.status_code, *sorted(m for m in sys.modules if "apitokens" in m))
-"""
-
-
-def test_a_process_that_guards_loads_no_page_and_no_command() -> None:
-    """They take memory, in every worker of a server that may only serve an API."""
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", LAZY], capture_output=True, text=True, check=True
-    )
-    status, *loaded = done.stdout.split()
-    assert status == "200"
-    late = ("cli.", "views", "present", "forms", "generating", "htmx", "times")
-    names = [name.removeprefix("flask_apitokens.") for name in loaded]
-    assert [name for name in names if name.startswith(late)] == []
