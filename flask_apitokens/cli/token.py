@@ -16,7 +16,7 @@ from flask_apitokens.domain import rotation
 from flask_apitokens.domain import single_token
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens
-from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.domain.token_list import OUTSIDE
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.domain.token_list import page_of_all
@@ -247,9 +247,9 @@ def list_tokens(
     if outside_policy and unlimited:
         say("APITOKENS_EXPIRY_MAX is not set, so there is nothing to outlive.")
     if past_the_end or not listed:
-        say(f"Nothing on page {page}; {counted(found.total, found.most)} in all.")
+        say(f"Nothing on page {page}; {format_count(found.total, found.most)} in all.")
     elif found.more or page > 1:
-        total = counted(found.total, found.most)
+        total = format_count(found.total, found.most)
         say(f"{found.first} to {found.last} of {total}, page {page}.")
 
 

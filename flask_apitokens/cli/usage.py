@@ -23,8 +23,8 @@ from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.queries import CallQuery
-from flask_apitokens.usage.totals import Extent
-from flask_apitokens.usage.totals import Sums
+from flask_apitokens.usage.totals import CallCounts
+from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.usage.totals import Window
 
 from . import session as cli_session
@@ -59,7 +59,7 @@ class Asked:
     day: date | None
     result: str | None
 
-    def extent(self, ctx: Context) -> Extent:
+    def call_filter(self, ctx: Context) -> CallFilter:
         """The same for the domain functions, looked up.
 
         :raises BadParameter: for what there is not.
@@ -78,7 +78,7 @@ class Asked:
         owner_key = "" if self.userless else None
         if self.owner is not None:
             owner_key = ctx.key_text(find_owner(ctx, self.owner))
-        return Extent(self.account, service, token_id, owner_key)
+        return CallFilter(self.account, service, token_id, owner_key)
 
     def query(self, window: Window) -> CallQuery:
         """The day and the result among what is kept.
@@ -143,12 +143,14 @@ def show_usage(asked: Asked, *, as_json: bool) -> None:
     """Count calls by day; every account's unless told."""
     with cli_session.reading() as ctx:
         window = usage_totals.window_of(ctx)
-        extent, query = asked.extent(ctx), asked.query(window)
-        hours = usage_totals.hours_of(ctx, extent, window)
+        call_filter, query = asked.call_filter(ctx), asked.query(window)
+        hours = usage_totals.hours_of(ctx, call_filter, window)
         days = _narrowed(usage_totals.by_day(hours, window), query)
         kept, recorded = ctx.settings.usage_retention_days, ctx.records_calls
-    listed = [{"day": at.isoformat(), **_numbers(sums)} for at, sums in days.items()]
-    whole = _numbers(sum(days.values(), Sums()))
+    listed = [
+        {"day": at.isoformat(), **_numbers(counts)} for at, counts in days.items()
+    ]
+    whole = _numbers(sum(days.values(), CallCounts()))
     if as_json:
         since = call_queries.within(query, window).since
         told = {"since": since, "retention_days": kept, **whole, "days": listed}
@@ -159,24 +161,24 @@ def show_usage(asked: Asked, *, as_json: bool) -> None:
     _say_if_off(recorded=recorded)
 
 
-def _narrowed(days: dict[date, Sums], query: CallQuery) -> dict[date, Sums]:
+def _narrowed(days: dict[date, CallCounts], query: CallQuery) -> dict[date, CallCounts]:
     chosen = {at: s for at, s in days.items() if query.day in (None, at)}
     if query.result is None:
         return chosen
     only = [0, 0, 0]
     narrowed = {}
-    for at, sums in chosen.items():
-        only[query.result] = sums.of(query.result)
-        narrowed[at] = Sums(*only)
+    for at, counts in chosen.items():
+        only[query.result] = counts.of(query.result)
+        narrowed[at] = CallCounts(*only)
     return narrowed
 
 
-def _numbers(sums: Sums) -> dict[str, Any]:
+def _numbers(counts: CallCounts) -> dict[str, Any]:
     return {
-        "calls": sums.total,
-        "succeeded": sums.succeeded,
-        "rejected": sums.rejected,
-        "failed": sums.failed,
+        "calls": counts.total,
+        "succeeded": counts.succeeded,
+        "rejected": counts.rejected,
+        "failed": counts.failed,
     }
 
 
@@ -194,9 +196,9 @@ def export(asked: Asked, *, as_json: bool) -> None:
     out, number = sys.stdout, 0
     with cli_session.reading() as ctx:
         window = usage_totals.window_of(ctx)
-        extent, query = asked.extent(ctx), asked.query(window)
+        call_filter, query = asked.call_filter(ctx), asked.query(window)
         recorded = ctx.records_calls
-        for rows in call_queries.batches(ctx, extent, query, window):
+        for rows in call_queries.batches(ctx, call_filter, query, window):
             keys = {row.owner_key for row in rows}
             owners = call_labels.owner_labels(ctx, asked.account, keys)
             # No transaction is open while a slow reader takes its time.

@@ -1,4 +1,4 @@
-"""Tokens in numbers. Nothing is counted past :data:`MOST`: it would take for ever."""
+"""Counts of tokens. Counting stops at :data:`COUNT_LIMIT`, to bound its cost."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from . import expiry as token_expiry
 from . import validation
 
 #: a number above this one stands for itself and all that is larger
-MOST = 10_000
+COUNT_LIMIT = 10_000
 #: the same for what a search or a filter finds, each of which has to be looked at
-FOUND = 1_000
+SEARCH_COUNT_LIMIT = 1_000
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class Figures:
     weak: int | None = None
 
 
-def counted(number: int, most: int = MOST) -> str:
+def format_count(number: int, most: int = COUNT_LIMIT) -> str:
     """A number as people read it; past *most*, where counting ends, that it is more."""
     return f"{number:,}" if number <= most else f"{most:,}+"
 
 
-def count_up_to(ctx: Context, found: Select[Any], most: int = MOST) -> int:
+def count_up_to(ctx: Context, found: Select[Any], most: int = COUNT_LIMIT) -> int:
     """How many rows *found* has, or *most* and one if they are more."""
     return ctx.session.scalar(select(_number(found, most))) or 0
 
 
-def _number(found: Select[Any], most: int = MOST) -> ColumnElement[int]:
+def _number(found: Select[Any], most: int = COUNT_LIMIT) -> ColumnElement[int]:
     one: Any = literal_column("1").label("one")
     some: Select[Any] = found.with_only_columns(one, maintain_column_froms=True)
     some = some.order_by(None).limit(most + 1)

@@ -93,7 +93,7 @@ class Page:
     page: int
     more: bool = False
     size: int = PAGE_SIZE
-    most: int = token_counts.MOST
+    most: int = token_counts.COUNT_LIMIT
 
     @property
     def first(self) -> int:
@@ -250,7 +250,7 @@ def _page(
         return _page_of_few(ctx, found, query, size=size)
     total = token_counts.count_up_to(ctx, found)
     page = max(query.page, 1)
-    if total <= token_counts.MOST:
+    if total <= token_counts.COUNT_LIMIT:
         page = min(page, max(1, -(-total // size)))
     ordered = found.order_by(*_order(ctx, query.sort))
     # One more than is shown tells whether there is another page, uncounted.
@@ -264,9 +264,9 @@ def _page_of_few(
 ) -> Page:
     """A page of what may be rare: looked for once, and counted in passing."""
     model = ctx.models.Token
-    last = token_counts.MOST // size
+    last = token_counts.COUNT_LIMIT // size
     page = min(max(query.page, 1), last)
-    most = max(token_counts.FOUND, page * size)
+    most = max(token_counts.SEARCH_COUNT_LIMIT, page * size)
     ordered = found.with_only_columns(model.id).order_by(*_order(ctx, query.sort))
     ids = ctx.session.scalars(ordered.limit(most + 1)).all()
     page = min(page, max(1, -(-len(ids) // size)))

@@ -31,8 +31,8 @@ from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
 
 from . import validation
-from .token_counts import FOUND
-from .token_counts import MOST
+from .token_counts import COUNT_LIMIT
+from .token_counts import SEARCH_COUNT_LIMIT
 
 #: what a user may be called by besides the primary key, where the model has it
 LABELS = ("email", "username", "name")
@@ -175,8 +175,8 @@ def _page_of_few(
 
     :returns: the users, how many were counted, the page, and where counting ended.
     """
-    page = min(max(page, 1), MOST // PAGE_SIZE)
-    most = max(FOUND, page * PAGE_SIZE)
+    page = min(max(page, 1), COUNT_LIMIT // PAGE_SIZE)
+    most = max(SEARCH_COUNT_LIMIT, page * PAGE_SIZE)
     order = _order(ctx)
     keys = found.with_only_columns(*order, maintain_column_froms=True)
     if _may_repeat(ctx, found):

@@ -27,11 +27,11 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Call
 
 from .totals import HOUR
-from .totals import Extent
-from .totals import Sums
+from .totals import CallCounts
+from .totals import CallFilter
 from .totals import Window
 from .totals import hour_of
-from .totals import meant
+from .totals import where_clause
 
 PAGE_SIZE = 50
 #: calls that :func:`batches` reads at a time
@@ -88,21 +88,23 @@ def within(query: CallQuery, window: Window) -> Window:
     return window if query.day is None else window.day(query.day)
 
 
-def count(query: CallQuery, window: Window, hours: Mapping[datetime, Sums]) -> int:
+def count(
+    query: CallQuery, window: Window, hours: Mapping[datetime, CallCounts]
+) -> int:
     """How many calls *query* finds.
 
     :param hours: from :func:`.history.hours_of`, of the same extent and window.
     """
     part = within(query, window)
-    return sum(sums.of(query.result) for _hour, sums in _hours(hours, part))
+    return sum(counts.of(query.result) for _hour, counts in _hours(hours, part))
 
 
 def page_of(
     ctx: Context,
-    extent: Extent,
+    call_filter: CallFilter,
     query: CallQuery,
     window: Window,
-    hours: Mapping[datetime, Sums],
+    hours: Mapping[datetime, CallCounts],
 ) -> CallPage:
     """One page of calls, in one statement.
 
@@ -112,11 +114,11 @@ def page_of(
     """
     total = count(query, window, hours)
     if query.after is not None:
-        page = _newer_than(ctx, extent, query, window, hours)
+        page = _newer_than(ctx, call_filter, query, window, hours)
         if page is not None:
             return replace(page, total=max(total, page.first + PAGE_SIZE - 1))
         query = replace(query, after=None, before=None)
-    rows = _read(ctx, extent, query, window, hours, limit=PAGE_SIZE + 1)
+    rows = _read(ctx, call_filter, query, window, hours, limit=PAGE_SIZE + 1)
     items = rows[:PAGE_SIZE]
     newer = query.before is not None
     first = max(query.first, 2) if newer else 1
@@ -128,14 +130,14 @@ def page_of(
 
 def _newer_than(
     ctx: Context,
-    extent: Extent,
+    call_filter: CallFilter,
     query: CallQuery,
     window: Window,
-    hours: Mapping[datetime, Sums],
+    hours: Mapping[datetime, CallCounts],
 ) -> CallPage | None:
     # Two pages of them: near the top the number of the first one is then certain.
     limit = 2 * PAGE_SIZE + 1
-    rows = _read(ctx, extent, query, window, hours, limit=limit)
+    rows = _read(ctx, call_filter, query, window, hours, limit=limit)
     if len(rows) < PAGE_SIZE:
         return None
     above = len(rows) - PAGE_SIZE
@@ -145,10 +147,10 @@ def _newer_than(
 
 def _read(
     ctx: Context,
-    extent: Extent,
+    call_filter: CallFilter,
     query: CallQuery,
     window: Window,
-    hours: Mapping[datetime, Sums],
+    hours: Mapping[datetime, CallCounts],
     *,
     limit: int,
 ) -> Sequence[Any]:
@@ -157,29 +159,29 @@ def _read(
     if not spans:
         return ()
     lying = [and_(model.at >= since, model.at < until) for since, until in spans]
-    found = _found(ctx, extent, query).where(or_(*lying))
+    found = _found(ctx, call_filter, query).where(or_(*lying))
     order = (model.at, model.id) if up else (model.at.desc(), model.id.desc())
     return ctx.session.execute(found.order_by(*order).limit(limit)).all()
 
 
 def _hours(
-    hours: Mapping[datetime, Sums], part: Window
-) -> Iterator[tuple[datetime, Sums]]:
+    hours: Mapping[datetime, CallCounts], part: Window
+) -> Iterator[tuple[datetime, CallCounts]]:
     for hour in sorted(hours):
         if hour_of(part.since) <= hour < part.until:
             yield hour, hours[hour]
 
 
 def _spans(
-    query: CallQuery, window: Window, hours: Mapping[datetime, Sums], limit: int
+    query: CallQuery, window: Window, hours: Mapping[datetime, CallCounts], limit: int
 ) -> list[tuple[datetime, datetime]]:
     """The hours that hold the next *limit* calls, those without any left out."""
     part, spans, held = within(query, window), [], 0
     key = query.after or query.before
     edge = None if key is None else hour_of(key.at)
     there = list(_hours(hours, part))
-    for hour, sums in there if query.after else reversed(there):
-        number = sums.of(query.result)
+    for hour, counts in there if query.after else reversed(there):
+        number = counts.of(query.result)
         beyond = edge is not None and (hour < edge if query.after else hour > edge)
         if not number or beyond:
             continue
@@ -205,7 +207,7 @@ def _joined(
 
 
 def batches(
-    ctx: Context, extent: Extent, query: CallQuery, window: Window
+    ctx: Context, call_filter: CallFilter, query: CallQuery, window: Window
 ) -> Iterator[Sequence[Any]]:
     """All calls that *query* finds, newest first, some at a time.
 
@@ -214,7 +216,7 @@ def batches(
     """
     part = within(query, window)
     while True:
-        rows = _read_on(ctx, extent, query, part)
+        rows = _read_on(ctx, call_filter, query, part)
         if rows:
             yield rows
         if len(rows) < BATCH:
@@ -223,20 +225,20 @@ def batches(
 
 
 def _read_on(
-    ctx: Context, extent: Extent, query: CallQuery, part: Window
+    ctx: Context, call_filter: CallFilter, query: CallQuery, part: Window
 ) -> Sequence[Any]:
     model = ctx.models.Call
-    found = _found(ctx, extent, query).where(
+    found = _found(ctx, call_filter, query).where(
         model.at >= part.since, model.at < part.until
     )
     ordered = found.order_by(model.at.desc(), model.id.desc())
     return ctx.session.execute(ordered.limit(BATCH)).all()
 
 
-def _found(ctx: Context, extent: Extent, query: CallQuery) -> Select[Any]:
+def _found(ctx: Context, call_filter: CallFilter, query: CallQuery) -> Select[Any]:
     model = ctx.models.Call
     columns = [getattr(model, name) for name in COLUMNS]
-    found = select(*columns).where(*meant(model, extent))
+    found = select(*columns).where(*where_clause(model, call_filter))
     if query.result is not None:
         found = found.where(model.result == query.result)
     if query.before is not None:

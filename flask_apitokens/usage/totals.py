@@ -35,20 +35,20 @@ from flask_apitokens.db.models import Token
 HOUR = timedelta(hours=1)
 #: so many tokens, and so many users, people are offered to choose from
 OFFERED = 100
-#: how far back :func:`used_lately` looks first, before it looks at all there are
+#: the hours that :func:`recently_used_tokens` looks at before the whole window
 _LATELY = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class Sums:
+class CallCounts:
     """A number of calls by how they ended."""
 
     succeeded: int = 0
     rejected: int = 0
     failed: int = 0
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(
+    def __add__(self, other: CallCounts) -> CallCounts:
+        return CallCounts(
             self.succeeded + other.succeeded,
             self.rejected + other.rejected,
             self.failed + other.failed,
@@ -78,7 +78,7 @@ class Window:
     until: datetime
 
     @property
-    def first_full(self) -> datetime:
+    def first_full_hour(self) -> datetime:
         """The first hour that lies in it as a whole."""
         begun = hour_of(self.since)
         return begun if begun == self.since else begun + HOUR
@@ -97,7 +97,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Extent:
+class CallFilter:
     """Which calls are meant.
 
     :param account_id: of this account; ``None``, for the command line, of every one.
@@ -113,14 +113,14 @@ class Extent:
     owner_key: str | None = None
 
 
-def of_account(account_id: str, service: str | None = None) -> Extent:
+def of_account(account_id: str, service: str | None = None) -> CallFilter:
     """Where an administrator starts: at the calls of the account, or of a service."""
-    return Extent(account_id, service)
+    return CallFilter(account_id, service)
 
 
-def of_token(token: Token) -> Extent:
+def of_token(token: Token) -> CallFilter:
     """Where an owner starts: at the calls with a token, from a list of theirs."""
-    return Extent(token.account_id, token_id=token.id)
+    return CallFilter(token.account_id, token_id=token.id)
 
 
 def hour_of(at: datetime) -> datetime:
@@ -136,7 +136,9 @@ def window_of(ctx: Context) -> Window:
     return Window(since, tomorrow)
 
 
-def hours_of(ctx: Context, extent: Extent, window: Window) -> dict[datetime, Sums]:
+def hours_of(
+    ctx: Context, call_filter: CallFilter, window: Window
+) -> dict[datetime, CallCounts]:
     """How many calls there were in each hour that had some; two statements.
 
     :param window: from :func:`window_of`.
@@ -148,69 +150,73 @@ def hours_of(ctx: Context, extent: Extent, window: Window) -> dict[datetime, Sum
         func.sum(model.rejected),
         func.sum(model.failed),
     ).where(
-        *_hours_in(ctx, extent),
-        model.hour >= window.first_full,
+        *_hours_in(ctx, call_filter),
+        model.hour >= window.first_full_hour,
         model.hour < window.until,
     )
     hours = {
-        row[0]: Sums(int(row[1]), int(row[2]), int(row[3]))
+        row[0]: CallCounts(int(row[1]), int(row[2]), int(row[3]))
         for row in ctx.session.execute(query.group_by(model.hour))
     }
-    begun = _counted(ctx, extent, Window(window.since, window.first_full))
+    begun = _counted(ctx, call_filter, Window(window.since, window.first_full_hour))
     if begun.total:
         hours[hour_of(window.since)] = begun
     return hours
 
 
-def _hours_in(ctx: Context, extent: Extent) -> list[ColumnElement[bool]]:
+def _hours_in(ctx: Context, call_filter: CallFilter) -> list[ColumnElement[bool]]:
     """The rows to be added up: a service's own, unless a token or a user is meant."""
     model = ctx.models.CallHour
-    where = meant(model, extent)
-    if not extent.token_id:
-        whole = extent.owner_key is None
+    where = where_clause(model, call_filter)
+    if not call_filter.token_id:
+        whole = call_filter.owner_key is None
         where.append(model.token_id == "" if whole else model.token_id != "")
     return where
 
 
-def meant(
-    model: type[Call] | type[CallHour], extent: Extent
+def where_clause(
+    model: type[Call] | type[CallHour], call_filter: CallFilter
 ) -> list[ColumnElement[bool]]:
     """What a row has to be to be among the calls that *extent* means."""
     where = []
-    if extent.account_id is not None:
-        where.append(model.account_id == extent.account_id)
-    if extent.service is not None:
-        where.append(model.service == extent.service)
-    if extent.token_id:
-        where.append(model.token_id == extent.token_id)
-    if extent.owner_key is not None:
-        where.append(model.owner_key == extent.owner_key)
+    if call_filter.account_id is not None:
+        where.append(model.account_id == call_filter.account_id)
+    if call_filter.service is not None:
+        where.append(model.service == call_filter.service)
+    if call_filter.token_id:
+        where.append(model.token_id == call_filter.token_id)
+    if call_filter.owner_key is not None:
+        where.append(model.owner_key == call_filter.owner_key)
     return where
 
 
-def _counted(ctx: Context, extent: Extent, window: Window) -> Sums:
+def _counted(ctx: Context, call_filter: CallFilter, window: Window) -> CallCounts:
     """The calls of less than an hour, one by one."""
     if window.since >= window.until:
-        return Sums()
+        return CallCounts()
     model = ctx.models.Call
     query = (
         select(model.result, func.count())
         .where(
-            *meant(model, extent),
+            *where_clause(model, call_filter),
             model.at >= window.since,
             model.at < window.until,
         )
         .group_by(model.result)
     )
     found = {row[0]: row[1] for row in ctx.session.execute(query)}
-    return Sums(*[found.get(result, 0) for result in (SUCCEEDED, REJECTED, FAILED)])
+    return CallCounts(
+        *[found.get(result, 0) for result in (SUCCEEDED, REJECTED, FAILED)]
+    )
 
 
-def by_day(hours: Mapping[datetime, Sums], window: Window) -> dict[date, Sums]:
+def by_day(
+    hours: Mapping[datetime, CallCounts], window: Window
+) -> dict[date, CallCounts]:
     """The hours of each day of the window together, its first day first."""
-    days = dict.fromkeys(window.days, Sums())
-    for hour, sums in hours.items():
-        days[hour.date()] += sums
+    days = dict.fromkeys(window.days, CallCounts())
+    for hour, counts in hours.items():
+        days[hour.date()] += counts
     return days
 
 
@@ -228,7 +234,7 @@ def days_by_service(
         select(hour.service, hour.hour, total)
         .where(
             *_hours_in(ctx, of_account(account_id)),
-            hour.hour >= window.first_full,
+            hour.hour >= window.first_full_hour,
             hour.hour < window.until,
         )
         .group_by(hour.service, hour.hour)
@@ -236,9 +242,9 @@ def days_by_service(
     begun = (
         select(call.service, func.count())
         .where(
-            *meant(call, of_account(account_id)),
+            *where_clause(call, of_account(account_id)),
             call.at >= window.since,
-            call.at < window.first_full,
+            call.at < window.first_full_hour,
         )
         .group_by(call.service)
     )
@@ -275,7 +281,7 @@ def calls_of(
             mine,
             and_(mine.c.id == hour.token_id, mine.c.account_id == hour.account_id),
         )
-        .where(hour.hour >= window.first_full, hour.hour < window.until)
+        .where(hour.hour >= window.first_full_hour, hour.hour < window.until)
         .group_by(hour.token_id)
     )
     begun = (
@@ -284,7 +290,7 @@ def calls_of(
             mine,
             and_(mine.c.id == call.token_id, mine.c.account_id == call.account_id),
         )
-        .where(call.at >= window.since, call.at < window.first_full)
+        .where(call.at >= window.since, call.at < window.first_full_hour)
         .group_by(call.token_id)
     )
     numbers = dict.fromkeys(ids, 0)
@@ -294,8 +300,8 @@ def calls_of(
     return numbers
 
 
-def used_lately(
-    ctx: Context, extent: Extent, window: Window
+def recently_used_tokens(
+    ctx: Context, call_filter: CallFilter, window: Window
 ) -> Sequence[tuple[str, str]]:
     """The tokens used last, deleted ones too, and their owners' keys.
 
@@ -305,15 +311,15 @@ def used_lately(
     newest = func.max(model.hour)
     query = (
         select(model.token_id, model.owner_key)
-        .where(*meant(model, extent), model.token_id != "")
+        .where(*where_clause(model, call_filter), model.token_id != "")
         .group_by(model.token_id, model.owner_key)
         .order_by(newest.desc(), model.token_id)
         .limit(OFFERED + 1)
     )
     found: Sequence[Any] = ()
     # In a busy account the last hours say it all, and an index finds them.
-    lately = max(hour_of(ctx.now()) - _LATELY, window.first_full)
-    for since in (lately, window.first_full):
+    lately = max(hour_of(ctx.now()) - _LATELY, window.first_full_hour)
+    for since in (lately, window.first_full_hour):
         found = ctx.session.execute(
             query.where(model.hour >= since, model.hour < window.until)
         ).all()
@@ -322,19 +328,21 @@ def used_lately(
     return [(row[0], row[1]) for row in found]
 
 
-def owners_lately(ctx: Context, extent: Extent, window: Window) -> list[str]:
+def recently_active_owners(
+    ctx: Context, call_filter: CallFilter, window: Window
+) -> list[str]:
     """The keys of the users whose tokens were used last, those used last first.
 
     :returns: :data:`OFFERED` of them at most, and one more where there are more.
     """
     model = ctx.models.Token
     query = select(model.owner_id).where(
-        model.account_id == extent.account_id,
+        model.account_id == call_filter.account_id,
         model.last_used_at >= window.since,
         model.owner_id.is_not(None),
     )
-    if extent.service is not None:
-        query = query.where(model.service == (extent.service or None))
+    if call_filter.service is not None:
+        query = query.where(model.service == (call_filter.service or None))
     query = query.group_by(model.owner_id)
     query = query.order_by(func.max(model.last_used_at).desc()).limit(OFFERED + 1)
     return [str(key) for key in ctx.session.scalars(query)]

@@ -17,7 +17,7 @@ from flask_apitokens.web.presenters.users import member_list
 from flask_apitokens.web.views.admin.service_tabs import ServiceFigures
 from tests.conftest import MakeApp
 
-UNCOUNTED = token_counts.MOST + 1
+UNCOUNTED = token_counts.COUNT_LIMIT + 1
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_question_says_that_more_stop(app: Flask) -> None:
         asked = confirmations.service_off_question("TMY", UNCOUNTED, "/do", "/back")
         assert asked.strong == "More than 10,000 tokens stop working at once."
         asked = confirmations.service_off_question(
-            "TMY", token_counts.MOST, "/do", "/back"
+            "TMY", token_counts.COUNT_LIMIT, "/do", "/back"
         )
         assert asked.strong == "10000 tokens stop working at once."
 
@@ -57,7 +57,13 @@ def test_a_services_tokens_are_counted_as_far_as_either_kind() -> None:
 
 def test_a_list_says_where_counting_ended(app: Flask) -> None:
     with app.test_request_context():
-        found = Page([], token_counts.FOUND + 1, 1, more=True, most=token_counts.FOUND)
+        found = Page(
+            [],
+            token_counts.SEARCH_COUNT_LIMIT + 1,
+            1,
+            more=True,
+            most=token_counts.SEARCH_COUNT_LIMIT,
+        )
         shown = token_presenter.list_of(
             found,
             [],

@@ -196,8 +196,8 @@ def test_nothing_is_counted_for_ever(ctx: Context, user: Any) -> None:
 def test_what_a_search_finds_is_counted_up_to_less(
     ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_counts, "FOUND", 3)
-    monkeypatch.setattr(token_counts, "MOST", 20)
+    monkeypatch.setattr(token_counts, "SEARCH_COUNT_LIMIT", 3)
+    monkeypatch.setattr(token_counts, "COUNT_LIMIT", 20)
     for number in range(25):
         make(ctx, user, f"no{number:02}")  # part of no id: those lack an "o"
 

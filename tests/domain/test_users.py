@@ -427,7 +427,7 @@ def test_a_search_counts_up_to_a_number_and_pages_beyond_it(
             )
             ctx.session.add(row)
         ctx.session.commit()
-        monkeypatch.setattr(account_users, "FOUND", 30)
+        monkeypatch.setattr(account_users, "SEARCH_COUNT_LIMIT", 30)
         first = look(ctx, q="USER")
         assert (first.total, first.most, first.pages) == (31, 30, 2)
         assert emails(first) == [f"user{n:02}@acme.example" for n in range(25)]

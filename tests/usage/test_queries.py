@@ -41,7 +41,7 @@ def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
 
 
 def page(
-    ctx: Context, query: CallQuery, extent: usage_totals.Extent = ACCOUNT
+    ctx: Context, query: CallQuery, extent: usage_totals.CallFilter = ACCOUNT
 ) -> CallPage:
     """A page as the edges ask for one."""
     window = usage_totals.window_of(ctx)

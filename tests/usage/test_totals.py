@@ -16,8 +16,8 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.usage import totals as usage_totals
-from flask_apitokens.usage.totals import Extent
-from flask_apitokens.usage.totals import Sums
+from flask_apitokens.usage.totals import CallCounts
+from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.usage.totals import Window
 from flask_apitokens.web.presenters import daily_usage
 from tests import bearing
@@ -42,21 +42,21 @@ def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
         yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
-def sums(ctx: Context, extent: Extent) -> Sums:
+def counts(ctx: Context, extent: CallFilter) -> CallCounts:
     """All calls of *extent* together."""
     window = usage_totals.window_of(ctx)
     hours = usage_totals.hours_of(ctx, extent, window)
-    return sum(hours.values(), Sums())
+    return sum(hours.values(), CallCounts())
 
 
 def test_the_window_is_exact_at_both_ends(ctx: Context) -> None:
-    first_full = datetime(2026, 11, 14, 10, tzinfo=UTC)
+    first_full_hour = datetime(2026, 11, 14, 10, tzinfo=UTC)
     rows = [
         call(SINCE - TICK),
         call(SINCE),
         call(SINCE + TICK, status=403),
-        call(first_full - TICK, status=500),
-        call(first_full),
+        call(first_full_hour - TICK, status=500),
+        call(first_full_hour),
         call(NOW),
     ]
     store(ctx, rows)
@@ -64,20 +64,20 @@ def test_the_window_is_exact_at_both_ends(ctx: Context) -> None:
     window = usage_totals.window_of(ctx)
     hours = usage_totals.hours_of(ctx, usage_totals.of_account(ACME), window)
     assert hours == {
-        first_full - usage_totals.HOUR: Sums(1, 1, 1),
-        first_full: Sums(1, 0, 0),
-        LAST_HOUR: Sums(1, 0, 0),
+        first_full_hour - usage_totals.HOUR: CallCounts(1, 1, 1),
+        first_full_hour: CallCounts(1, 0, 0),
+        LAST_HOUR: CallCounts(1, 0, 0),
     }
     days = usage_totals.by_day(hours, window)
     assert list(days) == [date(2026, 11, 14 + n) for n in range(8)]
-    assert days[date(2026, 11, 14)] == Sums(2, 1, 1)
-    assert days[date(2026, 11, 15)] == Sums()
+    assert days[date(2026, 11, 14)] == CallCounts(2, 1, 1)
+    assert days[date(2026, 11, 15)] == CallCounts()
     assert days[date(2026, 11, 21)].of(0) == 1
 
     # A window that begins with an hour needs nothing counted one by one.
-    sharp = replace(ctx, now=lambda: first_full + timedelta(days=7))
-    assert usage_totals.window_of(sharp).first_full == first_full
-    assert sums(sharp, usage_totals.of_account(ACME)).total == 2
+    sharp = replace(ctx, now=lambda: first_full_hour + timedelta(days=7))
+    assert usage_totals.window_of(sharp).first_full_hour == first_full_hour
+    assert counts(sharp, usage_totals.of_account(ACME)).total == 2
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_only_what_is_meant_is_added_up(ctx: Context) -> None:
         (replace(account, token_id=TOKEN, service="timeseries"), 0),
         (replace(account, token_id="1" * 12), 0),
         (usage_totals.of_account("other"), 1),
-        (Extent(None), 5),
-        (Extent(None, owner_key="1"), 3),
+        (CallFilter(None), 5),
+        (CallFilter(None, owner_key="1"), 3),
     ]:
-        assert sums(ctx, extent).total == 2 * expected, extent
+        assert counts(ctx, extent).total == 2 * expected, extent
 
 
 def test_the_days_of_each_service_are_told_apart(ctx: Context) -> None:
@@ -178,16 +178,16 @@ def test_calls_of_tokens_start_at_the_list_they_are_in(ctx: Context) -> None:
     assert usage_totals.calls_of(ctx, among, ids) == {mine.id: 3, unused.id: 0}
     assert usage_totals.calls_of(ctx, among, [hers.id]) == {hers.id: 0}
     assert usage_totals.calls_of(ctx, among, []) == {}
-    assert sums(ctx, usage_totals.of_token(mine)).total == 3
+    assert counts(ctx, usage_totals.of_token(mine)).total == 3
     assert token_counts.used_since(ctx, among, SINCE) == (1, 2)
     extent = usage_totals.of_account(mine.account_id)
     window = usage_totals.window_of(ctx)
-    users = usage_totals.owners_lately(ctx, extent, window)
+    users = usage_totals.recently_active_owners(ctx, extent, window)
     assert sorted(users) == sorted(str(owner.id) for owner in (ada, eve))
     in_service = replace(extent, service="tmy")
-    assert usage_totals.owners_lately(ctx, in_service, window) == []
+    assert usage_totals.recently_active_owners(ctx, in_service, window) == []
     elsewhere = usage_totals.of_account("another")
-    assert usage_totals.owners_lately(ctx, elsewhere, window) == []
+    assert usage_totals.recently_active_owners(ctx, elsewhere, window) == []
 
 
 @pytest.mark.parametrize("hours", [0, 20, 100])
@@ -201,12 +201,14 @@ def test_tokens_used_last_are_offered_first(ctx: Context, hours: int) -> None:
     store(ctx, [*rows, old, call(SINCE - TICK, token_id=OTHER)])
     window, account = usage_totals.window_of(ctx), usage_totals.of_account(ACME)
 
-    found = usage_totals.used_lately(ctx, account, window)
+    found = usage_totals.recently_used_tokens(ctx, account, window)
     assert len(found) == usage_totals.OFFERED + 1
     assert (f"{1:012}", "1") in found
     assert (TOKEN, "1") not in found
 
-    few = usage_totals.used_lately(ctx, replace(account, service="timeseries"), window)
+    few = usage_totals.recently_used_tokens(
+        ctx, replace(account, service="timeseries"), window
+    )
     assert few == [(TOKEN, "1")]
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from flask_apitokens.core.time_format import ago
 from flask_apitokens.db.models import REASON_LENGTH
-from flask_apitokens.domain.token_counts import MOST
+from flask_apitokens.domain.token_counts import COUNT_LIMIT
 from flask_apitokens.domain.users import Member
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
@@ -270,9 +270,11 @@ def decline_question(who: str, service: str, action: str, back: str) -> Confirm:
 def _stopping(tokens: int, when: str) -> str:
     if not tokens:
         return _("No token stops working.")
-    if tokens > MOST:
+    if tokens > COUNT_LIMIT:
         return _(
-            "More than %(n)s tokens stop working %(when)s.", n=f"{MOST:,}", when=when
+            "More than %(n)s tokens stop working %(when)s.",
+            n=f"{COUNT_LIMIT:,}",
+            when=when,
         )
     return _n(
         "%(n)s token stops working %(when)s.",

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from flask_apitokens.core.time_format import day as date_of
 from flask_apitokens.core.time_format import months
-from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
-from flask_apitokens.usage.totals import Sums
+from flask_apitokens.usage.totals import CallCounts
 from flask_apitokens.usage.totals import Window
 
 from .bar_chart import Chart
@@ -33,20 +33,22 @@ class DayRow:
     total: str
 
 
-def stats(sums: Sums, days: int, used: tuple[int, int] | None = None) -> list[Stat]:
+def stats(
+    counts: CallCounts, days: int, used: tuple[int, int] | None = None
+) -> list[Stat]:
     """The figures above the chart.
 
     :param used: how many tokens were used, of how many; none where it is one token.
     """
-    share = _share(sums.succeeded, sums.total)
+    share = _share(counts.succeeded, counts.total)
     shown = [
-        Stat(_n("Calls, %(n)s day", "Calls, %(n)s days", days), f"{sums.total:,}"),
-        Stat(_("Succeeded"), share, f"{sums.succeeded:,}"),
-        Stat(_("Rejected"), f"{sums.rejected:,}"),
-        Stat(_("Failed"), f"{sums.failed:,}"),
+        Stat(_n("Calls, %(n)s day", "Calls, %(n)s days", days), f"{counts.total:,}"),
+        Stat(_("Succeeded"), share, f"{counts.succeeded:,}"),
+        Stat(_("Rejected"), f"{counts.rejected:,}"),
+        Stat(_("Failed"), f"{counts.failed:,}"),
     ]
     if used is not None:
-        some, every = counted(used[0]), counted(used[1])
+        some, every = format_count(used[0]), format_count(used[1])
         shown.append(Stat(_("Tokens in use"), some, _("of %(total)s", total=every)))
     return shown
 
@@ -83,31 +85,31 @@ def _remark(day: date, window: Window) -> str:
     return _("from %(time)s", time=since.strftime("%H:%M"))
 
 
-def days_of(days: Mapping[date, Sums], window: Window) -> list[DayRow]:
+def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:
     """The days as a table."""
     return [
         DayRow(
             _day_label(day, window),
-            f"{sums.succeeded:,}",
-            f"{sums.rejected:,}",
-            f"{sums.failed:,}",
-            f"{sums.total:,}",
+            f"{counts.succeeded:,}",
+            f"{counts.rejected:,}",
+            f"{counts.failed:,}",
+            f"{counts.total:,}",
         )
-        for day, sums in days.items()
+        for day, counts in days.items()
     ]
 
 
-def drawn(days: Mapping[date, Sums], window: Window, *, rtl: bool) -> Chart:
+def drawn(days: Mapping[date, CallCounts], window: Window, *, rtl: bool) -> Chart:
     """The days as bars."""
     columns = [
         Column(
             _("%(weekday)s %(day)s", weekday=_weekday(day), day=day.day),
-            _title(_day_label(day, window), sums),
-            (sums.succeeded, sums.rejected, sums.failed),
-            f"{sums.total:,}",
+            _title(_day_label(day, window), counts),
+            (counts.succeeded, counts.rejected, counts.failed),
+            f"{counts.total:,}",
             _remark(day, window),
         )
-        for day, sums in days.items()
+        for day, counts in days.items()
     ]
     first, last = window.days[0], window.days[-1]
     title = _(
@@ -116,12 +118,12 @@ def drawn(days: Mapping[date, Sums], window: Window, *, rtl: bool) -> Chart:
     return chart_of(columns, title=title, desc=_description(days), rtl=rtl)
 
 
-def _title(day: str, sums: Sums) -> str:
+def _title(day: str, counts: CallCounts) -> str:
     numbers = {
-        "calls": f"{sums.total:,}",
-        "succeeded": f"{sums.succeeded:,}",
-        "rejected": f"{sums.rejected:,}",
-        "failed": f"{sums.failed:,}",
+        "calls": f"{counts.total:,}",
+        "succeeded": f"{counts.succeeded:,}",
+        "rejected": f"{counts.rejected:,}",
+        "failed": f"{counts.failed:,}",
     }
     return _(
         "%(day)s: %(calls)s calls, %(succeeded)s succeeded, %(rejected)s rejected, "
@@ -131,10 +133,10 @@ def _title(day: str, sums: Sums) -> str:
     )
 
 
-def _description(days: Mapping[date, Sums]) -> str:
+def _description(days: Mapping[date, CallCounts]) -> str:
     busiest = max(days, key=lambda day: days[day].total)
-    rejected = sum(sums.rejected for sums in days.values())
-    failed = sum(sums.failed for sums in days.values())
+    rejected = sum(counts.rejected for counts in days.values())
+    failed = sum(counts.failed for counts in days.values())
     return _(
         "Most calls on %(day)s: %(most)s. In all %(rejected)s were rejected and "
         "%(failed)s failed. The figures are in the table “Calls per day”.",

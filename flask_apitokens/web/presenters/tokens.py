@@ -23,8 +23,8 @@ from flask_apitokens.core.time_format import in_use
 from flask_apitokens.core.time_format import moment
 from flask_apitokens.crypto.tokens import IMPORTED
 from flask_apitokens.db.models import Token
-from flask_apitokens.domain.token_counts import MOST
-from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_counts import COUNT_LIMIT
+from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.domain.token_list import Page
 from flask_apitokens.i18n import gettext as _
@@ -192,7 +192,7 @@ class TokenList:
     #: whether it can be had in another order
     sorts: bool = True
     #: where counting ended
-    most: int = MOST
+    most: int = COUNT_LIMIT
 
     @property
     def paged(self) -> bool:
@@ -202,7 +202,7 @@ class TokenList:
     @property
     def counted(self) -> str:
         """The total, as far as it was counted."""
-        return counted(self.total, self.most)
+        return format_count(self.total, self.most)
 
     @property
     def selectable(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import ago
-from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.domain.users import Member
 from flask_apitokens.domain.users import Members
 from flask_apitokens.domain.users import PeopleQuery
@@ -116,7 +116,7 @@ class MemberList:
     @property
     def counted(self) -> str:
         """The total, as far as it was counted."""
-        return counted(self.total, self.total if self.most is None else self.most)
+        return format_count(self.total, self.total if self.most is None else self.most)
 
     @property
     def first(self) -> int:

@@ -25,7 +25,7 @@ from flask_apitokens.usage import export as call_export
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.queries import CallQuery
-from flask_apitokens.usage.totals import Extent
+from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.usage.totals import Window
 from flask_apitokens.web import htmx
 from flask_apitokens.web import templating
@@ -78,7 +78,7 @@ class Reading:
     """
 
     ctx: Context
-    whole: Extent
+    whole: CallFilter
     at: UsageUrlSet
     window: Window
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Reading:
         return next((day for day in self.window.days if day.isoformat() == asked), None)
 
     @property
-    def meant(self) -> Extent:
+    def call_filter(self) -> CallFilter:
         """The calls that the filters leave."""
         return self.whole
 
@@ -156,10 +156,10 @@ class Reading:
 
         :param hours: of the calls that the filters leave, where they are known.
         """
-        ctx, meant, query = self.ctx, self.meant, self.query
+        ctx, call_filter, query = self.ctx, self.call_filter, self.query
         if hours is None:
-            hours = usage_totals.hours_of(ctx, meant, self.window)
-        page = call_queries.page_of(ctx, meant, query, self.window, hours)
+            hours = usage_totals.hours_of(ctx, call_filter, self.window)
+        page = call_queries.page_of(ctx, call_filter, query, self.window, hours)
         names = self.names(page.items)
         return call_presenter.list_of(
             page,
@@ -177,13 +177,13 @@ class Reading:
         """All of it."""
         hours = usage_totals.hours_of(self.ctx, self.whole, self.window)
         days = usage_totals.by_day(hours, self.window)
-        sums = sum(days.values(), usage_totals.Sums())
-        same = self.meant == self.whole
+        counts = sum(days.values(), usage_totals.CallCounts())
+        same = self.call_filter == self.whole
         filters, partly = self.filters()
         kept = self.days_kept
         return History(
             at=self.at,
-            kpis=daily_usage.stats(sums, kept, self.used()),
+            kpis=daily_usage.stats(counts, kept, self.used()),
             chart=daily_usage.drawn(days, self.window, rtl=templating.is_rtl()),
             days=daily_usage.days_of(days, self.window),
             list=self.list(hours if same else None),
@@ -194,7 +194,7 @@ class Reading:
                 "Kept for %(n)s days. Times are UTC.",
                 kept,
             ),
-            none=not sums.total,
+            none=not counts.total,
         )
 
     def fragment(self) -> ResponseReturnValue:
@@ -217,7 +217,7 @@ class Reading:
 
     def _lines(self, query: CallQuery) -> Iterator[str]:
         ctx, header = self.ctx, True
-        for rows in call_queries.batches(ctx, self.meant, query, self.window):
+        for rows in call_queries.batches(ctx, self.call_filter, query, self.window):
             text = call_export.csv_lines(rows, self.owners(rows), header=header)
             header = False
             # No transaction is open while a slow reader takes its time.

@@ -12,8 +12,8 @@ from flask_apitokens.catalog import Service
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain.token_counts import MOST
-from flask_apitokens.domain.token_counts import counted
+from flask_apitokens.domain.token_counts import COUNT_LIMIT
+from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.web.admin_pages import NAME
@@ -55,17 +55,17 @@ class ServiceFigures:
     def tokens_counted(self) -> str:
         """Their number, as far as it was counted."""
         most = max(self.user_tokens, self.userless_tokens)
-        return counted(self.tokens if most <= MOST else most)
+        return format_count(self.tokens if most <= COUNT_LIMIT else most)
 
     @property
     def user_counted(self) -> str:
         """The number of user tokens, as far as it was counted."""
-        return counted(self.user_tokens)
+        return format_count(self.user_tokens)
 
     @property
     def userless_counted(self) -> str:
         """The number of userless tokens, as far as it was counted."""
-        return counted(self.userless_tokens)
+        return format_count(self.userless_tokens)
 
     @property
     def badge(self) -> Badge:

@@ -273,7 +273,7 @@ class AllTokens(AdminVisit):
                 "%(count)s token works for longer than new ones may.",
                 "%(count)s tokens work for longer than new ones may.",
                 number,
-                count=token_counts.counted(number),
+                count=token_counts.format_count(number),
             ),
             _n(
                 "The longest lifetime is %(n)s day now. What was generated before "
@@ -323,23 +323,23 @@ class AllTokens(AdminVisit):
         numbers = token_counts.figures_of(ctx, self.account)
         days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
         shown = [
-            Stat(_("Active"), token_counts.counted(numbers.live)),
+            Stat(_("Active"), token_counts.format_count(numbers.live)),
             Stat(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
-                token_counts.counted(numbers.expiring),
+                token_counts.format_count(numbers.expiring),
             ),
         ]
         if ctx.records_calls:
             shown += [
-                Stat(_("Never used"), token_counts.counted(numbers.never_used)),
+                Stat(_("Never used"), token_counts.format_count(numbers.never_used)),
                 Stat(
                     _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
-                    token_counts.counted(numbers.unused),
+                    token_counts.format_count(numbers.unused),
                 ),
             ]
         if numbers.weak is not None:
             shown.append(
-                Stat(_("Imported and weak"), token_counts.counted(numbers.weak))
+                Stat(_("Imported and weak"), token_counts.format_count(numbers.weak))
             )
         return shown
 

@@ -22,7 +22,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.totals import OFFERED
-from flask_apitokens.usage.totals import Extent
+from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
@@ -71,17 +71,19 @@ class AccountReading(Reading):
         return self.whole.service is None
 
     @property
-    def meant(self) -> Extent:
+    def call_filter(self) -> CallFilter:
         """The calls that the filters leave; of another's token there are none here."""
         given = self.args
-        meant = replace(self.whole, token_id=given.get("token", ""))
+        call_filter = replace(self.whole, token_id=given.get("token", ""))
         if "user" in given:
             user = given["user"]
-            meant = replace(meant, owner_key="" if user == NONE else user)
+            call_filter = replace(call_filter, owner_key="" if user == NONE else user)
         if "service" in given:
             service = given["service"]
-            meant = replace(meant, service="" if service == NONE else service)
-        return meant
+            call_filter = replace(
+                call_filter, service="" if service == NONE else service
+            )
+        return call_filter
 
     @property
     def file_name(self) -> str:
@@ -117,8 +119,8 @@ class AccountReading(Reading):
         """Those of a token, with users and tokens between them."""
         [day, result], _partly = super().filters()
         ctx, given, whole = self.ctx, self.args, self.whole
-        lately = usage_totals.used_lately(ctx, whole, self.window)
-        users = usage_totals.owners_lately(ctx, whole, self.window)
+        lately = usage_totals.recently_used_tokens(ctx, whole, self.window)
+        users = usage_totals.recently_active_owners(ctx, whole, self.window)
         partly = max(len(lately), len(users)) > OFFERED
         lately, users = lately[:OFFERED], users[:OFFERED]
         chosen = given.get("user", "")
