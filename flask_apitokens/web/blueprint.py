@@ -36,6 +36,7 @@ from flask_apitokens.guard.blueprints import stray
 
 from . import templating
 from .lazy_views import admin
+from .lazy_views import scopes
 from .lazy_views import views
 from .lazy_views import web
 
@@ -95,17 +96,17 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    _add_list(pages, "", "", views.scope.begin, generate="/")
-    _add_token(pages, _ONE, "", views.scope.begin)
-    rotate = _visiting(views.scope.begin, views.rotate.rotate)
+    _add_list(pages, "", "", scopes.scope.begin, generate="/")
+    _add_token(pages, _ONE, "", scopes.scope.begin)
+    rotate = _visiting(scopes.scope.begin, views.rotate.rotate)
     add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
-    replace = _visiting(views.scope.begin, views.single_token.replace)
+    replace = _visiting(scopes.scope.begin, views.single_token.replace)
     add("/replace", "replace", replace, methods=["GET", "POST"])
     for path, name, view in (
         ("/request", "ask", views.access_requests.ask),
         ("/request/withdraw", "withdraw", views.access_requests.withdraw),
     ):
-        answer = _visiting(views.scope.begin, view)
+        answer = _visiting(scopes.scope.begin, view)
         add(path, name, answer, methods=["GET", "POST"])
     add("/static/<version>/<path:filename>", "static", _static)
     _protect_pages(pages, web.pages.admit)
@@ -124,7 +125,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
         pages.add_url_rule(rule, name, view, methods=methods)
 
     def act(rule: str, name: str, view: _View) -> None:
-        answer = _visiting(admin.tokens.begin_all, view)
+        answer = _visiting(scopes.admin_tokens.begin_all, view)
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     pages.add_url_rule("/", "start", web.admin_pages.start, methods=["GET"])
@@ -136,12 +137,16 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     add(f"{_SERVICE}/users", "save_users", admin.services.save_users, "POST")
     user = f"{_SERVICE}/users/<{USER_KEY}:key>"
     _add_list(
-        pages, user, "user_", admin.service_tokens.begin_user, generate=f"{user}/tokens"
+        pages,
+        user,
+        "user_",
+        scopes.service_tokens.begin_user,
+        generate=f"{user}/tokens",
     )
     _add_list(
-        pages, f"{_SERVICE}/userless", "userless_", admin.service_tokens.begin_userless
+        pages, f"{_SERVICE}/userless", "userless_", scopes.service_tokens.begin_userless
     )
-    _add_list(pages, "/tokens", "all_", admin.tokens.begin_all, owners=True)
+    _add_list(pages, "/tokens", "all_", scopes.admin_tokens.begin_all, owners=True)
     add("/requests", "requests", admin.access_requests.requests, "GET")
     add(f"/requests/{_NUMBER}", "decide", admin.access_requests.decide, "GET", "POST")
     one = f"/tokens{_ONE}"
@@ -149,7 +154,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     act(f"{one}/deactivate", "all_deactivate", admin.deactivate.deactivate)
     act(f"{one}/activate", "all_activate", admin.deactivate.activate)
     act(f"{one}/rotate", "all_rotate", views.rotate.rotate)
-    _add_token(pages, one, "all_", admin.tokens.begin_all)
+    _add_token(pages, one, "all_", scopes.admin_tokens.begin_all)
     add("/usage", "usage", admin.usage.of_all, "GET")
     add("/usage.csv", "usage_csv", admin.usage.of_all_csv, "GET")
     service = f"{_SERVICE}/usage"
@@ -158,7 +163,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     pages.add_url_rule(
         "/tokens.csv",
         "all_csv",
-        _visiting(admin.tokens.begin_all, admin.csv_response.tokens),
+        _visiting(scopes.admin_tokens.begin_all, admin.csv_response.tokens),
     )
     add("/audit", "audit", admin.audit.log, "GET")
     add("/audit.csv", "audit_csv", admin.audit.export, "GET")
@@ -181,7 +186,7 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
     pages.before_request(_unless_open(admit))
     pages.register_error_handler(HTTPException, web.pages.refuse)
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
-        pages.register_error_handler(gone, views.stale_page.refuse_and_refresh)
+        pages.register_error_handler(gone, web.stale_page.refuse_and_refresh)
     for error in (
         *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
         # Of PostgreSQL, after a statement of the host's own that failed.
@@ -244,7 +249,7 @@ def _add_token(pages: Blueprint, path: str, prefix: str, begin: _Begin) -> None:
 
 def _visiting(begin: _Begin, view: _View) -> Callable[..., Any]:
     """Return a view function that begins a visit and gives it to *view*."""
-    enter = views.scope.enter
+    enter = scopes.scope.enter
 
     def call(**values: Any) -> Any:
         return enter(begin, view, values)

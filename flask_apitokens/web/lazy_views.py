@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
         from . import admin_pages as admin_pages
         from . import pages as pages
+        from . import stale_page as stale_page
+
+    class scopes:
+        """The modules of :mod:`.scopes`."""
+
+        from .scopes import admin_tokens as admin_tokens
+        from .scopes import scope as scope
+        from .scopes import service_tokens as service_tokens
 
     class views:
         """The modules of :mod:`.views`."""
 
         from .views import access_requests as access_requests
         from .views import rotate as rotate
-        from .views import scope as scope
         from .views import single_token as single_token
-        from .views import stale_page as stale_page
         from .views import token_actions as token_actions
         from .views import tokens as tokens
         from .views import usage as usage
@@ -38,11 +44,10 @@ if TYPE_CHECKING:
         from .views.admin import audit as audit
         from .views.admin import csv_response as csv_response
         from .views.admin import deactivate as deactivate
-        from .views.admin import service_tokens as service_tokens
         from .views.admin import services as services
-        from .views.admin import tokens as tokens
         from .views.admin import usage as usage
 else:
     web = LazyModules(f"{__package__}")
+    scopes = LazyModules(f"{__package__}.scopes")
     views = LazyModules(f"{__package__}.views")
     admin = LazyModules(f"{__package__}.views.admin")

@@ -14,7 +14,7 @@ from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters import tokens as token_presenter
 from flask_apitokens.web.presenters.users import member_list
-from flask_apitokens.web.views.admin.service_tabs import ServiceFigures
+from flask_apitokens.web.service_tabs import ServiceFigures
 from tests.conftest import MakeApp
 
 UNCOUNTED = token_counts.COUNT_LIMIT + 1

@@ -23,10 +23,9 @@ from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.access_requests import ALL
 from flask_apitokens.web.presenters.access_requests import AccessForm
 from flask_apitokens.web.presenters.generate_form import ECHOED
-
-from .scope import OwnTokens
-from .scope import begin
-from .stale_page import renew_with
+from flask_apitokens.web.scopes.scope import OwnTokens
+from flask_apitokens.web.scopes.scope import begin
+from flask_apitokens.web.stale_page import renew_with
 
 
 def ask(visit: OwnTokens) -> ResponseReturnValue:

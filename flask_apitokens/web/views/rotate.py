@@ -19,6 +19,7 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.web import fresh_login
 from flask_apitokens.web import htmx
 from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.forms import stale
@@ -27,12 +28,11 @@ from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters.rotate_form import RotateInput
+from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.scope import begun_again
+from flask_apitokens.web.stale_page import renew_with
 
-from . import fresh_login
-from .reveal import answer_with
-from .scope import Visit
-from .scope import begun_again
-from .stale_page import renew_with
 from .usage import shown_of
 
 

@@ -17,15 +17,15 @@ from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import NotFound
 from flask_apitokens.errors import SelfServiceOff
+from flask_apitokens.web import fresh_login
 from flask_apitokens.web.forms import ReplaceForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
+from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.scopes.scope import Visit
 
-from . import fresh_login
-from .reveal import answer_with
-from .scope import Visit
 from .token_actions import ask
 
 

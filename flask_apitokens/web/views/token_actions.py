@@ -35,9 +35,8 @@ from flask_apitokens.web.presenters import tokens as token_presenter
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.tokens import Rename
-
-from .scope import Visit
-from .scope import asked_query
+from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.scope import asked_query
 
 # -- rename --------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.web import fresh_login
 from flask_apitokens.web import htmx
 from flask_apitokens.web.forms import GenerateForm
 from flask_apitokens.web.forms import stale
@@ -35,13 +36,12 @@ from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import first_input
 from flask_apitokens.web.presenters.generate_form import presented
 from flask_apitokens.web.presenters.generate_form import validate
+from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.scope import asked_query
+from flask_apitokens.web.scopes.scope import begin
+from flask_apitokens.web.scopes.scope import token_searched_for
 
-from . import fresh_login
-from .reveal import answer_with
-from .scope import Visit
-from .scope import asked_query
-from .scope import begin
-from .scope import token_searched_for
 from .usage import shown_of
 
 #: the title stands one below the host's

@@ -27,6 +27,7 @@ from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.queries import CallQuery
 from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.usage.totals import Window
+from flask_apitokens.web import csv_response
 from flask_apitokens.web import htmx
 from flask_apitokens.web import templating
 from flask_apitokens.web.pages import partial
@@ -38,11 +39,9 @@ from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.daily_usage import DayRow
 from flask_apitokens.web.presenters.widgets import Filter
 from flask_apitokens.web.presenters.widgets import Stat
+from flask_apitokens.web.scopes.scope import LAST_PAGE
+from flask_apitokens.web.scopes.scope import Visit
 from flask_apitokens.web.urls import UsageUrlSet
-
-from . import csv_response
-from .scope import LAST_PAGE
-from .scope import Visit
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.confirmations import decline_question
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.widgets import Badge
-from flask_apitokens.web.views.scope import LAST_PAGE
-from flask_apitokens.web.views.stale_page import renew_with
+from flask_apitokens.web.scopes.scope import LAST_PAGE
+from flask_apitokens.web.stale_page import renew_with
 from flask_apitokens.web.views.token_actions import ask
 
 from .services import answered

@@ -21,13 +21,13 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.csv_response import attached
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters import audit_events
 from flask_apitokens.web.presenters.audit_events import EventList
-from flask_apitokens.web.views.csv_response import attached
-from flask_apitokens.web.views.scope import searched
-from flask_apitokens.web.views.scope import token_searched_for
+from flask_apitokens.web.scopes.scope import searched
+from flask_apitokens.web.scopes.scope import token_searched_for
 
 #: the largest key a database has
 _LAST_KEY = 2**63 - 1

@@ -8,11 +8,10 @@ from flask import Response
 
 from flask_apitokens.core import csv_export
 from flask_apitokens.domain import token_list
+from flask_apitokens.web import csv_response
 from flask_apitokens.web.presenters import token_csv
-from flask_apitokens.web.views import csv_response
-from flask_apitokens.web.views.scope import asked_query
-
-from .tokens import AllTokens
+from flask_apitokens.web.scopes.admin_tokens import AllTokens
+from flask_apitokens.web.scopes.scope import asked_query
 
 
 def tokens(visit: AllTokens) -> Response:

@@ -20,7 +20,7 @@ from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.generate_form import ECHOED
-from flask_apitokens.web.views.scope import Visit
+from flask_apitokens.web.scopes.scope import Visit
 from flask_apitokens.web.views.token_actions import ask
 from flask_apitokens.web.views.token_actions import asked
 from flask_apitokens.web.views.token_actions import chosen_live

@@ -40,12 +40,11 @@ from flask_apitokens.web.presenters.confirmations import users_off_question
 from flask_apitokens.web.presenters.users import MemberList
 from flask_apitokens.web.presenters.users import MemberRow
 from flask_apitokens.web.presenters.users import member_list
-from flask_apitokens.web.views.scope import searched
+from flask_apitokens.web.scopes.scope import searched
+from flask_apitokens.web.service_tabs import figures_of
+from flask_apitokens.web.service_tabs import section_of
+from flask_apitokens.web.service_tabs import with_calls
 from flask_apitokens.web.views.token_actions import ask
-
-from .service_tabs import figures_of
-from .service_tabs import section_of
-from .service_tabs import with_calls
 
 #: changes that one form may carry
 MOST_CHANGES = 500

@@ -30,11 +30,10 @@ from flask_apitokens.web.admin_pages import begin
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.widgets import Filter
+from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.urls import UsageUrlSet
 from flask_apitokens.web.views.usage import Reading
 from flask_apitokens.web.views.usage import check_recorded
-
-from .service_tabs import section_of
 
 #: in an address: what is nobody's, or of no service
 NONE = "-"

@@ -19,13 +19,13 @@ from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.state import current_apitokens
-from flask_apitokens.web import htmx
-from flask_apitokens.web.pages import login_manager
-from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters.generate_form import NETWORKS_LENGTH
 from flask_apitokens.web.presenters.generate_form import GenerateInput
+from flask_apitokens.web.scopes.scope import Visit
 
-from .scope import Visit
+from . import htmx
+from .pages import login_manager
+from .pages import partial
 
 #: the form as it was filled in when the log-in was found stale
 _KEPT = "_apitokens_kept"

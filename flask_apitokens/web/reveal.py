@@ -25,13 +25,13 @@ from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
-from flask_apitokens.web import htmx
-from flask_apitokens.web.pages import page
-from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters.tokens import Example
 from flask_apitokens.web.presenters.tokens import NewToken
+from flask_apitokens.web.scopes.scope import Visit
 
-from .scope import Visit
+from . import htmx
+from .pages import page
+from .pages import partial
 
 log = logging.getLogger("flask_apitokens")
 

@@ -38,7 +38,8 @@ from flask_apitokens.web.presenters.tokens import Row
 from flask_apitokens.web.presenters.tokens import Wording
 from flask_apitokens.web.presenters.widgets import Stat
 from flask_apitokens.web.urls import UrlSet
-from flask_apitokens.web.views.scope import Visit
+
+from .scope import Visit
 
 PAGE_SIZE = 25
 #: the endpoint of the page of one token

@@ -35,13 +35,13 @@ from flask_apitokens.web.presenters.generate_form import presented
 from flask_apitokens.web.presenters.tokens import Overview
 from flask_apitokens.web.presenters.tokens import Wording
 from flask_apitokens.web.presenters.widgets import Badge
+from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.urls import UrlSet
+from flask_apitokens.web.views.admin.services import people_args
+from flask_apitokens.web.views.admin.services import user_panels
 
-from .service_tabs import section_of
-from .services import people_args
-from .services import user_panels
-from .tokens import TOKEN
-from .tokens import AdminVisit
+from .admin_tokens import TOKEN
+from .admin_tokens import AdminVisit
 
 #: what of a label a suggested name has room for
 _LABEL = 70

@@ -16,10 +16,11 @@ from flask_apitokens.domain.token_counts import COUNT_LIMIT
 from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.usage import totals as usage_totals
-from flask_apitokens.web.admin_pages import NAME
-from flask_apitokens.web.admin_pages import Admin
-from flask_apitokens.web.admin_pages import Link
 from flask_apitokens.web.presenters.widgets import Badge
+
+from .admin_pages import NAME
+from .admin_pages import Admin
+from .admin_pages import Link
 
 
 @dataclass(frozen=True)
