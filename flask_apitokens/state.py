@@ -84,7 +84,7 @@ class State:
     session_prefix: bytes
     verifier: crypto_tokens.Verifier = field(default_factory=crypto_tokens.Verifier)
     #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
-    looked_into: set[str] = field(default_factory=set)
+    late_use_checked: set[str] = field(default_factory=set)
     #: the peppers of imported tokens; none where there are none
     pepper_set: PepperSet | None = None
     #: the ids of imported tokens that this process is storing anew
@@ -136,7 +136,7 @@ class State:
         metadata = self.models.tables[0].metadata
         return self.db.engines[metadata.info.get("bind_key")]
 
-    def find(self, token_id: str) -> native.Found | None:
+    def find(self, token_id: str) -> native.TokenRow | None:
         """The row behind a public id, read now.
 
         :raises lookup.Unavailable: if the database does not answer.
@@ -203,7 +203,7 @@ class State:
             "email": self.callbacks.email_column,
         }
 
-    def _find_in_session(self, token_id: str) -> native.Found | None:
+    def _find_in_session(self, token_id: str) -> native.TokenRow | None:
         where = {"mapper": self.models.Token}
         try:
             connection = self.db.session.connection(bind_arguments=where)

@@ -31,7 +31,7 @@ from flask_apitokens.core import networks
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.domain import email_binding
-from flask_apitokens.lookup.native import Found
+from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.lookup.native import Unavailable
 from flask_apitokens.state import State
 
@@ -92,7 +92,7 @@ class CurrentToken:
 
     __slots__ = ("_owner", "_state", "accepted_at", "found", "id")
 
-    def __init__(self, state: State, token_id: str, found: Found) -> None:
+    def __init__(self, state: State, token_id: str, found: TokenRow) -> None:
         self._state = state
         #: what the look-up found
         self.found = found
@@ -336,7 +336,7 @@ def _imported_in(state: State, text: str, *, in_query: bool) -> Seen:
     return Seen(current, known.token, imported=known)
 
 
-def _find(state: State, token_id: str) -> Found | None:
+def _find(state: State, token_id: str) -> TokenRow | None:
     try:
         return state.find(token_id)
     except Unavailable as error:
@@ -370,7 +370,7 @@ def _check_secret(state: State, seen: Seen) -> None:
     authenticate_imported.check_bcrypt(state, seen.imported)
 
 
-def _check_row(state: State, current: CurrentToken, found: Found) -> None:
+def _check_row(state: State, current: CurrentToken, found: TokenRow) -> None:
     if found.stopped is not None:
         raise _WHY_STOPPED[found.stopped]
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
@@ -379,7 +379,7 @@ def _check_row(state: State, current: CurrentToken, found: Found) -> None:
         _check_owner(state, current, found)
 
 
-def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
+def _check_owner(state: State, current: CurrentToken, found: TokenRow) -> None:
     if found.owner_key is None or not found.owner_active:
         raise errors.OwnerInactive
     if state.asks_user and not _ask(current, lambda user: user.is_active):
@@ -403,7 +403,7 @@ def _check_owner(state: State, current: CurrentToken, found: Found) -> None:
         _check_email(callbacks, current, found)
 
 
-def _check_email(callbacks: Callbacks, current: CurrentToken, found: Found) -> None:
+def _check_email(callbacks: Callbacks, current: CurrentToken, found: TokenRow) -> None:
     email = found.owner_email
     if callbacks.email_column is None:
         email = _ask(current, callbacks.email_of)
@@ -423,7 +423,7 @@ def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
         return None
 
 
-def _check_policy(state: State, policy: Policy, found: Found) -> None:
+def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
     if found.kind not in policy.kinds:
         raise errors.WrongKind
     if policy.service is not ANY_SERVICE and found.service != policy.service:
@@ -444,7 +444,7 @@ def _check_policy(state: State, policy: Policy, found: Found) -> None:
         raise errors.ServiceInactive
 
 
-def _check_bcrypt(state: State, token_id: str, token: bytes, found: Found) -> None:
+def _check_bcrypt(state: State, token_id: str, token: bytes, found: TokenRow) -> None:
     stored = found.secret_hash
     try:
         genuine = state.verifier.verify(token_id, token, stored)

@@ -33,7 +33,7 @@ from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import digests_by_kind
 from flask_apitokens.crypto.foreign_digests import strength_of
-from flask_apitokens.lookup.native import Found
+from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
 log = logging.getLogger("flask_apitokens")
@@ -47,7 +47,7 @@ class Recognised:
     """
 
     token_id: str
-    found: Found
+    found: TokenRow
     token: bytes = field(repr=False)
     keyed_digest: KeyedDigest
 

@@ -77,7 +77,7 @@ def _say_when(expires_at: datetime, response: Response) -> Response:
 def _look_into(state: State, ended: CurrentToken, context: RequestContext) -> None:
     """Have it found out, after the answer, whether a rotated token is still in use."""
     # The end of a session is not that of its access token.
-    if ended.id in state.looked_into or ended.kind == "session":
+    if ended.id in state.late_use_checked or ended.kind == "session":
         return
     from .late_use import watch  # a call that is accepted has no use for it
 

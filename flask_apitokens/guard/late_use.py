@@ -64,9 +64,9 @@ def _look(app: Flask, token_id: str, address: str | None) -> None:
     except Exception:
         log.warning("token %s: its use was not looked into", token_id, exc_info=True)
         return
-    if len(state.looked_into) >= MOST:
-        state.looked_into.clear()
-    state.looked_into.add(token_id)
+    if len(state.late_use_checked) >= MOST:
+        state.late_use_checked.clear()
+    state.late_use_checked.add(token_id)
 
 
 def _was_rotated(state: State, engine: Engine, token_id: str) -> bool:

@@ -15,12 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens.db.models import Models
 
-from .native import Found
 from .native import Lookup
+from .native import TokenRow
 from .native import Unavailable
 
-#: the public id of a token and all that :class:`Found` has of it
-FoundImport = tuple[str, Found]
+#: the public id of a token and all that :class:`TokenRow` has of it
+FoundImport = tuple[str, TokenRow]
 
 
 def statement(models: Models, joined: Select[Any], number: int) -> Select[Any]:
@@ -51,8 +51,8 @@ def find_on(
     row = connection.execute(query, dict(zip(names, digests, strict=True))).first()
     if row is None:
         return None
-    blanks = (None,) * (len(Found._fields) - len(row) + 1)
-    return row[-1], Found._make((*row[:-1], *blanks))
+    blanks = (None,) * (len(TokenRow._fields) - len(row) + 1)
+    return row[-1], TokenRow._make((*row[:-1], *blanks))
 
 
 class ImportedLookup(Lookup):
@@ -65,7 +65,7 @@ class ImportedLookup(Lookup):
     def __init__(self, query: Select[Any], engine: Engine, beside: Lookup) -> None:
         super().__init__(query, engine, beside)
         # The id is no part of what is found.
-        lacking = len(Found._fields) - len(query.selected_columns) + 1
+        lacking = len(TokenRow._fields) - len(query.selected_columns) + 1
         self._blanks = (None,) * lacking
 
     def find_any(self, digests: Sequence[bytes]) -> FoundImport | None:

@@ -78,7 +78,7 @@ class Unavailable(Exception):
     """The database did not answer; says nothing about any token."""
 
 
-class Found(NamedTuple):
+class TokenRow(NamedTuple):
     """What the guard needs to know, in the order of the statement's columns."""
 
     check_digest: bytes
@@ -125,7 +125,7 @@ def joined(
     bound_to_email: bool = False,
     email: InstrumentedAttribute[Any] | None = None,
 ) -> Select[Any]:
-    """Tokens with what the guard needs to know of each, in the order of Found.
+    """Tokens with what the guard needs to know of each, in the order of TokenRow.
 
     :param with_services: whether the host declares services at all.
     :param account: the column of the user table that names their account.
@@ -138,7 +138,7 @@ def joined(
     tokens, subscriptions, settings, *_ = models.tables
     token, subscription, setting = tokens.c, subscriptions.c, settings.c
     active = active_column(models.user)
-    columns: list[Any] = [token[name] for name in Found._fields[:10]]
+    columns: list[Any] = [token[name] for name in TokenRow._fields[:10]]
     columns += [_stopped(token), token.networks]
     columns += [models.user_key.label("owner_key")]
     columns += [(true() if active is None else active).label("owner_active")]
@@ -178,7 +178,9 @@ def _stopped(token: Any) -> Any:
     return case(*whens).label("stopped")
 
 
-def find_on(connection: Connection, query: Select[Any], token_id: str) -> Found | None:
+def find_on(
+    connection: Connection, query: Select[Any], token_id: str
+) -> TokenRow | None:
     """Find a token on a Core connection, inside whatever transaction it is in.
 
     :param query: from :func:`statement`.
@@ -186,8 +188,8 @@ def find_on(connection: Connection, query: Select[Any], token_id: str) -> Found 
     row = connection.execute(query, {"token_id": token_id}).one_or_none()
     if row is None:
         return None
-    blanks = (None,) * (len(Found._fields) - len(row))
-    return Found._make((*row, *blanks))
+    blanks = (None,) * (len(TokenRow._fields) - len(row))
+    return TokenRow._make((*row, *blanks))
 
 
 class _Kept:
@@ -321,7 +323,7 @@ class Lookup:
     ) -> None:
         self._query = query
         self._engine = engine
-        self._blanks = (None,) * (len(Found._fields) - len(query.selected_columns))
+        self._blanks = (None,) * (len(TokenRow._fields) - len(query.selected_columns))
         self._driver_error = engine.dialect.loaded_dbapi.Error
         # The last two are for values that are not what the schema promises.
         self._failures = (SQLAlchemyError, self._driver_error, ValueError, TypeError)
@@ -341,13 +343,13 @@ class Lookup:
             # The pool knows them no more, so it cannot close them.
             event.listen(engine, "engine_disposed", lambda _engine: connections.close())
 
-    def find(self, token_id: str) -> Found | None:
+    def find(self, token_id: str) -> TokenRow | None:
         """The row of *token_id*, read now.
 
         :raises Unavailable: if the database does not answer.
         """
         arguments = (token_id,) if self._positional else {"token_id": token_id}
-        found: Found | None
+        found: TokenRow | None
         try:
             if self._connections is not None:
                 found = self._find_fast(self._connections, arguments)
@@ -402,7 +404,7 @@ class Lookup:
             value = values[place]
             if value is not None:
                 values[place] = convert(value)
-        return Found._make(values)
+        return TokenRow._make(values)
 
     def _make_converters(
         self, description: Any

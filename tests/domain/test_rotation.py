@@ -333,7 +333,7 @@ def test_late_use_is_recorded_and_told_once_and_harms_nobody(
     for _ in range(3):
         assert answer(app, first, "/api/plain") == "token_expired"
         # Another process has not seen it yet.
-        app.extensions["apitokens"].looked_into.clear()
+        app.extensions["apitokens"].late_use_checked.clear()
     assert answer(app, second, "/api/plain") == "ok"
     [notice] = told
     assert (notice.kind, notice.user_id) == ("rotated_token_used", user.id)
@@ -443,7 +443,7 @@ def test_a_process_forgets_rather_than_grow(
     app: Flask, ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_use, "MOST", 2)
-    seen = app.extensions["apitokens"].looked_into
+    seen = app.extensions["apitokens"].late_use_checked
     for number in range(4):
         token, plaintext = tokens.generate(ctx, user, name=f"t{number}", actor=ACTOR)
         tokens.revoke(ctx, token, actor=ACTOR)

@@ -63,15 +63,15 @@ def held_row(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.
 
 @pytest.mark.usefixtures("one_connection")
 def test_who_finds_no_connection_free_is_told_to_come_again(
-    app: Flask, user: Any, held: Any
+    app: Flask, user: Any, held_row: Any
 ) -> None:
     _, plaintext = bearing.generate(app, user)
     with ThreadPoolExecutor(1) as other:
         first = other.submit(status, app, plaintext)
-        assert held.inside.wait(30)
+        assert held_row.inside.wait(30)
         response = app.test_client().get("/api/plain", headers=bearer(plaintext))
         assert code(response) == "temporarily_unavailable"
-        held.set()
+        held_row.set()
         assert first.result() == 200
     assert status(app, plaintext) == 200
 
