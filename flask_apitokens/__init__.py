@@ -2,6 +2,11 @@
 
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.db.models import Event
+from flask_apitokens.db.models import ServiceSetting
+from flask_apitokens.db.models import Subscription
+from flask_apitokens.db.models import Token
+from flask_apitokens.guard.authenticate import CurrentToken
 from flask_apitokens.guard.decorator import current_token
 from flask_apitokens.guard.decorator import token_required
 
@@ -19,10 +24,15 @@ __all__ = [
     "ANY_SERVICE",
     "APITokens",
     "Actor",
+    "CurrentToken",
+    "Event",
     "Notice",
     "Scope",
     "Service",
+    "ServiceSetting",
     "Settings",
+    "Subscription",
+    "Token",
     "current_token",
     "errors",
     "signals",
