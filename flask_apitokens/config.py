@@ -152,11 +152,12 @@ class Settings:
     A field is the setting ``APITOKENS_<FIELD>`` in lower case.
     """
 
-    #: first word of every token, so that scanners find leaked ones
+    #: The first word of every token, so that scanners find leaked tokens. After a
+    #: change, tokens with the former brand are refused.
     brand: str = _setting(
         "apt", _matching(r"[a-z][a-z0-9]{1,15}", "2 to 16 of a-z and 0-9, letter first")
     )
-    #: the protection space named in ``WWW-Authenticate`` (RFC 9110 section 11.5)
+    #: The protection space named in `WWW-Authenticate` (RFC 9110, section 11.5).
     realm: str = _setting(
         "api",
         _matching(
@@ -164,65 +165,74 @@ class Settings:
             '1 to 64 printable ASCII characters other than " and \\',
         ),
     )
-    #: where the users' pages stand
+    #: Where the users' pages are.
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)
-    #: where the administrators' pages stand
+    #: Where the administrators' pages are.
     admin_url_prefix: str = _setting("/admin/api", _url_prefix)
-    #: where scripts log in, and ask about tokens
+    #: Where scripts log in with an access token, and ask about tokens.
     endpoint_url_prefix: str = _setting("/api-tokens", _url_prefix)
-    #: the host's layout; None takes the built-in one
+    #: The layout of the application, which the pages extend. None: the built-in one.
     base_template: str | None = _setting(None, _template)
-    #: our blocks and what the host's layout calls them
+    #: The blocks of the pages, and what the layout of the application calls them.
     blocks: Mapping[str, str] = _setting(
         MappingProxyType({name: name for name in BLOCKS}), _blocks
     )
-    #: which htmx: the page's own else ours, always ours, always the page's, none
+    #: Which htmx the pages use: "auto" takes that of the page, otherwise ours;
+    #: "bundled" always ours; "host" always that of the page; "off" none.
     htmx: str = _setting("auto", _one_of("auto", "bundled", "host", "off"))
-    #: how many live tokens one owner may hold
+    #: How many live tokens a user may hold. 1 is single-token mode. None: no limit.
     max_per_owner: int | None = _setting(None, _whole(1, 10_000, or_none=True))
-    #: the kinds offered in the dialog and by ``generate``
+    #: The kinds of token that can be generated: "api" tokens are sent with each call,
+    #: "access" tokens are exchanged for short sessions.
     kinds: tuple[str, ...] = _setting(("api", "access"), _some_of("api", "access"))
-    #: how long a session lasts that an access token is exchanged for
+    #: How many seconds a session lasts that an access token is exchanged for.
     session_seconds: int = _setting(900, _whole(1, 86_400))
-    #: days offered in the dialog
+    #: The numbers of days that the dialog offers as the life of a token.
     expiry_presets: tuple[int, ...] = _setting((7, 30, 90, 365), _days)
-    #: days preselected in the dialog; None preselects "Never"
+    #: The number of days preselected in the dialog. None preselects "Never".
     expiry_default: int | None = _setting(None, _whole(1, 3660, or_none=True))
-    #: the longest life, in days; None allows tokens that never expire
+    #: The longest life of a new token, in days; existing tokens keep theirs. None:
+    #: tokens may never expire.
     expiry_max: int | None = _setting(None, _whole(1, 3660, or_none=True))
-    #: days that a rotated token may go on working beside its successor
+    #: The numbers of days offered during which a rotated token works beside its
+    #: successor. 0 stops it at once.
     rotation_grace: tuple[int, ...] = _setting((0, 1, 7), _graces)
-    #: days before its end at which the owner of a token is told, by a command
+    #: The numbers of days before its end at which the owner of a token is told, by
+    #: `flask apitokens notices send`.
     expiry_notice_days: tuple[int, ...] = _setting((30, 7, 1), _days_before)
-    #: how many days before its end a token is marked "Expires soon"
+    #: How many days before its end a token is marked "Expires soon".
     expiring_days: int = _setting(7, _whole(1, 90))
-    #: days without a call after which administrators see a token as unused
+    #: After how many days without a call administrators see a token as unused.
     unused_days: int = _setting(90, _whole(1, 3660))
-    #: days the audit log keeps an event; None keeps all for ever
+    #: How many days the audit log keeps an event. None: without end.
     audit_retention_days: int | None = _setting(None, _whole(1, 36_600, or_none=True))
-    #: whether users generate their own tokens; else administrators alone do
+    #: Whether users generate their own tokens. False: only administrators do.
     self_service: bool = _setting(True, _flag)
-    #: whether a token ends when its owner's email address changes
+    #: Whether a token ends when its owner's email address changes.
     bind_to_email: bool = _setting(False, _flag)
-    #: whether generating asks for a log-in that is fresh, as Flask-Login knows it
+    #: Whether generating requires a fresh log-in, as Flask-Login defines it.
     fresh_login: bool = _setting(False, _flag)
-    #: whether tokens may be pinned to networks
+    #: Whether tokens can be limited to networks.
     allowed_networks: bool = _setting(True, _flag)
-    #: cost of bcrypt for new tokens; a raised one re-hashes at the next use
+    #: The cost of bcrypt for generated tokens. After a raise, each token is hashed
+    #: again at its next use.
     bcrypt_rounds: int = _setting(10, _whole(4, 16))
-    #: cost of bcrypt for imported tokens
+    #: The cost of bcrypt for imported tokens.
     import_bcrypt_rounds: int = _setting(12, _whole(4, 16))
-    #: what imported tokens are hashed under, newest first; none, and there are none
+    #: The secrets that imported tokens are hashed under, each as "id:secret", the
+    #: newest first. Without one no token can be imported.
     peppers: tuple[Pepper, ...] = _secret_setting((), _peppers)
-    #: where the guard looks tokens up: on a connection of its own, or the session's
+    #: Where the guard looks tokens up: on a connection of its own, or on that of the
+    #: session, for tests that keep everything in one transaction.
     lookup: str = _setting("engine", _one_of("engine", "session"))
-    #: how calls are recorded: in the background, before the answer, not at all
+    #: How calls are recorded: in the background, before the answer, or not at all.
     usage: str = _setting("buffered", _one_of("buffered", "sync", "off"))
-    #: seconds between two flushes; a killed process loses at most these
+    #: The seconds between two writes. A killed process loses at most these.
     usage_flush_seconds: float = _setting(1.0, _seconds(0.05, 60))
-    #: calls kept in memory while the database is away; then the oldest go
+    #: How many calls a process keeps in memory while the database is away. Then the
+    #: oldest are dropped.
     usage_buffer_rows: int = _setting(10_000, _whole(100, 1_000_000))
-    #: days the usage history goes back; older calls are neither shown nor kept
+    #: How many days the usage history keeps and shows a call.
     usage_retention_days: int = _setting(7, _whole(1, 400))
 
     @classmethod
