@@ -26,8 +26,8 @@ from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters import audit_events
 from flask_apitokens.web.presenters.audit_events import EventList
-from flask_apitokens.web.query_args import searched
-from flask_apitokens.web.query_args import token_searched_for
+from flask_apitokens.web.scopes.scope import searched
+from flask_apitokens.web.scopes.scope import token_searched_for
 
 #: the largest key a database has
 _LAST_KEY = 2**63 - 1
