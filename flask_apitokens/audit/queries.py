@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,13 +21,13 @@ from flask_apitokens.core.text import contains
 from flask_apitokens.core.text import searchable
 from flask_apitokens.crypto.tokens import ID_ALPHABET
 from flask_apitokens.crypto.tokens import ID_LENGTH
+from flask_apitokens.db import pagination
 from flask_apitokens.db.models import Event
+from flask_apitokens.db.pagination import KeysetPage
 
 from . import log as audit_log
 
 PAGE_SIZE = 50
-#: lines that :func:`batches` reads at a time
-BATCH = 1000
 #: what the pages let people choose from, each with its actions
 GROUPS = {
     "generated": ("generated",),
@@ -76,31 +75,23 @@ class LogQuery:
     after: int | None = None
 
 
-@dataclass(frozen=True)
-class LogPage:
-    """Some events, the newest first, and whether there are others on either side."""
+def page_of(ctx: Context, account_id: str, query: LogQuery) -> KeysetPage[Event]:
+    """Return one page of an account's events.
 
-    items: Sequence[Event]
-    newer: bool
-    older: bool
-
-
-def page_of(ctx: Context, account_id: str, query: LogQuery) -> LogPage:
-    """One page of an account's events.
-
-    Fewer newer ones than fill a page are shown among the newest of all.
+    If fewer newer events exist than fill a page, the newest page is returned.
     """
-    if query.after is not None:
-        model = ctx.models.Event
-        above = _found(ctx, account_id, query).where(model.id > query.after)
-        above = above.order_by(model.id.asc()).limit(PAGE_SIZE + 1)
-        rows = ctx.session.scalars(above).all()
-        if len(rows) >= PAGE_SIZE:
-            return LogPage(rows[:PAGE_SIZE][::-1], len(rows) > PAGE_SIZE, older=True)
-        query = replace(query, after=None, before=None)
-    rows = newest(ctx, query, account_id=account_id, limit=PAGE_SIZE + 1)
-    newer = query.before is not None
-    return LogPage(rows[:PAGE_SIZE], newer, older=len(rows) > PAGE_SIZE)
+    model, found = ctx.models.Event, _found(ctx, account_id, query)
+
+    def read(before: int | None, after: int | None, limit: int) -> Sequence[Event]:
+        if after is None:
+            ordered = _below(ctx, found, before)
+        else:
+            ordered = found.where(model.id > after).order_by(model.id.asc())
+        return ctx.session.scalars(ordered.limit(limit)).all()
+
+    return pagination.keyset_page(
+        read, size=PAGE_SIZE, before=query.before, after=query.after
+    )
 
 
 def newest(
@@ -122,15 +113,13 @@ def batches(
     Rows of :data:`COLUMNS`, which the session does not keep. What is added meanwhile
     is newer than the first of them and left out.
     """
-    model = ctx.models.Event
-    columns = [getattr(model, name) for name in COLUMNS]
+    columns = [getattr(ctx.models.Event, name) for name in COLUMNS]
     found: Select[Any] = _found(ctx, account_id, query).with_only_columns(*columns)
-    last = query.before
-    while rows := ctx.session.execute(_below(ctx, found, last).limit(BATCH)).all():
-        last = rows[-1].id
-        yield rows
-        if len(rows) < BATCH:
-            return
+
+    def read(last: int | None, limit: int) -> Sequence[Row[Any]]:
+        return ctx.session.execute(_below(ctx, found, last).limit(limit)).all()
+
+    return pagination.batches(read, lambda row: row.id, start=query.before)
 
 
 def _below(ctx: Context, found: Select[Any], key: int | None) -> Select[Any]:

@@ -16,7 +16,6 @@ from flask_apitokens.domain import rotation
 from flask_apitokens.domain import single_token
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens
-from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.domain.token_list import OUTSIDE
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.domain.token_list import page_of_all
@@ -237,7 +236,7 @@ def list_tokens(
         found = page_of_all(ctx, query, owner=user, userless=userless, size=limit)
         # The pages of a browser show the last page instead; a script that counts up
         # would never come to an end.
-        past_the_end = found.page != page
+        past_the_end = found.number != page
         listed = [] if past_the_end else facts_of(ctx, found.items)
         unlimited = ctx.settings.expiry_max is None
     if as_json:
@@ -247,9 +246,9 @@ def list_tokens(
     if outside_policy and unlimited:
         say("APITOKENS_EXPIRY_MAX is not set, so there is nothing to outlive.")
     if past_the_end or not listed:
-        say(f"Nothing on page {page}; {format_count(found.total, found.most)} in all.")
+        say(f"Nothing on page {page}; {found.counted} in all.")
     elif found.more or page > 1:
-        total = format_count(found.total, found.most)
+        total = found.counted
         say(f"{found.first} to {found.last} of {total}, page {page}.")
 
 

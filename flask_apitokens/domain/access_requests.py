@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -17,7 +16,9 @@ from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import pagination
 from flask_apitokens.db.models import Subscription
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import NotFound
 from flask_apitokens.i18n import gettext as _
@@ -29,31 +30,6 @@ from . import validation
 #: what a request for the API as a whole has in place of a service
 WHOLE_API = ""
 PAGE_SIZE = 25
-
-
-@dataclass(frozen=True)
-class Requests:
-    """One page of requests and how many there are in all."""
-
-    items: Sequence[Subscription]
-    total: int
-    page: int
-    size: int = PAGE_SIZE
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // self.size))
-
-    @property
-    def first(self) -> int:
-        """The number of the first request shown, 0 on an empty page."""
-        return (self.page - 1) * self.size + 1 if self.items else 0
-
-    @property
-    def last(self) -> int:
-        """The number of the last request shown."""
-        return self.first + len(self.items) - 1 if self.items else 0
 
 
 def _waits(ctx: Context) -> ColumnElement[bool]:
@@ -244,14 +220,14 @@ def find(ctx: Context, account_id: str, request_id: int) -> tuple[Subscription, 
     return row, account_users.user_in(ctx, account_id, str(row.user_id))
 
 
-def waiting(ctx: Context, account_id: str, page: int = 1) -> Requests:
+def waiting(ctx: Context, account_id: str, page: int = 1) -> Page[Subscription]:
     """The requests nobody decided yet, the oldest first."""
     model = ctx.models.Subscription
     found = _of_account(ctx, account_id).where(_waits(ctx))
     return _page(ctx, found, page, model.requested_at.asc(), model.id.asc())
 
 
-def decided(ctx: Context, account_id: str, page: int = 1) -> Requests:
+def decided(ctx: Context, account_id: str, page: int = 1) -> Page[Subscription]:
     """The requests that were decided, the newest decision first."""
     model = ctx.models.Subscription
     found = _of_account(ctx, account_id).where(model.decided_at.is_not(None))
@@ -314,9 +290,14 @@ def _of_account(ctx: Context, account_id: str) -> Select[Any]:
     return select(model).where(_is_of(ctx, account_id))
 
 
-def _page(ctx: Context, found: Select[Any], page: int, *order: Any) -> Requests:
-    counted = select(func.count()).select_from(found.subquery())
-    total = ctx.session.scalar(counted) or 0
-    page = min(max(page, 1), max(1, -(-total // PAGE_SIZE)))
-    shown = found.order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    return Requests(ctx.session.scalars(shown).all(), total, page, PAGE_SIZE)
+def _page(
+    ctx: Context, found: Select[Any], page: int, *order: Any
+) -> Page[Subscription]:
+    number = select(func.count()).select_from(found.subquery())
+    return pagination.numbered_page(
+        ctx.session,
+        found.order_by(*order),
+        total=ctx.session.scalar(number) or 0,
+        number=page,
+        size=PAGE_SIZE,
+    )

@@ -20,14 +20,10 @@ from sqlalchemy import select
 from flask_apitokens.catalog import Service
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
+from flask_apitokens.db.pagination import COUNT_LIMIT
 
 from . import expiry as token_expiry
 from . import validation
-
-#: a number above this one stands for itself and all that is larger
-COUNT_LIMIT = 10_000
-#: the same for what a search or a filter finds, each of which has to be looked at
-SEARCH_COUNT_LIMIT = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,6 @@ class Figures:
     unused: int
     #: imported ones that are weak; none where no token can be imported
     weak: int | None = None
-
-
-def format_count(number: int, most: int = COUNT_LIMIT) -> str:
-    """A number as people read it; past *most*, where counting ends, that it is more."""
-    return f"{number:,}" if number <= most else f"{most:,}+"
 
 
 def count_up_to(ctx: Context, found: Select[Any], most: int = COUNT_LIMIT) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -25,7 +26,10 @@ from flask_apitokens.core.text import searchable
 from flask_apitokens.crypto.tokens import ID_ALPHABET
 from flask_apitokens.crypto.tokens import ID_LENGTH
 from flask_apitokens.crypto.tokens import IMPORTED
+from flask_apitokens.db import pagination
 from flask_apitokens.db.models import Token
+from flask_apitokens.db.pagination import Page
+from flask_apitokens.db.pagination import Position
 
 from . import expiry as token_expiry
 from . import subscriptions
@@ -43,8 +47,6 @@ OUTSIDE = "outside"
 #: made by another system, or of those the ones that are weak
 ORIGINS = ("imported", "weak")
 _FEW_OWNERS = 500
-#: tokens that :func:`batches` reads at a time
-BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -79,33 +81,6 @@ class ListQuery:
         return bool(self.q or any(filters) or self.policy or self.origin)
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page of a list.
-
-    :param total: all that the query finds, up to *most* and one.
-    :param more: whether there is another page.
-    :param most: where counting ended, if it did not end by itself.
-    """
-
-    items: Sequence[Token]
-    total: int
-    page: int
-    more: bool = False
-    size: int = PAGE_SIZE
-    most: int = token_counts.COUNT_LIMIT
-
-    @property
-    def first(self) -> int:
-        """The number of the first item shown, 0 on an empty page."""
-        return (self.page - 1) * self.size + 1 if self.items else 0
-
-    @property
-    def last(self) -> int:
-        """The number of the last item shown."""
-        return self.first + len(self.items) - 1 if self.items else 0
-
-
 def owned_by(ctx: Context, owner: Any) -> Select[Token]:
     """Where every query for a user starts: at the tokens of *owner*."""
     model = ctx.models.Token
@@ -134,7 +109,7 @@ def of_account(ctx: Context, account_id: str) -> Select[Token]:
     return select(model).where(model.account_id == account_id)
 
 
-def page_of(ctx: Context, owner: Any, query: ListQuery) -> Page:
+def page_of(ctx: Context, owner: Any, query: ListQuery) -> Page[Token]:
     """One page of the tokens of *owner*."""
     found = _narrowed(ctx, owned_by(ctx, owner), query)
     if query.status:
@@ -164,7 +139,7 @@ def page_in(
     *,
     account_id: str,
     size: int = PAGE_SIZE,
-) -> Page:
+) -> Page[Token]:
     """One page of an account's tokens, or of some of them.
 
     :param found: from :func:`of_account`, :func:`userless_in` and the like.
@@ -195,18 +170,13 @@ def batches(
     """
     model = ctx.models.Token
     found = _found_in(ctx, found, query, account_id)
-    ordered = found.order_by(model.created_at.desc(), model.id.desc()).limit(BATCH)
-    rows = ctx.session.scalars(ordered).all()
-    while rows:
-        at, last = rows[-1].created_at, rows[-1].id
-        full = len(rows) == BATCH
-        yield rows
-        if not full:
-            return
-        # The first of the two is where an index begins to read.
-        below = ordered.where(model.created_at <= at)
-        below = below.where(or_(model.created_at < at, model.id < last))
-        rows = ctx.session.scalars(below).all()
+    ordered = found.order_by(model.created_at.desc(), model.id.desc())
+
+    def read(last: Position | None, limit: int) -> Sequence[Token]:
+        below = () if last is None else (last.older(model.created_at, model.id),)
+        return ctx.session.scalars(ordered.where(*below).limit(limit)).all()
+
+    return pagination.batches(read, lambda token: Position(token.created_at, token.id))
 
 
 def page_of_all(
@@ -216,7 +186,7 @@ def page_of_all(
     owner: Any = None,
     userless: bool = False,
     size: int = PAGE_SIZE,
-) -> Page:
+) -> Page[Token]:
     """One page of the tokens of every account, for the command line.
 
     :param owner: only the tokens of this user.
@@ -245,38 +215,27 @@ def owners_of(ctx: Context, tokens: Collection[Token]) -> dict[Any, Any]:
 
 def _page(
     ctx: Context, found: Select[Token], query: ListQuery, *, size: int = PAGE_SIZE
-) -> Page:
+) -> Page[Token]:
+    order = _order(ctx, query.sort)
     if query.narrows:
-        return _page_of_few(ctx, found, query, size=size)
-    total = token_counts.count_up_to(ctx, found)
-    page = max(query.page, 1)
-    if total <= token_counts.COUNT_LIMIT:
-        page = min(page, max(1, -(-total // size)))
-    ordered = found.order_by(*_order(ctx, query.sort))
-    # One more than is shown tells whether there is another page, uncounted.
-    items = ordered.limit(size + 1).offset((page - 1) * size)
-    rows = ctx.session.scalars(items).all()
-    return Page(rows[:size], total, page, len(rows) > size, size)
+        keys = found.with_only_columns(ctx.models.Token.id).order_by(*order)
+        return pagination.search_page(
+            ctx.session, keys, partial(_by_id, ctx), number=query.page, size=size
+        )
+    return pagination.numbered_page(
+        ctx.session,
+        found.order_by(*order),
+        total=token_counts.count_up_to(ctx, found),
+        number=query.page,
+        size=size,
+        limit=pagination.COUNT_LIMIT,
+    )
 
 
-def _page_of_few(
-    ctx: Context, found: Select[Token], query: ListQuery, *, size: int
-) -> Page:
-    """A page of what may be rare: looked for once, and counted in passing."""
+def _by_id(ctx: Context, ids: Sequence[str]) -> dict[str, Token]:
     model = ctx.models.Token
-    last = token_counts.COUNT_LIMIT // size
-    page = min(max(query.page, 1), last)
-    most = max(token_counts.SEARCH_COUNT_LIMIT, page * size)
-    ordered = found.with_only_columns(model.id).order_by(*_order(ctx, query.sort))
-    ids = ctx.session.scalars(ordered.limit(most + 1)).all()
-    page = min(page, max(1, -(-len(ids) // size)))
-    shown = ids[(page - 1) * size : page * size]
-    rows = ctx.session.scalars(select(model).where(model.id.in_(shown)))
-    by_id = {token.id: token for token in rows}
-    # One of them may have been deleted between the two statements.
-    items = [by_id[token_id] for token_id in shown if token_id in by_id]
-    more = len(ids) > page * size and page < last
-    return Page(items, len(ids), page, more, size, most)
+    rows = ctx.session.scalars(select(model).where(model.id.in_(ids)))
+    return {token.id: token for token in rows}
 
 
 def _narrowed(

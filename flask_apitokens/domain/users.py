@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,12 +28,12 @@ from flask_apitokens.core.text import searchable
 from flask_apitokens.core.user_model import active_column
 from flask_apitokens.core.user_model import as_key
 from flask_apitokens.core.user_model import column_named
+from flask_apitokens.db import pagination
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
 
 from . import validation
-from .token_counts import COUNT_LIMIT
-from .token_counts import SEARCH_COUNT_LIMIT
 
 #: what a user may be called by besides the primary key, where the model has it
 LABELS = ("email", "username", "name")
@@ -63,26 +64,6 @@ class Member:
     #: tokens that work, or will again once they are no longer paused
     tokens: int
     last_used_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Members:
-    """One page of the users of an account.
-
-    :param total: all that the query finds, up to *most* and one.
-    :param most: where counting ended; none where it ended by itself.
-    """
-
-    items: Sequence[Member]
-    total: int
-    page: int
-    size: int = PAGE_SIZE
-    most: int | None = None
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // self.size))
 
 
 def users_of(ctx: Context, account_id: str) -> Select[Any]:
@@ -140,57 +121,54 @@ def users_by_key(
     }
 
 
-def page_of(ctx: Context, account_id: str, slug: str, query: PeopleQuery) -> Members:
+def page_of(
+    ctx: Context, account_id: str, slug: str, query: PeopleQuery
+) -> Page[Member]:
     """One page of the users of an account beside what they hold of a service."""
     found = users_of(ctx, account_id).order_by(None)
     if query.state:
         on = _is_on(ctx, slug)
         found = found.where(on if query.state == "active" else not_(on))
     if query.q.strip():
-        found = found.where(_matches(ctx, query.q))
-        users, total, page, most = _page_of_few(ctx, found, query.page)
-        items = _members(ctx, account_id, slug, users)
-        return Members(items, total, page, most=most)
-    key = ctx.models.user_key
-    keys = found.with_only_columns(key, maintain_column_froms=True)
-    if _may_repeat(ctx, found):
-        # Sorting out a large account is slow.
-        keys = keys.distinct()
-    counted = keys.subquery()
-    total = ctx.session.scalar(select(func.count()).select_from(counted)) or 0
-    page = min(max(query.page, 1), max(1, -(-total // PAGE_SIZE)))
-    shown = _from_the_nearer_end(ctx, found, total, (page - 1) * PAGE_SIZE)
-    return Members(_members(ctx, account_id, slug, shown), total, page)
+        page = _search(ctx, found.where(_matches(ctx, query.q)), query.page)
+    else:
+        page = _numbered_page(ctx, found, query.page)
+    return replace(page, items=_members(ctx, account_id, slug, page.items))
+
+
+def _numbered_page(ctx: Context, found: Select[Any], number: int) -> Page[Any]:
+    keys = _keys(ctx, found, ctx.models.user_key).subquery()
+    total = ctx.session.scalar(select(func.count()).select_from(keys)) or 0
+    last = pagination.page_count(total, PAGE_SIZE)
+    number = min(max(number, 1), last)
+    users = _from_the_nearer_end(ctx, found, total, (number - 1) * PAGE_SIZE)
+    return Page(users, total, number, PAGE_SIZE, more=number < last)
+
+
+def _search(ctx: Context, found: Select[Any], number: int) -> Page[Any]:
+    order = _order(ctx)
+
+    def load(keys: Sequence[Any]) -> dict[Any, Any]:
+        query = found.where(ctx.models.user_key.in_(keys))
+        users = ctx.session.scalars(query).unique()
+        return {ctx.models.user_id(user): user for user in users}
+
+    keys = _keys(ctx, found, *order).order_by(*order)
+    return pagination.search_page(
+        ctx.session, keys, load, number=number, size=PAGE_SIZE
+    )
+
+
+def _keys(ctx: Context, found: Select[Any], *columns: Any) -> Select[Any]:
+    """The columns of the users that *found* names, each user once."""
+    keys = found.with_only_columns(*columns, maintain_column_froms=True)
+    # Removing repeated rows from a large account is slow.
+    return keys.distinct() if _may_repeat(ctx, found) else keys
 
 
 def _may_repeat(ctx: Context, found: Select[Any]) -> bool:
     """Whether what the host joins may make a statement name a user twice."""
     return found.get_final_froms() != [ctx.models.user.__table__]
-
-
-def _page_of_few(
-    ctx: Context, found: Select[Any], page: int
-) -> tuple[list[Any], int, int, int]:
-    """A page of what may be rare: looked for once, and counted in passing.
-
-    :returns: the users, how many were counted, the page, and where counting ended.
-    """
-    page = min(max(page, 1), COUNT_LIMIT // PAGE_SIZE)
-    most = max(SEARCH_COUNT_LIMIT, page * PAGE_SIZE)
-    order = _order(ctx)
-    keys = found.with_only_columns(*order, maintain_column_froms=True)
-    if _may_repeat(ctx, found):
-        keys = keys.distinct()
-    ordered = keys.order_by(*order).limit(most + 1)
-    matching = [row[-1] for row in ctx.session.execute(ordered)]
-    page = min(page, max(1, -(-len(matching) // PAGE_SIZE)))
-    shown = matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    query = found.where(ctx.models.user_key.in_(shown))
-    users = ctx.session.scalars(query).unique() if shown else ()
-    by_key = {ctx.models.user_id(user): user for user in users}
-    # One of them may have been deleted between the two statements.
-    there = [by_key[key] for key in shown if key in by_key]
-    return there, len(matching), page, most
 
 
 def _from_the_nearer_end(

@@ -15,16 +15,16 @@ from dataclasses import replace
 from datetime import date
 from datetime import datetime
 from typing import Any
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement
 from sqlalchemy import Select
 from sqlalchemy import and_
 from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.core.context import Context
-from flask_apitokens.db.models import Call
+from flask_apitokens.db import pagination
+from flask_apitokens.db.pagination import KeysetPage
+from flask_apitokens.db.pagination import Position
 
 from .totals import HOUR
 from .totals import CallCounts
@@ -34,20 +34,11 @@ from .totals import hour_of
 from .totals import where_clause
 
 PAGE_SIZE = 50
-#: calls that :func:`batches` reads at a time
-BATCH = 1000
 #: what is read of a call: all but whose account it is
 COLUMNS = (
     *("id", "at", "service", "token_id", "token_name", "owner_key", "method", "rule"),
     *("path", "status", "result", "code", "duration", "ip", "user_agent"),
 )
-
-
-class Key(NamedTuple):
-    """The place of a call among all of them."""
-
-    at: datetime
-    id: int
 
 
 @dataclass(frozen=True)
@@ -63,24 +54,9 @@ class CallQuery:
 
     day: date | None = None
     result: int | None = None
-    before: Key | None = None
-    after: Key | None = None
+    before: Position | None = None
+    after: Position | None = None
     first: int = 1
-
-
-@dataclass(frozen=True)
-class CallPage:
-    """Some calls, the newest first, and whether there are others on either side.
-
-    :param first: the number of the first one among all that are found.
-    :param total: how many are found.
-    """
-
-    items: Sequence[Any]
-    newer: bool
-    older: bool
-    first: int
-    total: int
 
 
 def within(query: CallQuery, window: Window) -> Window:
@@ -105,44 +81,37 @@ def page_of(
     query: CallQuery,
     window: Window,
     hours: Mapping[datetime, CallCounts],
-) -> CallPage:
-    """One page of calls, in one statement.
+) -> KeysetPage[Any]:
+    """Return one page of calls, read by one statement.
 
-    Fewer newer ones than fill a page are shown among the newest of all.
+    If fewer newer calls exist than fill a page, the newest page is returned.
 
-    :param hours: from :func:`.history.hours_of`, of the same extent and window.
+    :param hours: from :func:`.totals.hours_of`, of the same filter and window.
     """
-    total = count(query, window, hours)
-    if query.after is not None:
-        page = _newer_than(ctx, call_filter, query, window, hours)
-        if page is not None:
-            return replace(page, total=max(total, page.first + PAGE_SIZE - 1))
-        query = replace(query, after=None, before=None)
-    rows = _read(ctx, call_filter, query, window, hours, limit=PAGE_SIZE + 1)
-    items = rows[:PAGE_SIZE]
-    newer = query.before is not None
-    first = max(query.first, 2) if newer else 1
-    # What a link says of the place is only said again, as far as it can be true.
-    first = max(1, min(first, total - len(items) + 1))
-    total = max(total, first + len(items) - 1)
-    return CallPage(items, newer, len(rows) > PAGE_SIZE, first, total)
+
+    def read(before: Position | None, after: Position | None, limit: int) -> Any:
+        beside = replace(query, before=before, after=after)
+        return _read(ctx, call_filter, beside, window, hours, limit=limit)
+
+    page = pagination.keyset_page(
+        read,
+        size=PAGE_SIZE,
+        before=query.before,
+        after=query.after,
+        # Near the first page all newer calls are read, so its number is certain.
+        look_ahead=PAGE_SIZE + 1,
+    )
+    return _numbered(page, query, count(query, window, hours))
 
 
-def _newer_than(
-    ctx: Context,
-    call_filter: CallFilter,
-    query: CallQuery,
-    window: Window,
-    hours: Mapping[datetime, CallCounts],
-) -> CallPage | None:
-    # Two pages of them: near the top the number of the first one is then certain.
-    limit = 2 * PAGE_SIZE + 1
-    rows = _read(ctx, call_filter, query, window, hours, limit=limit)
-    if len(rows) < PAGE_SIZE:
-        return None
-    above = len(rows) - PAGE_SIZE
-    first = above + 1 if len(rows) < limit else max(query.first, above + 1)
-    return CallPage(rows[:PAGE_SIZE][::-1], above > 0, True, first, 0)
+def _numbered(page: KeysetPage[Any], query: CallQuery, total: int) -> KeysetPage[Any]:
+    """Return the page with the number of its first call and the total."""
+    shown, first = len(page.items), page.newer + 1
+    is_exact = not page.newer or (query.after and page.newer <= PAGE_SIZE)
+    if not is_exact:
+        # The address says the number; it is repeated only as far as it can be true.
+        first = max(1, min(max(query.first, first), total - shown + 1))
+    return replace(page, first=first, total=max(total, first + shown - 1))
 
 
 def _read(
@@ -209,30 +178,22 @@ def _joined(
 def batches(
     ctx: Context, call_filter: CallFilter, query: CallQuery, window: Window
 ) -> Iterator[Sequence[Any]]:
-    """All calls that *query* finds, newest first, some at a time.
+    """Read all calls that *query* finds in batches, the newest first.
 
-    Rows of :data:`COLUMNS`, which the session does not keep. What is added meanwhile
-    is newer than the first of them and left out.
+    :returns: rows of :data:`COLUMNS`, which the session does not keep.
     """
-    part = within(query, window)
-    while True:
-        rows = _read_on(ctx, call_filter, query, part)
-        if rows:
-            yield rows
-        if len(rows) < BATCH:
-            return
-        query = replace(query, before=Key(rows[-1].at, rows[-1].id))
+    model, part = ctx.models.Call, within(query, window)
 
+    def read(last: Position | None, limit: int) -> Sequence[Any]:
+        found = _found(ctx, call_filter, replace(query, before=last)).where(
+            model.at >= part.since, model.at < part.until
+        )
+        ordered = found.order_by(model.at.desc(), model.id.desc())
+        return ctx.session.execute(ordered.limit(limit)).all()
 
-def _read_on(
-    ctx: Context, call_filter: CallFilter, query: CallQuery, part: Window
-) -> Sequence[Any]:
-    model = ctx.models.Call
-    found = _found(ctx, call_filter, query).where(
-        model.at >= part.since, model.at < part.until
+    return pagination.batches(
+        read, lambda row: Position(row.at, row.id), start=query.before
     )
-    ordered = found.order_by(model.at.desc(), model.id.desc())
-    return ctx.session.execute(ordered.limit(BATCH)).all()
 
 
 def _found(ctx: Context, call_filter: CallFilter, query: CallQuery) -> Select[Any]:
@@ -242,14 +203,7 @@ def _found(ctx: Context, call_filter: CallFilter, query: CallQuery) -> Select[An
     if query.result is not None:
         found = found.where(model.result == query.result)
     if query.before is not None:
-        found = found.where(_beyond(model, query.before, older=True))
+        found = found.where(query.before.older(model.at, model.id))
     if query.after is not None:
-        found = found.where(_beyond(model, query.after, older=False))
+        found = found.where(query.after.newer(model.at, model.id))
     return found
-
-
-def _beyond(model: type[Call], key: Key, *, older: bool) -> ColumnElement[bool]:
-    # Not as a comparison of rows, for which MariaDB uses no index.
-    if older:
-        return and_(model.at <= key.at, or_(model.at < key.at, model.id < key.id))
-    return and_(model.at >= key.at, or_(model.at > key.at, model.id > key.id))

@@ -9,11 +9,11 @@ from dataclasses import replace
 from flask import url_for
 
 from flask_apitokens.catalog import Service
+from flask_apitokens.db.pagination import COUNT_LIMIT
+from flask_apitokens.db.pagination import format_count
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain.token_counts import COUNT_LIMIT
-from flask_apitokens.domain.token_counts import format_count
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.web.presenters.widgets import Badge

@@ -18,6 +18,9 @@ from flask_apitokens.audit import queries as audit_queries
 from flask_apitokens.audit.queries import LogQuery
 from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import pagination
+from flask_apitokens.db.models import Event
+from flask_apitokens.db.pagination import KeysetPage
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens
 from tests import bearing
@@ -255,14 +258,14 @@ def test_every_action_can_be_chosen() -> None:
 def test_a_page_stays_the_same_while_lines_arrive(ctx: Context) -> None:
     _notes(ctx, 120)
 
-    def page(**wanted: Any) -> audit_queries.LogPage:
+    def page(**wanted: Any) -> KeysetPage[Event]:
         return audit_queries.page_of(ctx, "7", LogQuery(**wanted))
 
     first = page()
-    assert (len(first.items), first.newer, first.older) == (50, False, True)
+    assert (len(first.items), first.has_newer, first.has_older) == (50, False, True)
     second = page(before=first.items[-1].id)
     assert _names(second.items) == [f"n{n}" for n in range(69, 19, -1)]
-    assert (second.newer, second.older) == (True, True)
+    assert (second.has_newer, second.has_older) == (True, True)
     for n in range(3):
         _note(ctx, f"new{n}")
     _note(ctx, "elsewhere", account="8")
@@ -270,28 +273,28 @@ def test_a_page_stays_the_same_while_lines_arrive(ctx: Context) -> None:
     again = page(before=first.items[-1].id)
     assert _names(again.items) == _names(second.items)
     last = page(before=second.items[-1].id)
-    assert (len(last.items), last.newer, last.older) == (20, True, False)
+    assert (len(last.items), last.has_newer, last.has_older) == (20, True, False)
     back = page(after=second.items[0].id)
     assert _names(back.items) == _names(first.items)
-    assert (back.newer, back.older) == (True, True)
+    assert (back.has_newer, back.has_older) == (True, True)
     top = page(after=back.items[0].id)
     assert _names(top.items)[:4] == ["new2", "new1", "new0", "n119"]
-    assert (len(top.items), top.newer, top.older) == (50, False, True)
+    assert (len(top.items), top.has_newer, top.has_older) == (50, False, True)
 
 
 def test_exactly_one_page_leads_nowhere(ctx: Context) -> None:
     _notes(ctx, 50)
     page = audit_queries.page_of(ctx, "7", LogQuery())
-    assert (len(page.items), page.newer, page.older) == (50, False, False)
+    assert (len(page.items), page.has_newer, page.has_older) == (50, False, False)
     _note(ctx, "above")
     page = audit_queries.page_of(ctx, "7", LogQuery(after=page.items[-1].id))
-    assert (len(page.items), page.newer, page.older) == (50, False, True)
+    assert (len(page.items), page.has_newer, page.has_older) == (50, False, True)
 
 
 def test_batches_are_all_of_it_once(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_queries, "BATCH", 4)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 4)
     _notes(ctx, 10)
     found = audit_queries.batches(ctx, "7", LogQuery())
     read = [next(found)]

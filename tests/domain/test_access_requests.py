@@ -383,7 +383,7 @@ def test_the_oldest_waits_on_top_and_the_newest_decision_stands_on_top(
     assert (first.total, first.pages, first.first, first.last) == (54, 3, 1, 25)
     last = access_requests.waiting(ctx, HERE, 99)
     assert [row.id for row in last.items] == numbers[50:]
-    assert (last.page, last.first, last.last) == (3, 51, 54)
+    assert (last.number, last.first, last.last) == (3, 51, 54)
     assert access_requests.count_waiting(ctx, HERE) == 54
     assert access_requests.count_waiting_users(ctx, HERE) == 27
     for number in numbers[:3]:

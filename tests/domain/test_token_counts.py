@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.domain import token_counts
+from flask_apitokens.db import pagination
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
-from flask_apitokens.domain.token_list import Page
-from flask_apitokens.domain.users import Members
 from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters import tokens as token_presenter
@@ -17,7 +18,7 @@ from flask_apitokens.web.presenters.users import member_list
 from flask_apitokens.web.service_tabs import ServiceFigures
 from tests.conftest import MakeApp
 
-UNCOUNTED = token_counts.COUNT_LIMIT + 1
+UNCOUNTED = pagination.COUNT_LIMIT + 1
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def app(make_app: MakeApp) -> Flask:
 def test_a_search_says_that_there_are_more(app: Flask) -> None:
     with app.test_request_context():
         shown = token_presenter.list_of(
-            Page([], UNCOUNTED, 1, more=True),
+            Page([], UNCOUNTED, 1, 10, more=True, limit=pagination.COUNT_LIMIT),
             [],
             ListQuery(q="a"),
             owned=1,
@@ -36,7 +37,7 @@ def test_a_search_says_that_there_are_more(app: Flask) -> None:
             may_generate=False,
         )
         assert token_presenter.found(shown) == "More than 10,000 tokens found"
-        assert shown.counted == "10,000+"
+        assert shown.page.counted == "10,000+"
 
 
 def test_a_question_says_that_more_stop(app: Flask) -> None:
@@ -44,7 +45,7 @@ def test_a_question_says_that_more_stop(app: Flask) -> None:
         asked = confirmations.service_off_question("TMY", UNCOUNTED, "/do", "/back")
         assert asked.strong == "More than 10,000 tokens stop working at once."
         asked = confirmations.service_off_question(
-            "TMY", token_counts.COUNT_LIMIT, "/do", "/back"
+            "TMY", pagination.COUNT_LIMIT, "/do", "/back"
         )
         assert asked.strong == "10000 tokens stop working at once."
 
@@ -57,12 +58,13 @@ def test_a_services_tokens_are_counted_as_far_as_either_kind() -> None:
 
 def test_a_list_says_where_counting_ended(app: Flask) -> None:
     with app.test_request_context():
-        found = Page(
+        found: Page[Any] = Page(
             [],
-            token_counts.SEARCH_COUNT_LIMIT + 1,
+            pagination.SEARCH_COUNT_LIMIT + 1,
             1,
+            10,
             more=True,
-            most=token_counts.SEARCH_COUNT_LIMIT,
+            limit=pagination.SEARCH_COUNT_LIMIT,
         )
         shown = token_presenter.list_of(
             found,
@@ -73,7 +75,7 @@ def test_a_list_says_where_counting_ended(app: Flask) -> None:
             may_generate=False,
         )
         assert token_presenter.found(shown) == "More than 1,000 tokens found"
-        assert shown.counted == "1,000+"
+        assert shown.page.counted == "1,000+"
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,9 @@ def test_a_search_for_users_says_that_there_are_more(
     app: Flask, total: int, most: int | None, counted: str, spoken: str
 ) -> None:
     with app.test_request_context():
-        found = Members([], total, 1, most=most)
+        found: Page[Any] = Page([], total, 1, 25, limit=most)
         query = PeopleQuery(q="a")
         shown = member_list(found, [], query, slug="tmy", focus=False)
-        assert (shown.counted, shown.announce) == (counted, spoken)
+        assert (shown.page.counted, shown.announce) == (counted, spoken)
         paged = member_list(found, [], query, slug="tmy", focus=True)
         assert paged.announce.endswith(f"of {counted}")

@@ -13,6 +13,9 @@ import pytest
 from flask import Flask
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import pagination
+from flask_apitokens.db.models import Token
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
@@ -196,20 +199,20 @@ def test_nothing_is_counted_for_ever(ctx: Context, user: Any) -> None:
 def test_what_a_search_finds_is_counted_up_to_less(
     ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_counts, "SEARCH_COUNT_LIMIT", 3)
-    monkeypatch.setattr(token_counts, "COUNT_LIMIT", 20)
+    monkeypatch.setattr(pagination, "SEARCH_COUNT_LIMIT", 3)
+    monkeypatch.setattr(pagination, "COUNT_LIMIT", 20)
     for number in range(25):
         make(ctx, user, f"no{number:02}")  # part of no id: those lack an "o"
 
-    def page(number: int, q: str = "no") -> token_list.Page:
+    def page(number: int, q: str = "no") -> Page[Token]:
         return token_list.page_of(ctx, user, ListQuery(q=q, page=number))
 
     first, last = page(1), page(9)
-    assert (first.total, first.most, first.page, first.more) == (11, 10, 1, True)
+    assert (first.total, first.limit, first.number, first.more) == (11, 10, 1, True)
     # No link leads where no page is.
-    assert (last.total, last.most, last.page, last.more) == (21, 20, 2, False)
+    assert (last.total, last.limit, last.number, last.more) == (21, 20, 2, False)
     few = page(1, "no2")
-    assert (few.total, few.page, few.more) == (5, 1, False)
+    assert (few.total, few.number, few.more) == (5, 1, False)
 
 
 FILTERS: list[tuple[dict[str, str], set[str]]] = [
@@ -305,12 +308,12 @@ def test_a_page_that_is_not_there_shows_the_nearest(ctx: Context, user: Any) -> 
     for number in range(11):
         make(ctx, user, f"t{number}")
     for asked, page in ((0, 1), (-7, 1), (2, 2), (3, 2), (10**30, 2)):
-        assert token_list.page_of(ctx, user, ListQuery(page=asked)).page == page
+        assert token_list.page_of(ctx, user, ListQuery(page=asked)).number == page
 
 
 def test_an_empty_list_is_one_empty_page(ctx: Context, user: Any) -> None:
     page = token_list.page_of(ctx, user, ListQuery(page=5))
-    assert (list(page.items), page.total, page.page, page.more) == ([], 0, 1, False)
+    assert (list(page.items), page.total, page.number, page.more) == ([], 0, 1, False)
     assert (page.first, page.last) == (0, 0)
     assert not ListQuery(sort="name", page=4).narrows
 

@@ -22,7 +22,10 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import pagination
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain import users as account_users
+from flask_apitokens.domain.users import Member
 from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
@@ -58,12 +61,12 @@ def people_of(app: Flask, number: int, account: str = ACME) -> list[Any]:
     ]
 
 
-def emails(found: account_users.Members) -> list[str]:
+def emails(found: Page[Member]) -> list[str]:
     """Who is on a page, from the top."""
     return [member.user.email for member in found.items]
 
 
-def look(ctx: Context, slug: str = CLOSED, **query: Any) -> account_users.Members:
+def look(ctx: Context, slug: str = CLOSED, **query: Any) -> Page[Member]:
     """A page of the users of ACME, whatever this transaction saw before."""
     ctx.session.rollback()
     return account_users.page_of(ctx, ACME, slug, PeopleQuery(**query))
@@ -75,18 +78,18 @@ def test_an_account_is_paged_and_never_shows_another(app: Flask) -> None:
     with app.app_context():
         ctx = bearing.context_of(app)
         first = look(ctx)
-        assert (first.total, first.page, first.pages) == (30, 1, 2)
+        assert (first.total, first.number, first.pages) == (30, 1, 2)
         assert emails(first) == [f"user{n:02}@acme.example" for n in range(25)]
         second = look(ctx, page=2)
         assert emails(second) == [f"user{n:02}@acme.example" for n in range(25, 30)]
         for beyond in (3, 10**30):
-            assert (look(ctx, page=beyond).page) == 2
+            assert (look(ctx, page=beyond).number) == 2
         for before in (0, -7):
-            assert look(ctx, page=before).page == 1
+            assert look(ctx, page=before).number == 1
         nobody = look(ctx, q="user00@other")
-        assert (nobody.total, nobody.page, nobody.pages) == (0, 1, 1)
+        assert (nobody.total, nobody.number, nobody.pages) == (0, 1, 1)
         assert nobody.items == []
-        assert look(ctx, q="example", page=9).page == 2
+        assert look(ctx, q="example", page=9).number == 2
         assert account_users.count(ctx, ACME) == 30
         assert account_users.count(ctx, OTHER) == 3
         assert account_users.count(ctx, "nobody's") == 0
@@ -427,14 +430,14 @@ def test_a_search_counts_up_to_a_number_and_pages_beyond_it(
             )
             ctx.session.add(row)
         ctx.session.commit()
-        monkeypatch.setattr(account_users, "SEARCH_COUNT_LIMIT", 30)
+        monkeypatch.setattr(pagination, "SEARCH_COUNT_LIMIT", 30)
         first = look(ctx, q="USER")
-        assert (first.total, first.most, first.pages) == (31, 30, 2)
+        assert (first.total, first.limit, first.pages) == (31, 30, 2)
         assert emails(first) == [f"user{n:02}@acme.example" for n in range(25)]
         second = look(ctx, q="user", page=2)
-        assert (second.total, second.most, second.pages) == (51, 50, 3)
+        assert (second.total, second.limit, second.pages) == (51, 50, 3)
         for page in (3, 10**30):
             last = look(ctx, q="user", page=page)
-            assert (last.total, last.page, last.pages) == (60, 3, 3)
+            assert (last.total, last.number, last.pages) == (60, 3, 3)
             assert emails(last) == [f"user{n:02}@acme.example" for n in range(50, 60)]
         assert look(ctx).total == 60

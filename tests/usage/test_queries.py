@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import pagination
 from flask_apitokens.db.models import FAILED
+from flask_apitokens.db.pagination import KeysetPage
+from flask_apitokens.db.pagination import Position
 from flask_apitokens.usage import queries as call_queries
 from flask_apitokens.usage import totals as usage_totals
-from flask_apitokens.usage.queries import CallPage
 from flask_apitokens.usage.queries import CallQuery
-from flask_apitokens.usage.queries import Key
 from tests import bearing
 from tests.calling import ACME
 from tests.calling import TOKEN
@@ -42,21 +43,21 @@ def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
 
 def page(
     ctx: Context, query: CallQuery, extent: usage_totals.CallFilter = ACCOUNT
-) -> CallPage:
+) -> KeysetPage[Any]:
     """A page as the edges ask for one."""
     window = usage_totals.window_of(ctx)
     hours = usage_totals.hours_of(ctx, extent, window)
     return call_queries.page_of(ctx, extent, query, window, hours)
 
 
-def paths(found: CallPage) -> list[str]:
+def paths(found: KeysetPage[Any]) -> list[str]:
     """The calls of a page by their number, the newest call having been the first."""
     return [row.path.removeprefix("/api/") for row in found.items]
 
 
-def key(found: CallPage, place: int) -> Key:
+def key(found: KeysetPage[Any], place: int) -> Position:
     """The place of one of them."""
-    return Key(found.items[place].at, found.items[place].id)
+    return Position(found.items[place].at, found.items[place].id)
 
 
 def numbers(first: int, after: int) -> list[str]:
@@ -79,29 +80,34 @@ def test_pages_stay_the_same_while_calls_arrive(ctx: Context) -> None:
 
     first = page(ctx, CallQuery())
     assert paths(first) == numbers(0, 50)
-    assert (first.first, first.total, first.newer, first.older) == (1, 130, False, True)
+    assert (first.first, first.total, first.has_newer, first.has_older) == (
+        1,
+        130,
+        False,
+        True,
+    )
 
     second = page(ctx, CallQuery(before=key(first, -1), first=51))
     assert paths(second) == numbers(50, 100)
-    assert (second.first, second.newer, second.older) == (51, True, True)
+    assert (second.first, second.has_newer, second.has_older) == (51, True, True)
 
     store(ctx, [call(NOW - timedelta(seconds=n), path="/api/new") for n in range(3)])
     assert paths(page(ctx, CallQuery(before=key(first, -1), first=51))) == paths(second)
     third = page(ctx, CallQuery(before=key(second, -1), first=101))
     assert paths(third) == numbers(100, 130)
-    assert (third.first, third.total, third.older) == (101, 133, False)
+    assert (third.first, third.total, third.has_older) == (101, 133, False)
 
     back = page(ctx, CallQuery(after=key(third, 0), first=51))
     assert paths(back) == paths(second)
     # At least so many are above; how many, only a count of them all would tell.
-    assert (back.first, back.newer, back.older) == (52, True, True)
+    assert (back.first, back.has_newer, back.has_older) == (52, True, True)
     top = page(ctx, CallQuery(after=key(back, 0), first=2))
     assert paths(top) == paths(first)
     # So near the top it is known again.
-    assert (top.first, top.newer) == (4, True)
+    assert (top.first, top.has_newer) == (4, True)
     newest = page(ctx, CallQuery(after=key(top, 0), first=1))
     assert paths(newest) == ["new"] * 3 + numbers(0, 47)
-    assert (newest.first, newest.newer) == (1, False)
+    assert (newest.first, newest.has_newer) == (1, False)
 
 
 def test_a_place_that_cannot_be_true_is_not_repeated(ctx: Context) -> None:
@@ -110,8 +116,8 @@ def test_a_place_that_cannot_be_true_is_not_repeated(ctx: Context) -> None:
     assert first.first == 1
     beyond = page(ctx, CallQuery(before=key(first, -1), first=10**9))
     assert (beyond.first, len(beyond.items), beyond.total) == (51, 10, 60)
-    nothing = page(ctx, CallQuery(before=Key(SINCE, 1), first=10**9))
-    assert (nothing.items, nothing.total, nothing.newer) == ((), 60, True)
+    nothing = page(ctx, CallQuery(before=Position(SINCE, 1), first=10**9))
+    assert (nothing.items, nothing.total, nothing.has_newer) == ((), 60, True)
 
 
 def test_the_filters_find_exactly_what_they_say(ctx: Context) -> None:
@@ -164,16 +170,16 @@ def test_rare_calls_are_found_in_the_hours_that_have_them(ctx: Context) -> None:
     assert paths(first) == numbers(0, 50)
     second = page(ctx, replace(failed, before=key(first, -1), first=51))
     assert paths(second) == numbers(50, 60)
-    assert (second.first, second.total, second.older) == (51, 60, False)
+    assert (second.first, second.total, second.has_older) == (51, 60, False)
     back = page(ctx, replace(failed, after=key(second, 0), first=1))
     assert paths(back) == paths(first)
-    assert (back.first, back.newer) == (1, False)
+    assert (back.first, back.has_newer) == (1, False)
 
 
 def test_batches_leave_nothing_out_and_nothing_twice(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_queries, "BATCH", 7)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 7)
     rows = some(21, until=NOW)
     for row in rows[5:9]:
         row["at"] = rows[5]["at"]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_apitokens.audit.queries import GROUPS
-from flask_apitokens.audit.queries import LogPage
 from flask_apitokens.catalog import Catalog
 from flask_apitokens.core import csv_export
 from flask_apitokens.core.actor import HOLDER
@@ -18,6 +17,7 @@ from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import moment
 from flask_apitokens.core.time_format import to_the_second
 from flask_apitokens.db.models import Event
+from flask_apitokens.db.pagination import KeysetPage
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
@@ -220,15 +220,15 @@ class EventList:
 
 
 def list_of(
-    found: LogPage, catalog: Catalog, args: dict[str, Any], *, focus: bool
+    page: KeysetPage[Event], catalog: Catalog, args: dict[str, Any], *, focus: bool
 ) -> EventList:
     """One page of events with the ways to its neighbours."""
-    items = found.items
+    items = page.items
     return EventList(
         rows=[row_of(event, catalog) for event in items],
         args=args,
-        newer={**args, "after": items[0].id} if items and found.newer else None,
-        older={**args, "before": items[-1].id} if items and found.older else None,
+        newer={**args, "after": items[0].id} if items and page.has_newer else None,
+        older={**args, "before": items[-1].id} if items and page.has_older else None,
         focus=focus,
     )
 

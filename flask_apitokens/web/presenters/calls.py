@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import to_the_second
+from flask_apitokens.db.pagination import KeysetPage
+from flask_apitokens.db.pagination import Position
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage.export import RESULTS
 from flask_apitokens.usage.queries import PAGE_SIZE
-from flask_apitokens.usage.queries import CallPage
-from flask_apitokens.usage.queries import Key
 
 from .widgets import Badge
 
@@ -187,7 +185,7 @@ class CallList:
 
 
 def list_of(
-    page: CallPage,
+    page: KeysetPage[Any],
     rows: Sequence[CallRow],
     args: dict[str, Any],
     *,
@@ -197,37 +195,16 @@ def list_of(
 ) -> CallList:
     """One page of calls with the ways to its neighbours."""
     newer = older = None
-    if rows and page.newer:
+    if rows and page.has_newer:
         place = max(1, page.first - PAGE_SIZE)
-        newer = {**args, "after": key_text(page.items[0]), "from": place}
-    if rows and page.older:
+        newer = {**args, "after": _position(page.items[0]), "from": place}
+    if rows and page.has_older:
         place = page.first + len(rows)
-        older = {**args, "before": key_text(page.items[-1]), "from": place}
+        older = {**args, "before": _position(page.items[-1]), "from": place}
     return CallList(
         rows, page.first, page.total, args, newer, older, days, tokens_shown, focus
     )
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: what every database can take for a key, and years that its calendar has
-_LAST_KEY, _LAST_MOMENT = 2**63 - 1, 10**16
-
-
-def key_text(row: Any) -> str:
-    """The place of a call in an address: microseconds, and its key."""
-    since = row.at - _EPOCH
-    moment = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    return f"{moment}-{row.id}"
-
-
-def key_of(text: str) -> Key | None:
-    """The place that :func:`key_text` has written; none for anything else."""
-    moment, dash, key = text.partition("-")
-    numbers = [part for part in (moment, key) if part.isascii() and part.isdigit()]
-    if not dash or len(numbers) < 2 or len(text) > 40:
-        return None
-    if int(moment) >= _LAST_MOMENT or not 0 < int(key) <= _LAST_KEY:
-        return None
-    seconds, microseconds = divmod(int(moment), 1_000_000)
-    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    return Key(at, int(key))
+def _position(row: Any) -> str:
+    return Position(row.at, row.id).to_text()

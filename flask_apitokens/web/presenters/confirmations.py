@@ -11,7 +11,7 @@ from datetime import datetime
 
 from flask_apitokens.core.time_format import ago
 from flask_apitokens.db.models import REASON_LENGTH
-from flask_apitokens.domain.token_counts import COUNT_LIMIT
+from flask_apitokens.db.pagination import COUNT_LIMIT
 from flask_apitokens.domain.users import Member
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from flask_apitokens.core.time_format import day as date_of
 from flask_apitokens.core.time_format import months
-from flask_apitokens.domain.token_counts import format_count
+from flask_apitokens.db.pagination import format_count
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage.totals import CallCounts

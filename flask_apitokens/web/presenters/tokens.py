@@ -23,10 +23,8 @@ from flask_apitokens.core.time_format import in_use
 from flask_apitokens.core.time_format import moment
 from flask_apitokens.crypto.tokens import IMPORTED
 from flask_apitokens.db.models import Token
-from flask_apitokens.domain.token_counts import COUNT_LIMIT
-from flask_apitokens.domain.token_counts import format_count
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
-from flask_apitokens.domain.token_list import Page
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.urls import OWN
@@ -170,12 +168,7 @@ class TokenList:
 
     rows: Sequence[Row]
     query: ListQuery
-    total: int
-    first: int
-    last: int
-    page: int
-    #: whether there is another page
-    more: bool
+    page: Page[Token]
     #: all that are here, whatever the query leaves out
     owned: int
     services_shown: bool
@@ -191,18 +184,6 @@ class TokenList:
     owners_shown: bool = False
     #: whether it can be had in another order
     sorts: bool = True
-    #: where counting ended
-    most: int = COUNT_LIMIT
-
-    @property
-    def paged(self) -> bool:
-        """Whether it goes over several pages."""
-        return self.more or self.page > 1
-
-    @property
-    def counted(self) -> str:
-        """The total, as far as it was counted."""
-        return format_count(self.total, self.most)
 
     @property
     def selectable(self) -> bool:
@@ -234,7 +215,7 @@ class TokenList:
 
     def page_args(self, step: int) -> dict[str, Any]:
         """The arguments of the page *step* pages on."""
-        return query_args(replace(self.query, page=self.page + step))
+        return query_args(replace(self.query, page=self.page.number + step))
 
     def sort_args(self, column: str) -> dict[str, Any]:
         """The arguments of the first page in the next order of *column*."""
@@ -414,7 +395,7 @@ def row_of(
 
 
 def list_of(
-    page: Page,
+    page: Page[Token],
     rows: Sequence[Row],
     query: ListQuery,
     *,
@@ -429,12 +410,8 @@ def list_of(
     """The list of one page, with the page's real number in its query."""
     return TokenList(
         rows=rows,
-        query=replace(query, page=page.page),
-        total=page.total,
-        first=page.first,
-        last=page.last,
-        page=page.page,
-        more=page.more,
+        query=replace(query, page=page.number),
+        page=page,
         owned=owned,
         services_shown=services_shown,
         may_generate=may_generate,
@@ -442,7 +419,6 @@ def list_of(
         wording=wording or own_wording(),
         makers_shown=makers_shown,
         owners_shown=owners_shown,
-        most=page.most,
     )
 
 
@@ -453,7 +429,7 @@ def focused(shown: TokenList, focus: str) -> TokenList:
         changed; :data:`SEARCH` or empty while somebody searches.
     """
     if focus == "list":
-        return replace(shown, focus="caption", announce=place(shown))
+        return replace(shown, focus="caption", announce=place(shown.page))
     if focus and focus != SEARCH:
         return replace(shown, focus=focus)
     return replace(shown, announce=found(shown))
@@ -461,20 +437,21 @@ def focused(shown: TokenList, focus: str) -> TokenList:
 
 def found(shown: TokenList) -> str:
     """What a search found, to be spoken."""
-    if not shown.total and shown.query.q:
+    page = shown.page
+    if not page.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
-    if shown.total > shown.most:
-        return _("More than %(n)s tokens found", n=f"{shown.most:,}")
-    return _n("%(n)s token found", "%(n)s tokens found", shown.total)
+    if not page.is_counted:
+        return _("More than %(n)s tokens found", n=f"{page.limit:,}")
+    return _n("%(n)s token found", "%(n)s tokens found", page.total)
 
 
-def place(shown: TokenList) -> str:
+def place(page: Page[Token]) -> str:
     """Which part of the list is on screen, to be spoken."""
     return _(
         "Tokens %(first)s to %(last)s of %(total)s",
-        first=shown.first,
-        last=shown.last,
-        total=shown.counted,
+        first=page.first,
+        last=page.last,
+        total=page.counted,
     )
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import ago
-from flask_apitokens.domain.token_counts import format_count
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.users import Member
-from flask_apitokens.domain.users import Members
 from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
@@ -102,31 +101,11 @@ class MemberList:
     slug: str
     rows: Sequence[MemberRow]
     query: PeopleQuery
-    total: int
-    page: int
-    pages: int
-    size: int
-    #: where counting ended, if it did not end by itself
-    most: int | None = None
+    page: Page[Member]
     announce: str = ""
     focus: str = ""
     #: whether the form was saved just now
     saved: bool = False
-
-    @property
-    def counted(self) -> str:
-        """The total, as far as it was counted."""
-        return format_count(self.total, self.total if self.most is None else self.most)
-
-    @property
-    def first(self) -> int:
-        """The number of the first user shown, 0 on an empty page."""
-        return (self.page - 1) * self.size + 1 if self.rows else 0
-
-    @property
-    def last(self) -> int:
-        """The number of the last user shown."""
-        return self.first + len(self.rows) - 1 if self.rows else 0
 
     @property
     def args(self) -> dict[str, Any]:
@@ -135,12 +114,16 @@ class MemberList:
 
     def page_args(self, step: int) -> dict[str, Any]:
         """The arguments of the page *step* pages on."""
-        every = {"q": self.query.q, "state": self.query.state, "page": self.page + step}
+        every = {
+            "q": self.query.q,
+            "state": self.query.state,
+            "page": self.page.number + step,
+        }
         return {name: value for name, value in every.items() if value not in ("", 1)}
 
 
 def member_list(
-    found: Members,
+    page: Page[Member],
     rows: Sequence[MemberRow],
     query: PeopleQuery,
     *,
@@ -151,22 +134,19 @@ def member_list(
 
     :param focus: whether it was paged, rather than searched.
     """
-    shown = MemberList(
-        *(slug, rows, query, found.total, found.page, found.pages, found.size),
-        most=found.most,
-    )
+    shown = MemberList(slug, rows, query, page)
     if focus:
         spoken = _(
             "Users %(first)s to %(last)s of %(total)s",
-            first=shown.first,
-            last=shown.last,
-            total=shown.counted,
+            first=page.first,
+            last=page.last,
+            total=page.counted,
         )
         return replace(shown, focus="caption", announce=spoken)
-    if not found.total and query.q:
+    if not page.total and query.q:
         spoken = _("No users match “%(query)s”", query=query.q)
-    elif found.most is not None and found.total > found.most:
-        spoken = _("More than %(n)s users found", n=f"{found.most:,}")
+    elif not page.is_counted:
+        spoken = _("More than %(n)s users found", n=f"{page.limit:,}")
     else:
-        spoken = _n("%(n)s user found", "%(n)s users found", found.total)
+        spoken = _n("%(n)s user found", "%(n)s users found", page.total)
     return replace(shown, announce=spoken)

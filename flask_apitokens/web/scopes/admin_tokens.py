@@ -16,6 +16,7 @@ from sqlalchemy import Select
 from flask_apitokens.catalog import Service
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
+from flask_apitokens.db.pagination import format_count
 from flask_apitokens.domain import email_binding
 from flask_apitokens.domain import expiry as token_expiry
 from flask_apitokens.domain import subscriptions
@@ -274,7 +275,7 @@ class AllTokens(AdminVisit):
                 "%(count)s token works for longer than new ones may.",
                 "%(count)s tokens work for longer than new ones may.",
                 number,
-                count=token_counts.format_count(number),
+                count=format_count(number),
             ),
             _n(
                 "The longest lifetime is %(n)s day now. What was generated before "
@@ -324,24 +325,22 @@ class AllTokens(AdminVisit):
         numbers = token_counts.figures_of(ctx, self.account)
         days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
         shown = [
-            Stat(_("Active"), token_counts.format_count(numbers.live)),
+            Stat(_("Active"), format_count(numbers.live)),
             Stat(
                 _n("Expire within %(n)s day", "Expire within %(n)s days", days),
-                token_counts.format_count(numbers.expiring),
+                format_count(numbers.expiring),
             ),
         ]
         if ctx.records_calls:
             shown += [
-                Stat(_("Never used"), token_counts.format_count(numbers.never_used)),
+                Stat(_("Never used"), format_count(numbers.never_used)),
                 Stat(
                     _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
-                    token_counts.format_count(numbers.unused),
+                    format_count(numbers.unused),
                 ),
             ]
         if numbers.weak is not None:
-            shown.append(
-                Stat(_("Imported and weak"), token_counts.format_count(numbers.weak))
-            )
+            shown.append(Stat(_("Imported and weak"), format_count(numbers.weak)))
         return shown
 
 

@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
+from flask_apitokens.db.pagination import Position
 from flask_apitokens.domain import token_list
 from flask_apitokens.errors import NotFound
 from flask_apitokens.i18n import gettext as _
@@ -111,8 +112,8 @@ class Reading:
         return CallQuery(
             day=self.day,
             result=call_export.RESULTS.get(given.get("result", "")),
-            before=call_presenter.key_of(given.get("before", "")),
-            after=call_presenter.key_of(given.get("after", "")),
+            before=Position.from_text(given.get("before", "")),
+            after=Position.from_text(given.get("after", "")),
             first=min(max(first, 1), LAST_PAGE * call_queries.PAGE_SIZE),
         )
 

@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_apitokens.core.context import Context
-from flask_apitokens.usage import queries as call_queries
+from flask_apitokens.db import pagination
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.usage.totals import Window
 from flask_apitokens.usage.totals import window_of
@@ -313,7 +313,7 @@ def test_pages_lead_to_each_other_with_and_without_script(
 def test_the_file_has_everything_and_computes_nothing(
     app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_queries, "BATCH", 2)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 2)
     deploy = token_of(app, ada)
     newest = call_with(
         *(deploy, ada),
@@ -360,7 +360,7 @@ def test_the_file_has_everything_and_computes_nothing(
 def test_no_connection_is_held_while_somebody_reads_a_file_slowly(
     app: Flask, boss: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_queries, "BATCH", 2)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 2)
     note(app, *some(5))
     with app.app_context():
         pool: Any = hosts.host_of(app).db.engine.pool

@@ -19,10 +19,10 @@ from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import ago
 from flask_apitokens.core.time_format import moment
 from flask_apitokens.db.models import Subscription
+from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain.access_requests import Requests
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidReason
 from flask_apitokens.i18n import gettext as _
@@ -91,7 +91,7 @@ class RequestList:
 
     waiting: Sequence[WaitingRow]
     decided: Sequence[DecidedRow]
-    pages: Mapping[str, Requests]
+    pages: Mapping[str, Page[Subscription]]
     focus: str = ""
 
     @property
@@ -101,7 +101,7 @@ class RequestList:
 
     def page_args(self, table: str, step: int) -> dict[str, Any]:
         """The arguments that page one of the tables *step* pages on."""
-        numbers = {name: found.page for name, found in self.pages.items()}
+        numbers = {name: found.number for name, found in self.pages.items()}
         numbers[table] += step
         every = {"page": numbers["waiting"], "decided": numbers["decided"]}
         return {name: number for name, number in every.items() if number != 1}

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from flask_apitokens.domain import token_list
+from flask_apitokens.db import pagination
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -142,7 +142,7 @@ def test_the_file_follows_search_and_filters(app: Flask, boss: Visitor) -> None:
 def test_a_long_file_is_read_by_key(
     app: Flask, boss: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_list, "BATCH", 10)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 10)
     ada = administration.create_user(app, "ada")
     first, _ = bearing.generate(app, ada, name="same moment")
     many(app, first, 25)
