@@ -153,9 +153,9 @@ def host_with_plugin(database_url: str, **config: Any) -> Host:
     apitokens = APITokens(
         host.db,
         host.User,
-        is_admin=lambda user: user.is_admin,
-        can_use_api=lambda user: user.may_use_api,
-        account_of=lambda user: user.account,
+        is_admin=host.User.is_admin,
+        can_use_api=host.User.may_use_api,
+        account_of=host.User.account,
     )
     apitokens.service("tmy", "TMY data", scopes={"read": "Download TMY files"})
     apitokens.service("timeseries", "Time series", scopes={"read": "Download series"})

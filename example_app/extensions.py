@@ -21,9 +21,9 @@ login_manager.refresh_view = "pages.login"
 apitokens = APITokens(
     db,
     User,
-    is_admin=lambda user: user.is_admin,
-    can_use_api=lambda user: user.may_use_api,
-    account_of=lambda user: user.account_id,
+    is_admin=User.is_admin,
+    can_use_api=User.may_use_api,
+    account_of=User.account_id,
 )
 apitokens.service(
     "tmy",

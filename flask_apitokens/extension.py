@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
@@ -22,8 +22,9 @@ from sqlalchemy.orm import Mapper
 from flask_apitokens.api.blueprint import build_endpoints
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import Notice
-from flask_apitokens.core.callbacks import bound
-from flask_apitokens.core.callbacks import callbacks_of
+from flask_apitokens.core.callbacks import UserValue
+from flask_apitokens.core.callbacks import bind_callbacks
+from flask_apitokens.core.callbacks import default_email
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.core.user_model import active_column
 from flask_apitokens.core.user_model import has_own_is_active
@@ -67,26 +68,27 @@ class APITokens(HostAPI):
     One object may serve several applications; all it keeps of them is in their
     ``extensions``.
 
-    Callables about rights are asked at each request; one that raises means no. Where
-    `account_of`, `can_use_api` and `email_of` merely read a column (``lambda user:
-    user.account``) the guard's one SELECT tells; else each call loads its user as well.
+    An argument that takes a user may be a column of the user model instead:
+    ``account_of=User.account_id``. The guard reads `account_of`, `can_use_api` and
+    `email_of` in its one SELECT if they are columns; a function costs each call the
+    loading of its user. A function about rights that raises means no.
 
     :param db: the host's Flask-SQLAlchemy object.
     :param user_model: the host's user class; its primary key is one column.
-    :param is_admin: whether a user administers their account; default, nobody does.
-    :param can_use_api: whether a user may hold tokens and call the API with them;
-        default, everybody may.
-    :param account_of: names the account (tenant) of a user: the Account ID shown
-        beside a token. Without it there is one account and none is shown.
-    :param users_of: the users of an account, as ``select(User)…``; to be given beside
-        an `account_of` that does more than read a column, if there are administrators.
-    :param services_for: the slugs of the services that an account has; default, all.
-    :param user_label: how a user is called in lists and in the audit log; default,
-        the email, username or name, whichever exists.
-    :param email_of: the email address of a user, for ``APITOKENS_BIND_TO_EMAIL``;
-        default, the attribute ``email``.
-    :param on_notice: hands a :class:`~flask_apitokens.Notice` to the person it is for,
-        after the commit; default, a line in the log.
+    :param is_admin: whether a user administers their account; by default no user does.
+    :param can_use_api: whether a user may hold tokens and call the API with them; by
+        default every user may.
+    :param account_of: the account (tenant) of a user: the Account ID shown beside a
+        token. By default there is one account and none is shown.
+    :param users_of: the users of an account, as ``select(User)…``. Needed if there are
+        administrators and `account_of` is a function.
+    :param services_for: the slugs of the services that an account has; by default all.
+    :param user_label: the name of a user in lists and in the audit log; by default the
+        email, username or name, whichever exists.
+    :param email_of: the email address of a user, for ``APITOKENS_BIND_TO_EMAIL``; by
+        default the attribute ``email``.
+    :param on_notice: delivers a :class:`~flask_apitokens.Notice`, after the commit; by
+        default it is a line in the log.
     """
 
     def __init__(
@@ -94,19 +96,21 @@ class APITokens(HostAPI):
         db: SQLAlchemy | None = None,
         user_model: type[Any] | None = None,
         *,
-        is_admin: Callable[[Any], object] | None = None,
-        can_use_api: Callable[[Any], object] | None = None,
-        account_of: Callable[[Any], object] | None = None,
+        is_admin: UserValue | None = None,
+        can_use_api: UserValue | None = None,
+        account_of: UserValue | None = None,
         users_of: Callable[[str], Select[Any]] | None = None,
         services_for: Callable[[str], Iterable[str]] | None = None,
-        user_label: Callable[[Any], str] | None = None,
-        email_of: Callable[[Any], object] | None = None,
+        user_label: UserValue | None = None,
+        email_of: UserValue | None = None,
         on_notice: Callable[[Notice], object] | None = None,
     ) -> None:
         self._db = db
         self._user_model = user_model
         self.catalog = Catalog()
-        self.callbacks = callbacks_of(
+        self.refusal_handler: Callable[[Refusal], Any] | None = None
+        self._bind_callbacks = partial(
+            bind_callbacks,
             is_admin=is_admin,
             can_use_api=can_use_api,
             account_of=account_of,
@@ -164,7 +168,7 @@ class APITokens(HostAPI):
         The function gets the :class:`~flask_apitokens.errors.Refusal` and answers what
         a view may answer; status, challenge and ``Cache-Control`` stay as they are.
         """
-        self.callbacks = replace(self.callbacks, error_handler=handler)
+        self.refusal_handler = handler
         return handler
 
     def protect(
@@ -213,8 +217,9 @@ class APITokens(HostAPI):
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
-        _check_email(bound(self.callbacks, user_model), settings, user_model)
-        state = self._state(app, db, settings, models)
+        callbacks = self._bind_callbacks(user_model)
+        _check_email(callbacks, settings, user_model)
+        state = self._state(app, db, settings, models, callbacks)
         app.extensions[KEY] = state
         app.register_blueprint(build_blueprint(settings))
         app.register_blueprint(build_admin_blueprint(settings))
@@ -226,7 +231,12 @@ class APITokens(HostAPI):
         _when_requests_come(app)
 
     def _state(
-        self, app: Flask, db: SQLAlchemy, settings: Settings, models: Models
+        self,
+        app: Flask,
+        db: SQLAlchemy,
+        settings: Settings,
+        models: Models,
+        callbacks: Callbacks,
     ) -> State:
         recorder = Recorder(
             lambda: app.extensions[KEY].engine,
@@ -242,6 +252,7 @@ class APITokens(HostAPI):
             settings=settings,
             extension=self,
             models=models,
+            callbacks=callbacks,
             recorder=recorder,
             asks_user=_asks_user(models.user),
             parse=crypto_tokens.parser(settings.brand),
@@ -253,12 +264,13 @@ class APITokens(HostAPI):
 def _check_email(
     callbacks: Callbacks, settings: Settings, user_model: type[Any]
 ) -> None:
-    """Refuse to tie tokens to an address that users have not got."""
-    attribute = callbacks.email_attribute
-    if settings.bind_to_email and attribute and not hasattr(user_model, attribute):
+    """Refuse to tie tokens to an email address that the user model does not have."""
+    is_default = callbacks.email_of is default_email
+    if settings.bind_to_email and is_default and not hasattr(user_model, "email"):
         raise ConfigurationError(
             f"APITOKENS_BIND_TO_EMAIL is True, and {user_model.__name__} has no "
-            f"{attribute!r}; give APITokens email_of=lambda user: user.…"
+            f"'email'; give APITokens email_of={user_model.__name__}.… or "
+            "email_of=lambda user: …"
         )
 
 

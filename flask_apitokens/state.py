@@ -24,7 +24,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
 from flask_apitokens.core.callbacks import Callbacks
-from flask_apitokens.core.callbacks import bound
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Models
 from flask_apitokens.usage.recorder import Recorder
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from flask_apitokens.crypto.foreign_digests import PepperSet
     from flask_apitokens.lookup.imported import FoundImport
     from flask_apitokens.lookup.imported import ImportedLookup
+
+    from .errors import Refusal
 
 KEY = "apitokens"
 #: how often a transaction is begun that was rolled back to end a deadlock
@@ -60,7 +61,8 @@ class Extension(Protocol):
     """What of :class:`~flask_apitokens.APITokens` may change until requests come."""
 
     catalog: Catalog
-    callbacks: Callbacks
+    #: makes another body of a refusal; its challenge stays
+    refusal_handler: Callable[[Refusal], Any] | None
     protected: dict[Any, Protection]
     #: whether a look-up was made while no service was declared: it asks for none
     sealed: bool
@@ -75,6 +77,8 @@ class State:
     settings: Settings
     extension: Extension
     models: Models
+    #: the host's decisions, for its own user model
+    callbacks: Callbacks
     recorder: Recorder
     #: whether "is active" is a question to the user object, not a column
     asks_user: bool
@@ -91,8 +95,6 @@ class State:
     rekeying: set[str] = field(default_factory=set)
     #: whether this process has looked which peppers are missing
     peppers_looked_at: bool = False
-    _given: Callbacks | None = None
-    _hooks: Callbacks | None = None
     _lookup: native.Lookup | None = None
     _imported: ImportedLookup | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,14 +103,6 @@ class State:
     def catalog(self) -> Catalog:
         """The services the host declared."""
         return self.extension.catalog
-
-    @property
-    def callbacks(self) -> Callbacks:
-        """What the host decides, for its own user model."""
-        given = self.extension.callbacks
-        if self._given is not given or self._hooks is None:
-            self._given, self._hooks = given, bound(given, self.models.user)
-        return self._hooks
 
     @property
     def protected(self) -> dict[Any, Protection]:

@@ -25,16 +25,21 @@ A = "/admin/api/"
 #: the administrator's account, and the other one
 ACME, OTHER = "acme", "other"
 BOSS = Actor("boss@acme.example", "9999", "192.0.2.9")
-#: callables that merely read a column, which the guard's SELECT tells
-COLUMNS: dict[str, Callable[[Any], Any]] = {
-    "account_of": lambda user: user.account,
-    "can_use_api": lambda user: user.may_use_api,
-}
-#: the same as questions that only the user can answer
+#: the answers of :func:`columns` as functions that are called with the user
 ASKED: dict[str, Callable[[Any], Any]] = {
     "account_of": lambda user: user.account or "",
     "can_use_api": lambda user: user.may_use_api is True,
 }
+
+
+def columns(user_key: hosts.UserKey = "int") -> dict[str, Any]:
+    """Return columns of the host's users as keywords for :class:`APITokens`."""
+    model = hosts.user_model_of(user_key)
+    return {
+        "account_of": model.account,
+        "can_use_api": model.may_use_api,
+        "is_admin": model.is_admin,
+    }
 
 
 def _users_of(account_id: str) -> Select[Any]:
@@ -53,8 +58,8 @@ def administered(
 
     :param plugin: keywords for :class:`APITokens` besides.
     """
-    given = {**COLUMNS, "is_admin": lambda user: user.is_admin, **(plugin or {})}
-    if given["account_of"] is not COLUMNS["account_of"]:
+    given = {**columns(options.get("user_key", "int")), **(plugin or {})}
+    if callable(given["account_of"]):
         given.setdefault("users_of", _users_of)
     return make_app(database_url, plugin=given, **options)
 

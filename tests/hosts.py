@@ -115,6 +115,11 @@ def tables_of(user_key: UserKey = "int") -> MetaData:
     return _schema(user_key)[0].metadata
 
 
+def user_model_of(user_key: UserKey = "int") -> Any:
+    """Return the user class of all hosts with such keys."""
+    return _schema(user_key)[1]
+
+
 @dataclass(frozen=True)
 class _Key:
     column: Any

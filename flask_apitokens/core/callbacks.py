@@ -1,4 +1,4 @@
-"""What the host decides: who is who, who may what. Every one of them has a default."""
+"""The host's decisions, such as who administers an account, and their defaults."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ import logging
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
-from dataclasses import replace
 from inspect import isawaitable
 from inspect import iscoroutine
-from types import FunctionType
+from operator import attrgetter
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import TypeAlias
 
+from sqlalchemy import Column
 from sqlalchemy import Select
 from sqlalchemy import inspect
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import QueryableAttribute
 
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 from flask_apitokens.errors import ConfigurationError
 
+from .user_model import can_be_compared_with_text
 from .user_model import column_named
-from .user_model import is_of_text
+from .user_model import own_column
 from .user_model import users_by_column
 
 if TYPE_CHECKING:
     from flask_apitokens.db.models import Token
-    from flask_apitokens.errors import Refusal
 
 log = logging.getLogger("flask_apitokens")
 
-#: the account of a user that cannot be told: nothing belongs to it
+#: the account of a user for whom ``account_of`` failed: nothing belongs to it
 NO_ACCOUNT = "\N{REPLACEMENT CHARACTER}"
+#: a function that is called with a user, or a column of the user model
+UserValue: TypeAlias = Callable[[Any], object] | QueryableAttribute[Any] | Column[Any]
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a person should hear of, for the host to send in its own way.
+    """News for a user or for administrators, which the host delivers in its own way.
 
     :param kind: what happened, such as ``token_deactivated``.
     :param text: a sentence about it, in the language of the request.
     :param account_id: the account it happened in.
-    :param user: whom it is for; none where it is for the account's administrators.
-    :param token: the token it is about, where it is about one.
-    :param reason: what the person who did it gave as their reason.
+    :param user: the user it is for; None if it is for the account's administrators.
+    :param token: the token it is about; None if it is about no token.
+    :param reason: the reason that was given for the act.
     :param actor: who did it, as the audit log names them.
     """
 
@@ -57,47 +61,43 @@ class Notice:
 
 
 def default_email(user: Any) -> object:
-    """The attribute ``email`` of a user."""
+    """Return the attribute ``email`` of *user*."""
     return user.email
 
 
 @dataclass(frozen=True)
 class Callbacks:
-    """The host's callables, each safe to call.
+    """The host's decisions for one user model; each callable is safe to call.
 
-    A callable about rights that raises, or answers nothing, means no.
+    A callable about rights answers False if the host's function raises or returns
+    nothing.
     """
 
     user_label: Callable[[Any], str]
     account_of: Callable[[Any], str]
-    #: none where nothing tells the users of one account from others
+    #: None if the users of one account cannot be told from others
     users_of: Callable[[str], Select[Any]] | None = None
-    #: none where nobody is
+    #: None if there are no administrators
     is_admin: Callable[[Any], bool] | None = None
-    #: none where everybody may
+    #: None if every user may use the API
     can_use_api: Callable[[Any], bool] | None = None
-    #: the slugs of an account's services; none where every account has all
+    #: returns the slugs of an account's services; None if every account has all
     services_for: Callable[[str], frozenset[str]] | None = None
-    #: may raise what the host's own raises: who asks knows what that means
+    #: raises what the host's function raises; each caller decides what that means
     email_of: Callable[[Any], object] = default_email
-    on_notice: Callable[[Notice], None] | None = None
+    on_notice: Callable[[Notice], object] | None = None
     #: whether there are accounts at all, to show
     has_accounts: bool = False
-    #: the attributes that some of the callables read and do nothing else
-    account_attribute: str | None = None
-    permission_attribute: str | None = None
-    email_attribute: str | None = "email"
-    #: and their columns, so that the guard's one SELECT tells as much
+    #: the columns that the guard's one SELECT reads; without one it loads the user
     account_column: InstrumentedAttribute[Any] | None = None
     permission_column: InstrumentedAttribute[Any] | None = None
     email_column: InstrumentedAttribute[Any] | None = None
-    #: makes another body of a refusal; its challenge stays
-    error_handler: Callable[[Refusal], Any] | None = None
 
     def tell(self, notice: Notice) -> bool:
-        """Hand *notice* to the host; answers whether it took it.
+        """Hand *notice* to the host, and return whether the host took it.
 
-        Whatever it does with it fails nothing.
+        An exception of the host's function is logged, and not raised: the act that
+        the notice tells of is committed already.
         """
         if self.on_notice is None:
             log.info("notice %s: %s", notice.kind, notice.text)
@@ -110,62 +110,89 @@ class Callbacks:
         return True
 
 
-def callbacks_of(
+def bind_callbacks(
+    user_model: type[Any],
     *,
-    is_admin: Callable[[Any], object] | None = None,
-    can_use_api: Callable[[Any], object] | None = None,
-    account_of: Callable[[Any], object] | None = None,
+    is_admin: UserValue | None = None,
+    can_use_api: UserValue | None = None,
+    account_of: UserValue | None = None,
     users_of: Callable[[str], Select[Any]] | None = None,
     services_for: Callable[[str], Iterable[str]] | None = None,
-    user_label: Callable[[Any], str] | None = None,
-    email_of: Callable[[Any], object] | None = None,
+    user_label: UserValue | None = None,
+    email_of: UserValue | None = None,
     on_notice: Callable[[Notice], object] | None = None,
 ) -> Callbacks:
-    """The callables as the host gave them; :func:`bound` ties them to its model."""
-    return Callbacks(
-        user_label=default_label if user_label is None else _as_label(user_label),
-        account_of=_no_account if account_of is None else _as_text(account_of),
-        users_of=users_of,
-        is_admin=None if is_admin is None else _surely(is_admin),
-        can_use_api=None if can_use_api is None else _surely(can_use_api),
-        services_for=None if services_for is None else _slugs(services_for),
-        on_notice=None if on_notice is None else _silently(on_notice),
-        has_accounts=account_of is not None,
-        account_attribute=plain_attribute(account_of),
-        permission_attribute=plain_attribute(can_use_api),
-        email_of=default_email if email_of is None else email_of,
-        email_attribute="email" if email_of is None else plain_attribute(email_of),
-    )
+    """Make the arguments of :class:`~flask_apitokens.APITokens` safe to call.
 
-
-def bound(callbacks: Callbacks, user_model: type[Any]) -> Callbacks:
-    """The same with what depends on the host's user model.
-
-    :raises ConfigurationError: if an administrator's users cannot be told from others.
+    :param user_model: the host's user class, which the columns belong to.
+    :raises ConfigurationError: if an argument is neither callable nor a column of the
+        user model, or if administrators' users cannot be told from others.
     """
-    account = column_named(user_model, callbacks.account_attribute)
-    if account is not None and not is_of_text(account.type):
-        account = None
-    users_of = callbacks.users_of
-    if users_of is None and (account is not None or not callbacks.has_accounts):
-        users_of = users_by_column(user_model, account)
-    if users_of is None and callbacks.is_admin is not None:
+    own = {"users_of": users_of, "services_for": services_for, "on_notice": on_notice}
+    for name, given in own.items():
+        if given is not None and not callable(given):
+            raise ConfigurationError(f"{name} is {given!r}; allowed is a function")
+    admin, _ = _function_and_column(user_model, "is_admin", is_admin)
+    label, _ = _function_and_column(user_model, "user_label", user_label)
+    may, permission = _function_and_column(user_model, "can_use_api", can_use_api)
+    email, email_column = _function_and_column(user_model, "email_of", email_of)
+    if email is None:
+        email_column = column_named(user_model, "email")
+    account, column = _function_and_column(user_model, "account_of", account_of)
+    # The guard loads the user to read a column of another type: what a driver returns
+    # for it is not the value that the account was stored from.
+    if column is not None and not can_be_compared_with_text(column.type):
+        column = None
+    if users_of is None and (account is None or column is not None):
+        users_of = users_by_column(user_model, column)
+    if users_of is None and admin is not None:
         raise ConfigurationError(
-            "an administrator sees their own account alone: beside account_of and "
-            "is_admin give APITokens users_of=lambda account_id: "
-            "select(User).where(…), or an account_of that merely reads a column"
+            "an administrator sees only their own account: beside is_admin and a "
+            "function account_of give APITokens users_of=lambda account_id: "
+            "select(User).where(…), or make account_of a column of text, integers or "
+            f"UUIDs, such as account_of={user_model.__name__}.account_id"
         )
-    return replace(
-        callbacks,
+    return Callbacks(
+        user_label=default_label if label is None else _as_label(label),
+        account_of=_no_account if account is None else _as_account(account),
         users_of=users_of,
-        account_column=account,
-        permission_column=column_named(user_model, callbacks.permission_attribute),
-        email_column=column_named(user_model, callbacks.email_attribute),
+        is_admin=None if admin is None else _as_permission(admin),
+        can_use_api=None if may is None else _as_permission(may),
+        services_for=None if services_for is None else _as_slugs(services_for),
+        email_of=default_email if email is None else email,
+        on_notice=on_notice,
+        has_accounts=account is not None,
+        account_column=column,
+        permission_column=permission,
+        email_column=email_column,
     )
+
+
+def _function_and_column(
+    user_model: type[Any], name: str, given: object
+) -> tuple[Callable[[Any], object] | None, InstrumentedAttribute[Any] | None]:
+    """Return a function that takes a user, and the column that it reads, if it is one.
+
+    :param name: the argument of ``APITokens`` that *given* was passed as.
+    """
+    if given is None:
+        return None, None
+    is_attribute = isinstance(given, QueryableAttribute | Column)
+    if callable(given) and not is_attribute:
+        return given, None
+    column = own_column(user_model, given)
+    if column is None:
+        model, shown = user_model.__name__, given if is_attribute else repr(given)
+        raise ConfigurationError(
+            f"{name} is {shown}; allowed is a column of {model}, such as "
+            f"{name}={model}.…, or a function that takes a user; for a relationship, a "
+            f"property or an expression write {name}=lambda user: …"
+        )
+    return attrgetter(column.key), column
 
 
 def default_label(user: Any) -> str:
-    """The email, username or name of a user, whichever exists, else the key."""
+    """Return the email, username or name of *user*, whichever exists, else the key."""
     for attribute in ("email", "username", "name"):
         label = getattr(user, attribute, None)
         if label:
@@ -185,12 +212,12 @@ def _no_account(user: Any) -> str:
     return ""
 
 
-def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
+def _as_account(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
     def account(user: Any) -> str:
         try:
             name = account_of(user)
         except Exception:
-            log.exception("account_of failed, so the user is of no account")
+            log.exception("account_of failed, so the user belongs to no account")
             return NO_ACCOUNT
         return account_text(name)
 
@@ -198,13 +225,14 @@ def _as_text(account_of: Callable[[Any], object]) -> Callable[[Any], str]:
 
 
 def account_text(name: object) -> str:
-    """The account as it is stored.
+    """Return an account as it is stored; an account of None is the empty text.
 
-    :raises ConfigurationError: if it is longer than what is stored, or ends in a space.
+    :raises ConfigurationError: if it is longer than the column, or ends in a space.
     """
     text = "" if name is None else str(name)
     if text.endswith(" "):
-        # MariaDB compares without it, and would take two accounts for one.
+        # MariaDB ignores the space when it compares, and would take two accounts for
+        # one.
         raise ConfigurationError(f"account_of named {text!r}, which ends in a space")
     if len(text) > ACCOUNT_LENGTH:
         raise ConfigurationError(
@@ -214,7 +242,7 @@ def account_text(name: object) -> str:
     return text
 
 
-def _surely(may: Callable[[Any], object]) -> Callable[[Any], bool]:
+def _as_permission(may: Callable[[Any], object]) -> Callable[[Any], bool]:
     def allowed(user: Any) -> bool:
         try:
             answer = may(user)
@@ -223,7 +251,7 @@ def _surely(may: Callable[[Any], object]) -> Callable[[Any], bool]:
         except Exception:
             log.exception("an authorization callback failed, which means no")
             return False
-        # A method that was not called, a coroutine that was not awaited: both are true.
+        # An uncalled method or un-awaited coroutine is truthy, so it is refused.
         if iscoroutine(answer):
             answer.close()
         log.error("an authorization callback answered %r, which means no", answer)
@@ -232,7 +260,9 @@ def _surely(may: Callable[[Any], object]) -> Callable[[Any], bool]:
     return allowed
 
 
-def _slugs(services_for: Callable[[str], Iterable[str]]) -> Callable[[str], Any]:
+def _as_slugs(
+    services_for: Callable[[str], Iterable[str]],
+) -> Callable[[str], frozenset[str]]:
     def slugs(account_id: str) -> frozenset[str]:
         try:
             named = services_for(account_id)
@@ -242,27 +272,3 @@ def _slugs(services_for: Callable[[str], Iterable[str]]) -> Callable[[str], Any]
             return frozenset()
 
     return slugs
-
-
-def _silently(on_notice: Callable[[Notice], object]) -> Callable[[Notice], None]:
-    def tell(notice: Notice) -> None:
-        on_notice(notice)
-
-    return tell
-
-
-def plain_attribute(ask: Callable[[Any], object] | None) -> str | None:
-    """The attribute that *ask* reads and does nothing else, if that is all it does.
-
-    ``lambda user: user.account`` is compared by its instructions, never called: what
-    looks at anything else is not mistaken for it.
-    """
-    if type(ask) is not FunctionType or ask.__closure__ or ask.__defaults__:
-        return None
-    code, model = ask.__code__, (lambda user: user.attribute).__code__
-    alike = (
-        code.co_code == model.co_code
-        and code.co_argcount == 1
-        and len(code.co_names) == 1
-    )
-    return code.co_names[0] if alike else None

@@ -18,17 +18,41 @@ from sqlalchemy import literal
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.exc import UnmappedColumnError
 
 from flask_apitokens.db.types import is_exactly
 
 
-def column_named(user_model: type[Any], name: str | None) -> Any:
-    """The attribute *name* of the user model, where it is a column and no more."""
-    if name is None:
+def own_column(
+    user_model: type[Any], attribute: object
+) -> InstrumentedAttribute[Any] | None:
+    """Return the attribute of *user_model* that maps the column behind *attribute*.
+
+    A synonym, a hybrid whose expression is a column, and a column of a parent class
+    lead to the same column. Return None for anything else: another model's column, a
+    relationship, an expression.
+    """
+    mapper: Mapper[Any] = inspect(user_model)
+    # An attribute of a mapped class tells what it reads; a table's column is itself.
+    element = getattr(attribute, "__clause_element__", lambda: attribute)()
+    if not isinstance(element, Column):
         return None
+    try:
+        mapped = mapper.get_property_by_column(element)
+    except UnmappedColumnError:
+        return None
+    found: InstrumentedAttribute[Any] = getattr(user_model, mapped.key)
+    return found
+
+
+def column_named(user_model: type[Any], name: str) -> Any:
+    """Return the attribute *name* of *user_model*, or None if it is not a column.
+
+    An expression is not one: it would bring parameters of its own into the guard's
+    SELECT, and the loaded user has its value as well.
+    """
     mapper: Mapper[Any] = inspect(user_model)
     found = mapper.column_attrs.get(name)
-    # An expression would bring parameters of its own: the user can say it as well.
     is_column = found is not None and isinstance(found.columns[0], Column)
     return getattr(user_model, name) if is_column else None
 
@@ -48,7 +72,7 @@ def users_by_column(
     return users_of
 
 
-def is_of_text(column_type: Any) -> bool:
+def can_be_compared_with_text(column_type: Any) -> bool:
     """Whether any text can be looked for in a column of this type, see as_key."""
     if isinstance(column_type, Enum):
         return False  # it takes the words it knows, and fails at any other

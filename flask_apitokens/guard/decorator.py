@@ -95,7 +95,7 @@ def refused(state: State, refusal: errors.Refusal) -> Response:
     )
     if signals.token_rejected.receivers:
         signals.token_rejected.send(state.app, refusal=refusal)
-    handler = state.callbacks.error_handler
+    handler = state.extension.refusal_handler
     if handler is None:
         return refusal.get_response()
     response = make_response(handler(refusal))

@@ -263,7 +263,7 @@ def test_a_session_never_outlives_its_token_nor_the_setting(
 def test_what_ends_an_access_token_ends_its_sessions_at_the_next_call(
     change: Any, expected: str, make_app: MakeApp
 ) -> None:
-    app = make_app(plugin={"can_use_api": lambda user: user.may_use_api})
+    app = make_app(plugin={"can_use_api": hosts.user_model_of().may_use_api})
     user = hosts.create_user(app, "ada@example.com")
     bearing.subscribe(app, user, "tmy")
     public, plaintext = access(app, user, service="tmy", scopes=["read"])

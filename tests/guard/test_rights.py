@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import ForeignKey
+from sqlalchemy import String
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import synonym
 
 from tests import administration
 from tests import bearing
 from tests import hosts
 from tests.administration import ACME
 from tests.administration import ASKED
-from tests.administration import COLUMNS
 from tests.administration import OTHER
 from tests.bearing import bearer
 from tests.conftest import MakeApp
@@ -28,8 +34,6 @@ class Rights:
         self.services: dict[str, Any] = {ACME: ["tmy", "timeseries"], OTHER: ["tmy"]}
         self.failing = ""
         plugin = {name: self._fallible(name, callables[name]) for name in callables}
-        if callables is COLUMNS:
-            plugin = dict(callables)  # wrapped, they were columns no more
         plugin["services_for"] = self._fallible("services_for", self.services.get)
         self.app: Flask = administration.administered(
             make_app, url, plugin=plugin, **QUIET
@@ -74,9 +78,7 @@ def rights(
     request: pytest.FixtureRequest, make_app: MakeApp, database_url: str
 ) -> Rights:
     """Both kinds of callables, on each database."""
-    return Rights(
-        make_app, database_url, COLUMNS if request.param == "columns" else ASKED
-    )
+    return Rights(make_app, database_url, ASKED if request.param == "asked" else {})
 
 
 def test_what_is_lost_is_refused_at_the_next_call_and_comes_back(
@@ -154,7 +156,7 @@ def test_a_token_is_deactivated_and_activated_at_once(rights: Rights) -> None:
 def test_columns_cost_no_statement_and_questions_one(
     make_app: MakeApp, database_url: str
 ) -> None:
-    rights = Rights(make_app, database_url, COLUMNS)
+    rights = Rights(make_app, database_url, {})
     with bearing.listening(rights.app) as wire:
         rights.call()
         for lose, expected in (
@@ -205,7 +207,7 @@ def test_a_callable_that_raises_means_no(
 def test_an_account_without_services_has_none(
     answer: Any, make_app: MakeApp, sqlite_url: str
 ) -> None:
-    rights = Rights(make_app, sqlite_url, COLUMNS)
+    rights = Rights(make_app, sqlite_url, {})
     rights.services[ACME] = answer
     assert rights.call() == rights.call(userless=True) == "403 service_inactive"
 
@@ -213,16 +215,59 @@ def test_an_account_without_services_has_none(
 def test_a_service_of_another_account_switched_off_is_none_of_ours(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    rights = Rights(make_app, sqlite_url, COLUMNS)
+    rights = Rights(make_app, sqlite_url, {})
     bearing.switch_service(rights.app, "tmy", active=False, account=OTHER)
     assert rights.call() == rights.call(userless=True) == "200"
+
+
+def test_parent_column_and_synonym_cost_no_statement(database_url: str) -> None:
+    db = SQLAlchemy()
+
+    class Person(db.Model):  # type: ignore[name-defined,misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        type: Mapped[str] = mapped_column(String(20))
+        account: Mapped[str] = mapped_column(String(20))
+        __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "person"}  # noqa: RUF012
+
+    class User(Person):
+        id: Mapped[int] = mapped_column(ForeignKey(Person.id), primary_key=True)
+        email: Mapped[str] = mapped_column(String(80))
+        may_call: Mapped[bool] = mapped_column(default=True)
+        may_use_api = synonym("may_call")
+        __mapper_args__ = {"polymorphic_identity": "user"}  # noqa: RUF012
+
+    plugin = {"account_of": User.account, "can_use_api": User.may_use_api}
+    app = bearing.host_of_models(db, User, database_url, plugin=plugin, **QUIET)
+    with app.app_context():
+        user = User(email="ada@example.com", account=ACME)
+        db.session.add(user)
+        db.session.commit()
+        _, plaintext = bearing.generate(app, user)
+    client = app.test_client()
+    with bearing.listening(app) as wire:
+        client.get("/api/plain", headers=bearer(plaintext))
+        for change, status in (
+            ({}, 200),
+            ({"may_call": False}, 403),
+            ({"account": OTHER, "may_call": True}, 401),
+        ):
+            with app.app_context():
+                found = db.session.scalars(select(User)).one()
+                for name, value in change.items():
+                    setattr(found, name, value)
+                db.session.commit()
+            wire.forget()
+            answer = client.get("/api/plain", headers=bearer(plaintext))
+            assert (answer.status_code, wire.verbs) == (status, ["SELECT"])
+    hosts.put_away(app)
 
 
 def test_a_column_of_numbers_or_none_is_an_account_all_the_same(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    """``lambda user: user.id``: everybody alone, compared as it was stored."""
-    app = make_app(sqlite_url, plugin={"account_of": lambda user: user.id}, **QUIET)
+    """``User.id``: every user is an account, compared as it was stored."""
+    account_of = hosts.user_model_of().id
+    app = make_app(sqlite_url, plugin={"account_of": account_of}, **QUIET)
     assert app.extensions["apitokens"].callbacks.account_column is not None
     user = hosts.create_user(app, "ada@example.com")
     _, plaintext = bearing.generate(app, user)

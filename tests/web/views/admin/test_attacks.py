@@ -17,7 +17,7 @@ from sqlalchemy.orm import mapped_column
 
 from flask_apitokens import Actor
 from flask_apitokens.catalog import declare
-from flask_apitokens.core.callbacks import callbacks_of
+from flask_apitokens.core.callbacks import bind_callbacks
 from flask_apitokens.crypto.tokens import without_plaintexts
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
@@ -57,7 +57,7 @@ async def _later(user: Any) -> bool:
 @pytest.mark.parametrize("ask", [lambda user: user.allowed, _later])
 def test_an_answer_that_is_no_answer_means_no(ask: Callable[[Any], Any]) -> None:
     """A method that nobody called is true, and so is a coroutine."""
-    callbacks = callbacks_of(is_admin=ask, can_use_api=ask)
+    callbacks = bind_callbacks(hosts.user_model_of(), is_admin=ask, can_use_api=ask)
     assert callbacks.is_admin is not None
     assert callbacks.can_use_api is not None
     assert not callbacks.is_admin(_Asked())
@@ -180,7 +180,7 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
         User,
         database_url,
         services=True,
-        plugin={"account_of": lambda user: user.account},
+        plugin={"account_of": User.account},
     )
     with app.app_context():
         for email, account in (("a", ACME), ("b", ACME), ("c", OTHER)):

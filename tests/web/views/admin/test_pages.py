@@ -172,7 +172,7 @@ def test_strangers_are_turned_away(app: Flask, scene: Scene) -> None:
 
 
 def test_without_is_admin_nobody_is_an_administrator(make_app: MakeApp) -> None:
-    app = make_app(plugin={"account_of": lambda user: user.account})
+    app = make_app(plugin={"account_of": hosts.user_model_of().account})
     scene = Scene(app)
     assert {r.status_code for r in every_way(scene, scene.boss.client)} == {403}
 
