@@ -24,7 +24,7 @@ from tests.administration import OTHER
 from tests.bearing import bearer
 from tests.conftest import MakeApp
 
-QUIET = {"APITOKENS_USAGE": "off"}
+QUIET: dict[str, Any] = {"APITOKENS_USAGE": "off"}
 
 
 class Rights:
@@ -236,7 +236,10 @@ def test_parent_column_and_synonym_cost_no_statement(database_url: str) -> None:
         may_use_api = synonym("may_call")
         __mapper_args__ = {"polymorphic_identity": "user"}  # noqa: RUF012
 
-    plugin = {"account_of": User.account, "can_use_api": User.may_use_api}
+    plugin: dict[str, Any] = {
+        "account_of": User.account,
+        "can_use_api": User.may_use_api,
+    }
     app = bearing.host_of_models(db, User, database_url, plugin=plugin, **QUIET)
     with app.app_context():
         user = User(email="ada@example.com", account=ACME)
