@@ -1,8 +1,7 @@
 """Render the pages of the reference that repeat what the code says.
 
-``python -m scripts.reference`` rewrites the generated part of ``settings.md`` and
-``templates.md`` in ``docs/reference``. ``scripts/cli_reference.py`` does it for the
-command line.
+``python -m scripts.reference`` rewrites the generated part of ``settings.md``,
+``templates.md`` and, by ``scripts/cli_reference.py``, ``cli.md`` in ``docs/reference``.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from typing import Any
 from flask_apitokens import config
 from flask_apitokens.config import PREFIX
 from flask_apitokens.config import Settings
+
+from . import cli_reference
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -170,6 +171,7 @@ def main() -> None:
     for name, render in GENERATED.items():
         path = PAGES / name
         path.write_text(update(path.read_text("utf-8"), render()), "utf-8")
+    cli_reference.main([str(PAGES / "cli.md")])
 
 
 if __name__ == "__main__":

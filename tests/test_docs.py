@@ -111,6 +111,12 @@ def test_pages_name_only_settings_that_exist(path: Path) -> None:
     assert set(named) <= known
 
 
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_python_files_that_a_page_names_exist(path: Path) -> None:
+    for file in re.findall(r"`(\w+/[\w/]+\.py)`", path.read_text("utf-8")):
+        assert (ROOT / file).exists(), file
+
+
 def test_every_page_is_in_a_table_of_contents() -> None:
     listed: set[Path] = {DOCS / "index.md"}
     for path in DOCS.rglob("*.md"):
