@@ -1,8 +1,7 @@
-"""``flask apitokens …``: nouns, then verbs.
+"""The group ``flask apitokens``: nouns, then verbs.
 
-An edge like the pages: it asks the domain functions and commits. Its own messages are
-plain English whatever the host's locale, so that scripts and logs read the same
-everywhere.
+The messages of the commands are English whatever the locale of the application, so that
+scripts and logs read the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,15 +13,20 @@ import click
 from click import Command
 from flask.cli import AppGroup
 
-#: each has its module, and in it a group of this name and "_group"
-NOUNS = (
-    *("audit", "notices", "pepper", "service"),
-    *("subscription", "token", "usage"),
-)
+#: the modules with the commands of each noun; the first one has the noun's group
+NOUNS = {
+    "audit": ("audit",),
+    "notices": ("notices",),
+    "pepper": ("pepper",),
+    "service": ("service",),
+    "subscription": ("subscription", "access_requests"),
+    "token": ("token", "token_list", "token_actions", "rotate", "import_command"),
+    "usage": ("usage",),
+}
 
 
-class _Nouns(AppGroup):
-    """Loads a noun when somebody says it: a server has no use for any of them."""
+class _LazyGroup(AppGroup):
+    """Loads command groups when they are called: a web server needs none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(NOUNS)
@@ -30,8 +34,10 @@ class _Nouns(AppGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Command | None:
         if cmd_name not in NOUNS:
             return None
-        module = import_module(f".{cmd_name}", __package__)
-        return cast("Command", getattr(module, f"{cmd_name}_group"))
+        first, *_others = [
+            import_module(f".{name}", __package__) for name in NOUNS[cmd_name]
+        ]
+        return cast("Command", getattr(first, f"{cmd_name}_group"))
 
 
-group = _Nouns("apitokens", help="API tokens, their services and subscriptions.")
+group = _LazyGroup("apitokens", help="Manage API tokens, services and subscriptions.")

@@ -1,49 +1,65 @@
-"""Records to import, looked at: what is new, what is here already, what is wrong."""
+"""The check of records to import: which are new, known, or wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from itertools import islice
 from typing import Any
+from typing import Literal
 
 import click
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.text import is_text
 from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing import service as import_service
+from flask_apitokens.importing.service import ExistingImport
 from flask_apitokens.importing.service import ImportItem
 from flask_apitokens.importing.service import ImportOwner
+from flask_apitokens.importing.service import import_owner
 
-from . import output
-from .arguments import expiry
-from .import_owners import import_owners
+from . import lookups
+from .import_records import BATCH
 from .import_records import Record
+from .import_records import Records
+from .options import parse_expiry
+from .output import printable
+
+#: by the name of an owner: the owner, or the sentence that says what is wrong
+Owners = dict[Any, ImportOwner | str]
+Outcome = Literal["new", "known", "deleted", "expired"]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is the same for every record.
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What is the same for every record, or holds for a record that does not say.
 
-    :param holder: of records without an owner; none where each needs one.
+    :param digest: the digest that the tokens are; None for the tokens themselves.
+    :param owner: the owner of records without one; None if each record needs one.
+    :param by_key: whether a record names its owner by primary key and nothing else.
     """
 
     pepper_set: PepperSet
     digest: str | None
     service: str | None
     scopes: tuple[str, ...]
-    holder: ImportOwner | None
+    owner: ImportOwner | None
     by_key: bool
 
 
 @dataclass
 class ImportReport:
-    """What became of the records, in numbers.
+    """How many records had which outcome; ``--json`` prints these names.
 
-    :param known: were here already, or stood there twice.
-    :param deleted: were imported before and deleted since; they stay so.
+    :param known: already imported, or more than once among the records.
+    :param deleted: imported before and deleted since; they are not imported again.
+    :param bad: the number of each wrong record, and what is wrong.
     """
 
     read: int = 0
@@ -55,93 +71,121 @@ class ImportReport:
     cleared: int = 0
     bad: list[tuple[int, str]] = field(default_factory=list)
 
+    def count(self, items: Sequence[ImportItem], *, stored: int) -> None:
+        """Count new tokens.
+
+        :param stored: how many were stored; another process stored the others first.
+        """
+        self.imported += stored
+        self.known += len(items) - stored
+        self.weak += sum(item.strength == "weak" for item in items)
+
 
 @dataclass
-class Batch:
-    """Some records, looked at.
+class CheckedBatch:
+    """Some records after the check.
 
-    :param fresh: what is to be stored.
-    :param safe: the tokens that will be here as hashes then, by the key of their row.
+    :param new: the tokens to store.
+    :param stored: by the primary key of the row, each token whose hash is stored then.
     """
 
-    fresh: list[ImportItem] = field(default_factory=list)
-    safe: dict[Any, str] = field(default_factory=dict, repr=False)
+    new: list[ImportItem] = field(default_factory=list)
+    stored: dict[Any, str] = field(default_factory=dict, repr=False)
 
 
-def weak_of(several: Iterable[ImportItem]) -> int:
-    """How many of them are weak."""
-    return sum(wanted.strength == "weak" for wanted in several)
+class ImportChecker:
+    """Checks records batch by batch, and counts the outcomes in ``report``."""
+
+    def __init__(self, ctx: Context, defaults: Defaults) -> None:
+        self.report = ImportReport()
+        self._ctx = ctx
+        self._defaults = defaults
+        #: by its digest, the key of the owner of each token seen so far
+        self._seen: dict[bytes, tuple[Any, str]] = {}
+
+    def check_batches(self, records: Records) -> Iterator[CheckedBatch]:
+        """Yield the records in checked batches, with no transaction open."""
+        remaining = records()
+        while batch := list(islice(remaining, BATCH)):
+            checked = self.check_batch(batch)
+            # Hashing a batch takes seconds. No lock is held meanwhile.
+            self._ctx.session.rollback()
+            yield checked
+
+    def check_batch(self, records: Sequence[Record]) -> CheckedBatch:
+        """Sort some records by outcome and count them."""
+        names = {record.owner for record in records if record.owner not in (None, "")}
+        owners = find_import_owners(self._ctx, names, by_key=self._defaults.by_key)
+        items: list[tuple[Record, ImportItem]] = []
+        for record in records:
+            self.report.read += 1
+            try:
+                items.append((record, self._item(record, owners)))
+            except DomainError as error:
+                self.report.bad.append((record.number, printable(error.message)))
+        known = import_service.existing_imports(
+            self._ctx, [item for _record, item in items]
+        )
+        batch = CheckedBatch()
+        for record, item in items:
+            try:
+                outcome = self._outcome(item, known)
+            except DomainError as error:
+                self.report.bad.append((record.number, error.message))
+                continue
+            if outcome == "new":
+                batch.new.append(item)
+            else:
+                number = getattr(self.report, outcome)
+                setattr(self.report, outcome, number + 1)
+            if outcome != "expired":
+                batch.stored[record.key] = record.token
+        return batch
+
+    def _item(self, record: Record, owners: Owners) -> ImportItem:
+        if record.problem:
+            raise DomainError(record.problem)
+        owner = owners.get(record.owner, self._defaults.owner)
+        if owner is None:
+            raise DomainError("it has no owner; give --userless if it acts for no user")
+        if isinstance(owner, str):
+            raise DomainError(owner)
+        return import_service.checked_item(
+            self._ctx,
+            self._defaults.pepper_set,
+            owner,
+            record.token,
+            digest=self._defaults.digest,
+            name=record.name,
+            service=record.service or self._defaults.service,
+            scopes=record.scopes.split() or self._defaults.scopes,
+            expires_at=_expires_at(record),
+        )
+
+    def _outcome(self, item: ImportItem, known: dict[bytes, ExistingImport]) -> Outcome:
+        """Return what becomes of a token.
+
+        :raises DomainError: if the same token belongs to another owner.
+        """
+        digest, owner = item.keyed_digest.digest, item.owner.key
+        is_repeated = digest in self._seen
+        if self._seen.setdefault(digest, owner) != owner:
+            raise DomainError("the same token is there for another owner")
+        if is_repeated:
+            return "known"
+        existing = import_service.existing_import(item, known)
+        if existing is not None:
+            return "known" if existing.token_id else "deleted"
+        if item.expires_at is not None and item.expires_at <= self._ctx.now():
+            return "expired"
+        return "new"
 
 
-def check_batch(
-    ctx: Context,
-    plan: Plan,
-    records: list[Record],
-    seen: dict[bytes, tuple[Any, str]],
-    report: ImportReport,
-) -> Batch:
-    """Sort some records: what to store, what is here, what is wrong."""
-    names = {record.owner for record in records if record.owner not in (None, "")}
-    holders = import_owners(ctx, names, by_key=plan.by_key)
-    wanted: list[tuple[Record, ImportItem]] = []
-    for record in records:
-        report.read += 1
-        try:
-            holder = _holder(plan, record, holders)
-            wanted.append((record, _wanted(ctx, plan, record, holder)))
-        except DomainError as error:
-            report.bad.append((record.number, output.printable(error.message)))
-    known = import_service.existing_imports(ctx, [one for _record, one in wanted])
-    batch = Batch()
-    for record, one in wanted:
-        try:
-            word = _sort(ctx, one, known, seen)
-        except DomainError as error:
-            report.bad.append((record.number, error.message))
-            continue
-        if word == "fresh":
-            batch.fresh.append(one)
-        else:
-            setattr(report, word, getattr(report, word) + 1)
-        if word != "expired":
-            batch.safe[record.key] = record.token
-    return batch
-
-
-def _holder(
-    plan: Plan, record: Record, holders: dict[Any, ImportOwner | str]
-) -> ImportOwner:
-    if record.problem:
-        raise DomainError(record.problem)
-    holder = holders.get(record.owner, plan.holder)
-    if holder is None:
-        raise DomainError("it has no owner; give --userless if it acts for nobody")
-    if isinstance(holder, str):
-        raise DomainError(holder)
-    return holder
-
-
-def _wanted(
-    ctx: Context, plan: Plan, record: Record, holder: ImportOwner
-) -> ImportItem:
-    return import_service.checked_item(
-        ctx,
-        plan.pepper_set,
-        holder,
-        record.token,
-        digest=plan.digest,
-        name=record.name,
-        service=record.service or plan.service,
-        scopes=record.scopes.split() or plan.scopes,
-        expires_at=_expires(record),
-    )
-
-
-def _expires(record: Record) -> datetime | None:
+def _expires_at(record: Record) -> datetime | None:
     if not record.expires:
         return None
     try:
-        moment = expiry(record.expires)
+        moment = parse_expiry(record.expires)
     except click.BadParameter:
         raise DomainError(
             "its expiry is none of 2027-01-31, 2027-01-31T12:00Z and never"
@@ -149,25 +193,41 @@ def _expires(record: Record) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
-def _sort(
-    ctx: Context,
-    wanted: ImportItem,
-    known: dict[bytes, import_service.ExistingImport],
-    seen: dict[bytes, tuple[Any, str]],
-) -> str:
-    """ "fresh", or the field of :class:`ImportReport` that counts it.
+def find_import_owners(
+    ctx: Context, names: Collection[Any], *, by_key: bool = False
+) -> Owners:
+    """Return the owner of each name: a primary key, email, username or name.
 
-    :raises DomainError: if the token is somebody else's.
+    :param by_key: whether the names are primary keys and nothing else.
     """
-    digest, key = wanted.keyed_digest.digest, wanted.holder.key
-    again = digest in seen
-    if seen.setdefault(digest, key) != key:
-        raise DomainError("the same token stands there for somebody else")
-    if again:
-        return "known"
-    before = import_service.existing_import(wanted, known)
-    if before is not None:
-        return "known" if before.token_id else "deleted"
-    if wanted.expires_at is not None and wanted.expires_at <= ctx.now():
-        return "expired"
-    return "fresh"
+    labels = [] if by_key else lookups.label_attributes(ctx)
+    texts = {text for name in names if is_text(text := str(name))}
+    users: dict[str, list[Any]] = {}
+    for user in lookups.users_named(ctx, texts, by_key=by_key):
+        values = {getattr(user, label.key) for label in labels}
+        for text in {ctx.key_text(user), *filter(None, values)}:
+            users.setdefault(text, []).append(user)
+    return {
+        name: _one_owner(ctx, name, users.get(str(name), []), by_key=by_key)
+        for name in names
+    }
+
+
+def _one_owner(
+    ctx: Context, name: Any, users: Sequence[Any], *, by_key: bool
+) -> ImportOwner | str:
+    if len(users) > 1:
+        return "its owner is more than one user"
+    if by_key and not users:
+        return "no user has the key of its owner"
+    try:
+        # Names above were compared exactly. A database may ignore the case of letters,
+        # so a name without an exact match is looked up once more by itself.
+        user = users[0] if users else lookups.find_owner(ctx, str(name))
+        return import_owner(ctx, user)
+    except click.BadParameter:
+        # The error's own message repeats the name, which may be a token if two columns
+        # of the file were swapped.
+        return "no user, or more than one, has its owner's key, email, username or name"
+    except DomainError as error:
+        return error.message

@@ -1,21 +1,19 @@
-"""``flask apitokens token import``: another system's tokens go on working here.
+"""``flask apitokens token import``: tokens of another system keep working here.
 
-First everything is read and checked, and nothing written while a single line is wrong.
-Then it is read again, hashed and committed a hundred at a time: interrupted, it is
-simply started once more.
+Two passes read the records. The first one checks everything and writes nothing. If a
+record is wrong, the command ends there. The second one hashes the new tokens and
+commits them in batches. After an interruption the same command imports the rest.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
 import click
-from flask.cli import with_appcontext
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.foreign_digests import DIGESTS
@@ -28,29 +26,24 @@ from flask_apitokens.importing.service import ImportOwner
 from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
+from . import lookups
+from . import options
 from . import output
 from . import session as cli_session
-from .arguments import check_account
-from .arguments import check_account_named
-from .arguments import check_scopes
-from .arguments import check_services
-from .arguments import json_option
+from .import_checks import Defaults
+from .import_checks import ImportChecker
 from .import_checks import ImportReport
-from .import_checks import Plan
-from .import_checks import check_batch
-from .import_checks import weak_of
 from .import_records import BATCH
-from .import_records import Record
 from .import_records import Records
-from .import_records import Source
-from .import_records import records_of_text
-from .import_records import source_of
-from .output import say
+from .import_records import TokenColumn
+from .import_records import read_file
+from .import_records import token_column
+from .token import token_group
 
-#: wrong lines that are told one by one
-MOST_TOLD = 20
-#: how often a batch is tried while others store the same names and tokens
-_TRIES = 5
+#: wrong records that are printed one by one
+MOST_PRINTED = 20
+#: attempts to store a batch while another process stores the same names or tokens
+_ATTEMPTS = 5
 _NO_PEPPER = (
     "Imported tokens are hashed under a pepper, and APITOKENS_PEPPERS is not set in "
     'your configuration. Set it to "2026:SECRET", with any id in front; '
@@ -58,242 +51,263 @@ _NO_PEPPER = (
 )
 
 
-@click.command("import")
-@click.argument(
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """The arguments and options of the command, as click passes them."""
+
+    file: str | None
+    form: str | None
+    table: str | None
+    column: str | None
+    owner_column: str | None
+    expires_column: str | None
+    clear: bool
+    digest: str | None
+    service: str | None
+    scopes: tuple[str, ...]
+    userless: bool
+    account: str | None
+    skip_bad: bool
+    dry_run: bool
+    as_json: bool
+
+    def check_source(self) -> None:
+        """Refuse options that do not say where the tokens are, or do so twice.
+
+        :raises click.UsageError: with what to give.
+        """
+        table = self.table is not None
+        of_table = (self.owner_column, self.expires_column, self.clear or None)
+        if (self.file is None) != table:
+            raise click.UsageError("Say where the tokens are: FILE, or - , or --table.")
+        if table != (self.column is not None):
+            raise click.UsageError("--table and --column go together.")
+        if not table and any(option is not None for option in of_table):
+            raise click.UsageError(
+                "--clear, --owner-column and --expires-column go with --table."
+            )
+        if table and self.form is not None:
+            raise click.UsageError("--format goes with FILE, not with --table.")
+
+
+@token_group.command("import")
+@options.argument(
     "file",
+    metavar="FILE",
     required=False,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A file with tokens, or - for stdin.",
 )
-@click.option("--format", "form", type=click.Choice(["auto", "csv", "jsonl"]))
-@click.option("--table", metavar="NAME", help="Instead of a file: a table of yours …")
-@click.option("--column", metavar="NAME", help="… and its column with the tokens.")
-@click.option("--owner-column", metavar="NAME", help="Its column with users' keys.")
-@click.option("--expires-column", metavar="NAME", help="Its column with their ends.")
-@click.option("--clear", is_flag=True, help="Null the column once hashes are stored.")
 @click.option(
-    "--digest", type=click.Choice(DIGESTS), help="They are digests of tokens."
+    "--format",
+    "form",
+    type=click.Choice(["auto", "csv", "jsonl"]),
+    help="The format of FILE; without it, auto detects it.",
 )
-@click.option("--service", metavar="SERVICE", help="The service of those with none.")
+@click.option("--table", metavar="NAME", help="A table of the application, not a FILE.")
+@click.option("--column", metavar="NAME", help="The table's column with the tokens.")
 @click.option(
-    "--scope", "scopes", multiple=True, help="What they may do; default, all."
+    "--owner-column",
+    metavar="NAME",
+    help="The table's column with users' primary keys; not needed for the user table.",
 )
-@click.option("--userless", is_flag=True, help="Those without an owner are nobody's.")
-@click.option("--account", metavar="ID", help="The account of userless tokens.")
+@click.option(
+    "--expires-column", metavar="NAME", help="The table's column with expiry times."
+)
+@click.option(
+    "--clear", is_flag=True, help="Set the column to NULL once a hash is stored."
+)
+@click.option(
+    "--digest",
+    type=click.Choice(DIGESTS),
+    help="The other system stored this digest of its tokens.",
+)
+@options.service_option("The service of records that name none.")
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="A scope of records that name none; without it, all of the service.",
+)
+@options.userless_option("Records without an owner are userless tokens.")
+@options.account_option("The account of userless tokens; implies --userless.")
 @click.option("--skip-bad", is_flag=True, help="Import the others if some are wrong.")
-@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
-@json_option
-@with_appcontext
-def import_tokens(
-    *,
-    file: str | None,
-    form: str | None,
-    table: str | None,
-    column: str | None,
-    owner_column: str | None,
-    expires_column: str | None,
-    clear: bool,
-    digest: str | None,
-    service: str | None,
-    scopes: tuple[str, ...],
-    userless: bool,
-    account: str | None,
-    skip_bad: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Take in tokens of another system from FILE, or from stdin with -.
+@click.option("--dry-run", is_flag=True, help="Check everything, and write nothing.")
+@options.json_option
+def import_tokens(**given: Any) -> None:
+    """Import the tokens of another system from FILE, from stdin or from a table.
 
-    CSV: owner,token[,name,service], or a header with these, scopes and expires. JSON
-    Lines have the same names. Owners are named by key, email, username or name.
+    A CSV file has owner,token[,name,service], or a header with these, scopes and
+    expires. JSON Lines have the same names. Owners are named by primary key, email,
+    username or name.
     """
-    of_table = (owner_column, expires_column, clear or None)
-    _check_where(file, form, table, column, of_table=of_table)
-    check_account(account)
-    with cli_session.reading() as ctx:
-        check_services(ctx, service, hint="--service")
-        if scopes:
-            check_scopes(ctx, service, scopes)
-        nobody = ImportOwner(None, account or "") if userless or account else None
-        if nobody is not None and ctx.callbacks.has_accounts:
-            check_account_named(ctx, account)
-        pepper_set = _pepper_set(ctx)
-        plan = Plan(pepper_set, digest, service, scopes, nobody, table is not None)
-        source = None
-        if table is not None:
-            engine = current_apitokens.engine
-            source = source_of(
-                *(ctx, engine, table, column or ""),
-                owner_column=owner_column,
-                expires_column=expires_column,
+    asked = ImportOptions(**given)
+    asked.check_source()
+    with cli_session.open_context() as ctx:
+        defaults = _defaults(ctx, asked)
+        column = None
+        if asked.table is not None:
+            column = token_column(
+                ctx,
+                current_apitokens.engine,
+                table=asked.table,
+                column=asked.column or "",
+                owner_column=asked.owner_column,
+                expires_column=asked.expires_column,
             )
-        records = _records(ctx, file, form, source)
-        if clear and source is not None:
-            _check_clearing(source)
-        checked = _checked(ctx, plan, records)
-        if not dry_run and (skip_bad or not checked.bad):
-            checked = _run(ctx, plan, records, source if clear else None, checked)
-    word = "Row" if table is not None else "Line"
-    _tell(checked, word, dry_run=dry_run, skip_bad=skip_bad, as_json=as_json)
+        records = _records(ctx, asked, column)
+        if asked.clear and column is not None:
+            _check_nullable(column)
+        report = _check(ctx, defaults, records)
+        if not asked.dry_run and (asked.skip_bad or not report.bad):
+            to_clear = column if asked.clear else None
+            report = _import(ctx, defaults, records, to_clear, total=report.imported)
+    _print_report(report, asked)
 
 
-def _check_where(
-    file: str | None,
-    form: str | None,
-    table: str | None,
-    column: str | None,
-    *,
-    of_table: Iterable[object],
-) -> None:
-    if (file is None) == (table is None):
-        raise click.UsageError("Say where the tokens are: FILE, or - , or --table.")
-    if (table is None) != (column is None):
-        raise click.UsageError("--table and --column go together.")
-    if table is None and any(option is not None for option in of_table):
-        raise click.UsageError(
-            "--clear, --owner-column and --expires-column go with --table."
-        )
-    if table is not None and form is not None:
-        raise click.UsageError("--format is of a file.")
+def _defaults(ctx: Context, asked: ImportOptions) -> Defaults:
+    lookups.check_services(ctx, asked.service, hint="--service")
+    if asked.scopes:
+        lookups.check_scopes(ctx, asked.service, asked.scopes)
+    owner = None
+    if asked.userless or asked.account:
+        owner = ImportOwner(None, lookups.required_account(ctx, asked.account))
+    return Defaults(
+        pepper_set=_pepper_set(ctx),
+        digest=asked.digest,
+        service=asked.service,
+        scopes=asked.scopes,
+        owner=owner,
+        by_key=asked.table is not None,
+    )
 
 
 def _pepper_set(ctx: Context) -> PepperSet:
-    """The peppers, all that are needed.
+    """Return the configured peppers.
 
-    :raises ClickException: without any, and without one that tokens here need.
+    :raises click.ClickException: if there is none, or if stored tokens need another
+        one: the same token could then be imported twice.
     """
-    state = current_apitokens
-    said = ""
-    if state.pepper_set is not None:
-        session, models = ctx.session, ctx.models
-        where = pepper_check.needed(session, models, now=ctx.now())
-        lacking = pepper_check.missing(ctx.settings, where)
-        said = pepper_check.complaint(lacking) if lacking else ""
-    if state.pepper_set is None or said:
-        raise click.ClickException(said or _NO_PEPPER)
-    return state.pepper_set
+    peppers = current_apitokens.pepper_set
+    if peppers is None:
+        raise click.ClickException(_NO_PEPPER)
+    needed = pepper_check.needed(ctx.session, ctx.models, now=ctx.now())
+    missing = pepper_check.missing(ctx.settings, needed)
+    if missing:
+        raise click.ClickException(pepper_check.complaint(missing))
+    return peppers
 
 
-def _records(
-    ctx: Context, file: str | None, form: str | None, source: Source | None
-) -> Records:
-    if source is not None:
-        return lambda: source.records(ctx)
-    with click.open_file(file or "-", "rb") as stream:
-        return records_of_text(stream.read(), form or "auto")
+def _records(ctx: Context, asked: ImportOptions, column: TokenColumn | None) -> Records:
+    if column is not None:
+        return lambda: column.records(ctx)
+    with click.open_file(asked.file or "-", "rb") as stream:
+        return read_file(stream.read(), asked.form or "auto")
 
 
-def _check_clearing(source: Source) -> None:
-    if not source.token.nullable:
+def _check_nullable(column: TokenColumn) -> None:
+    if not column.token.nullable:
         raise click.UsageError(
             "The column cannot be cleared: it has to allow NULL. Without --clear the "
             "tokens are imported and stay where they are."
         )
 
 
-def _batches(records: Records) -> Iterator[list[Record]]:
-    every = records()
-    while batch := list(islice(every, BATCH)):
-        yield batch
+def _check(ctx: Context, defaults: Defaults, records: Records) -> ImportReport:
+    """Check every record, without any change to the database."""
+    checker = ImportChecker(ctx, defaults)
+    for batch in checker.check_batches(records):
+        checker.report.count(batch.new, stored=len(batch.new))
+    return checker.report
 
 
-def _checked(ctx: Context, plan: Plan, records: Records) -> ImportReport:
-    """Look at everything once, and write nothing."""
-    report, seen = ImportReport(), dict[bytes, tuple[Any, str]]()
-    for some in _batches(records):
-        batch = check_batch(ctx, plan, some, seen, report)
-        report.imported += len(batch.fresh)
-        report.weak += weak_of(batch.fresh)
-        ctx.session.rollback()
-    return report
-
-
-def _run(
+def _import(
     ctx: Context,
-    plan: Plan,
+    defaults: Defaults,
     records: Records,
-    clear: Source | None,
-    checked: ImportReport,
+    to_clear: TokenColumn | None,
+    *,
+    total: int,
 ) -> ImportReport:
-    """Store what is not here yet; each batch is committed before the next is read."""
-    report, seen = ImportReport(), dict[bytes, tuple[Any, str]]()
+    """Store the new tokens; each batch is committed before the next one is read.
+
+    :param to_clear: the column to take the stored tokens out of.
+    :param total: how many tokens the first pass found to import.
+    """
+    checker = ImportChecker(ctx, defaults)
+    report = checker.report
+    # bcrypt releases the GIL, so a thread for each core hashes at full speed.
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
-        for some in _batches(records):
-            batch = check_batch(ctx, plan, some, seen, report)
-            # Nobody waits for a lock of ours while bcrypt takes its time.
-            ctx.session.rollback()
+        for batch in checker.check_batches(records):
             hashes = pool.map(
-                lambda item: import_service.hash_item(ctx, item), batch.fresh
+                lambda item: import_service.hash_item(ctx, item), batch.new
             )
-            _store(ctx, list(zip(batch.fresh, hashes, strict=True)), report)
-            if clear is not None and batch.safe:
-                report.cleared += clear.clear(ctx, batch.safe)
+            _store(ctx, list(zip(batch.new, hashes, strict=True)), report)
+            if to_clear is not None and batch.stored:
+                report.cleared += to_clear.clear(ctx, batch.stored)
                 commit(ctx)
-            _show_progress(report, checked)
+            if total > BATCH:
+                output.print_message(f"{report.imported} of {total} imported")
     except KeyboardInterrupt:
-        said = f"Interrupted; {report.imported} tokens were imported. Run it once more."
-        raise click.ClickException(said) from None
+        raise click.ClickException(
+            f"Interrupted; {report.imported} tokens were imported. Run it once more."
+        ) from None
     finally:
-        # Threads that nobody waits for would keep the process alive.
+        # Without this, the process would wait at exit for every queued hash.
         pool.shutdown(cancel_futures=True)
     return report
 
 
 def _store(
-    ctx: Context, fresh: list[tuple[ImportItem, str]], report: ImportReport
+    ctx: Context, hashed: Sequence[tuple[ImportItem, str]], report: ImportReport
 ) -> None:
-    for left in reversed(range(_TRIES)):
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
-            made = import_service.add(ctx, fresh, actor=cli_session.actor())
+            stored = import_service.add(ctx, hashed, actor=cli_session.current_actor())
             commit(ctx)
         except Conflict:
             ctx.session.rollback()
-            if not left:
+            if attempt == _ATTEMPTS:
                 raise
-            continue
-        break
-    report.imported += len(made)
-    report.known += len(fresh) - len(made)
-    report.weak += weak_of(item for item, _hash in fresh)
+        else:
+            report.count([item for item, _hash in hashed], stored=len(stored))
+            return
 
 
-def _show_progress(report: ImportReport, checked: ImportReport) -> None:
-    if checked.imported > BATCH:
-        say(f"{report.imported} of {checked.imported} imported")
+def _print_report(report: ImportReport, asked: ImportOptions) -> None:
+    """Print the numbers and the wrong records.
 
-
-def _tell(
-    report: ImportReport, what: str, *, dry_run: bool, skip_bad: bool, as_json: bool
-) -> None:
-    """The summary.
-
-    :param what: a line or a row, in a word.
-    :raises Exit: with 1, if a line was wrong and not to be skipped.
+    :raises click.exceptions.Exit: with 1, if a record is wrong and not to be skipped.
     """
-    refused = bool(report.bad) and not skip_bad
+    is_refused = bool(report.bad) and not asked.skip_bad
     report.bad.sort()
-    if as_json:
-        facts = {**vars(report), "dry_run": dry_run}
-        facts["bad"] = [{"line": line, "problem": why} for line, why in report.bad]
-        if refused:
-            facts["imported"] = facts["weak"] = 0
-        output.show_json(facts)
-    for line, why in report.bad[:MOST_TOLD]:
-        say(f"{what} {line}: {why}")
-    if len(report.bad) > MOST_TOLD:
-        say(f"… and {len(report.bad) - MOST_TOLD} more.")
-    if refused:
-        say(f"Nothing was imported: {len(report.bad)} of {report.read} are wrong.")
+    if asked.as_json:
+        record = {**vars(report), "dry_run": asked.dry_run}
+        record["bad"] = [{"line": line, "problem": why} for line, why in report.bad]
+        if is_refused:
+            record["imported"] = record["weak"] = 0
+        output.print_json(record)
+    word = "Row" if asked.table is not None else "Line"
+    for line, why in report.bad[:MOST_PRINTED]:
+        output.print_message(f"{word} {line}: {why}")
+    if len(report.bad) > MOST_PRINTED:
+        output.print_message(f"… and {len(report.bad) - MOST_PRINTED} more.")
+    if is_refused:
+        output.print_message(
+            f"Nothing was imported: {len(report.bad)} of {report.read} are wrong."
+        )
         raise click.exceptions.Exit(1)
-    word = "To be imported" if dry_run else "Imported"
-    say(
-        f"{word}: {report.imported}. Known: {report.known}. Deleted before: "
-        f"{report.deleted}. Expired: {report.expired}. Wrong: {len(report.bad)}."
+    output.print_message(
+        f"{'To be imported' if asked.dry_run else 'Imported'}: {report.imported}. "
+        f"Known: {report.known}. Deleted before: {report.deleted}. "
+        f"Expired: {report.expired}. Wrong: {len(report.bad)}."
     )
     if report.weak:
-        say(
+        output.print_message(
             f"{report.weak} of them are weak: "
             "fewer than 80 bits by length and alphabet."
         )
     if report.cleared:
-        say(f"Cleared: {report.cleared}.")
+        output.print_message(f"Cleared: {report.cleared}.")

@@ -1,7 +1,7 @@
-"""Where tokens to import come from: CSV, JSON Lines, or a table of the host's.
+"""Records to import, read from CSV, JSON Lines or a table of the application.
 
-What is wrong with a record is told with its number and never with its text: where two
-columns were swapped, any of them may be a token.
+An error names a record by its number and never repeats its text: if two columns were
+swapped, any of them may be a token.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ from sqlalchemy.types import NullType
 from flask_apitokens.core.context import Context
 
 COLUMNS = ("owner", "token", "name", "service", "scopes", "expires")
-#: what a line of CSV without a header has, in this order
+#: the columns of a CSV file without a header, in this order
 BARE = COLUMNS[:4]
-#: rows of a table that are read, and hashed, between two commits
+#: records that are read, and hashed, between two commits
 BATCH = 100
 
 
 @dataclass(frozen=True)
 class Record:
-    """What stands in one line or row; *problem* where it cannot be read.
+    """One line of a file or row of a table.
 
-    :param number: of the line in its file, or of the row in its table, from 1.
-    :param key: the primary key of the row, in a table.
+    :param number: the number of the line or row, from 1.
+    :param key: the primary key of the row; None for a line.
+    :param problem: what is wrong, if the record cannot be read.
     """
 
     number: int
@@ -57,15 +58,16 @@ class Record:
     problem: str = ""
 
 
-#: begins at the first record, as often as it is called
+#: returns the records from the first one on, at each call
 Records = Callable[[], Iterator[Record]]
 
 
-def records_of_text(data: bytes, form: str) -> Records:
-    """The records of a file.
+def read_file(data: bytes, form: str) -> Records:
+    """Return the records of a file.
 
-    :param form: "csv", "jsonl" or "auto": JSON Lines begin with a brace.
-    :raises ClickException: if it is no text in UTF-8.
+    :param form: "csv", "jsonl" or "auto", which takes a file that begins with a brace
+        for JSON Lines.
+    :raises click.ClickException: if the file is not UTF-8.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -87,8 +89,9 @@ def _csv(text: str) -> Iterator[Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            # Not one bad line to skip: where the next record begins is a guess, and
-            # what a user of the old system wrote into a name must never become one.
+            # This is not one bad line to skip. Where the next record begins is now a
+            # guess, and a user of the other system may have put a line that looks like
+            # a record into a name.
             raise click.ClickException(
                 f"Line {number} begins what is no CSV ({error}). Nothing was imported."
             ) from None
@@ -98,17 +101,18 @@ def _csv(text: str) -> Iterator[Record]:
             columns, is_header = _header(cells)
             if is_header:
                 continue
-        yield _of_cells(number, columns, cells)
+        yield _record_of_cells(number, columns, cells)
 
 
 def _header(cells: list[str]) -> tuple[tuple[str, ...], bool]:
-    """The columns, and whether *cells* name them rather than fill them.
+    """Return the columns, and whether *cells* are a header and no record.
 
-    :raises ClickException: if they name others: without its columns a file is misread.
+    :raises click.ClickException: if the header has an unknown column or one twice; the
+        records below it would be misread.
     """
     words = tuple(cell.strip().lower() for cell in cells)
-    # No token is so short. A record may be called so, but to be asked for a header is
-    # less than to have what stands below another one taken for something else.
+    # No token is as short as this word. A first record with this word in another cell
+    # is refused, which does less harm than a header that is taken for a record.
     if "token" not in words:
         return BARE, False
     if len(set(words)) < len(words) or not set(words) <= {*COLUMNS}:
@@ -120,7 +124,7 @@ def _header(cells: list[str]) -> tuple[tuple[str, ...], bool]:
     return words, True
 
 
-def _of_cells(number: int, columns: tuple[str, ...], cells: list[str]) -> Record:
+def _record_of_cells(number: int, columns: tuple[str, ...], cells: list[str]) -> Record:
     fewest = 2 if columns == BARE else len(columns)
     if not fewest <= len(cells) <= len(columns):
         wanted = ", ".join(columns)
@@ -143,10 +147,10 @@ def _jsonl(text: str) -> Iterator[Record]:
             wanted = ", ".join(COLUMNS)
             yield Record(number, problem=f"it has other names than {wanted}")
         else:
-            yield _of_object(number, found)
+            yield _record_of_object(number, found)
 
 
-def _of_object(number: int, found: dict[str, Any]) -> Record:
+def _record_of_object(number: int, found: dict[str, Any]) -> Record:
     values: dict[str, str] = {}
     for name, value in found.items():
         if name == "owner" and isinstance(value, int) and not isinstance(value, bool):
@@ -154,21 +158,21 @@ def _of_object(number: int, found: dict[str, Any]) -> Record:
         elif name == "scopes" and isinstance(value, list):
             value = " ".join(map(str, value))
         if not isinstance(value, str | None):
-            return Record(number, problem=f"its {name} is no text")
+            return Record(number, problem=f"its {name} is not text")
         values[name] = (value or "").strip()
     return Record(number, **values)
 
 
-# -- a table of the host's -----------------------------------------------------
+# -- a table of the application ------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Source:
-    """A column of the host's that holds tokens.
+class TokenColumn:
+    """A column of an application's table that holds tokens.
 
-    :param key: the primary key of its table, whose order it is read in.
+    :param key: the primary key of the table, which orders the rows.
     :param owner: the column with the owners' primary keys.
-    :param expires: the column with the tokens' ends; none where they have none.
+    :param expires: the column with the expiry times; None if the tokens never expire.
     """
 
     key: Column[Any]
@@ -177,25 +181,35 @@ class Source:
     expires: Column[Any] | None = None
 
     def records(self, ctx: Context) -> Iterator[Record]:
-        """The rows that have a token, without a transaction left open between them."""
+        """Yield the rows that have a token, read in batches by primary key.
+
+        The caller may end the transaction after each record.
+        """
         number, last = 0, None
-        end: Any = null() if self.expires is None else self.expires
-        every = select(self.key, self.owner, self.token, end).order_by(self.key)
-        every = every.where(self.token.is_not(None)).limit(BATCH)
+        expires_at: Any = null() if self.expires is None else self.expires
+        rows_by_key = (
+            select(self.key, self.owner, self.token, expires_at)
+            .where(self.token.is_not(None))
+            .order_by(self.key)
+            .limit(BATCH)
+        )
         while True:
-            query = every if last is None else every.where(self.key > last)
+            query = rows_by_key
+            if last is not None:
+                query = rows_by_key.where(self.key > last)
             rows = self._connection(ctx).execute(query).all()
             for key, owner, value, expires in rows:
-                # Not left out by the database: not all that a token may be stored as
-                # can be compared with a text.
-                if (token := _token_in(value)) == "":
+                # Empty tokens are skipped here and not by the query: a UUID column, for
+                # example, cannot be compared with an empty text.
+                token = _token_text(value)
+                if token == "":
                     continue
                 number += 1
                 if token is None:
-                    yield Record(number, problem="its token is no text")
+                    yield Record(number, problem="its token is not text")
                 else:
-                    when = _moment_in(expires)
-                    yield Record(number, owner, token, expires=when, key=key)
+                    expiry = _expiry_text(expires)
+                    yield Record(number, owner, token, expires=expiry, key=key)
             if len(rows) < BATCH:
                 return
             last = rows[-1][0]
@@ -205,28 +219,30 @@ class Source:
         return ctx.session.connection(bind_arguments=where)
 
     def clear(self, ctx: Context, tokens: dict[Any, str]) -> int:
-        """Take tokens out of the column, by the key of their row; answers how many.
+        """Set the column to NULL in the rows that still hold these tokens.
 
-        One that was changed since it was read stays: it is another token. The tokens
-        are compared here, so that none gets into a statement that may be logged.
+        A token that was changed since it was read is another token, and stays.
+
+        :param tokens: by the primary key of the row, the token that was read.
+        :returns: how many were cleared.
         """
         ctx.lock_for_write()
         connection, table = self._connection(ctx), self.token.table
         query = select(self.key, self.token).where(self.key.in_(list(tokens)))
         now = connection.execute(query.with_for_update()).all()
-        same = [key for key, value in now if tokens[key] == _token_in(value)]
+        # Compared here and not by the statement: statements and their values may be
+        # logged, and these values are plaintext tokens.
+        same = [key for key, value in now if tokens[key] == _token_text(value)]
         if same:
             change = table.update().where(self.key.in_(same))
             connection.execute(change.values({self.token.name: None}))
         return len(same)
 
 
-def _token_in(value: object) -> str | None:
-    """The text of a token in a column; none where it is none.
-
-    A UUID is sent in its usual form; a column of a fixed length is filled with spaces,
-    and MariaDB has bytes where case matters.
-    """
+def _token_text(value: object) -> str | None:
+    """Return a column's value as callers send the token; None if it is not text."""
+    # MariaDB returns bytes from a column that compares case; a CHAR column is padded
+    # with spaces.
     if isinstance(value, bytes | memoryview):
         value = bytes(value).decode("ascii", "replace")
     if isinstance(value, UUID):
@@ -234,8 +250,8 @@ def _token_in(value: object) -> str | None:
     return value.strip() if isinstance(value, str) else None
 
 
-def _moment_in(value: object) -> str:
-    """The end of a token in a column, as a file has it; without a zone it is in UTC."""
+def _expiry_text(value: object) -> str:
+    """Return an expiry time as a file has it; a time without a zone is in UTC."""
     if isinstance(value, datetime):
         value = value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
@@ -243,21 +259,23 @@ def _moment_in(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def source_of(
+def token_column(
     ctx: Context,
     engine: Engine,
+    *,
     table: str,
     column: str,
-    *,
     owner_column: str | None,
     expires_column: str | None,
-) -> Source:
-    """The column that ``--table`` and ``--column`` name.
+) -> TokenColumn:
+    """Return the column that ``--table`` and ``--column`` name.
 
-    :param table: its name, after the schema's and a dot where it is in another one.
-    :param owner_column: where not given, the primary key of the table.
-    :param expires_column: where not given, no token ends.
-    :raises BadParameter: if there is no such table or column.
+    :param table: the name of the table, with its schema and a dot before it if the
+        schema is not the default one.
+    :param owner_column: without it, the primary key of the user table.
+    :param expires_column: without it, no token expires.
+    :raises click.BadParameter: if the table or a column does not exist.
+    :raises click.UsageError: if the table needs an owner column.
     """
     schema, _dot, name = table.rpartition(".")
     users = ctx.models.user_key.table
@@ -276,22 +294,27 @@ def source_of(
         )
     if owner_column is None and found.name != users.name:
         raise click.UsageError(
-            "The rows of this table are no users: say where their keys stand, with "
-            "--owner-column."
+            "The rows of this table are no users: name the column with the users' keys "
+            "by --owner-column."
         )
-    token = _column(found, column, "")
+    token = _column(found, column, "--column", default=None)
     if found.metadata is not users.metadata:
-        # As the driver has it: SQLite would make a number of a type it does not know.
+        # SQLite reports an unknown type as a number, and SQLAlchemy would convert the
+        # token to one. Without a type, the driver's value is used as it is.
         token.type = NullType()
-    owner = keys[0] if owner_column is None else _column(found, owner_column, "owner-")
-    if expires_column is None:
-        return Source(keys[0], owner, token)
-    return Source(keys[0], owner, token, _column(found, expires_column, "expires-"))
+    return TokenColumn(
+        key=keys[0],
+        owner=_column(found, owner_column, "--owner-column", default=keys[0]),
+        token=token,
+        expires=_column(found, expires_column, "--expires-column", default=None),
+    )
 
 
-def _column(table: Table, name: str, which: str) -> Column[Any]:
+def _column(table: Table, name: str | None, option: str, *, default: Any) -> Any:
+    if name is None:
+        return default
     if name not in table.columns:
         raise click.BadParameter(
-            "the table has no such column.", param_hint=f"'--{which}column'"
+            "the table has no such column.", param_hint=f"'{option}'"
         )
     return table.columns[name]

@@ -12,43 +12,43 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.domain import expiry_notices
 from flask_apitokens.state import current_apitokens
 
+from . import options
+from . import output
 from . import session as cli_session
-from .arguments import json_option
-from .output import say
-from .output import show_json
 
 log = logging.getLogger("flask_apitokens")
 
-notices_group = AppGroup("notices", help="Tell people what they should know in time.")
+notices_group = AppGroup("notices", help="Send notices to the owners of tokens.")
 
 
 @notices_group.command("send")
-@json_option
+@options.json_option
 def send(*, as_json: bool) -> None:
-    """Tell the owners of tokens that end soon, for a cron job.
+    """Notify the owners of tokens that expire soon, for a cron job.
 
     Each notice of APITOKENS_EXPIRY_NOTICE_DAYS is sent once for a token, however many
-    processes run this. One that on_notice or a receiver of notice_due fails for is sent
-    again by the next run.
+    processes run this command. If on_notice or a receiver of notice_due fails for a
+    notice, the next run sends it again.
     """
     sent = failed = 0
-    with cli_session.reading() as ctx:
+    with cli_session.open_context() as ctx:
         for token_id in expiry_notices.due(ctx):
             due = expiry_notices.claim(ctx, token_id)
             if due is None:
                 ctx.session.rollback()
                 continue
-            # From here on it is nobody else's.
+            # The claim is committed before the notice is sent. Another process that
+            # runs now skips this token, so no owner gets the notice twice.
             ctx.session.commit()
-            if _tell(ctx, due):
+            if _send(ctx, due):
                 sent += 1
             else:
                 failed += 1
     if as_json:
-        show_json({"sent": sent, "failed": failed})
-    say(f"Sent {sent} {'notice' if sent == 1 else 'notices'}.")
-    if sent and not _somebody_listens():
-        say(
+        output.print_json({"sent": sent, "failed": failed})
+    output.print_message(f"Sent {sent} {'notice' if sent == 1 else 'notices'}.")
+    if sent and not _has_receivers():
+        output.print_message(
             "APITokens has no on_notice, and notice_due no receiver: they went to the "
             "log alone, at the level INFO."
         )
@@ -58,23 +58,23 @@ def send(*, as_json: bool) -> None:
         )
 
 
-def _somebody_listens() -> bool:
+def _has_receivers() -> bool:
     state = current_apitokens
-    heard = signals.notice_due.has_receivers_for(state.app)
-    return state.callbacks.on_notice is not None or heard
+    has_receiver = signals.notice_due.has_receivers_for(state.app)
+    return state.callbacks.on_notice is not None or has_receiver
 
 
-def _tell(ctx: Context, due: expiry_notices.Due) -> bool:
+def _send(ctx: Context, due: expiry_notices.Due) -> bool:
     try:
         notice = due.notice
         ctx.notify("notice_due", token=notice.token, days=due.days, notice=notice)
-        told = ctx.callbacks.tell(notice)
+        sent = ctx.callbacks.tell(notice)
     except Exception:
         log.exception("a receiver of notice_due failed for %s", due.token_id)
-        told = False
-    # Whatever it has left in the session is not ours to commit.
+        sent = False
+    # A receiver may have left changes in the session. They are not committed here.
     ctx.session.rollback()
-    if not told:
+    if not sent:
         expiry_notices.give_back(ctx, due)
         ctx.session.commit()
-    return told
+    return sent

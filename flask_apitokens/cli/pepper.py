@@ -1,4 +1,4 @@
-"""``flask apitokens pepper …``: which secrets imported tokens still need."""
+"""``flask apitokens pepper …``."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from flask.cli import AppGroup
 
 from flask_apitokens.importing import pepper_check
 
+from . import options
+from . import output
 from . import session as cli_session
-from .arguments import json_option
-from .output import say
-from .output import show_json
-from .output import show_table
 
-pepper_group = AppGroup("pepper", help="What imported tokens are hashed under.")
+pepper_group = AppGroup("pepper", help="List the peppers of imported tokens.")
 
 COLUMNS = ("id", "configured", "tokens")
 
 
 @pepper_group.command("list")
-@json_option
+@options.json_option
 def list_peppers(*, as_json: bool) -> None:
-    """List the ids of peppers, the newest first, with the tokens that need each.
+    """List the ids of peppers, the newest first, and how many tokens need each.
 
-    Ends with 1 if a token needs one that APITOKENS_PEPPERS does not have: run it before
-    you drop a pepper for good, and where you deploy.
+    The exit code is 1 if a token needs a pepper that APITOKENS_PEPPERS does not have.
+    Run it before you remove a pepper, and in each deployment.
     """
-    with cli_session.reading() as ctx:
-        session, models = ctx.session, ctx.models
-        needed = pepper_check.needed(session, models, now=ctx.now())
-        lacking = pepper_check.missing(ctx.settings, needed)
-        there = [pepper.id for pepper in ctx.settings.peppers]
-    rows = [(name, True, needed.get(name, 0)) for name in there]
-    rows += [(name, False, number) for name, number in lacking.items()]
-    if as_json:
-        show_json([dict(zip(COLUMNS, row, strict=True)) for row in rows])
-    elif rows:
-        show_table(COLUMNS, [(name, is_there, str(n)) for name, is_there, n in rows])
-    else:
-        say("APITOKENS_PEPPERS is not set, and no imported token needs it.")
-    if lacking:
-        say(pepper_check.complaint(lacking))
+    with cli_session.open_context() as ctx:
+        needed = pepper_check.needed(ctx.session, ctx.models, now=ctx.now())
+        missing = pepper_check.missing(ctx.settings, needed)
+        configured = [pepper.id for pepper in ctx.settings.peppers]
+    rows = [(name, True, needed.get(name, 0)) for name in configured]
+    rows += [(name, False, number) for name, number in missing.items()]
+    output.print_records(
+        [dict(zip(COLUMNS, row, strict=True)) for row in rows],
+        COLUMNS,
+        as_json=as_json,
+        empty="APITOKENS_PEPPERS is not set, and no imported token needs it.",
+        # A table shows a dash for a number that is 0, which is a value here.
+        cells=lambda record: {**record, "tokens": str(record["tokens"])},
+    )
+    if missing:
+        output.print_message(pepper_check.complaint(missing))
         raise click.exceptions.Exit(1)

@@ -5,46 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 
 import click
-from flask.cli import AppGroup
-from flask.cli import with_appcontext
 
 from flask_apitokens.core.context import SAME
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import rotation
 
+from . import lookups
+from . import options
+from . import output
+from . import serialize
 from . import session as cli_session
-from .arguments import expiry
-from .arguments import find_tokens
-from .arguments import json_option
-from .output import cell
-from .output import say
-from .reveal import hand_over
-from .serialize import Facts
-from .serialize import facts_of
-from .serialize import named
+from .token import hand_over
+from .token import token_group
 
 
-def add_to(group: AppGroup) -> None:
-    """Let the noun ``token`` have this verb."""
-    group.add_command(rotate)
-
-
-@click.command("rotate")
-@click.argument("token_id", metavar="ID")
+@token_group.command("rotate")
+@options.id_argument
 @click.option(
     "--grace",
     type=click.IntRange(0),
     metavar="DAYS",
-    help="How long the old one works, too; one of APITOKENS_ROTATION_GRACE.",
+    help="How many days the old token works too, one of APITOKENS_ROTATION_GRACE; "
+    "without it, the shortest time above 0.",
 )
 @click.option(
     "--expires",
-    type=expiry,
-    help="90d, 2027-01-31, a moment, or never; as long as the old one unless told.",
+    metavar="WHEN",
+    type=options.parse_expiry,
+    help="When the new token expires: 90d, 2027-01-31, 2027-01-31T12:00Z or never; "
+    "without it, it lives as long as the old one.",
 )
-@json_option
-@with_appcontext
+@options.json_option
 def rotate(
     *,
     token_id: str,
@@ -52,31 +44,35 @@ def rotate(
     expires: datetime | str | None,
     as_json: bool,
 ) -> None:
-    """Give a token a successor; its plaintext, alone on stdout, is shown this once.
+    """Generate a token's successor and print its plaintext, this once, on stdout.
 
+    \b
     TOKEN=$(flask apitokens token rotate 7hq2m9x4kd3w --grace 7)
     """
-    end = None if isinstance(expires, str) else expires
-    with cli_session.changing() as ctx:
-        [token] = find_tokens(ctx, [token_id])
-        days = _checked_grace(ctx, token, grace)
-        _check_working(ctx, token)
+    expires_at = None if isinstance(expires, str) else expires
+    with cli_session.transaction() as ctx:
+        [token] = lookups.find_tokens(ctx, [token_id])
+        days = _offered_grace(ctx, token, grace)
+        _check_works(ctx, token)
         successor, plaintext = rotation.rotate(
             ctx,
             token,
             grace=days,
-            expires_at=SAME if expires is None else end,
-            actor=cli_session.actor(),
+            expires_at=SAME if expires is None else expires_at,
+            actor=cli_session.current_actor(),
         )
-        old, facts = facts_of(ctx, [token, successor])
-    hand_over(facts, plaintext, as_json=as_json)
-    say(_what_of(old, days))
+        old, new = serialize.serialize_tokens(ctx, [token, successor])
+    hand_over(new, plaintext, as_json=as_json)
+    until = f"works until {output.format_cell(old['expires_at'])}"
+    output.print_message(
+        f"{serialize.describe(old)} {until if days else 'has stopped working'}."
+    )
 
 
-def _checked_grace(ctx: Context, token: Token, grace: int | None) -> int:
-    offered = rotation.graces_for(ctx, token)
+def _offered_grace(ctx: Context, token: Token, grace: int | None) -> int:
     if grace is None:
         return rotation.first_grace(ctx, token)
+    offered = rotation.graces_for(ctx, token)
     if grace not in offered:
         days = ", ".join(map(str, offered))
         raise click.BadParameter(
@@ -85,7 +81,7 @@ def _checked_grace(ctx: Context, token: Token, grace: int | None) -> int:
     return grace
 
 
-def _check_working(ctx: Context, token: Token) -> None:
+def _check_works(ctx: Context, token: Token) -> None:
     if token.successor_id is not None:
         raise click.ClickException(
             f"{token.id} was rotated before; {token.successor_id} took its place."
@@ -94,9 +90,3 @@ def _check_working(ctx: Context, token: Token) -> None:
         raise click.ClickException(
             f"{token.id} does not work any more, so nothing can take its place."
         )
-
-
-def _what_of(old: Facts, days: int) -> str:
-    if not days:
-        return f"{named(old)} has stopped working."
-    return f"{named(old)} works until {cell(old['expires_at'])}."

@@ -8,49 +8,40 @@ from flask.cli import AppGroup
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import subscriptions
 
+from . import lookups
+from . import options
+from . import output
 from . import session as cli_session
-from .arguments import Decorator
-from .arguments import account_meant
-from .arguments import account_option
-from .arguments import check_account_known
-from .arguments import check_services
-from .arguments import json_option
-from .output import printable
-from .output import say
-from .output import show_json
-from .output import show_table
-from .serialize import Facts
+from .serialize import Record
 
-service_group = AppGroup("service", help="The services the application declares.")
-services_argument: Decorator = click.argument(
-    "services", metavar="SERVICE...", nargs=-1, required=True
-)
+service_group = AppGroup("service", help="List and switch the declared services.")
 
 
 @service_group.command("list")
-@account_option
-@json_option
+@options.account_option("Whether they are on in this account.")
+@options.json_option
 def list_services(*, account: str | None, as_json: bool) -> None:
-    """List the declared services, their scopes and whether they are on."""
-    with cli_session.reading() as ctx:
-        account = account_meant(ctx, account)
-        found = _facts(ctx, account)
+    """List the declared services, their scopes and whether they are on.
+
+    An application with accounts and no --account lists the accounts where they are off.
+    """
+    with cli_session.open_context() as ctx:
+        if account is None and not ctx.callbacks.has_accounts:
+            account = ""
+        services = _serialize_services(ctx, account)
     on = "off_in" if account is None else "active"
-    columns = ("slug", "name", "scopes", "default_active", on)
-    if as_json:
-        show_json(found)
-    elif not found:
-        say("The application declares no services.")
-    else:
-        show_table(columns, [[row[name] for name in columns] for row in found])
+    output.print_records(
+        services,
+        ("slug", "name", "scopes", "default_active", on),
+        as_json=as_json,
+        empty="The application declares no services.",
+    )
 
 
-def _facts(ctx: Context, account: str | None) -> list[Facts]:
-    """The services of *account* and whether they are on there; of all, where not."""
+def _serialize_services(ctx: Context, account: str | None) -> list[Record]:
+    """Return the services of *account*, each with "active"; of all, with "off_in"."""
     off = subscriptions.accounts_without(ctx)
-    services = ctx.catalog.services
-    if account is not None:
-        services = ctx.services_of(account)
+    services = ctx.catalog.services if account is None else ctx.services_of(account)
     return [
         {
             "slug": slug,
@@ -59,26 +50,29 @@ def _facts(ctx: Context, account: str | None) -> list[Facts]:
             "scopes": {s.name: s.description for s in service.scopes.values()},
             "docs_url": service.docs_url,
             "default_active": service.default_active,
-            **({"off_in": off[slug]} if account is None else {}),
-            **({"active": account not in off[slug]} if account is not None else {}),
+            **(
+                {"off_in": off[slug]}
+                if account is None
+                else {"active": account not in off[slug]}
+            ),
         }
         for slug, service in services.items()
     ]
 
 
 @service_group.command("enable")
-@services_argument
-@account_option
-@json_option
+@options.services_argument
+@options.account_option("The account, in an application that has accounts.")
+@options.json_option
 def enable(*, services: tuple[str, ...], account: str | None, as_json: bool) -> None:
     """Switch services on for a whole account."""
     _switch(services, account, active=True, as_json=as_json)
 
 
 @service_group.command("disable")
-@services_argument
-@account_option
-@json_option
+@options.services_argument
+@options.account_option("The account, in an application that has accounts.")
+@options.json_option
 def disable(*, services: tuple[str, ...], account: str | None, as_json: bool) -> None:
     """Switch services off for a whole account; their tokens are paused."""
     _switch(services, account, active=False, as_json=as_json)
@@ -87,24 +81,25 @@ def disable(*, services: tuple[str, ...], account: str | None, as_json: bool) ->
 def _switch(
     services: tuple[str, ...], account: str | None, *, active: bool, as_json: bool
 ) -> None:
-    with cli_session.changing() as ctx:
-        check_services(ctx, *services, hint="SERVICE")
-        meant = account_meant(ctx, account)
-        if meant is None:
-            raise click.UsageError("Say in which account: --account ID.")
-        if ctx.callbacks.has_accounts:
-            check_account_known(ctx, meant)
+    with cli_session.transaction() as ctx:
+        lookups.check_services(ctx, *services, hint="SERVICE")
+        account = lookups.required_account(ctx, account)
         for slug in services:
-            if slug not in ctx.services_of(meant):
+            if slug not in ctx.services_of(account):
                 raise click.ClickException(
-                    f"The account {printable(meant)} does not have {slug}."
+                    f"The account {output.printable(account)} does not have {slug}."
                 )
             subscriptions.switch_service(
-                ctx, meant, slug, active=active, actor=cli_session.actor()
+                ctx, account, slug, active=active, actor=cli_session.current_actor()
             )
-        changed = [row for row in _facts(ctx, meant) if row["slug"] in services]
+        changed = [
+            record
+            for record in _serialize_services(ctx, account)
+            if record["slug"] in services
+        ]
     if as_json:
-        show_json(changed)
-    where = f"the account {printable(meant)}" if meant else "everybody"
-    for row in changed:
-        say(f"{row['slug']} is {'on' if row['active'] else 'off'} for {where}.")
+        output.print_json(changed)
+    where = f"the account {output.printable(account)}" if account else "every user"
+    for record in changed:
+        on = "on" if record["active"] else "off"
+        output.print_message(f"{record['slug']} is {on} for {where}.")

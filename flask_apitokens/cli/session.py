@@ -1,4 +1,4 @@
-"""Where a command meets the database: one session, one commit, errors in a sentence."""
+"""The database session of a command, its actor, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -33,32 +33,55 @@ LABEL_LENGTH = 255
 
 
 @contextmanager
-def reading() -> Iterator[Context]:
-    """The domain on a session of its own; what is not committed is rolled back.
+def open_context() -> Iterator[Context]:
+    """Open a session of the command's own and roll back what it does not commit.
 
-    What a command prints it prints afterwards: meanwhile stdout leads to stderr, so
-    that nothing the host prints or logs gets among the results.
+    A command prints its results after this block. Inside it stdout leads to stderr, so
+    that nothing the application prints or logs gets between the results.
 
-    :raises ClickException: for what people or the database got wrong, in a sentence.
+    :raises click.ClickException: with a sentence, for a mistake of the caller, of the
+        configuration or of the database.
     """
-    with _stdout_kept_clean(), current_app.app_context(), _in_english():
+    with _stdout_to_stderr(), current_app.app_context(), _in_english():
         state = current_apitokens
         ctx = state.context()
         try:
             yield ctx
-        except DomainError as error:
-            raise click.ClickException(printable(_said(error))) from None
-        except ConfigurationError as error:
-            raise click.ClickException(printable(str(error))) from None
+        except (DomainError, ConfigurationError) as error:
+            raise click.ClickException(printable(_message_of(error))) from None
         except (DBAPIError, PoolTimeout) as error:
             ctx.session.rollback()
-            raise click.ClickException(_explained(state, error)) from None
+            raise click.ClickException(_explain(state, error)) from None
         finally:
             ctx.session.rollback()
 
 
-def _said(error: DomainError) -> str:
-    """The sentence of *error*; what the pages say to an owner is said of the owner."""
+@contextmanager
+def transaction() -> Iterator[Context]:
+    """Open a session like :func:`open_context` and commit it at the end."""
+    with open_context() as ctx:
+        yield ctx
+        commit(ctx)
+
+
+def current_actor() -> Actor:
+    """Return the account of the operating system that runs the command."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container may run under a numeric id that no account has.
+        name = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    return Actor(printable(f"cli:{name}")[:LABEL_LENGTH])
+
+
+def is_interactive() -> bool:
+    """Return whether a person at a terminal can answer a question."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _message_of(error: DomainError | ConfigurationError) -> str:
+    # The sentences of these two address the owner of the token, as the pages show
+    # them. On the command line another person reads them.
     if isinstance(error, NameTaken):
         taken = f"The owner already has a token called “{error.name_taken}”."
         return f"{taken} Choose another name."
@@ -66,34 +89,13 @@ def _said(error: DomainError) -> str:
         tokens = "token" if error.limit == 1 else "tokens"
         full = f"The owner already has {error.limit} {tokens}, the most allowed."
         return f"{full} Revoke one that is no longer needed."
-    return error.message
+    return error.message if isinstance(error, DomainError) else str(error)
 
 
 @contextmanager
-def changing() -> Iterator[Context]:
-    """As :func:`reading`, and commits at the end."""
-    with reading() as ctx:
-        yield ctx
-        commit(ctx)
-
-
-def actor() -> Actor:
-    """Who runs the command, for the audit log."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        # A container may run under a number that no account has.
-        name = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
-    return Actor(printable(f"cli:{name}")[:LABEL_LENGTH])
-
-
-def interactive() -> bool:
-    """Whether somebody is there to be asked."""
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-@contextmanager
-def _stdout_kept_clean() -> Iterator[None]:
+def _stdout_to_stderr() -> Iterator[None]:
+    # A logging handler keeps the stream it was made with, so redirect_stdout does not
+    # reach it.
     moved = [
         handler
         for logger in [logging.root, *logging.root.manager.loggerDict.values()]
@@ -113,7 +115,7 @@ def _stdout_kept_clean() -> Iterator[None]:
 
 @contextmanager
 def _in_english() -> Iterator[None]:
-    """The host's choice of a locale may need a request, and there is none."""
+    """Force English: the application's locale selector may need a request."""
     if "babel" not in current_app.extensions:
         yield
         return
@@ -123,8 +125,10 @@ def _in_english() -> Iterator[None]:
         yield
 
 
-def _explained(state: State, error: SQLAlchemyError) -> str:
-    """What is the matter with the database; never the statement and its values."""
+def _explain(state: State, error: SQLAlchemyError) -> str:
+    """Return a sentence about a database error, without the statement's values."""
+    # The text of SQLAlchemy's error has the statement with its parameters, among them
+    # the hash of a token. The driver's own error does not.
     words = str(getattr(error, "orig", None) or error) or type(error).__name__
     words = printable(words.splitlines()[0])
     try:

@@ -1,4 +1,4 @@
-"""``flask apitokens token …``."""
+"""``flask apitokens token generate``, and how a plaintext is handed over."""
 
 from __future__ import annotations
 
@@ -16,108 +16,100 @@ from flask_apitokens.domain import rotation
 from flask_apitokens.domain import single_token
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens
-from flask_apitokens.domain.token_list import OUTSIDE
-from flask_apitokens.domain.token_list import ListQuery
-from flask_apitokens.domain.token_list import page_of_all
-from flask_apitokens.domain.token_status import STATUSES
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import ServiceUnavailable
 
+from . import lookups
+from . import options
 from . import output
-from . import rotate
+from . import serialize
 from . import session as cli_session
-from .arguments import check_account
-from .arguments import check_account_named
-from .arguments import check_scopes
-from .arguments import check_services
-from .arguments import expiry
-from .arguments import find_owner
-from .arguments import find_tokens
-from .arguments import ids_argument
-from .arguments import json_option
-from .arguments import owner_option
-from .import_command import import_tokens
-from .output import say
-from .reveal import hand_over
-from .serialize import COLUMNS
-from .serialize import EVENT_COLUMNS
-from .serialize import events_of
-from .serialize import facts_of
-from .serialize import named
-from .serialize import row_of
 
 token_group = AppGroup(
-    "token", help="Generate, list, show, rename, rotate, stop, delete, import."
+    "token",
+    help="Generate, list, show, rename, rotate, deactivate, revoke, delete and import "
+    "tokens.",
 )
-rotate.add_to(token_group)
-token_group.add_command(import_tokens)
-
-KINDS = ("api", "access")
-MOST = 1000
 
 
 @token_group.command("generate")
-@owner_option(text="The user it acts for")
-@click.option("--userless", is_flag=True, help="It acts for nobody.")
-@click.option("--account", metavar="ID", help="The account of a userless token.")
-@click.option("--name", required=True, help="Unique among the owner's live tokens.")
-@click.option("--kind", type=click.Choice(KINDS), help="api, unless it is not offered.")
-@click.option("--service", metavar="SERVICE", help="The service it is for.")
-@click.option("--scope", "scopes", multiple=True, help="What it may do; repeatable.")
-@click.option("--expires", type=expiry, help="90d, 2027-01-31, a moment, or never.")
+@options.owner_option("The user the token acts for")
+@options.userless_option("The token acts for no user.")
+@options.account_option("The account of a userless token.")
+@click.option(
+    "--name",
+    metavar="TEXT",
+    required=True,
+    help="The name, unique among the owner's live tokens.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(("api", "access")),
+    help="The kind; without it, api if the application offers that.",
+)
+@options.service_option("The service the token is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="A scope of the service that the token gets.",
+)
+@click.option(
+    "--expires",
+    metavar="WHEN",
+    type=options.parse_expiry,
+    help="When it expires: 90d, 2027-01-31, 2027-01-31T12:00Z or never; "
+    "without it, APITOKENS_EXPIRY_DEFAULT decides.",
+)
 @click.option(
     "--network",
     "networks",
     metavar="CIDR",
     multiple=True,
-    help="Where it may be used from; repeatable.",
+    help="An address or range it may be used from; without it, every address.",
 )
-@json_option
+@options.json_option
 def generate(
     *,
     owner: str | None,
     userless: bool,
     account: str | None,
-    name: str,
-    kind: str | None,
     service: str | None,
-    scopes: tuple[str, ...],
+    kind: str | None,
     expires: datetime | str | None,
-    networks: tuple[str, ...],
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Make a token; its plaintext, alone on stdout, is shown this once.
+    """Generate a token and print its plaintext, this once, alone on stdout.
 
+    \b
     TOKEN=$(flask apitokens token generate --owner ada@example.com --name CI)
     """
     if (owner is not None) == userless:
         raise click.UsageError("Say whose it is: --owner USER or --userless.")
     if account is not None and not userless:
         raise click.UsageError("--account goes with --userless; a user has one.")
-    check_account(account)
-    with cli_session.changing() as ctx:
-        check_services(ctx, service, hint="--service")
-        check_scopes(ctx, service, scopes)
-        if userless and ctx.callbacks.has_accounts:
-            check_account_named(ctx, account)
-        user = None if owner is None else find_owner(ctx, owner)
+    with cli_session.transaction() as ctx:
+        lookups.check_services(ctx, service, hint="--service")
+        lookups.check_scopes(ctx, service, given["scopes"])
+        if userless:
+            account = lookups.required_account(ctx, account)
         token, plaintext = _generate(
             ctx,
-            user,
-            name=name,
-            kind=_offered(ctx, kind),
-            service=service,
-            scopes=scopes,
-            expires_at=_end(ctx, expires),
-            networks=networks,
+            None if owner is None else lookups.find_owner(ctx, owner),
             account_id=account,
+            service=service,
+            kind=_offered_kind(ctx, kind),
+            expires_at=_expires_at(ctx, expires),
+            **given,
         )
-        [facts] = facts_of(ctx, [token])
-    hand_over(facts, plaintext, as_json=as_json)
+        [record] = serialize.serialize_tokens(ctx, [token])
+    hand_over(record, plaintext, as_json=as_json)
 
 
-def _offered(ctx: Context, kind: str | None) -> str:
+def _offered_kind(ctx: Context, kind: str | None) -> str:
     kinds = ctx.settings.kinds
     if kind is None:
         return "api" if "api" in kinds else kinds[0]
@@ -128,8 +120,8 @@ def _offered(ctx: Context, kind: str | None) -> str:
     return kind
 
 
-def _end(ctx: Context, expires: datetime | str | None) -> datetime | None:
-    """When the token expires; not said, what the pages preselect."""
+def _expires_at(ctx: Context, expires: datetime | str | None) -> datetime | None:
+    """Return when the token expires; without the option, as the pages preselect."""
     if isinstance(expires, datetime):
         return expires
     days = ctx.settings.expiry_default
@@ -139,27 +131,30 @@ def _end(ctx: Context, expires: datetime | str | None) -> datetime | None:
 
 
 def _generate(
-    ctx: Context, user: Any, *, service: str | None, **wish: Any
+    ctx: Context,
+    user: Any,
+    *,
+    account_id: str | None,
+    service: str | None,
+    **given: Any,
 ) -> tuple[Token, str]:
+    """Generate the token; a refusal names the command that would change it."""
+    given |= {"account_id": account_id, "service": service}
     try:
-        return tokens.generate(
-            ctx, user, service=service, actor=cli_session.actor(), **wish
-        )
+        return tokens.generate(ctx, user, actor=cli_session.current_actor(), **given)
     except (LimitReached, NameTaken):
         message = _how_to_replace(ctx, user)
         if not message:
             raise
         raise click.ClickException(message) from None
     except ServiceUnavailable:
-        account = (wish["account_id"] or "") if user is None else None
-        account = ctx.account_of(user) if account is None else account
-        raise click.ClickException(
-            _how_to_allow(ctx, user, service or "", account)
-        ) from None
+        account = (account_id or "") if user is None else ctx.account_of(user)
+        message = _how_to_allow(ctx, user, service or "", account)
+        raise click.ClickException(message) from None
 
 
 def _how_to_replace(ctx: Context, user: Any) -> str:
-    """The command that puts a new token in the place of the only one there may be."""
+    """Return how to replace the only token a user may have; empty if there are more."""
     if user is None or not single_token.is_on(ctx):
         return ""
     label = output.printable(ctx.user_label(user))
@@ -173,12 +168,12 @@ def _how_to_replace(ctx: Context, user: Any) -> str:
 
 
 def _how_to_allow(ctx: Context, user: Any, slug: str, account: str) -> str:
-    """Why a service cannot be used, and the command that changes it."""
-    where = f"the account {output.printable(account)}" if account else "everybody"
-    on = subscriptions.services_on(ctx, account)
-    if slug not in on:
+    """Return why a service cannot be used, and the command that changes it."""
+    where = f"the account {output.printable(account)}" if account else "every user"
+    active = subscriptions.services_on(ctx, account)
+    if slug not in active:
         return f"{slug} is not among the services of {where}."
-    if not on[slug]:
+    if not active[slug]:
         option = f" --account {shlex.quote(account)}" if account else ""
         return (
             f"{slug} is switched off for {where}. To switch it on: "
@@ -191,192 +186,33 @@ def _how_to_allow(ctx: Context, user: Any, slug: str, account: str) -> str:
     )
 
 
-@token_group.command("list")
-@owner_option(text="Only the tokens of this user")
-@click.option("--userless", is_flag=True, help="Only tokens without an owner.")
-@click.option("--service", metavar="SERVICE", help="Only tokens for this service.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
-@click.option(
-    "--outside-policy",
-    is_flag=True,
-    help="Only those that outlive APITOKENS_EXPIRY_MAX.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, MOST),
-    default=50,
-    show_default=True,
-    help="How many tokens a page has.",
-)
-@click.option(
-    "--page", type=click.IntRange(1), default=1, show_default=True, help="Which page."
-)
-@json_option
-def list_tokens(
-    *,
-    owner: str | None,
-    userless: bool,
-    service: str | None,
-    status: str | None,
-    outside_policy: bool,
-    limit: int,
-    page: int,
-    as_json: bool,
-) -> None:
-    """List tokens, the newest first; everybody's unless told."""
-    if owner is not None and userless:
-        raise click.UsageError("Give --owner or --userless, not both.")
-    policy = OUTSIDE if outside_policy else ""
-    query = ListQuery(
-        status=status or "", service=service or "", policy=policy, page=page
+def hand_over(record: serialize.Record, plaintext: str, *, as_json: bool) -> None:
+    """Print the plaintext of a new token and, after that, store that it was shown.
+
+    :param record: the token's, of :func:`.serialize.serialize_tokens`.
+    :raises click.ClickException: if the plaintext could not be written.
+    """
+    # It was not shown yet when the record was made.
+    shown = {name: value for name, value in record.items() if name != "shown_at"}
+    try:
+        if as_json:
+            output.print_json({**shown, "token": plaintext})
+        else:
+            click.echo(plaintext)
+    except OSError as error:
+        output.close_stdout()
+        raise click.ClickException(
+            f"Token {record['id']} exists, but its plaintext could not be written "
+            f"({error.strerror}) and cannot be shown again. End it: "
+            f"flask apitokens token revoke {record['id']}"
+        ) from None
+    output.print_message(
+        f"Generated {serialize.describe(record)}. The plaintext is not shown again."
     )
-    with cli_session.reading() as ctx:
-        check_services(ctx, service, hint="--service")
-        user = None if owner is None else find_owner(ctx, owner)
-        found = page_of_all(ctx, query, owner=user, userless=userless, size=limit)
-        # The pages of a browser show the last page instead; a script that counts up
-        # would never come to an end.
-        past_the_end = found.number != page
-        listed = [] if past_the_end else facts_of(ctx, found.items)
-        unlimited = ctx.settings.expiry_max is None
-    if as_json:
-        output.show_json(listed)
-    elif listed:
-        output.show_table(COLUMNS, [row_of(facts) for facts in listed])
-    if outside_policy and unlimited:
-        say("APITOKENS_EXPIRY_MAX is not set, so there is nothing to outlive.")
-    if past_the_end or not listed:
-        say(f"Nothing on page {page}; {found.counted} in all.")
-    elif found.more or page > 1:
-        total = found.counted
-        say(f"{found.first} to {found.last} of {total}, page {page}.")
-
-
-@token_group.command("show")
-@click.argument("token_id", metavar="ID")
-@json_option
-def show(*, token_id: str, as_json: bool) -> None:
-    """Show the facts and the newest events of one token."""
-    with cli_session.reading() as ctx:
-        [token] = find_tokens(ctx, [token_id])
-        [facts] = facts_of(ctx, [token])
-        events = events_of(ctx, token)
-    if as_json:
-        output.show_json({**facts, "events": events})
-        return
-    output.show_facts(facts)
-    output.show("")
-    output.show_table(
-        EVENT_COLUMNS, [[e[key] for key in EVENT_COLUMNS] for e in events]
-    )
-
-
-@token_group.command("rename")
-@click.argument("token_id", metavar="ID")
-@click.argument("name")
-@json_option
-def rename(*, token_id: str, name: str, as_json: bool) -> None:
-    """Give a live token another name."""
-    with cli_session.changing() as ctx:
-        [token] = find_tokens(ctx, [token_id])
-        if token.revoked_at is not None:
-            raise click.ClickException(
-                f"{token.id} is revoked; its record keeps its name."
-            )
-        tokens.rename(ctx, token, name, actor=cli_session.actor())
-        [facts] = facts_of(ctx, [token])
-    if as_json:
-        output.show_json(facts)
-    say(f"Renamed {named(facts)}.")
-
-
-@token_group.command("revoke")
-@ids_argument
-@json_option
-def revoke(*, token_ids: tuple[str, ...], as_json: bool) -> None:
-    """End tokens now; their rows stay. All of them or, on an error, none."""
-    with cli_session.changing() as ctx:
-        found = find_tokens(ctx, token_ids)
-        before = {token.id for token in found if token.revoked_at is not None}
-        for token in found:
-            tokens.revoke(ctx, token, actor=cli_session.actor())
-        revoked = facts_of(ctx, found)
-    if as_json:
-        output.show_json(revoked)
-    for facts in revoked:
-        word = "Was revoked before:" if facts["id"] in before else "Revoked"
-        say(f"{word} {named(facts)}.")
-
-
-@token_group.command("deactivate")
-@ids_argument
-@click.option("--reason", metavar="TEXT", required=True, help="Its owner reads it.")
-@json_option
-def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> None:
-    """Stop tokens until they are activated again. All of them or, on an error, none."""
-    with cli_session.changing() as ctx:
-        found = _unrevoked(ctx, token_ids)
-        before = {token.id for token in found if token.deactivated_at is not None}
-        for token in found:
-            tokens.deactivate(ctx, token, reason, actor=cli_session.actor())
-        stopped = facts_of(ctx, found)
-    if as_json:
-        output.show_json(stopped)
-    for facts in stopped:
-        word = "Was inactive before:" if facts["id"] in before else "Deactivated"
-        say(f"{word} {named(facts)}.")
-
-
-@token_group.command("activate")
-@ids_argument
-@json_option
-def activate(*, token_ids: tuple[str, ...], as_json: bool) -> None:
-    """Let deactivated tokens work again. All of them or, on an error, none."""
-    with cli_session.changing() as ctx:
-        found = _unrevoked(ctx, token_ids)
-        for token in found:
-            tokens.activate(ctx, token, actor=cli_session.actor())
-        working = facts_of(ctx, found)
-    if as_json:
-        output.show_json(working)
-    for facts in working:
-        say(f"Activated {named(facts)}.")
-
-
-def _unrevoked(ctx: Context, token_ids: tuple[str, ...]) -> list[Token]:
-    found = find_tokens(ctx, token_ids)
-    for token in found:
-        if token.revoked_at is not None:
-            raise click.ClickException(f"{token.id} is revoked, for good.")
-    return found
-
-
-@token_group.command("delete")
-@ids_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
-def delete(*, token_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """End tokens now and remove their rows. All of them or, on an error, none."""
-    if not yes:
-        _ask(token_ids)
-    with cli_session.changing() as ctx:
-        found = find_tokens(ctx, token_ids)
-        deleted = facts_of(ctx, found)
-        for token in found:
-            tokens.delete(ctx, token, actor=cli_session.actor())
-    if as_json:
-        output.show_json([{**facts, "status": "deleted"} for facts in deleted])
-    for facts in deleted:
-        say(f"Deleted {named(facts)}.")
-
-
-def _ask(token_ids: tuple[str, ...]) -> None:
-    """Have the deletion confirmed, without holding the database meanwhile."""
-    if not cli_session.interactive():
-        raise click.UsageError("Nobody can be asked here; to delete, give --yes.")
-    with cli_session.reading() as ctx:
-        asked = facts_of(ctx, find_tokens(ctx, token_ids))
-    for facts in asked:
-        say(f"{named(facts)}, last used {output.cell(facts['last_used_at'])}")
-    question = "Delete? What uses it stops working at once; it cannot be undone."
-    click.confirm(question, abort=True, err=True)
+    try:
+        with cli_session.transaction() as ctx:
+            tokens.mark_shown(ctx, record["id"])
+    except click.ClickException as error:
+        # The plaintext is out and the token works. A failure now must not change the
+        # exit code, or a script would throw the token away.
+        error.show()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from typing import TextIO
 
 import click
 from flask.cli import AppGroup
@@ -27,20 +27,13 @@ from flask_apitokens.usage.totals import CallCounts
 from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.usage.totals import Window
 
+from . import lookups
+from . import options
+from . import output
 from . import session as cli_session
-from .arguments import account_option
-from .arguments import check_account
-from .arguments import check_no_secret
-from .arguments import check_services
-from .arguments import find_owner
-from .arguments import json_option
-from .arguments import owner_option
-from .output import printable
-from .output import say
-from .output import show_json
-from .output import show_table
+from .serialize import Record
 
-usage_group = AppGroup("usage", help="The calls of the last days.")
+usage_group = AppGroup("usage", help="Count, export and prune the recorded calls.")
 
 #: on the command line: tokens that are bound to no service
 NO_SERVICE = "-"
@@ -48,8 +41,8 @@ COLUMNS = ("day", "calls", "succeeded", "rejected", "failed")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which calls a command line means."""
+class CallSelection:
+    """The calls that the options of a command select; None selects all."""
 
     account: str | None
     service: str | None
@@ -60,12 +53,13 @@ class Asked:
     result: str | None
 
     def call_filter(self, ctx: Context) -> CallFilter:
-        """The same for the domain functions, looked up.
+        """Return the filter by account, service, token and owner.
 
-        :raises BadParameter: for what there is not.
+        :raises click.BadParameter: if the service or owner is unknown, or the id cannot
+            be one.
         """
         token_id = self.token_id or ""
-        check_no_secret(ctx, token_id)
+        lookups.check_no_secret(ctx, token_id)
         if self.token_id is not None and not _could_be_id(token_id):
             raise click.BadParameter(
                 f"an id has {ID_LENGTH} characters.", param_hint="'--token'"
@@ -74,16 +68,16 @@ class Asked:
         if service == NO_SERVICE:
             service = ""
         else:
-            check_services(ctx, service, hint="--service")
+            lookups.check_services(ctx, service, hint="--service")
         owner_key = "" if self.userless else None
         if self.owner is not None:
-            owner_key = ctx.key_text(find_owner(ctx, self.owner))
+            owner_key = ctx.key_text(lookups.find_owner(ctx, self.owner))
         return CallFilter(self.account, service, token_id, owner_key)
 
     def query(self, window: Window) -> CallQuery:
-        """The day and the result among what is kept.
+        """Return the filter by day and result.
 
-        :raises BadParameter: for a day that is not.
+        :raises click.BadParameter: if the calls of the day are not kept.
         """
         if self.day is not None and self.day not in window.days:
             kept = f"{window.days[0]} to {window.days[-1]}"
@@ -98,82 +92,83 @@ def _could_be_id(token_id: str) -> bool:
     return len(token_id) == ID_LENGTH and token_id.isascii() and is_text(token_id)
 
 
-def day(value: str) -> date:
-    """The day that ``--day`` means.
+def selection_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Declare the options that select calls; *command* gets a CallSelection."""
 
-    :raises BadParameter: saying which form there is.
-    """
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"“{printable(value)}” is not 2027-01-31.") from None
+    def with_selection(*, as_json: bool, **given: Any) -> None:
+        options.check_owner_or_userless(given["owner"], userless=given["userless"])
+        command(CallSelection(**given), as_json=as_json)
 
-
-def which(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which calls are meant, as one :class:`Asked`."""
-
-    def asked(*, as_json: bool, **given: Any) -> None:
-        check_account(given["account"])
-        if given["userless"] and given["owner"] is not None:
-            raise click.UsageError("Give --owner or --userless, not both.")
-        command(Asked(**given), as_json=as_json)
-
-    asked.__doc__ = command.__doc__
+    with_selection.__doc__ = command.__doc__
     for option in (
-        account_option,
+        options.json_option,
         click.option(
-            "--service",
-            metavar="SERVICE",
-            help=f"Only with its tokens; {NO_SERVICE} for those bound to none.",
+            "--result",
+            type=click.Choice(list(call_export.RESULTS)),
+            help="Only calls with this result.",
         ),
-        click.option("--token", "token_id", metavar="ID", help="Only with this one."),
-        owner_option(text="Only with the tokens of this user"),
-        click.option("--userless", is_flag=True, help="Only with nobody's tokens."),
-        click.option("--day", metavar="DATE", type=day, help="2027-01-31, in UTC."),
-        click.option("--result", type=click.Choice(list(call_export.RESULTS))),
+        click.option(
+            "--day",
+            metavar="DATE",
+            type=options.parse_day,
+            help="Only the calls of this day in UTC: 2027-01-31.",
+        ),
+        options.userless_option("Only calls with tokens that have no owner."),
+        options.owner_option("Only calls with the tokens of this user"),
+        click.option(
+            "--token", "token_id", metavar="ID", help="Only calls with this token."
+        ),
+        options.service_option(
+            "Only calls with tokens for this service; "
+            f"{NO_SERVICE} for tokens without a service."
+        ),
+        options.account_option(),
     ):
-        asked = option(asked)
-    return asked
+        with_selection = option(with_selection)
+    return with_selection
 
 
 @usage_group.command("show")
-@json_option
-@which
-def show_usage(asked: Asked, *, as_json: bool) -> None:
-    """Count calls by day; every account's unless told."""
-    with cli_session.reading() as ctx:
+@selection_options
+def show_usage(selection: CallSelection, *, as_json: bool) -> None:
+    """Count calls by day; without options, those of every account."""
+    with cli_session.open_context() as ctx:
         window = usage_totals.window_of(ctx)
-        call_filter, query = asked.call_filter(ctx), asked.query(window)
+        call_filter, query = selection.call_filter(ctx), selection.query(window)
         hours = usage_totals.hours_of(ctx, call_filter, window)
-        days = _narrowed(usage_totals.by_day(hours, window), query)
-        kept, recorded = ctx.settings.usage_retention_days, ctx.records_calls
+        days = _selected_days(usage_totals.by_day(hours, window), query)
+        retention_days = ctx.settings.usage_retention_days
+        is_recording = ctx.records_calls
     listed = [
         {"day": at.isoformat(), **_numbers(counts)} for at, counts in days.items()
     ]
     whole = _numbers(sum(days.values(), CallCounts()))
     if as_json:
         since = call_queries.within(query, window).since
-        told = {"since": since, "retention_days": kept, **whole, "days": listed}
-        show_json(told)
+        output.print_json(
+            {"since": since, "retention_days": retention_days, **whole, "days": listed}
+        )
     else:
-        total = {"day": "total", **whole}
-        show_table(COLUMNS, [[row[c] for c in COLUMNS] for row in [*listed, total]])
-    _say_if_off(recorded=recorded)
+        rows = [*listed, {"day": "total", **whole}]
+        output.print_records(rows, COLUMNS, as_json=False)
+    _warn_if_off(is_recording=is_recording)
 
 
-def _narrowed(days: dict[date, CallCounts], query: CallQuery) -> dict[date, CallCounts]:
-    chosen = {at: s for at, s in days.items() if query.day in (None, at)}
+def _selected_days(
+    days: Mapping[date, CallCounts], query: CallQuery
+) -> dict[date, CallCounts]:
+    selected = {at: counts for at, counts in days.items() if query.day in (None, at)}
     if query.result is None:
-        return chosen
-    only = [0, 0, 0]
+        return selected
     narrowed = {}
-    for at, counts in chosen.items():
-        only[query.result] = counts.of(query.result)
-        narrowed[at] = CallCounts(*only)
+    for at, counts in selected.items():
+        numbers = [0, 0, 0]
+        numbers[query.result] = counts.of(query.result)
+        narrowed[at] = CallCounts(*numbers)
     return narrowed
 
 
-def _numbers(counts: CallCounts) -> dict[str, Any]:
+def _numbers(counts: CallCounts) -> Record:
     return {
         "calls": counts.total,
         "succeeded": counts.succeeded,
@@ -182,64 +177,56 @@ def _numbers(counts: CallCounts) -> dict[str, Any]:
     }
 
 
-def _say_if_off(*, recorded: bool) -> None:
-    if not recorded:
-        say("No call is recorded: APITOKENS_USAGE is off.")
+def _warn_if_off(*, is_recording: bool) -> None:
+    if not is_recording:
+        output.print_message("No call is recorded: APITOKENS_USAGE is off.")
 
 
 @usage_group.command("export")
-@json_option
-@which
-def export(asked: Asked, *, as_json: bool) -> None:
+@selection_options
+def export(selection: CallSelection, *, as_json: bool) -> None:
     """Write calls to stdout, the newest first: CSV, or with --json JSON Lines."""
-    # What the host prints while this is read must not get among the calls.
-    out, number = sys.stdout, 0
-    with cli_session.reading() as ctx:
+    # Taken now: inside the block stdout leads to stderr.
+    stdout, number = sys.stdout, 0
+    with cli_session.open_context() as ctx:
         window = usage_totals.window_of(ctx)
-        call_filter, query = asked.call_filter(ctx), asked.query(window)
-        recorded = ctx.records_calls
+        call_filter, query = selection.call_filter(ctx), selection.query(window)
+        is_recording = ctx.records_calls
         for rows in call_queries.batches(ctx, call_filter, query, window):
             keys = {row.owner_key for row in rows}
-            owners = call_labels.owner_labels(ctx, asked.account, keys)
-            # No transaction is open while a slow reader takes its time.
+            owners = call_labels.owner_labels(ctx, selection.account, keys)
+            # The transaction ends before the rows are written: the process that reads
+            # them may be slow, and an open transaction would hold back the database.
             ctx.session.rollback()
-            _write(out, rows, owners, first=not number, as_json=as_json)
+            lines = (
+                _json_lines(rows, owners)
+                if as_json
+                else call_export.csv_lines(rows, owners, header=not number)
+            )
+            output.print_text(lines, stdout, end="")
             number += len(rows)
-        if not number:
-            _write(out, [], {}, first=True, as_json=as_json)
-    say(f"{number} calls.")
-    _say_if_off(recorded=recorded)
+        if not number and not as_json:
+            header = call_export.csv_lines([], {}, header=True)
+            output.print_text(header, stdout, end="")
+    output.print_message(f"{number} calls.")
+    _warn_if_off(is_recording=is_recording)
 
 
-def _write(
-    out: TextIO,
-    rows: Sequence[Any],
-    owners: dict[str, str],
-    *,
-    first: bool,
-    as_json: bool,
-) -> None:
-    if as_json:
-        lines = [json.dumps(call_export.facts_of(row, owners)) + "\n" for row in rows]
-        text = "".join(lines)
-    else:
-        text = call_export.csv_lines(rows, owners, header=first)
-    encoding = getattr(out, "encoding", None) or "utf-8"
-    # What the encoding of the terminal lacks is written out.
-    text = text.encode(encoding, "backslashreplace").decode(encoding)
-    click.echo(text, file=out, nl=False)
+def _json_lines(rows: Sequence[Any], owners: Mapping[str, str]) -> str:
+    calls = (call_export.facts_of(row, owners) for row in rows)
+    return "".join(f"{json.dumps(call)}\n" for call in calls)
 
 
 @usage_group.command("prune")
-@json_option
+@options.json_option
 def prune(*, as_json: bool) -> None:
     """Remove calls older than APITOKENS_USAGE_RETENTION_DAYS, for a cron job.
 
-    Processes that record calls do so now and then by themselves.
+    Processes that record calls also do this from time to time.
     """
-    with cli_session.reading() as ctx:
+    with cli_session.open_context() as ctx:
         days = ctx.settings.usage_retention_days
         removed = current_apitokens.recorder.prune()
     if as_json:
-        show_json({"removed": removed, "retention_days": days})
-    say(f"Removed {removed} rows older than {days} days.")
+        output.print_json({"removed": removed, "retention_days": days})
+    output.print_message(f"Removed {removed} rows older than {days} days.")

@@ -1,4 +1,4 @@
-"""Tokens of other systems: taken in, named, and kept working as they are.
+"""Import of tokens that another system made, which keep working unchanged.
 
 Loaded only where ``APITOKENS_PEPPERS`` is set. Start in :mod:`.service`.
 """

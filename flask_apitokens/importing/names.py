@@ -1,4 +1,4 @@
-"""Names of imported tokens: as given, numbered where they are taken, or made up."""
+"""Names of imported tokens: the given name, a numbered one, or a generated one."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.domain import tokens
 from flask_apitokens.i18n import gettext as _
 
-#: an owner's key and nothing, or none and the account of a userless token
-HolderKey = tuple[Any, str]
-#: whose a token is to be, and the name it is to have; empty for a made up one
-Asked = tuple[HolderKey, str]
-#: room for a number behind a name that is taken
+#: see ImportOwner.key: a user's key and "", or None and the account of a userless token
+OwnerKey = tuple[Any, str]
+#: the owner of a token and the name it asks for; empty for a generated one
+NameRequest = tuple[OwnerKey, str]
+#: the part of a name that is kept before a number, which makes it unique
 _NUMBERED = NAME_LENGTH - 8
 
 
-def names_for(ctx: Context, several: Sequence[Asked]) -> list[str]:
-    """A name for each that no live token of its holder has.
+def names_for(ctx: Context, several: Sequence[NameRequest]) -> list[str]:
+    """Return a name for each request that no live token of its owner has.
 
-    Asked by the digests that keep names apart, since a holder may have many tokens.
+    The names that are taken are queried by their digest, the unique column: an owner
+    may have too many tokens to read all their names.
     """
-    held = _held(ctx, {key for key, name in several if not name})
-    numbers: dict[Asked, int] = {}
+    counts = _imported_counts(ctx, {key for key, name in several if not name})
+    numbers: dict[NameRequest, int] = {}
     names: dict[int, tuple[str, bytes]] = {}
     waiting, step = list(range(len(several))), 0
     while waiting:
         used = {digest for _name, digest in names.values()}
         for place in waiting:
-            names[place] = _next_name(several[place], numbers, held, used)
+            names[place] = _next_name(several[place], numbers, counts, used)
             used.add(names[place][1])
         taken = _taken(ctx, [names[place][1] for place in waiting])
         waiting = [place for place in waiting if names[place][1] in taken]
-        # Many of one name: a gap in their numbers rather than a query for each.
+        # If many tokens ask for one name, the step doubles at each round. That leaves
+        # gaps in the numbers, but a query for each number would take far too long.
         for asked in {several[place] for place in waiting}:
             numbers[asked] += step
         step = 2 * step + 1
@@ -49,14 +51,14 @@ def names_for(ctx: Context, several: Sequence[Asked]) -> list[str]:
 
 
 def _next_name(
-    asked: Asked,
-    numbers: dict[Asked, int],
-    held: dict[HolderKey, int],
+    asked: NameRequest,
+    numbers: dict[NameRequest, int],
+    counts: dict[OwnerKey, int],
     used: Collection[bytes],
 ) -> tuple[str, bytes]:
-    """The next name to try for a token, with what keeps it apart."""
+    """Return the next name to try for a token, and its digest."""
     (owner_id, account_id), wanted = asked
-    begin = 0 if wanted else held.get(asked[0], 0)
+    begin = 0 if wanted else counts.get(asked[0], 0)
     while True:
         number = numbers[asked] = numbers.get(asked, begin) + 1
         name = wanted
@@ -75,12 +77,14 @@ def _taken(ctx: Context, live_names: Collection[bytes]) -> set[bytes]:
     return {bytes(found) for found in ctx.session.scalars(query) if found}
 
 
-def _held(ctx: Context, holders: Collection[HolderKey]) -> dict[HolderKey, int]:
-    """How many imported tokens holders have: where to begin to count."""
+def _imported_counts(
+    ctx: Context, owner_keys: Collection[OwnerKey]
+) -> dict[OwnerKey, int]:
+    """Return how many imported tokens each owner has, from where numbers go on."""
     model = ctx.models.Token
-    owners = [owner_id for owner_id, _account in holders if owner_id is not None]
-    accounts = [account for owner_id, account in holders if owner_id is None]
-    numbers: dict[HolderKey, int] = {}
+    owners = [owner_id for owner_id, _account in owner_keys if owner_id is not None]
+    accounts = [account for owner_id, account in owner_keys if owner_id is None]
+    numbers: dict[OwnerKey, int] = {}
     for column, keys, userless in (
         (model.owner_id, owners, False),
         (model.account_id, accounts, True),

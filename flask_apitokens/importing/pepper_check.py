@@ -1,4 +1,4 @@
-"""Which peppers imported tokens still need, and which of those are missing."""
+"""Find the peppers that imported tokens need and the configuration lacks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _needed(models: Models, now: datetime) -> Select[Any]:
 
 
 def needed(connection: Any, models: Models, *, now: datetime) -> dict[str, int]:
-    """The ids of peppers, each with the number of tokens that need it to work.
+    """Return the ids of peppers and how many live tokens need each.
 
     :param connection: a Core connection or a session.
     """
@@ -41,26 +41,26 @@ def needed(connection: Any, models: Models, *, now: datetime) -> dict[str, int]:
 
 
 def missing(settings: Settings, tokens: Mapping[str, int]) -> dict[str, int]:
-    """Those of :func:`needed` that ``APITOKENS_PEPPERS`` does not have."""
+    """Return those of :func:`needed` that ``APITOKENS_PEPPERS`` does not have."""
     there = {pepper.id for pepper in settings.peppers}
     return {name: number for name, number in tokens.items() if name not in there}
 
 
 def complaint(lacking: Mapping[str, int]) -> str:
-    """What to say of :func:`missing`: ids and numbers, and what to do."""
+    """Return a message about :func:`missing`: ids, numbers, and what to do."""
     each = ", ".join(
         f"{name} ({number} {'token' if number == 1 else 'tokens'})"
         for name, number in lacking.items()
     )
     return (
         f"APITOKENS_PEPPERS lacks a pepper that imported tokens need: {each}. They are "
-        "refused until it stands there again, behind the newest"
+        "refused until it is configured again, after the newest"
     )
 
 
 def complain(
     connection: Connection, models: Models, settings: Settings, *, now: datetime
 ) -> str:
-    """:func:`complaint` about what is missing now, empty where nothing is."""
+    """Return the :func:`complaint` about missing peppers; empty if there is none."""
     lacking = missing(settings, needed(connection, models, now=now))
     return complaint(lacking) if lacking else ""

@@ -1,7 +1,7 @@
-"""Tokens that another system made: checked, hashed under a pepper, stored.
+"""Check tokens of another system, hash them under a pepper and store them.
 
-No plaintext is kept and none is told: an error names what is wrong, not with what.
-Importing the same thing again changes nothing, whatever became of the token since.
+No plaintext is stored, and no error repeats one. Importing the same token again changes
+nothing, even if it was renamed, revoked or deleted since.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ log = logging.getLogger("flask_apitokens")
 
 @dataclass(frozen=True)
 class ImportOwner:
-    """Whom an imported token acts for.
+    """The owner of an imported token.
 
-    :param owner_id: the primary key; none for a userless token.
-    :param account_id: the account it belongs to.
-    :param email: the address that the token is tied to, where the host wants it.
+    :param owner_id: the primary key of the user; None for a userless token.
+    :param account_id: the account the token belongs to.
+    :param email: the address that the token is bound to (``APITOKENS_BIND_TO_EMAIL``).
     """
 
     owner_id: Any
@@ -60,19 +60,20 @@ class ImportOwner:
 
     @property
     def key(self) -> tuple[Any, str]:
-        """What tells holders apart: an owner may change the account."""
+        """A value that stays the same if the owner changes the account."""
         return self.owner_id, self.account_id if self.owner_id is None else ""
 
 
 @dataclass(frozen=True)
 class ImportItem:
-    """One token to be imported, checked.
+    """A checked token that is to be imported.
 
-    :param keyed_digest: how it will be stored.
-    :param digests: all the digests under which it may be here already.
+    :param keyed_digest: what the token is stored as.
+    :param digests: every digest under which it may already be stored.
+    :param name: empty for a generated name.
     """
 
-    holder: ImportOwner
+    owner: ImportOwner
     keyed_digest: KeyedDigest = field(repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
     strength: str
@@ -84,9 +85,10 @@ class ImportItem:
 
 @dataclass(frozen=True)
 class ExistingImport:
-    """What is here already of a token that is to be imported.
+    """An earlier import of a token.
 
-    :param token_id: none where it was deleted since.
+    :param token_id: None if the token was deleted since.
+    :param owner_key: :attr:`ImportOwner.key` of its owner; None if it was deleted.
     """
 
     token_id: str | None
@@ -94,11 +96,11 @@ class ExistingImport:
 
 
 def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
-    """Whom a token of *owner* acts for.
+    """Return the owner of tokens to import.
 
-    :param owner: a user, or ``None`` for a userless token of *account_id*.
-    :raises ImportRefused: if the owner's account, or the address that their tokens
-        are tied to, cannot be told.
+    :param owner: a user, or None for userless tokens of *account_id*.
+    :raises ImportRefused: if the user has no account, or the application's function for
+        the email address fails.
     """
     if owner is None:
         return ImportOwner(None, account_id)
@@ -117,7 +119,7 @@ def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
 def checked_item(
     ctx: Context,
     pepper_set: PepperSet,
-    holder: ImportOwner,
+    owner: ImportOwner,
     text: str,
     *,
     digest: str | None = None,
@@ -128,13 +130,14 @@ def checked_item(
 ) -> ImportItem:
     """Check a token that is to be imported.
 
-    :param text: the token; with *digest*, what the other system kept of it.
-    :param digest: one of :data:`imported.DIGESTS`, where *text* is one.
-    :param name: empty for one that is made up; one that is taken gets a number.
-    :param service: a declared service, whoever is subscribed to it.
-    :param scopes: none for all that the service has.
-    :param expires_at: none for never, which other systems write as a day in 9999.
-    :raises DomainError: saying what is wrong, without a word of the token.
+    :param text: the token, or its digest if *digest* is given.
+    :param digest: what the other system stored, one of
+        :data:`.foreign_digests.DIGESTS`.
+    :param name: empty for a generated name; a name that is taken gets a number.
+    :param service: a declared service; the owner need not be subscribed to it.
+    :param scopes: empty for all scopes of the service.
+    :param expires_at: an aware time; None for never, and so is a year such as 9999.
+    :raises DomainError: with what is wrong, and no part of the token.
     """
     if digest is None:
         token = _checked_token(pepper_set, text)
@@ -145,13 +148,13 @@ def checked_item(
         material = _checked_digest(digest, text)
         keyed_digest, strength = pepper_set.keyed_digest(digest, material), "unknown"
         keyed_digests = pepper_set.keyed_digests_of(digest, material)
-    if service is not None and service not in ctx.services_of(holder.account_id):
+    if service is not None and service not in ctx.services_of(owner.account_id):
         raise ImportRefused(_("There is no such service in the account."))
     if expires_at is not None and expires_at > validation.LATEST:
         expires_at = None
     known = tuple(ctx.catalog.services[service].scopes) if service else ()
     return ImportItem(
-        holder=holder,
+        owner=owner,
         keyed_digest=keyed_digest,
         digests=tuple(keyed.digest for keyed in keyed_digests),
         strength=strength,
@@ -183,7 +186,7 @@ def _checked_token(pepper_set: PepperSet, text: str) -> bytes:
 
 
 def _checked_digest(digest: str, text: str) -> bytes:
-    """The bytes of a digest in hexadecimal, as it is or as Django writes it."""
+    """Return the bytes of a hexadecimal digest; Django's sha512$$ may precede it."""
     if digest not in DIGESTS:
         raise ImportRefused(
             _("Digests are one of %(kinds)s.", kinds=", ".join(DIGESTS))
@@ -203,7 +206,7 @@ def _checked_digest(digest: str, text: str) -> bytes:
 def existing_imports(
     ctx: Context, several: Sequence[ImportItem]
 ) -> dict[bytes, ExistingImport]:
-    """What is here already of *several* tokens, by any of their digests."""
+    """Return the earlier imports of these tokens, by each of their digests."""
     row, token = ctx.models.Import, ctx.models.Token
     digests = [digest for item in several for digest in item.digests]
     columns = (
@@ -229,18 +232,19 @@ def existing_imports(
 def existing_import(
     item: ImportItem, known: dict[bytes, ExistingImport]
 ) -> ExistingImport | None:
-    """What :func:`existing_imports` found of one of them.
+    """Return the earlier import of a token, or None.
 
-    :raises ImportRefused: if it acts for somebody else.
+    :param known: from :func:`existing_imports`.
+    :raises ImportRefused: if the earlier import has another owner.
     """
     found = next((known[one] for one in item.digests if one in known), None)
-    if found and found.owner_key and found.owner_key != item.holder.key:
-        raise ImportRefused(_("The same token was imported for somebody else."))
+    if found and found.owner_key and found.owner_key != item.owner.key:
+        raise ImportRefused(_("The same token was imported for another owner."))
     return found
 
 
 def hash_item(ctx: Context, item: ImportItem) -> str:
-    """What bcrypt makes of a token; slow on purpose, and safe in any thread."""
+    """Return the bcrypt hash of a token; slow on purpose, and safe in any thread."""
     rounds = ctx.settings.import_bcrypt_rounds
     return crypto_tokens.run_blocking(
         crypto_tokens.hash_token, item.keyed_digest.secret, rounds
@@ -250,16 +254,18 @@ def hash_item(ctx: Context, item: ImportItem) -> str:
 def add(
     ctx: Context, several: Sequence[tuple[ImportItem, str]], *, actor: Actor
 ) -> list[Token]:
-    """Store tokens, each with its :func:`hash_item`; those known by now are left out.
+    """Store tokens that were not imported before.
 
-    :raises Conflict: if another import, or a token of the same name, came in between:
-        to be tried again in a new transaction.
+    :param several: each token with its :func:`hash_item`.
+    :returns: the tokens stored, without those that another process stored first.
+    :raises Conflict: if another process has just stored the same token or name; try
+        again in a new transaction.
     """
     ctx.lock_for_write()
     known = existing_imports(ctx, [item for item, _hash in several])
     fresh = [pair for pair in several if existing_import(pair[0], known) is None]
     names = import_names.names_for(
-        ctx, [(item.holder.key, item.name) for item, _hash in fresh]
+        ctx, [(item.owner.key, item.name) for item, _hash in fresh]
     )
     made = [
         _row(ctx, item, hashed, name, actor=actor)
@@ -291,26 +297,27 @@ def add(
 def _row(
     ctx: Context, item: ImportItem, hashed: str, name: str, *, actor: Actor
 ) -> Token:
-    holder = item.holder
+    owner = item.owner
     token = ctx.models.Token(
         id=crypto_tokens.mint(ctx.settings.brand).id,
         scheme=crypto_tokens.IMPORTED,
         check_digest=item.keyed_digest.check,
         secret_hash=hashed,
-        # Never exchanged for anything: it is sent with each call, as it always was.
+        # Its callers send it with each call, as before. An access token would first
+        # have to be exchanged for a session token.
         kind="api",
         name=name,
-        owner_id=holder.owner_id,
-        account_id=holder.account_id,
-        userless=holder.owner_id is None,
+        owner_id=owner.owner_id,
+        account_id=owner.account_id,
+        userless=owner.owner_id is None,
         service=item.service,
         scopes=item.scopes,
         created_at=ctx.now(),
         created_by=actor.label,
         expires_at=item.expires_at,
     )
-    token.live_name = tokens.live_name_of(holder.owner_id, holder.account_id, name)
-    token.email_digest = email_binding.digest_of(token.id, holder.email)
+    token.live_name = tokens.live_name_of(owner.owner_id, owner.account_id, name)
+    token.email_digest = email_binding.digest_of(token.id, owner.email)
     return token
 
 
@@ -320,18 +327,18 @@ def _note(ctx: Context, token: Token, item: ImportItem, *, actor: Actor) -> None
         "imported",
         token,
         actor=actor,
-        subject=item.holder.subject,
+        subject=item.owner.subject,
         strength=item.strength,
         form=item.keyed_digest.kind,
     )
 
 
 def import_one(ctx: Context, item: ImportItem, *, actor: Actor) -> Token | None:
-    """Store one token, or find the one that it became when it was imported before.
+    """Store one token, or return the one that an earlier import stored.
 
-    :returns: none where it was deleted since: it stays so.
-    :raises Conflict: if the same is being imported at this moment.
-    :raises ImportRefused: if it acts for somebody else.
+    :returns: None if that one was deleted since; it is not imported again.
+    :raises Conflict: if another process is importing the same token now.
+    :raises ImportRefused: if the earlier import has another owner.
     """
     before = existing_import(item, existing_imports(ctx, [item]))
     if before is None:

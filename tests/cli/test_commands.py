@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 from click import BadParameter
-from click.testing import Result
 from flask import Flask
 from flask import request
 from flask_babel import Babel
@@ -28,39 +27,17 @@ from sqlalchemy import select
 
 from flask_apitokens import signals
 from flask_apitokens.cli import session as cli_session
-from flask_apitokens.cli.arguments import expiry
+from flask_apitokens.cli.options import parse_expiry
 from flask_apitokens.cli.output import printable
 from tests import hosts
+from tests.commandline import ADA
+from tests.commandline import answer
+from tests.commandline import call
+from tests.commandline import generate
+from tests.commandline import run
 from tests.conftest import MakeApp
 
 ROOT = Path(__file__).parents[2]
-ADA = ("--owner", "ada@example.com")
-
-
-def run(app: Flask, *args: str, code: int = 0, **options: Any) -> Result:
-    """What ``flask apitokens`` says to *args*, after it ended with *code*."""
-    result = app.test_cli_runner().invoke(args=["apitokens", *args], **options)
-    assert result.exit_code == code, result.output
-    if not isinstance(result.exception, SystemExit | None):
-        raise result.exception
-    return result
-
-
-def answer(app: Flask, *args: str) -> Any:
-    """The JSON document that a command prints."""
-    return json.loads(run(app, *args, "--json").stdout)
-
-
-def make(app: Flask, name: str, *args: str, owner: str | None = ADA[1]) -> Any:
-    """A new token, with its plaintext."""
-    whose = ["--userless"] if owner is None else ["--owner", owner]
-    return answer(app, "token", "generate", *whose, "--name", name, *args)
-
-
-def call(app: Flask, plaintext: str, path: str = "/api/plain") -> Any:
-    """What a guarded route answers to a token."""
-    headers = {"Authorization": f"Bearer {plaintext}"}
-    return app.test_client().get(path, headers=headers)
 
 
 def stored(app: Flask) -> str:
@@ -87,14 +64,6 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def anywhere(make_app: MakeApp, database_url: str) -> Flask:
-    """A host on each database in turn, with ada in it."""
-    app = make_app(database_url)
-    hosts.create_user(app, "ada@example.com")
-    return app
-
-
-@pytest.fixture
 def ada(app: Flask, user: Any) -> Any:
     """Ada, in the host on SQLite."""
     return user
@@ -115,20 +84,20 @@ def test_the_plaintext_stands_alone_on_stdout_and_works(anywhere: Flask) -> None
 def test_with_json_the_plaintext_is_in_the_document(anywhere: Flask) -> None:
     run(anywhere, "subscription", "activate", *ADA, "tmy")
     scope = ("--service", "tmy", "--scope", "read")
-    made = make(anywhere, "CI", *scope, "--expires", "90d")
+    made = generate(anywhere, "CI", *scope, "--expires", "90d")
     assert call(anywhere, made["token"], "/api/tmy").status_code == 200
     assert made["owner"] == "ada@example.com"
     assert (made["service"], made["scopes"]) == ("tmy", ["read"])
     left = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=89) < left <= timedelta(days=90)
-    assert made["created_by"] == cli_session.actor().label
+    assert made["created_by"] == cli_session.current_actor().label
 
 
 def test_the_plaintext_is_nowhere_else(
     anywhere: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    plaintext = make(anywhere, "CI")["token"]
+    plaintext = generate(anywhere, "CI")["token"]
     secret = plaintext.split("_")[2]
     token_id = plaintext.split("_")[1]
     shown = run(anywhere, "token", "show", token_id, "--json").output
@@ -140,14 +109,14 @@ def test_the_plaintext_is_nowhere_else(
 
 @pytest.mark.usefixtures("ada")
 def test_a_token_is_noted_as_shown_once_it_was_printed(app: Flask) -> None:
-    made = make(app, "CI")
+    made = generate(app, "CI")
     assert "shown_at" not in made
     assert answer(app, "token", "show", made["id"])["shown_at"]
 
 
 def test_a_userless_token_belongs_to_an_account(anywhere: Flask) -> None:
     scope = ("--service", "tmy", "--scope", "read")
-    made = make(anywhere, "bot", "--account", "acme", *scope, owner=None)
+    made = generate(anywhere, "bot", "--account", "acme", *scope, owner=None)
     assert (made["owner"], made["userless"]) == (None, True)
     assert made["account_id"] == "acme"
     assert call(anywhere, made["token"], "/api/tmy").status_code == 200
@@ -180,7 +149,7 @@ def test_a_wrong_command_line_makes_no_token(app: Flask, args: tuple[str, ...]) 
 
 
 def test_what_the_rules_refuse_is_said_in_their_sentence(anywhere: Flask) -> None:
-    make(anywhere, "CI")
+    generate(anywhere, "CI")
     for args, sentence in [
         (("--name", "CI"), "The owner already has a token called “CI”"),
         (("--name", " "), "Enter a name."),
@@ -207,7 +176,7 @@ def test_without_a_subscription_the_way_to_one_is_told(app: Flask) -> None:
 def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_KINDS=("access",), APITOKENS_EXPIRY_DEFAULT=30)
     hosts.create_user(app, "ada@example.com")
-    made = make(app, "CI")
+    made = generate(app, "CI")
     assert made["kind"] == "access"
     left = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=29) < left <= timedelta(days=30)
@@ -227,7 +196,7 @@ def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
     ],
 )
 def test_an_expiry_is_a_moment(text: str, moment: object) -> None:
-    assert expiry(text) == moment
+    assert parse_expiry(text) == moment
 
 
 @pytest.mark.parametrize(
@@ -239,7 +208,7 @@ def test_an_expiry_is_a_moment(text: str, moment: object) -> None:
 )
 def test_another_expiry_is_refused(text: str) -> None:
     with pytest.raises(BadParameter, match="90d, 2027-01-31"):
-        expiry(text)
+        parse_expiry(text)
 
 
 # -- owners --------------------------------------------------------------------
@@ -252,8 +221,8 @@ def test_an_owner_is_found_by_key_and_by_email(
     app = make_app(database_url, user_key=user_key)
     ada = hosts.create_user(app, "ada@example.com")
     hosts.create_user(app, "grace@example.com")
-    by_key = make(app, "one", owner=str(ada.id))
-    by_email = make(app, "two")
+    by_key = generate(app, "one", owner=str(ada.id))
+    by_email = generate(app, "two")
     key = ada.id if user_key == "int" else str(ada.id)
     assert by_key["owner_id"] == by_email["owner_id"] == key
     assert by_key["owner"] == "ada@example.com"
@@ -289,9 +258,9 @@ def test_an_owner_who_could_be_two_is_an_error(make_app: MakeApp) -> None:
 
 def test_the_list_is_everybodys_unless_told(anywhere: Flask) -> None:
     hosts.create_user(anywhere, "grace@example.com")
-    make(anywhere, "hers", owner="grace@example.com")
-    make(anywhere, "mine")
-    make(anywhere, "bot", owner=None)
+    generate(anywhere, "hers", owner="grace@example.com")
+    generate(anywhere, "mine")
+    generate(anywhere, "bot", owner=None)
 
     def names(*args: str) -> list[str]:
         return [token["name"] for token in answer(anywhere, "token", "list", *args)]
@@ -322,9 +291,9 @@ def test_the_list_tells_a_status_as_the_guard_does(
         "lapsed": ("--service", "timeseries", "--scope", "read"),
         "open": ("--service", "open"),
     }
-    made = [make(app, name, *wish) for name, wish in wishes.items()]
-    made += [make(app, f"bot {n}", *wish, owner=None) for n, wish in wishes.items()]
-    made += [make(app, "lost", *wishes["open"], owner=None)]
+    made = [generate(app, name, *wish) for name, wish in wishes.items()]
+    made += [generate(app, f"bot {n}", *wish, owner=None) for n, wish in wishes.items()]
+    made += [generate(app, "lost", *wishes["open"], owner=None)]
     run(app, "subscription", "deactivate", *ADA, "timeseries")
     with app.app_context():
         models, session = app.extensions["apitokens"].models, host.db.session
@@ -351,10 +320,10 @@ def test_the_list_tells_a_status_as_the_guard_does(
 
 def test_the_list_finds_each_status(anywhere: Flask) -> None:
     made = {
-        "active": make(anywhere, "active")["id"],
-        "expiring": make(anywhere, "expiring", "--expires", "2d")["id"],
-        "expired": make(anywhere, "expired", "--expires", "2d")["id"],
-        "revoked": make(anywhere, "revoked")["id"],
+        "active": generate(anywhere, "active")["id"],
+        "expiring": generate(anywhere, "expiring", "--expires", "2d")["id"],
+        "expired": generate(anywhere, "expired", "--expires", "2d")["id"],
+        "revoked": generate(anywhere, "revoked")["id"],
     }
     run(anywhere, "token", "revoke", made["revoked"])
     with anywhere.app_context():
@@ -373,12 +342,12 @@ def test_the_list_finds_each_status(anywhere: Flask) -> None:
 @pytest.mark.usefixtures("ada")
 def test_a_long_list_costs_as_many_statements_as_a_short_one(app: Flask) -> None:
     hosts.create_user(app, "grace@example.com")
-    make(app, "first")
+    generate(app, "first")
     with statements(app) as short:
         run(app, "token", "list")
     for number in range(6):
-        make(app, f"A {number}")
-        make(app, f"B {number}", owner="grace@example.com")
+        generate(app, f"A {number}")
+        generate(app, f"B {number}", owner="grace@example.com")
     with statements(app) as long:
         run(app, "token", "list")
     assert len(long) == len(short)
@@ -386,9 +355,9 @@ def test_a_long_list_costs_as_many_statements_as_a_short_one(app: Flask) -> None
 
 @pytest.mark.usefixtures("ada")
 def test_the_table_is_aligned_and_cannot_garble_the_terminal(app: Flask) -> None:
-    make(app, "日本")
-    make(app, "evil \u202egnp.exe")
-    make(app, "e\u0301x\u0300")
+    generate(app, "日本")
+    generate(app, "evil \u202egnp.exe")
+    generate(app, "e\u0301x\u0300")
     result = run(app, "token", "list")
     header, *lines = result.stdout.splitlines()
     assert header.split()[:3] == ["ID", "NAME", "OWNER"]
@@ -404,7 +373,7 @@ def test_the_table_is_aligned_and_cannot_garble_the_terminal(app: Flask) -> None
 
 @pytest.mark.usefixtures("ada")
 def test_the_table_takes_any_encoding(app: Flask) -> None:
-    make(app, "日本")
+    generate(app, "日本")
     runner = app.test_cli_runner(charset="latin-1")
     result = runner.invoke(args=["apitokens", "token", "list"])
     assert result.exit_code == 0
@@ -426,12 +395,14 @@ def test_an_empty_list_is_said_beside_stdout(app: Flask) -> None:
 
 
 def test_show_tells_facts_and_events(anywhere: Flask) -> None:
-    token_id = make(anywhere, "CI")["id"]
+    token_id = generate(anywhere, "CI")["id"]
     run(anywhere, "token", "rename", token_id, "nightly")
     shown = answer(anywhere, "token", "show", token_id)
     assert (shown["id"], shown["name"]) == (token_id, "nightly")
     assert [event["action"] for event in shown["events"]] == ["renamed", "generated"]
-    assert {event["actor"] for event in shown["events"]} == {cli_session.actor().label}
+    assert {event["actor"] for event in shown["events"]} == {
+        cli_session.current_actor().label
+    }
     text = run(anywhere, "token", "show", token_id).stdout
     assert "nightly" in text
     assert "renamed" in text
@@ -444,7 +415,7 @@ def test_show_tells_facts_and_events(anywhere: Flask) -> None:
 def test_tokens_are_renamed_revoked_and_deleted_by_id(
     anywhere: Flask, owner: str | None
 ) -> None:
-    made = make(anywhere, "CI", owner=owner)
+    made = generate(anywhere, "CI", owner=owner)
     renamed = answer(anywhere, "token", "rename", made["id"], "nightly")
     assert renamed["name"] == "nightly"
     assert call(anywhere, made["token"]).status_code == 200
@@ -462,7 +433,7 @@ def test_tokens_are_renamed_revoked_and_deleted_by_id(
 
 
 def test_several_tokens_end_together_or_not_at_all(anywhere: Flask) -> None:
-    ids = [make(anywhere, name)["id"] for name in ("A", "B", "C")]
+    ids = [generate(anywhere, name)["id"] for name in ("A", "B", "C")]
     for verb in (["revoke"], ["delete", "--yes"]):
         refused = run(anywhere, "token", *verb, *ids, "000000000000", "x", code=1)
         assert "000000000000, x" in refused.stderr
@@ -490,15 +461,15 @@ def test_an_unknown_id_is_named(anywhere: Flask, args: tuple[str, ...]) -> None:
 
 @pytest.mark.usefixtures("ada")
 def test_a_whole_token_in_place_of_its_id_is_not_repeated(app: Flask) -> None:
-    plaintext = make(app, "CI")["token"]
+    plaintext = generate(app, "CI")["token"]
     result = run(app, "token", "revoke", plaintext, code=2)
     assert "whole token" in result.stderr
     assert plaintext.split("_")[2] not in result.output
 
 
 def test_a_name_that_is_taken_is_refused(anywhere: Flask) -> None:
-    make(anywhere, "A")
-    token_id = make(anywhere, "B")["id"]
+    generate(anywhere, "A")
+    token_id = generate(anywhere, "B")["id"]
     result = run(anywhere, "token", "rename", token_id, "A", code=1)
     assert "already has a token called “A”" in result.stderr
     assert answer(anywhere, "token", "show", token_id)["name"] == "B"
@@ -506,7 +477,7 @@ def test_a_name_that_is_taken_is_refused(anywhere: Flask) -> None:
 
 @pytest.mark.usefixtures("ada")
 def test_nobody_to_ask_means_no_deletion(app: Flask) -> None:
-    token_id = make(app, "CI")["id"]
+    token_id = generate(app, "CI")["id"]
     result = run(app, "token", "delete", token_id, code=2, input="y\n")
     assert "--yes" in result.stderr
     assert len(answer(app, "token", "list")) == 1
@@ -519,8 +490,8 @@ def test_nobody_to_ask_means_no_deletion(app: Flask) -> None:
 def test_a_deletion_is_confirmed(
     app: Flask, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, left: int
 ) -> None:
-    monkeypatch.setattr(cli_session, "interactive", lambda: True)
-    token_id = make(app, "CI")["id"]
+    monkeypatch.setattr(cli_session, "is_interactive", lambda: True)
+    token_id = generate(app, "CI")["id"]
     args = ("token", "delete", token_id)
     result = run(app, *args, code=code, input=typed)
     assert f"{token_id} “CI” of ada@example.com" in result.stderr
@@ -531,7 +502,7 @@ def test_a_deletion_is_confirmed(
 def test_an_unknown_id_is_told_before_anybody_is_asked(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_session, "interactive", lambda: True)
+    monkeypatch.setattr(cli_session, "is_interactive", lambda: True)
     result = run(app, "token", "delete", "000000000000", code=1, input="y\n")
     assert "000000000000" in result.stderr
     assert "Delete?" not in result.stderr
@@ -569,7 +540,7 @@ def test_subscriptions_are_switched(anywhere: Flask) -> None:
     assert active() == {"tmy": False, "timeseries": False}
     [row] = answer(anywhere, "subscription", "activate", *ADA, "tmy")
     assert (row["owner"], row["service"]) == ("ada@example.com", "tmy")
-    assert row["changed_by"] == cli_session.actor().label
+    assert row["changed_by"] == cli_session.current_actor().label
     assert active() == {"tmy": True, "timeseries": False}
     run(anywhere, "subscription", "activate", *ADA, "tmy", "timeseries")
     assert active() == {"tmy": True, "timeseries": True}
@@ -661,7 +632,7 @@ def test_a_locale_that_needs_a_request_does_not_matter(app: Flask) -> None:
     Babel(app, locale_selector=lambda: request.accept_languages.best_match(["de"]))
     args = ("token", "generate", *ADA, "--name", " ")
     assert "Enter a name." in run(app, *args, code=1).stderr
-    make(app, "CI")
+    generate(app, "CI")
 
 
 @pytest.mark.usefixtures("ada")
@@ -672,12 +643,12 @@ def test_a_process_without_an_account_has_a_label_too(
         raise KeyError("getpwuid(): uid not found: 12345")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    assert make(app, "CI")["created_by"] == f"cli:uid-{os.getuid()}"
+    assert generate(app, "CI")["created_by"] == f"cli:uid-{os.getuid()}"
 
 
 def test_the_actor_fits_into_its_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: "\udcff" + "x" * 300)
-    label = cli_session.actor().label
+    label = cli_session.current_actor().label
     assert label.startswith("cli:\\udcffxxx")
     assert len(label) == 255
 
@@ -765,7 +736,7 @@ def test_a_shell_variable_holds_the_token_and_nothing_else(
 
 
 def test_a_deletion_without_a_terminal_needs_yes(app: Flask, flask: Any) -> None:
-    token_id = make(app, "CI")["id"]
+    token_id = generate(app, "CI")["id"]
     assert flask("token", "delete", token_id).returncode == 2
     assert len(answer(app, "token", "list")) == 1
     assert flask("token", "delete", token_id, "--yes").returncode == 0
@@ -805,7 +776,7 @@ def accounts(make_app: MakeApp, database_url: str) -> Flask:
 
 
 def test_tokens_are_deactivated_and_activated(accounts: Flask) -> None:
-    made = [make(accounts, name) for name in ("one", "two")]
+    made = [generate(accounts, name) for name in ("one", "two")]
     ids = [token["id"] for token in made]
     run(accounts, "token", "deactivate", *ids, code=2)
     refused = run(accounts, "token", "deactivate", *ids, "--reason", " ", code=1)
@@ -831,7 +802,7 @@ def test_tokens_are_deactivated_and_activated(accounts: Flask) -> None:
 def test_a_service_is_switched_for_an_account(accounts: Flask) -> None:
     run(accounts, "subscription", "activate", *ADA, "tmy")
     scope = ("--service", "tmy", "--scope", "read")
-    made = make(accounts, "CI", *scope)
+    made = generate(accounts, "CI", *scope)
     here = ("--account", "example")
     run(accounts, "service", "disable", "tmy", code=2)
     run(accounts, "service", "disable", "nothing", *here, code=2)
@@ -859,7 +830,7 @@ def test_a_service_is_switched_for_an_account(accounts: Flask) -> None:
     told = run(accounts, *command)
     assert "tmy is on for the account example." in told.stderr
     assert call(accounts, made["token"], "/api/tmy").status_code == 200
-    make(accounts, "bot", *here, *scope, owner=None)
+    generate(accounts, "bot", *here, *scope, owner=None)
 
 
 def test_a_userless_token_is_of_an_account_there_is(accounts: Flask) -> None:
@@ -876,7 +847,7 @@ def test_a_userless_token_is_of_an_account_there_is(accounts: Flask) -> None:
 
 def test_a_host_without_accounts_needs_none_named(anywhere: Flask) -> None:
     told = run(anywhere, "service", "disable", "tmy", "timeseries")
-    assert "tmy is off for everybody." in told.stderr
+    assert "tmy is off for every user." in told.stderr
     assert [s["active"] for s in answer(anywhere, "service", "list")] == [False, False]
     scope = ("--service", "tmy", "--scope", "read")
     args = ("token", "generate", "--userless", "--name", "B", *scope)
@@ -984,8 +955,8 @@ def test_a_request_of_who_is_gone_is_nobodys(app: Flask, user: Any) -> None:
 
 
 def test_the_audit_log_is_listed(accounts: Flask) -> None:
-    token_id = make(accounts, "CI \u202eevil")["id"]
-    make(accounts, "hers", owner="eve@other.org")
+    token_id = generate(accounts, "CI \u202eevil")["id"]
+    generate(accounts, "hers", owner="eve@other.org")
     run(accounts, "token", "rename", token_id, "CI")
     run(accounts, "token", "delete", token_id, "--yes")
 
@@ -1005,7 +976,7 @@ def test_the_audit_log_is_listed(accounts: Flask) -> None:
     assert actions("--since", "2001-01-31") == actions("--since", "2001-01-31T12:00Z")
     assert actions("--since", "9999-01-01") == []
     newest = answer(accounts, "audit", "list", "--limit", "1")[0]
-    assert newest["actor"] == cli_session.actor().label
+    assert newest["actor"] == cli_session.current_actor().label
     assert (newest["subject"], newest["token_name"]) == ("ada@example.com", "CI")
     assert actions("--before", str(newest["id"])) == actions()[1:]
     for odd in ("nothing", "\0", "é", "%"):
@@ -1019,7 +990,7 @@ def test_the_audit_log_is_listed(accounts: Flask) -> None:
 
 @pytest.mark.usefixtures("ada")
 def test_a_wrong_audit_line_is_refused(app: Flask) -> None:
-    plaintext = make(app, "CI")["token"]
+    plaintext = generate(app, "CI")["token"]
     for args in (
         ("--since", "yesterday"),
         ("--since", "2026-02-30"),
@@ -1040,7 +1011,7 @@ def test_the_audit_log_is_pruned(make_app: MakeApp, database_url: str) -> None:
     app = make_app(database_url, APITOKENS_AUDIT_RETENTION_DAYS=30)
     hosts.create_user(app, "ada@example.com")
     for name in ("one", "two"):
-        make(app, name)
+        generate(app, name)
     with app.app_context():
         session = hosts.host_of(app).db.session
         model = app.extensions["apitokens"].models.Event
@@ -1055,6 +1026,6 @@ def test_the_audit_log_is_pruned(make_app: MakeApp, database_url: str) -> None:
 
 @pytest.mark.usefixtures("ada")
 def test_without_retention_nothing_is_pruned(app: Flask) -> None:
-    make(app, "CI")
+    generate(app, "CI")
     assert "RETENTION_DAYS is not set" in run(app, "audit", "prune").stderr
     assert len(answer(app, "audit", "list")) == 1

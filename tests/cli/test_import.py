@@ -30,6 +30,7 @@ from flask_apitokens.core.context import utcnow
 from flask_apitokens.errors import Conflict
 from flask_apitokens.importing import service as import_service
 from tests import bearing
+from tests import commandline
 from tests import hosts
 from tests.bearing import code
 from tests.conftest import MakeApp
@@ -45,13 +46,8 @@ from tests.importing.test_service import take_in
 
 
 def run(app: Flask, *args: str, code: int = 0, **options: Any) -> Result:
-    """What ``flask apitokens token import`` says, after it ended with *code*."""
-    command = ["apitokens", "token", "import", *args]
-    result = app.test_cli_runner().invoke(args=command, **options)
-    assert result.exit_code == code, result.output
-    if not isinstance(result.exception, SystemExit | None):
-        raise result.exception
-    return result
+    """Run ``flask apitokens token import``."""
+    return commandline.run(app, "token", "import", *args, code=code, **options)
 
 
 def summary(app: Flask, *args: str, code: int = 0, **options: Any) -> dict[str, Any]:
@@ -199,8 +195,8 @@ def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
     take_in(app, SHORT, hosts.create_user(app, "mary@example.com"))
     lines = {
         f"alan@example.com,{UUID}": "",
-        f"grace@example.com,{UUID}": "stands there for somebody else",
-        f"grace@example.com,{SHORT}": "was imported for somebody else",
+        f"grace@example.com,{UUID}": "is there for another owner",
+        f"grace@example.com,{SHORT}": "was imported for another owner",
         "alan@example.com,käse-und-brot": "512 characters",
         f"{LONG},otherwise-a-token": "no user, or more than one",
         "ada@example.com,token-of-two-users": "more than one user",
@@ -278,8 +274,8 @@ def test_what_stands_in_a_name_is_no_record(app: Flask) -> None:
         pytest.param('{"owner":' + "[" * 99_999, "no JSON object", id="deep"),
         ('"token-in-a-string"', "no JSON object"),
         ('{"owner": "ada@example.com", "tokne": "abcdefgh"}', "other names"),
-        ('{"owner": "ada@example.com", "token": 12345678}', "its token is no text"),
-        ('{"owner": true, "token": "abcdefgh"}', "its owner is no text"),
+        ('{"owner": "ada@example.com", "token": 12345678}', "its token is not text"),
+        ('{"owner": true, "token": "abcdefgh"}', "its owner is not text"),
         (
             '{"owner": "ada@example.com", "token": "abcdefgh", "expires": "soon"}',
             "its expiry is none of",
@@ -562,7 +558,7 @@ def test_a_table_that_the_host_does_not_map_is_read_too(
     where = ("--table", "old_keys", "--column", "k", "--owner-column", "who")
     result = run(app, *where, code=1)
     assert "Row 2: no user has the key of its owner" in result.stderr
-    assert "Row 3: its token is no text" in result.stderr
+    assert "Row 3: its token is not text" in result.stderr
     assert summary(app, *where, "--skip-bad")["imported"] == 1
     run(app, "--table", "two", "--column", "a", code=2)
     assert call(app, UUID).status_code == 200

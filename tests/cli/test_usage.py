@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
 
 from flask_apitokens.usage import queries as call_queries
@@ -19,6 +18,7 @@ from tests import hosts
 from tests.calling import TOKEN
 from tests.calling import call
 from tests.calling import note
+from tests.commandline import run
 from tests.conftest import MakeApp
 
 OTHER = "zzzzzzzzzzzz"
@@ -52,16 +52,9 @@ def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
     return app
 
 
-def run(app: Flask, *args: str, code: int = 0) -> Result:
-    """What ``flask apitokens usage`` says to *args*, after it ended with *code*."""
-    invoked = app.test_cli_runner().invoke(args=["apitokens", "usage", *args])
-    assert invoked.exit_code == code, invoked.output
-    return invoked
-
-
 def exported(app: Flask, *args: str) -> list[dict[str, Any]]:
     """The calls as JSON Lines."""
-    lines = run(app, "export", "--json", *args).stdout.splitlines()
+    lines = run(app, "usage", "export", "--json", *args).stdout.splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -84,7 +77,7 @@ def test_the_same_calls_are_counted_and_written(app: Flask) -> None:
         rows = exported(app, *given)
         found = [row["path"].removeprefix("/api/") for row in rows]
         assert sorted(found) == sorted(paths), given
-        shown = json.loads(run(app, "show", "--json", *given).stdout)
+        shown = json.loads(run(app, "usage", "show", "--json", *given).stdout)
         assert shown["calls"] == len(paths), given
         assert sum(day["calls"] for day in shown["days"]) == len(paths)
 
@@ -99,23 +92,23 @@ def test_what_is_written_of_a_call(app: Flask) -> None:
         **{"token_id": TOKEN, "token_name": "Deploy", "owner": "ada@example.com"},
         **{"service": "tmy", "ip": "192.0.2.7", "user_agent": "curl/8.5.0"},
     }
-    written = run(app, "export")
+    written = run(app, "usage", "export")
     rows = [*csv.DictReader(io.StringIO(written.stdout))]
     assert len(rows) == 5
     assert written.stderr == "5 calls.\n"
     [odd] = [row for row in rows if row["path"] == "/api/5"]
     assert (odd["token_name"], odd["owner"]) == ("'=1+1 ☃", "")
-    nothing = run(app, "export", "--account", "nowhere")
+    nothing = run(app, "usage", "export", "--account", "nowhere")
     assert nothing.stdout.splitlines() == [",".join(rows[0])]
-    assert run(app, "export", "--json", "--account", "nowhere").stdout == ""
+    assert run(app, "usage", "export", "--json", "--account", "nowhere").stdout == ""
 
 
 def test_people_get_a_table_by_day(app: Flask) -> None:
-    lines = run(app, "show").stdout.splitlines()
+    lines = run(app, "usage", "show").stdout.splitlines()
     assert lines[0].split() == ["DAY", "CALLS", "SUCCEEDED", "REJECTED", "FAILED"]
     assert len(lines) == 1 + 8 + 1
     assert lines[-1].split() == ["total", "5", "3", "1", "1"]
-    shown = json.loads(run(app, "show", "--json").stdout)
+    shown = json.loads(run(app, "usage", "show", "--json").stdout)
     assert shown["retention_days"] == 7
     assert len(shown["days"]) == 8
 
@@ -137,7 +130,7 @@ def test_what_makes_no_sense_is_refused(
     app: Flask, given: tuple[str, ...], said: str
 ) -> None:
     for verb in ("show", "export"):
-        refused = run(app, verb, *given, code=2)
+        refused = run(app, "usage", verb, *given, code=2)
         assert said in refused.stderr
         assert not refused.stdout
         assert "secret" not in refused.output
@@ -146,4 +139,4 @@ def test_what_makes_no_sense_is_refused(
 def test_it_says_when_nothing_is_recorded(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_USAGE="off")
     for verb in ("show", "export"):
-        assert "APITOKENS_USAGE is off" in run(app, verb).stderr
+        assert "APITOKENS_USAGE is off" in run(app, "usage", verb).stderr

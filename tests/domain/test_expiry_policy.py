@@ -11,8 +11,8 @@ from tests import administration
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
-from tests.cli.test_commands import answer
-from tests.cli.test_commands import run
+from tests.commandline import answer
+from tests.commandline import run
 from tests.conftest import MakeApp
 from tests.pages import names
 from tests.pages import soup

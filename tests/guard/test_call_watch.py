@@ -27,8 +27,8 @@ from flask_apitokens import ANY_SERVICE
 from flask_apitokens import token_required
 from flask_apitokens.usage.rows import Call
 from tests import hosts
-from tests.cli.test_commands import answer
-from tests.cli.test_commands import run
+from tests.commandline import answer
+from tests.commandline import run
 from tests.conftest import MakeApp
 
 MakeHistory = Callable[..., "History"]

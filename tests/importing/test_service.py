@@ -514,13 +514,13 @@ def test_the_same_again_is_the_same_token(anywhere: Flask) -> None:
         first = take_in(app, UUID, user)
         assert take_in(app, UUID, user, name="Other") == first
     assert [values["token"].id for values in heard] == [first]
-    with pytest.raises(DomainError, match="for somebody else"):
+    with pytest.raises(DomainError, match="for another owner"):
         take_in(app, UUID, other)
-    with pytest.raises(DomainError, match="for somebody else"):
+    with pytest.raises(DomainError, match="for another owner"):
         take_in(app, UUID, None)
     nobodys = take_in(app, SHORT, None, account_id="acme")
     assert take_in(app, SHORT, None, account_id="acme") == nobodys
-    with pytest.raises(DomainError, match="for somebody else"):
+    with pytest.raises(DomainError, match="for another owner"):
         take_in(app, SHORT, None)
 
 

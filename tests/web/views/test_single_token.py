@@ -16,7 +16,7 @@ from tests import administration
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
-from tests.cli.test_commands import run
+from tests.commandline import run
 from tests.conftest import MakeApp
 from tests.domain.test_concurrency import AT_ONCE
 from tests.domain.test_concurrency import ROOMY

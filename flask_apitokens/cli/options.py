@@ -1,0 +1,182 @@
+"""Arguments and options that several commands share, and how their text is parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import time
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from flask_apitokens.core.context import utcnow
+from flask_apitokens.core.text import is_text
+from flask_apitokens.db.models import ACCOUNT_LENGTH
+
+from .output import printable
+
+MOST_LISTED = 1000
+_DAYS = re.compile(r"[0-9]{1,5}d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _Argument(click.Argument):
+    """An argument with a help sentence, which click itself has for options only."""
+
+    def __init__(self, *declarations: Any, help: str, **settings: Any) -> None:
+        super().__init__(*declarations, **settings)
+        self.help = help
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        return str(self.metavar), str(self.help)
+
+
+def argument(name: str, *, metavar: str, help: str, **settings: Any) -> Decorator:
+    """Declare an argument that ``--help`` describes beside the options.
+
+    :param settings: as for :func:`click.argument`.
+    """
+    return click.argument(name, cls=_Argument, metavar=metavar, help=help, **settings)
+
+
+def _checked_account(
+    _ctx: click.Context, _param: click.Parameter, account: str | None
+) -> str | None:
+    # Refused before the query: some databases raise an error for such a text.
+    if account is None or (0 < len(account) <= ACCOUNT_LENGTH and is_text(account)):
+        return account
+    raise click.BadParameter(
+        f"an account id has 1 to {ACCOUNT_LENGTH} characters of text."
+    )
+
+
+def account_option(text: str = "Only this account.") -> Decorator:
+    """Declare ``--account``; the text of the id is checked, not its existence."""
+    return click.option("--account", metavar="ID", callback=_checked_account, help=text)
+
+
+def owner_option(text: str, *, required: bool = False) -> Decorator:
+    """Declare ``--owner``, whose value :func:`.lookups.find_owner` looks up."""
+    return click.option(
+        "--owner",
+        metavar="USER",
+        required=required,
+        help=f"{text}: a primary key, email, username or name.",
+    )
+
+
+def service_option(text: str) -> Decorator:
+    """Declare ``--service``, to be checked by :func:`.lookups.check_services`."""
+    return click.option("--service", metavar="SERVICE", help=text)
+
+
+def userless_option(text: str) -> Decorator:
+    """Declare ``--userless``, which goes with no ``--owner``."""
+    return click.option("--userless", is_flag=True, help=text)
+
+
+def limit_option(text: str) -> Decorator:
+    """Declare ``--limit`` of a list."""
+    return click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(1, MOST_LISTED),
+        default=50,
+        show_default=True,
+        help=f"{text}, at most {MOST_LISTED}.",
+    )
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on stdout, for a machine."
+)
+reason_option = click.option(
+    "--reason", metavar="TEXT", default="", help="The reason, which the user reads."
+)
+id_argument = argument(
+    "token_id", metavar="ID", help="The id of a token: 12 characters."
+)
+ids_argument = argument(
+    "token_ids",
+    metavar="ID...",
+    nargs=-1,
+    required=True,
+    help="The ids of one or more tokens, 12 characters each.",
+)
+services_argument = argument(
+    "services",
+    metavar="SERVICE...",
+    nargs=-1,
+    required=True,
+    help="The slugs of one or more services.",
+)
+
+
+def check_owner_or_userless(owner: str | None, *, userless: bool) -> None:
+    """Refuse two answers to the question whose tokens are meant.
+
+    :raises click.UsageError: if both options are given.
+    """
+    if owner is not None and userless:
+        raise click.UsageError("Give --owner or --userless, not both.")
+
+
+def parse_expiry(value: str) -> datetime | str:
+    """Parse ``--expires``.
+
+    :returns: the time in UTC, or the word "never". A day ends at its last second, as on
+        the pages.
+    :raises click.BadParameter: with the forms there are.
+    """
+    try:
+        if value == "never":
+            return value
+        if _DAYS.fullmatch(value):
+            return utcnow() + timedelta(days=int(value[:-1]))
+        return _parse_time(value, of_day=time(23, 59, 59))
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"“{printable(value)}” is none of 90d, 2027-01-31, 2027-01-31T12:00Z "
+            "(with Z or an offset) and never."
+        ) from None
+
+
+def parse_since(value: str) -> datetime:
+    """Parse ``--since``.
+
+    :returns: the time in UTC; a day begins at midnight.
+    :raises click.BadParameter: with the forms there are.
+    """
+    try:
+        return _parse_time(value, of_day=time())
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"“{printable(value)}” is neither 2027-01-31 nor 2027-01-31T12:00Z "
+            "(with Z or an offset)."
+        ) from None
+
+
+def parse_day(value: str) -> date:
+    """Parse ``--day``.
+
+    :raises click.BadParameter: with the form there is.
+    """
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"“{printable(value)}” is not 2027-01-31.") from None
+
+
+def _parse_time(text: str, *, of_day: time) -> datetime:
+    if _DATE.fullmatch(text):
+        return datetime.combine(date.fromisoformat(text), of_day, UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.astimezone(UTC)
