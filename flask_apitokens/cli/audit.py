@@ -49,7 +49,7 @@ COLUMNS = ("id", "at", "actor", "action", "token_id", "about", "service", "ip")
     type=click.IntRange(1, 2**63 - 1),
     help="Only events older than the one with this id.",
 )
-@options.limit_option("How many events at most")
+@options.limit_option("How many events are listed")
 @options.json_option
 def list_events(
     *,

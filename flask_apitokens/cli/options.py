@@ -89,7 +89,7 @@ def limit_option(text: str) -> Decorator:
         type=click.IntRange(1, MOST_LISTED),
         default=50,
         show_default=True,
-        help=f"{text}, at most {MOST_LISTED}.",
+        help=f"{text}, {MOST_LISTED} at most.",
     )
 
 

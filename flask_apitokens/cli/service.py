@@ -18,7 +18,7 @@ service_group = AppGroup("service", help="List and switch the declared services.
 
 
 @service_group.command("list")
-@options.account_option("Whether they are on in this account.")
+@options.account_option("Only this account: whether each service is on.")
 @options.json_option
 def list_services(*, account: str | None, as_json: bool) -> None:
     """List the declared services, their scopes and whether they are on.
