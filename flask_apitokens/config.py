@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from flask_apitokens.crypto.peppers import Pepper
 
 PREFIX = "APITOKENS_"
+#: the kinds of token: "api" may live for ever, "access" must expire
+KINDS = ("api", "access")
 #: the blocks of our pages, in the order the host's layout is asked for them
 BLOCKS = ("title", "styles", "content", "scripts")
 
@@ -184,7 +186,7 @@ class Settings:
     max_per_owner: int | None = _setting(None, _whole(1, 10_000, or_none=True))
     #: The kinds of token that can be generated: "api" tokens are sent with each call,
     #: "access" tokens are exchanged for short sessions.
-    kinds: tuple[str, ...] = _setting(("api", "access"), _some_of("api", "access"))
+    kinds: tuple[str, ...] = _setting(KINDS, _some_of(*KINDS))
     #: How many seconds a session lasts that an access token is exchanged for.
     session_seconds: int = _setting(900, _whole(1, 86_400))
     #: The numbers of days that the dialog offers as the life of a token.

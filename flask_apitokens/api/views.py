@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
@@ -24,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 from flask_apitokens.catalog import INTROSPECT
 from flask_apitokens.core.actor import HOLDER
 from flask_apitokens.core.actor import Actor
+from flask_apitokens.core.utc import rfc3339
 from flask_apitokens.crypto import session_tokens
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
@@ -202,7 +202,7 @@ def _label_of(token: CurrentToken) -> str | None:
 
 
 def _moment(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if at is None else rfc3339(at)
 
 
 # -- refusals ------------------------------------------------------------------

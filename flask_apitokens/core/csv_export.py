@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterable
 from collections.abc import Sequence
-from datetime import UTC
 from datetime import datetime
 from typing import Any
+
+from .utc import rfc3339
 
 #: what a spreadsheet takes for the start of a formula
 _FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
@@ -36,6 +37,4 @@ def _inert(cell: Any) -> str:
 
 def at(moment: datetime | None) -> str:
     """A moment in UTC, as a spreadsheet reads it; empty for none."""
-    return (
-        "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    )
+    return "" if moment is None else rfc3339(moment)

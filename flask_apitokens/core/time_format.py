@@ -14,6 +14,8 @@ from datetime import datetime
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
+from .utc import rfc3339
+
 #: hours for which "3 hours ago" says more than the time of day
 HOURS_IN_WORDS = 6
 
@@ -65,10 +67,8 @@ def day_and_time(at: datetime) -> str:
 
 def moment(at: datetime, text: str = "") -> Moment:
     """A moment that reads as *text*, or exactly to the minute."""
-    at = at.astimezone(UTC)
     exact = day_and_time(at)
-    iso = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Moment(text or exact, iso, _("%(time)s UTC", time=exact))
+    return Moment(text or exact, rfc3339(at), _("%(time)s UTC", time=exact))
 
 
 def to_the_second(at: datetime) -> Moment:

@@ -27,6 +27,7 @@ from werkzeug.local import LocalProxy
 from flask_apitokens import errors
 from flask_apitokens import signals
 from flask_apitokens.catalog import AnyService
+from flask_apitokens.core.utc import rfc3339
 from flask_apitokens.state import KEY
 from flask_apitokens.state import Protection
 from flask_apitokens.state import State
@@ -68,9 +69,7 @@ def _enter(
 
 
 def _say_when(expires_at: datetime, response: Response) -> Response:
-    # It is in UTC, so what follows the 19 characters of the second is the offset.
-    moment = expires_at.isoformat(timespec="seconds")[:19]
-    response.headers["Apitokens-Expires"] = f"{moment}Z"
+    response.headers["Apitokens-Expires"] = rfc3339(expires_at)
     return response
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-from datetime import UTC
 from typing import Any
 
 from flask_apitokens.core import csv_export
+from flask_apitokens.core.utc import rfc3339
 from flask_apitokens.db.models import FAILED
 from flask_apitokens.db.models import REJECTED
 from flask_apitokens.db.models import SUCCEEDED
@@ -26,9 +26,8 @@ def facts_of(row: Any, owners: Mapping[str, str]) -> dict[str, Any]:
 
     :param owners: what people call the users, by the primary key as text.
     """
-    moment = row.at.astimezone(UTC).isoformat(timespec="microseconds")
     values = (
-        moment.replace("+00:00", "Z"),
+        rfc3339(row.at, "microseconds"),
         *(row.method, row.path, row.rule, row.status, list(RESULTS)[row.result]),
         *(row.code, row.duration, row.token_id, row.token_name),
         *(row.owner_key or None, owners.get(row.owner_key)),

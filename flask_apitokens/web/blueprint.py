@@ -23,6 +23,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 
 from flask_apitokens.config import Settings
+from flask_apitokens.db.pagination import MAX_ID
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import TokenNotFound
@@ -45,7 +46,7 @@ _SERVICE = "/services/<slug>"
 _STATIC_SECONDS = 31_536_000
 _ONE = "/<string(length=12):token_id>"
 #: what every database can take for the key of a row
-_NUMBER = f"<int(max={2**63 - 1}):number>"
+_NUMBER = f"<int(max={MAX_ID}):number>"
 #: the name of :class:`UserKey` in a rule
 USER_KEY = "apitokens_user_key"
 #: how it writes what has a meaning of its own in an address; the last comes first

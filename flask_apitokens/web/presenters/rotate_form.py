@@ -24,12 +24,12 @@ from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.urls import UrlSet
 
+from .expiry_choices import date_range
+from .expiry_choices import expiry_of
+from .expiry_choices import expiry_options
+from .expiry_choices import expiry_words
 from .generate_form import ECHOED
 from .generate_form import TARGETS
-from .generate_form import date_range
-from .generate_form import expiry_of
-from .generate_form import expiry_options
-from .generate_form import expiry_words
 from .tokens import Row
 from .widgets import ErrorItem
 from .widgets import Option

@@ -94,7 +94,7 @@ class AdminVisit(Visit):
                     owner=labels.get(token.id, ""),
                     paused_by=hindrance or _service_off(token, on),
                     actions=self.actions(status),
-                    recorded=ctx.settings.usage != "off",
+                    recorded=ctx.records_calls,
                 )
             )
         return rows

@@ -20,6 +20,7 @@ from sqlalchemy import Select
 
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.catalog import Service
+from flask_apitokens.config import KINDS
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import session_tokens
@@ -62,7 +63,6 @@ from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import UrlSet
 
 _LONGEST_SEARCH = 100
-_KINDS = ("api", "access")
 #: the title is the page's first heading
 _PAGE_LEVEL = 1
 LAST_PAGE = 1_000_000
@@ -306,7 +306,7 @@ class OwnTokens(Visit):
             now=ctx.now(),
             fresh=fresh,
             paused_by=paused_by,
-            recorded=ctx.settings.usage != "off",
+            recorded=ctx.records_calls,
             email_changed=moved,
         )
 
@@ -453,7 +453,7 @@ def asked_query() -> ListQuery:
         q=searched(args.get("q", "")),
         status=status if status in token_status.STATUSES else "",
         service=service if service in current_apitokens.catalog.services else "",
-        kind=kind if kind in _KINDS else "",
+        kind=kind if kind in KINDS else "",
         use=use if use in token_list.USES else "",
         policy=policy if policy == token_list.OUTSIDE else "",
         origin=origin if origin in token_list.ORIGINS else "",

@@ -11,8 +11,8 @@ import pytest
 
 from flask_apitokens.config import Settings
 from flask_apitokens.errors import InvalidExpiry
+from flask_apitokens.web.presenters.expiry_choices import expiry_of
 from flask_apitokens.web.presenters.generate_form import GenerateInput
-from flask_apitokens.web.presenters.generate_form import expiry_of
 from flask_apitokens.web.presenters.generate_form import first_input
 from flask_apitokens.web.presenters.generate_form import presented
 from tests import hosts

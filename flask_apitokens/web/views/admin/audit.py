@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
-from datetime import date
-from datetime import datetime
-from datetime import time
 from typing import Any
 
 from flask import redirect
@@ -17,6 +13,9 @@ from flask.typing import ResponseReturnValue
 from flask_apitokens.audit import queries as audit_queries
 from flask_apitokens.audit.queries import GROUPS
 from flask_apitokens.audit.queries import LogQuery
+from flask_apitokens.core.utc import parse_day
+from flask_apitokens.core.utc import start_of_day
+from flask_apitokens.db.pagination import MAX_ID
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
@@ -28,9 +27,6 @@ from flask_apitokens.web.presenters import audit_events
 from flask_apitokens.web.presenters.audit_events import EventList
 from flask_apitokens.web.scopes.scope import searched
 from flask_apitokens.web.scopes.scope import token_searched_for
-
-#: the largest key a database has
-_LAST_KEY = 2**63 - 1
 
 
 def log() -> ResponseReturnValue:
@@ -62,11 +58,11 @@ def _list(admin: Admin) -> EventList:
 def _asked() -> LogQuery:
     """The events this address asks for; what makes no sense is passed over."""
     args = _args()
-    since = _day(args.get("from", ""))
+    since = parse_day(args.get("from", ""))
     return LogQuery(
         q=args.get("q", ""),
         actions=GROUPS.get(args.get("event", ""), ()),
-        since=None if since is None else datetime.combine(since, time(), UTC),
+        since=None if since is None else start_of_day(since),
         before=_key("before"),
         after=_key("after"),
     )
@@ -75,7 +71,7 @@ def _asked() -> LogQuery:
 def _args() -> dict[str, Any]:
     """Search and filters as arguments of an address."""
     given = request.args
-    event, since = given.get("event", ""), _day(given.get("from", ""))
+    event, since = given.get("event", ""), parse_day(given.get("from", ""))
     every = {
         "q": searched(given.get("q", "")),
         "event": event if event in GROUPS else "",
@@ -84,16 +80,9 @@ def _args() -> dict[str, Any]:
     return {name: value for name, value in every.items() if value}
 
 
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
 def _key(name: str) -> int | None:
     key = request.args.get(name, type=int)
-    return key if key is not None and 0 < key <= _LAST_KEY else None
+    return key if key is not None and 0 < key <= MAX_ID else None
 
 
 def export() -> ResponseReturnValue:

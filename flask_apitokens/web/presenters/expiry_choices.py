@@ -1,0 +1,106 @@
+"""The expiry choices of the generate form and the rotate form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import timedelta
+from typing import Protocol
+
+from flask_apitokens.core.context import Context
+from flask_apitokens.core.time_format import day
+from flask_apitokens.core.time_format import span
+from flask_apitokens.core.utc import end_of_day
+from flask_apitokens.core.utc import parse_day
+from flask_apitokens.core.utc import start_of_day
+from flask_apitokens.domain import expiry as token_expiry
+from flask_apitokens.errors import InvalidExpiry
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+
+from .widgets import Option
+
+
+def _presets(ctx: Context, also: int | None = None) -> list[int]:
+    settings = ctx.settings
+    days = {*settings.expiry_presets, *filter(None, [settings.expiry_default, also])}
+    longest = settings.expiry_max
+    return sorted(number for number in days if not longest or number <= longest)
+
+
+def expiry_words(
+    ctx: Context, *, also: int | None = None, kind: str = "api"
+) -> list[str]:
+    """What can be chosen for the end of a token: days, "custom" and "never".
+
+    :param also: days to be offered besides.
+    :param kind: of the token, where it is known.
+    """
+    settings = ctx.settings
+    may_last = settings.expiry_max is None and kind == "api" and "api" in settings.kinds
+    words = [*map(str, _presets(ctx, also)), "custom"]
+    return [*words, "never"] if may_last else words
+
+
+def expiry_options(ctx: Context, words: Sequence[str]) -> list[Option]:
+    """The choices of :func:`expiry_words` as buttons."""
+    today = ctx.now().astimezone(UTC).date()
+    return [_expiry_option(ctx, word, today) for word in words]
+
+
+def date_range(ctx: Context) -> tuple[str, str]:
+    """The first and the last day that a date field takes; no last one for any."""
+    today = ctx.now().astimezone(UTC).date()
+    longest = ctx.settings.expiry_max
+    last = (today + timedelta(days=longest)).isoformat() if longest else ""
+    return (today + timedelta(days=1)).isoformat(), last
+
+
+def _expiry_option(ctx: Context, word: str, today: date) -> Option:
+    if word == "custom":
+        return Option(word, _("On a date"))
+    if word == "never":
+        return Option(word, _("Never"))
+    days = int(word)
+    end = start_of_day(today + timedelta(days=days))
+    warning = token_expiry.days_of_warning(ctx, days)
+    if not warning:
+        return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
+    text = _n(
+        "Stops working on %(day)s. You will see a warning %(n)s day before.",
+        "Stops working on %(day)s. You will see a warning %(n)s days before.",
+        warning,
+        day=day(end),
+    )
+    return Option(word, span(days), text)
+
+
+class Ending(Protocol):
+    """What of a form says when a token is to end."""
+
+    @property
+    def expiry(self) -> str: ...
+
+    @property
+    def expiry_date(self) -> str: ...
+
+
+def expiry_of(
+    ctx: Context, entered: Ending, words: Sequence[str] = ()
+) -> datetime | None:
+    """The moment the token expires, or none for never.
+
+    :param words: what was offered, if it was more than :func:`expiry_words`.
+    :raises InvalidExpiry: for a choice that is none, or a date that is past or no date.
+    """
+    if entered.expiry == "never":
+        return None
+    if entered.expiry in (words or expiry_words(ctx)) and entered.expiry != "custom":
+        return ctx.now() + timedelta(days=int(entered.expiry))
+    last_day = parse_day(entered.expiry_date)
+    today = ctx.now().astimezone(UTC).date()
+    if entered.expiry != "custom" or last_day is None or last_day <= today:
+        raise InvalidExpiry(_("Choose a date after today."))
+    return end_of_day(last_day)
