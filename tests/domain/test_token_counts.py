@@ -13,7 +13,7 @@ from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.web.presenters import confirmations
-from flask_apitokens.web.presenters import tokens as token_presenter
+from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.users import member_list
 from flask_apitokens.web.service_tabs import ServiceFigures
 from tests.conftest import MakeApp
@@ -28,7 +28,7 @@ def app(make_app: MakeApp) -> Flask:
 
 def test_a_search_says_that_there_are_more(app: Flask) -> None:
     with app.test_request_context():
-        shown = token_presenter.list_of(
+        shown = list_presenter.list_of(
             Page([], UNCOUNTED, 1, 10, more=True, limit=pagination.COUNT_LIMIT),
             [],
             ListQuery(q="a"),
@@ -36,7 +36,7 @@ def test_a_search_says_that_there_are_more(app: Flask) -> None:
             services_shown=False,
             may_generate=False,
         )
-        assert token_presenter.found(shown) == "More than 10,000 tokens found"
+        assert list_presenter.found(shown) == "More than 10,000 tokens found"
         assert shown.page.counted == "10,000+"
 
 
@@ -66,7 +66,7 @@ def test_a_list_says_where_counting_ended(app: Flask) -> None:
             more=True,
             limit=pagination.SEARCH_COUNT_LIMIT,
         )
-        shown = token_presenter.list_of(
+        shown = list_presenter.list_of(
             found,
             [],
             ListQuery(q="a"),
@@ -74,7 +74,7 @@ def test_a_list_says_where_counting_ended(app: Flask) -> None:
             services_shown=False,
             may_generate=False,
         )
-        assert token_presenter.found(shown) == "More than 1,000 tokens found"
+        assert list_presenter.found(shown) == "More than 1,000 tokens found"
         assert shown.page.counted == "1,000+"
 
 

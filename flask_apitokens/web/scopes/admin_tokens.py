@@ -33,10 +33,11 @@ from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import begin
 from flask_apitokens.web.pages import page
+from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters import tokens as token_presenter
-from flask_apitokens.web.presenters.tokens import Overview
+from flask_apitokens.web.presenters.token_list import Overview
+from flask_apitokens.web.presenters.token_list import Wording
 from flask_apitokens.web.presenters.tokens import Row
-from flask_apitokens.web.presenters.tokens import Wording
 from flask_apitokens.web.presenters.widgets import Stat
 from flask_apitokens.web.urls import UrlSet
 
@@ -135,12 +136,12 @@ class AdminVisit(Visit):
         """The list and what stands around it."""
         ctx = self.ctx
         owned = token_counts.count_up_to(
-            ctx, self.tokens(), token_presenter.TOOLBAR_ABOVE
+            ctx, self.tokens(), list_presenter.TOOLBAR_ABOVE
         )
         found = token_list.page_in(
             ctx, self.tokens(), query, account_id=self.account, size=PAGE_SIZE
         )
-        shown = token_presenter.list_of(
+        shown = list_presenter.list_of(
             found,
             self.rows(found.items, fresh=fresh),
             query,
@@ -156,7 +157,7 @@ class AdminVisit(Visit):
             account_id=self.account,
             expiring=0,
             expiring_days=ctx.settings.expiring_days,
-            statuses=token_presenter.statuses_offered(),
+            statuses=list_presenter.statuses_offered(),
             services=(),
         )
 
@@ -236,7 +237,7 @@ class AllTokens(AdminVisit):
             list=replace(
                 shown.list, makers_shown=False, owners_shown=True, sorts=False
             ),
-            services=token_presenter.services_offered(self.ctx.catalog),
+            services=list_presenter.services_offered(self.ctx.catalog),
             kinds=[
                 ("", _("All kinds")),
                 ("api", _("API tokens")),

@@ -45,6 +45,7 @@ from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import signed_in
 from flask_apitokens.web.presenters import rotate_form
+from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters import tokens as token_presenter
 from flask_apitokens.web.presenters.access_requests import AccessForm
 from flask_apitokens.web.presenters.access_requests import AccessPanel
@@ -55,10 +56,10 @@ from flask_apitokens.web.presenters.generate_form import FieldErrors
 from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import GenerateView
 from flask_apitokens.web.presenters.generate_form import presented
-from flask_apitokens.web.presenters.tokens import Overview
+from flask_apitokens.web.presenters.token_list import Overview
+from flask_apitokens.web.presenters.token_list import Single
+from flask_apitokens.web.presenters.token_list import TokenList
 from flask_apitokens.web.presenters.tokens import Row
-from flask_apitokens.web.presenters.tokens import Single
-from flask_apitokens.web.presenters.tokens import TokenList
 from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import UrlSet
 
@@ -360,22 +361,22 @@ class OwnTokens(Visit):
         counts = token_counts.counts(self.ctx, self.tokens())
         found = token_list.page_of(self.ctx, self.user, query)
         return Overview(
-            list=token_presenter.list_of(
+            list=list_presenter.list_of(
                 found,
                 self.rows(found.items, fresh=fresh),
                 query,
                 owned=counts.total,
                 services_shown=bool(self.ctx.catalog),
                 may_generate=self.may_generate,
-                wording=token_presenter.own_wording(self_service=not self.by_others),
+                wording=list_presenter.own_wording(self_service=not self.by_others),
             ),
             account_id=self.account_id,
             moved=email_binding.count_moved(self.ctx, self.user),
             has_access=self.has_access,
             expiring=counts.expiring,
             expiring_days=self.ctx.settings.expiring_days,
-            statuses=token_presenter.statuses_offered(),
-            services=token_presenter.services_offered(self.ctx.catalog),
+            statuses=list_presenter.statuses_offered(),
+            services=list_presenter.services_offered(self.ctx.catalog),
             single=self._single(fresh),
         )
 

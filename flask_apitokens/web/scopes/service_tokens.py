@@ -32,8 +32,8 @@ from flask_apitokens.web.presenters.generate_form import FieldErrors
 from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import GenerateView
 from flask_apitokens.web.presenters.generate_form import presented
-from flask_apitokens.web.presenters.tokens import Overview
-from flask_apitokens.web.presenters.tokens import Wording
+from flask_apitokens.web.presenters.token_list import Overview
+from flask_apitokens.web.presenters.token_list import Wording
 from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.urls import UrlSet

@@ -31,10 +31,10 @@ from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters import confirmations
-from flask_apitokens.web.presenters import tokens as token_presenter
+from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.generate_form import ECHOED
-from flask_apitokens.web.presenters.tokens import Rename
+from flask_apitokens.web.presenters.token_list import Rename
 from flask_apitokens.web.scopes.scope import Visit
 from flask_apitokens.web.scopes.scope import asked_query
 
@@ -62,7 +62,7 @@ def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
         return _renaming(visit, token, name, error=error.message, status=error.status)
     if not htmx.wants_fragment():
         return _back(visit, message)
-    shown = token_presenter.focused(visit.list(asked_query()), token_id)
+    shown = list_presenter.focused(visit.list(asked_query()), token_id)
     actions = partial("actions", list=shown)
     return htmx.fragment(
         partial("list", list=shown),
@@ -156,7 +156,7 @@ def chosen_live(visit: Visit) -> Sequence[Token]:
 
 def here() -> str:
     """Where the question is answered: this address, with its list in the query."""
-    known = token_presenter.query_args(asked_query())
+    known = list_presenter.query_args(asked_query())
     return url_for(request.endpoint or "", **(request.view_args or {}), **known)
 
 
@@ -212,4 +212,4 @@ def _back(visit: Visit, message: str) -> ResponseReturnValue:
 
 def _list_again(visit: Visit) -> str:
     """The address of the list as it was searched, sorted and paged."""
-    return visit.at.url("tokens", **token_presenter.query_args(asked_query()))
+    return visit.at.url("tokens", **list_presenter.query_args(asked_query()))

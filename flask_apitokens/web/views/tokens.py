@@ -30,7 +30,7 @@ from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import signed_in
 from flask_apitokens.web.pages import stored
-from flask_apitokens.web.presenters import tokens as token_presenter
+from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.generate_form import FieldErrors
 from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import first_input
@@ -55,17 +55,17 @@ def tokens(visit: Visit) -> ResponseReturnValue:
     if not htmx.wants_fragment():
         if token_searched_for():
             # Out of the address bar, the history and what is copied from them.
-            return redirect(visit.at.url("tokens", **token_presenter.query_args(query)))
+            return redirect(visit.at.url("tokens", **list_presenter.query_args(query)))
         return visit.page(visit.overview(query))
     focus, overview = request.args.get("focus", ""), visit.overview(query)
     if overview.single is not None:
         return htmx.fragment(partial("single_card", single=overview.single))
-    shown = partial("list", list=token_presenter.focused(overview.list, focus))
+    shown = partial("list", list=list_presenter.focused(overview.list, focus))
     around: dict[str, Markup | str] = {}
     if overview.list.owners_shown:
         # The file is of what the list shows: its address follows the search.
         around[htmx.ACTIONS] = partial("actions", list=overview.list)
-    if focus == token_presenter.SEARCH:
+    if focus == list_presenter.SEARCH:
         around[htmx.TOOLS] = partial("toolbar", overview=overview, focus=True)
     return htmx.fragment(shown, out_of_band=around)
 
