@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.verification_cache import Verifier
 
 from . import databases
 from . import memory
@@ -161,7 +162,7 @@ def _cold(host: Host, every: int) -> list[Route]:
         host.db.session.commit()
 
     def forget() -> None:
-        host.state.verifier = crypto_tokens.Verifier()
+        host.state.verifier = Verifier()
 
     def bcrypt_alone(environ: Any, start_response: Any) -> Iterable[bytes]:
         assert crypto_tokens.verify_hash(plaintext.encode(), stored)

@@ -31,7 +31,7 @@ from flask_apitokens.usage.recorder import Recorder
 from . import signals
 from .catalog import Catalog
 from .config import Settings
-from .crypto import tokens as crypto_tokens
+from .crypto.verification_cache import Verifier
 from .errors import ConfigurationError
 from .lookup import native
 
@@ -86,7 +86,7 @@ class State:
     parse: Callable[[bytes], str | None]
     #: what a session token begins with
     session_prefix: bytes
-    verifier: crypto_tokens.Verifier = field(default_factory=crypto_tokens.Verifier)
+    verifier: Verifier = field(default_factory=Verifier)
     #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
     late_use_checked: set[str] = field(default_factory=set)
     #: the peppers of imported tokens; none where there are none

@@ -21,7 +21,7 @@ if __name__ == "__main__" and sys.argv[1].startswith("gevent"):
 import bcrypt  # noqa: E402
 
 from flask_apitokens.crypto import tokens as crypto_tokens  # noqa: E402
-from flask_apitokens.crypto.tokens import Verifier  # noqa: E402
+from flask_apitokens.crypto.verification_cache import Verifier  # noqa: E402
 
 TOKEN = b"a token"
 asked: list[bytes] = []

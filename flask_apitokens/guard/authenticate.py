@@ -30,6 +30,7 @@ from flask_apitokens.catalog import AnyService
 from flask_apitokens.core import networks
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.domain import email_binding
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.lookup.native import Unavailable
@@ -448,7 +449,7 @@ def _check_bcrypt(state: State, token_id: str, token: bytes, found: TokenRow) ->
     stored = found.secret_hash
     try:
         genuine = state.verifier.verify(token_id, token, stored)
-    except crypto_tokens.QueueFull:
+    except QueueFull:
         raise errors.TemporarilyUnavailable from None
     if not genuine:
         raise errors.InvalidToken

@@ -33,6 +33,7 @@ from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import digests_by_kind
 from flask_apitokens.crypto.foreign_digests import strength_of
+from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
@@ -93,7 +94,7 @@ def check_bcrypt(state: State, known: Recognised) -> None:
         genuine = state.verifier.verify(
             known.token_id, known.keyed_digest.secret, stored
         )
-    except crypto_tokens.QueueFull:
+    except QueueFull:
         raise errors.TemporarilyUnavailable from None
     if not genuine:
         raise errors.InvalidToken

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.crypto.tokens import Verifier
+from flask_apitokens.crypto.verification_cache import Verifier
 
 #: token, check digest: ARCHITECTURE 5
 VECTORS = [

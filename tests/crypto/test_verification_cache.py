@@ -17,8 +17,9 @@ import bcrypt
 import pytest
 
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.crypto.tokens import QueueFull
-from flask_apitokens.crypto.tokens import Verifier
+from flask_apitokens.crypto import verification_cache
+from flask_apitokens.crypto.verification_cache import QueueFull
+from flask_apitokens.crypto.verification_cache import Verifier
 from tests.recording import until
 
 TOKEN = b"apt_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef31PE6C"
@@ -206,7 +207,7 @@ def test_two_first_uses_that_cross_are_one_question(
     def use() -> None:
         answers.append(verifier.verify("id", TOKEN, stored))
 
-    monkeypatch.setattr(crypto_tokens, "threading", Crossing(turn, use))
+    monkeypatch.setattr(verification_cache, "threading", Crossing(turn, use))
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
     use()
     assert answers == [True, True]

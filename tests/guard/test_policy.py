@@ -15,6 +15,7 @@ from flask_apitokens import ANY_SERVICE
 from flask_apitokens import current_token
 from flask_apitokens import token_required
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.verification_cache import QueueFull
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
@@ -243,7 +244,7 @@ def test_a_full_queue_is_a_503_and_never_a_401(
     verifier = app.extensions["apitokens"].verifier
 
     def full(*_: object) -> bool:
-        raise crypto_tokens.QueueFull
+        raise QueueFull
 
     with monkeypatch.context() as patch:
         patch.setattr(verifier, "_ask", full)
