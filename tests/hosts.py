@@ -37,6 +37,7 @@ from flask_apitokens import ANY_SERVICE
 from flask_apitokens import APITokens
 from flask_apitokens import current_token
 from flask_apitokens import token_required
+from tests import databases
 
 UserKey = Literal["int", "uuid", "str"]
 
@@ -106,7 +107,7 @@ def create_host(
     app.extensions["tests.host"] = Host(db, user_model, apitokens)
     if create_tables:
         with app.app_context():
-            db.create_all()
+            databases.create_tables(db)
     return app
 
 
