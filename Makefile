@@ -9,9 +9,10 @@ PYTEST_ARGS ?= --numprocesses 2 --dist worksteal
 export VENV PYTHON CHROMIUM
 
 BIN := $(VENV)/bin
+FAST := "not browser and not database and not packaging and not server"
 TEMPLATES := $(wildcard flask_apitokens/templates templates example_app/templates)
 
-.PHONY: help demo test lint format types docs screenshots bench coverage setup lock clean
+.PHONY: help demo test test-fast test-lowest lint format types docs screenshots bench coverage setup lock clean
 
 help:  ## say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,9 +25,18 @@ test: lint types docs  ## run every check, then every test
 	@browser=$$($(BIN)/python scripts/find_browser.py --install) || true; \
 		CHROMIUM=$${browser:-$$CHROMIUM} $(BIN)/pytest $(PYTEST_ARGS) --durations=15
 
-lint: setup  ## check style and templates
+test-fast: lint types  ## run what needs no server, no browser and no build
+	@$(BIN)/pytest $(PYTEST_ARGS) -m $(FAST)
+
+test-lowest:  ## run the same tests on the lowest versions that pyproject.toml promises
+	@mkdir -p build && $$(scripts/find-python) scripts/lowest >build/constraints-lowest.txt
+	@VENV=.venv-lowest CONSTRAINTS=build/constraints-lowest.txt scripts/setup test
+	@.venv-lowest/bin/pytest $(PYTEST_ARGS) -m $(FAST)
+
+lint: setup  ## check style, sizes, words, templates and the workflow of CI
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/zizmor --quiet --offline .github
 	@$(if $(TEMPLATES),$(BIN)/djlint --check $(TEMPLATES))
 	@$(if $(TEMPLATES),$(BIN)/djlint --lint $(TEMPLATES))
 
