@@ -28,9 +28,9 @@ from flask_apitokens.core.callbacks import default_email
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.core.user_model import active_column
 from flask_apitokens.core.user_model import has_own_is_active
-from flask_apitokens.db.models import Models
-from flask_apitokens.db.models import bind_models
-from flask_apitokens.db.models import user_key_of
+from flask_apitokens.db.mapping import Models
+from flask_apitokens.db.mapping import bind_models
+from flask_apitokens.db.mapping import user_key_of
 from flask_apitokens.guard.authenticate import Policy
 from flask_apitokens.usage.recorder import Recorder
 from flask_apitokens.usage.statements import Tables

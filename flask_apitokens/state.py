@@ -25,7 +25,7 @@ from werkzeug.local import LocalProxy
 
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.context import Context
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 from flask_apitokens.usage.recorder import Recorder
 
 from . import signals

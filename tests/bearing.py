@@ -30,7 +30,7 @@ from flask_apitokens import current_token
 from flask_apitokens import token_required
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
 from tests import hosts

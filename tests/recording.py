@@ -23,7 +23,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from flask_apitokens.db.models import bind_models
+from flask_apitokens.db.mapping import bind_models
 from flask_apitokens.usage.recorder import Recorder
 from flask_apitokens.usage.rows import Call
 from flask_apitokens.usage.statements import Tables

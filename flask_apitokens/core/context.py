@@ -20,7 +20,7 @@ from sqlalchemy.orm import scoped_session
 from flask_apitokens.catalog import Catalog
 from flask_apitokens.catalog import Service
 from flask_apitokens.config import Settings
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 
 from .callbacks import Callbacks
 from .callbacks import Notice

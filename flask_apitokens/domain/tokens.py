@@ -31,7 +31,7 @@ from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import ApiNotAllowed

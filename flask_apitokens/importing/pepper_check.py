@@ -13,7 +13,7 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.config import Settings
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 
 
 def _needed(models: Models, now: datetime) -> Select[Any]:

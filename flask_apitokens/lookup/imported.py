@@ -13,7 +13,7 @@ from sqlalchemy import bindparam
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 
 from .native import Lookup
 from .native import TokenRow

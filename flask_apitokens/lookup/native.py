@@ -38,7 +38,7 @@ from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
 from flask_apitokens.core.user_model import active_column
-from flask_apitokens.db.models import Models
+from flask_apitokens.db.mapping import Models
 
 
 def _set_up_sqlite(connection: Any) -> None:

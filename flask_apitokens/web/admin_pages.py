@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 
 from flask_apitokens.catalog import Service
 from flask_apitokens.core.actor import Actor
-from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import access_requests
 from flask_apitokens.errors import AccessDenied
@@ -20,9 +19,10 @@ from flask_apitokens.errors import NotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 
-from .pages import actor_of
-from .pages import admit
-from .pages import signed_in
+from .access import is_account
+from .access import is_admin
+from .login import actor_of
+from .login import signed_in
 
 NAME = "apitokens_admin"
 #: set once the host's layout shows the ways between our pages itself
@@ -71,33 +71,6 @@ class Link:
     count: str | None = None
 
 
-def is_admin(user: Any) -> bool:
-    """Whether *user* administers their account, asked now.
-
-    Who has none, where there are accounts, administers nothing: the others who have
-    none have nothing in common.
-    """
-    callbacks = current_apitokens.callbacks
-    asked = callbacks.is_admin
-    return asked is not None and asked(user) and _is_account(callbacks.account_of(user))
-
-
-def _is_account(account_id: str) -> bool:
-    there = bool(account_id) or not current_apitokens.callbacks.has_accounts
-    return there and account_id != NO_ACCOUNT
-
-
-def admit_admin() -> ResponseReturnValue | None:
-    """Let a request in, before its view: as every page, and administrators alone.
-
-    :raises AccessDenied: for everybody else who is signed in.
-    """
-    turned_away = admit()
-    if turned_away is None and not is_admin(signed_in()):
-        raise AccessDenied
-    return turned_away
-
-
 def begin() -> Admin:
     """The administrator of this request.
 
@@ -108,7 +81,7 @@ def begin() -> Admin:
         raise AccessDenied
     ctx = current_apitokens.context()
     account_id = ctx.account_of(user)
-    if not _is_account(account_id):
+    if not is_account(account_id):
         # A moment ago it was one.
         raise AccessDenied
     return Admin(ctx, user, account_id)

@@ -97,20 +97,20 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    _add_list(pages, "", "", scopes.scope.begin, generate="/")
-    _add_token(pages, _ONE, "", scopes.scope.begin)
-    rotate = _visiting(scopes.scope.begin, views.rotate.rotate)
+    _add_list(pages, "", "", scopes.own_tokens.begin, generate="/")
+    _add_token(pages, _ONE, "", scopes.own_tokens.begin)
+    rotate = _visiting(scopes.own_tokens.begin, views.rotate.rotate)
     add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
-    replace = _visiting(scopes.scope.begin, views.single_token.replace)
+    replace = _visiting(scopes.own_tokens.begin, views.single_token.replace)
     add("/replace", "replace", replace, methods=["GET", "POST"])
     for path, name, view in (
         ("/request", "ask", views.access_requests.ask),
         ("/request/withdraw", "withdraw", views.access_requests.withdraw),
     ):
-        answer = _visiting(scopes.scope.begin, view)
+        answer = _visiting(scopes.own_tokens.begin, view)
         add(path, name, answer, methods=["GET", "POST"])
     add("/static/<version>/<path:filename>", "static", _static)
-    _protect_pages(pages, web.pages.admit)
+    _protect_pages(pages, web.access.admit)
     return pages
 
 
@@ -168,7 +168,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     )
     add("/audit", "audit", admin.audit.log, "GET")
     add("/audit.csv", "audit_csv", admin.audit.export, "GET")
-    _protect_pages(pages, web.admin_pages.admit_admin)
+    _protect_pages(pages, web.access.admit_admin)
     return pages
 
 
@@ -185,7 +185,7 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
     pages.add_url_rule("/", "stray", stray, methods=["PUT", "PATCH", "DELETE"])
     pages.url_value_preprocessor(check_csrf_ourselves)
     pages.before_request(_unless_open(admit))
-    pages.register_error_handler(HTTPException, web.pages.refuse)
+    pages.register_error_handler(HTTPException, web.error_pages.refuse)
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
         pages.register_error_handler(gone, web.stale_page.refuse_and_refresh)
     for error in (
@@ -193,7 +193,7 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
         # Of PostgreSQL, after a statement of the host's own that failed.
         InternalError,
     ):
-        pages.register_error_handler(error, web.pages.database_failed)
+        pages.register_error_handler(error, web.error_pages.database_failed)
     pages.record_once(have_the_last_word)
 
 

@@ -24,7 +24,7 @@ from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.scopes.scope import Visit
 
 from . import htmx
-from .pages import login_manager
+from .login import login_manager
 from .pages import partial
 
 #: the form as it was filled in when the log-in was found stale

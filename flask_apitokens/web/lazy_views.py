@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     class web:
         """The modules of this folder."""
 
+        from . import access as access
         from . import admin_pages as admin_pages
-        from . import pages as pages
+        from . import error_pages as error_pages
         from . import stale_page as stale_page
 
     class scopes:
         """The modules of :mod:`.scopes`."""
 
         from .scopes import admin_tokens as admin_tokens
+        from .scopes import own_tokens as own_tokens
         from .scopes import scope as scope
         from .scopes import service_tokens as service_tokens
 

@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens.errors import DomainError
 from flask_apitokens.state import current_apitokens
-from flask_apitokens.web.scopes.scope import asked_query
 from flask_apitokens.web.scopes.scope import begun_again
 
 from . import htmx
-from .pages import database_failed
-from .pages import refuse
+from .error_pages import database_failed
+from .error_pages import refuse
+from .query_args import asked_query
 
 Panels = Callable[[], Mapping[str, Markup]]
 #: how the panels of the page that asks are made anew

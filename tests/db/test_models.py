@@ -23,8 +23,8 @@ from sqlalchemy.orm import declarative_base
 from sqlalchemy.orm import mapped_column
 
 from flask_apitokens import APITokens
-from flask_apitokens.db.models import bind_models
-from flask_apitokens.db.models import user_key_of
+from flask_apitokens.db.mapping import bind_models
+from flask_apitokens.db.mapping import user_key_of
 from flask_apitokens.errors import ConfigurationError
 from tests import bearing
 from tests import hosts

@@ -36,9 +36,9 @@ from flask_apitokens.web.presenters.token_list import Overview
 from flask_apitokens.web.presenters.token_list import Wording
 from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.service_tabs import section_of
+from flask_apitokens.web.service_users import people_args
+from flask_apitokens.web.service_users import user_panels
 from flask_apitokens.web.urls import UrlSet
-from flask_apitokens.web.views.admin.services import people_args
-from flask_apitokens.web.views.admin.services import user_panels
 
 from .admin_tokens import TOKEN
 from .admin_tokens import AdminVisit

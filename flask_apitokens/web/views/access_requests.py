@@ -23,8 +23,8 @@ from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.access_requests import ALL
 from flask_apitokens.web.presenters.access_requests import AccessForm
 from flask_apitokens.web.presenters.generate_form import ECHOED
-from flask_apitokens.web.scopes.scope import OwnTokens
-from flask_apitokens.web.scopes.scope import begin
+from flask_apitokens.web.scopes.own_tokens import OwnTokens
+from flask_apitokens.web.scopes.own_tokens import begin
 from flask_apitokens.web.stale_page import renew_with
 
 

@@ -32,8 +32,7 @@ from flask_apitokens.web.reveal import answer_with
 from flask_apitokens.web.scopes.scope import Visit
 from flask_apitokens.web.scopes.scope import begun_again
 from flask_apitokens.web.stale_page import renew_with
-
-from .usage import shown_of
+from flask_apitokens.web.usage_history import shown_of
 
 
 def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:

@@ -18,6 +18,7 @@ from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import NotFound
 from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.web import fresh_login
+from flask_apitokens.web.confirm import ask
 from flask_apitokens.web.forms import ReplaceForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import stored
@@ -25,8 +26,6 @@ from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.reveal import answer_with
 from flask_apitokens.web.scopes.scope import Visit
-
-from .token_actions import ask
 
 
 def replace(visit: Visit) -> ResponseReturnValue:

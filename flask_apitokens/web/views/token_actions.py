@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from flask import redirect
 from flask import request
-from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -16,27 +13,26 @@ from flask_apitokens.domain import tokens
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
-from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
-from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.web import htmx
-from flask_apitokens.web.forms import ConfirmForm
+from flask_apitokens.web.confirm import asked
+from flask_apitokens.web.confirm import back_to_list
+from flask_apitokens.web.confirm import chosen_live
+from flask_apitokens.web.confirm import done
+from flask_apitokens.web.confirm import here
 from flask_apitokens.web.forms import RenameForm
 from flask_apitokens.web.forms import stale
-from flask_apitokens.web.pages import leave_notice
-from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters import token_list as list_presenter
-from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.token_list import Rename
+from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.scopes.scope import Visit
-from flask_apitokens.web.scopes.scope import asked_query
 
 # -- rename --------------------------------------------------------------------
 
@@ -61,7 +57,7 @@ def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
             raise
         return _renaming(visit, token, name, error=error.message, status=error.status)
     if not htmx.wants_fragment():
-        return _back(visit, message)
+        return back_to_list(visit, message)
     shown = list_presenter.focused(visit.list(asked_query()), token_id)
     actions = partial("actions", list=shown)
     return htmx.fragment(
@@ -137,79 +133,3 @@ def revoke_many(visit: Visit) -> ResponseReturnValue:
         lambda: tokens.revoke_many(ctx, visit.tokens(), ids, actor=visit.actor),
     )
     return done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
-
-
-def chosen_live(visit: Visit) -> Sequence[Token]:
-    """The tokens that were selected and still work.
-
-    :raises DomainError: if none was, or too many; as 404 or 409 if none is left.
-    """
-    ids = request.values.getlist("id")
-    if not ids:
-        raise DomainError(_("Select at least one token."))
-    found = tokens.find_many(visit.ctx, visit.tokens(), ids)
-    live = [t for t, row in zip(found, visit.rows(found), strict=True) if row.live]
-    if not live:
-        raise TokenNotFound if not found else Conflict
-    return live
-
-
-def here() -> str:
-    """Where the question is answered: this address, with its list in the query."""
-    known = list_presenter.query_args(asked_query())
-    return url_for(request.endpoint or "", **(request.view_args or {}), **known)
-
-
-def asked(
-    visit: Visit, question: Confirm, *, sure: bool = True
-) -> ResponseReturnValue | None:
-    """Ask, unless the form that came is the genuine answer to the question."""
-    question = replace(question, back=_list_again(visit))
-    if request.method != "POST" or not sure:
-        return ask(validate(visit, question), 200)
-    if ConfirmForm().is_genuine():
-        return None
-    return ask(validate(visit, replace(question, problem=stale())), 400)
-
-
-def validate(visit: Visit, question: Confirm) -> Confirm:
-    """A question with how often its tokens were called with lately, where it is known.
-
-    What will break says more than "Are you sure?".
-    """
-    ctx = visit.ctx
-    if not ctx.records_calls or not question.weighs:
-        return question
-    ids = [row.id for row in question.rows]
-    numbers = usage_totals.calls_of(ctx, visit.tokens(), ids)
-    days = ctx.settings.usage_retention_days
-    return confirmations.with_calls(question, numbers, days)
-
-
-def ask(question: Confirm, status: int) -> ResponseReturnValue:
-    """Put a question: as a dialog, whatever panel was asked for, or as a page."""
-    if not htmx.wants_fragment():
-        return page("apitokens/confirm.html", confirm=question, status=status)
-    dialog = partial("confirm_dialog", confirm=question)
-    return htmx.fragment(dialog, status=status, target=htmx.DIALOG)
-
-
-def done(visit: Visit, message: str) -> ResponseReturnValue:
-    """Answer that it was done: the dialog closes, the list is as it is now."""
-    if not htmx.wants_fragment():
-        return _back(visit, message)
-    changed = visit.panels(asked_query())
-    return htmx.fragment(
-        partial("closed"), out_of_band={**changed, htmx.TOASTS: toast(message)}
-    )
-
-
-def _back(visit: Visit, message: str) -> ResponseReturnValue:
-    """To the list, which says what was done."""
-    leave_notice(message)
-    return redirect(_list_again(visit), 303)
-
-
-def _list_again(visit: Visit) -> str:
-    """The address of the list as it was searched, sorted and paged."""
-    return visit.at.url("tokens", **list_presenter.query_args(asked_query()))

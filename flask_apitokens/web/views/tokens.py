@@ -24,11 +24,11 @@ from flask_apitokens.web import fresh_login
 from flask_apitokens.web import htmx
 from flask_apitokens.web.forms import GenerateForm
 from flask_apitokens.web.forms import stale
+from flask_apitokens.web.login import signed_in
 from flask_apitokens.web.pages import frame
 from flask_apitokens.web.pages import no_store
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
-from flask_apitokens.web.pages import signed_in
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.generate_form import FieldErrors
@@ -36,13 +36,12 @@ from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import first_input
 from flask_apitokens.web.presenters.generate_form import presented
 from flask_apitokens.web.presenters.generate_form import validate
+from flask_apitokens.web.query_args import asked_query
+from flask_apitokens.web.query_args import token_searched_for
 from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.scopes.own_tokens import begin
 from flask_apitokens.web.scopes.scope import Visit
-from flask_apitokens.web.scopes.scope import asked_query
-from flask_apitokens.web.scopes.scope import begin
-from flask_apitokens.web.scopes.scope import token_searched_for
-
-from .usage import shown_of
+from flask_apitokens.web.usage_history import shown_of
 
 #: the title stands one below the host's
 _PANEL_LEVEL = 2

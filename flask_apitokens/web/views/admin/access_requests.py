@@ -30,6 +30,8 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.confirm import answered
+from flask_apitokens.web.confirm import ask
 from flask_apitokens.web.forms import ConfirmForm
 from flask_apitokens.web.forms import StaleForm
 from flask_apitokens.web.pages import leave_notice
@@ -42,11 +44,8 @@ from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.confirmations import decline_question
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.widgets import Badge
-from flask_apitokens.web.scopes.scope import LAST_PAGE
+from flask_apitokens.web.query_args import LAST_PAGE
 from flask_apitokens.web.stale_page import renew_with
-from flask_apitokens.web.views.token_actions import ask
-
-from .services import answered
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters import audit_events
 from flask_apitokens.web.presenters.audit_events import EventList
-from flask_apitokens.web.scopes.scope import searched
-from flask_apitokens.web.scopes.scope import token_searched_for
+from flask_apitokens.web.query_args import searched
+from flask_apitokens.web.query_args import token_searched_for
 
 
 def log() -> ResponseReturnValue:

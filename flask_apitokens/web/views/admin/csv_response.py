@@ -10,8 +10,8 @@ from flask_apitokens.core import csv_export
 from flask_apitokens.domain import token_list
 from flask_apitokens.web import csv_response
 from flask_apitokens.web.presenters import token_csv
+from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.scopes.admin_tokens import AllTokens
-from flask_apitokens.web.scopes.scope import asked_query
 
 
 def tokens(visit: AllTokens) -> Response:

@@ -15,17 +15,17 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.web.confirm import ask
+from flask_apitokens.web.confirm import asked
+from flask_apitokens.web.confirm import chosen_live
+from flask_apitokens.web.confirm import done
+from flask_apitokens.web.confirm import here
 from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.scopes.scope import Visit
-from flask_apitokens.web.views.token_actions import ask
-from flask_apitokens.web.views.token_actions import asked
-from flask_apitokens.web.views.token_actions import chosen_live
-from flask_apitokens.web.views.token_actions import done
-from flask_apitokens.web.views.token_actions import here
 
 
 def deactivate(visit: Visit, token_id: str) -> ResponseReturnValue:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from flask import redirect
 from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.users import Member
-from flask_apitokens.domain.users import PeopleQuery
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.i18n import gettext as _
@@ -26,9 +23,9 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.confirm import answered
 from flask_apitokens.web.forms import ConfirmForm
 from flask_apitokens.web.forms import StaleForm
-from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import leave_notice
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
@@ -37,14 +34,14 @@ from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.confirmations import service_off_question
 from flask_apitokens.web.presenters.confirmations import users_off_question
-from flask_apitokens.web.presenters.users import MemberList
-from flask_apitokens.web.presenters.users import MemberRow
-from flask_apitokens.web.presenters.users import member_list
-from flask_apitokens.web.scopes.scope import searched
 from flask_apitokens.web.service_tabs import figures_of
 from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.service_tabs import with_calls
-from flask_apitokens.web.views.token_actions import ask
+from flask_apitokens.web.service_users import asked_people
+from flask_apitokens.web.service_users import people_args
+from flask_apitokens.web.service_users import tabs_partial
+from flask_apitokens.web.service_users import user_list
+from flask_apitokens.web.service_users import users_partial
 
 #: changes that one form may carry
 MOST_CHANGES = 500
@@ -104,15 +101,6 @@ def switch(slug: str) -> ResponseReturnValue:
     return _go(url_for(f"{NAME}.service", slug=slug))
 
 
-def answered(question: Confirm) -> ResponseReturnValue | None:
-    """Ask, unless the form that came is the genuine answer to the question."""
-    if request.method != "POST" or request.form.get("confirm") != "1":
-        return ask(question, 200)
-    if ConfirmForm().is_genuine():
-        return None
-    return ask(replace(question, problem=stale()), 400)
-
-
 def _go(address: str) -> ResponseReturnValue:
     """To another page, from a form in a dialog too."""
     if not htmx.wants_fragment():
@@ -129,61 +117,14 @@ def users(slug: str) -> ResponseReturnValue:
     """Every user of the account, each with a switch."""
     admin = begin()
     admin.service(slug)
-    shown = _list(admin, slug, asked_people())
+    shown = user_list(admin, slug, asked_people())
     if htmx.wants_fragment():
-        return htmx.fragment(_partial(shown))
+        return htmx.fragment(users_partial(shown))
     return page(
         "apitokens/admin/service_users.html",
         section=section_of(admin, slug, "users"),
         list=shown,
     )
-
-
-def asked_people() -> PeopleQuery:
-    """The users this address asks for; what makes no sense is passed over."""
-    args = request.args
-    state = args.get("state", "")
-    return PeopleQuery(
-        q=searched(args.get("q", "")),
-        state=state if state in account_users.STATES else "",
-        page=max(args.get("page", 1, type=int), 1),
-    )
-
-
-def _list(admin: Admin, slug: str, query: PeopleQuery) -> MemberList:
-    ctx = admin.ctx
-    found = account_users.page_of(ctx, admin.account_id, slug, query)
-    on = subscriptions.is_on(ctx, admin.account_id, slug)
-    rows = [_row(admin, slug, member, on=on) for member in found.items]
-    focus = request.args.get("focus", "") == "list"
-    return member_list(found, rows, query, slug=slug, focus=focus)
-
-
-def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
-    ctx, user = admin.ctx, member.user
-    return MemberRow.of(
-        member,
-        key=ctx.key_text(user),
-        names=account_users.names_of(ctx, user),
-        usable=on and member.active and ctx.may_use_api(user),
-        allowed=ctx.may_use_api(user),
-        enabled=account_users.is_enabled(ctx, user),
-        now=ctx.now(),
-        recorded=ctx.records_calls,
-    )
-
-
-def user_panels(admin: Admin, slug: str) -> dict[str, Markup]:
-    """The users as they were listed, and the tabs above them."""
-    shown = _list(admin, slug, asked_people())
-    return {
-        htmx.LIST: _partial(replace(shown, announce="")),
-        htmx.TABS: _tabs(admin, slug),
-    }
-
-
-def _partial(shown: MemberList) -> Any:
-    return partial("users", folder="admin", list=shown)
 
 
 def save_users(slug: str) -> ResponseReturnValue:
@@ -259,13 +200,6 @@ def _off_question(
     )
 
 
-def people_args() -> dict[str, Any]:
-    """What an address carries to show the same users again."""
-    query = asked_people()
-    every = {"q": query.q, "state": query.state, "page": query.page}
-    return {name: value for name, value in every.items() if value not in ("", 1)}
-
-
 def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
     parts = [
         _n("%(n)s turned on", "%(n)s turned on", on) if on else "",
@@ -277,15 +211,11 @@ def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
     if not htmx.wants_fragment():
         leave_notice(message)
         return redirect(url_for(f"{NAME}.users", slug=slug, **people_args()), 303)
-    shown = _partial(replace(_list(admin, slug, asked_people()), saved=True))
-    changed = {htmx.TOASTS: toast(message), htmx.TABS: _tabs(admin, slug)}
+    shown = users_partial(replace(user_list(admin, slug, asked_people()), saved=True))
+    changed = {htmx.TOASTS: toast(message), htmx.TABS: tabs_partial(admin, slug)}
     if request.form.get("confirm") == "1":
         # The form stands in the dialog, which closes.
         return htmx.fragment(
             partial("closed"), out_of_band={htmx.LIST: shown, **changed}
         )
     return htmx.fragment(shown, out_of_band=changed)
-
-
-def _tabs(admin: Admin, slug: str) -> Any:
-    return partial("tabs", folder="admin", section=section_of(admin, slug, "users"))

@@ -32,8 +32,8 @@ from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.widgets import Filter
 from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.urls import UsageUrlSet
-from flask_apitokens.web.views.usage import Reading
-from flask_apitokens.web.views.usage import check_recorded
+from flask_apitokens.web.usage_history import Reading
+from flask_apitokens.web.usage_history import check_recorded
 
 #: in an address: what is nobody's, or of no service
 NONE = "-"

@@ -1,0 +1,267 @@
+"""Map our tables in the host's metadata, on a declarative base of our own.
+
+``db.create_all()`` and Flask-Migrate see them there. The host's own base class,
+whichever of the five that Flask-SQLAlchemy supports, is left as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from typing import TypeVar
+
+from sqlalchemy import Column
+from sqlalchemy import ForeignKey
+from sqlalchemy import Index
+from sqlalchemy import MetaData
+from sqlalchemy import Table
+from sqlalchemy import UniqueConstraint
+from sqlalchemy import inspect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.schema import SchemaItem
+from werkzeug.local import LocalProxy
+
+from flask_apitokens.errors import ConfigurationError
+
+from .models import Call
+from .models import CallHour
+from .models import Event
+from .models import Import
+from .models import Row
+from .models import ServiceSetting
+from .models import Subscription
+from .models import Token
+from .types import ascii_string
+
+_Row = TypeVar("_Row", bound=Row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """The mapped classes of one host, and its user model."""
+
+    Token: type[Token]
+    Subscription: type[Subscription]
+    ServiceSetting: type[ServiceSetting]
+    Event: type[Event]
+    Call: type[Call]
+    CallHour: type[CallHour]
+    Import: type[Import]
+    user: type[Any]
+    user_key: Column[Any]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All our tables."""
+        classes: tuple[Any, ...] = (
+            self.Token,
+            self.Subscription,
+            self.ServiceSetting,
+            self.Event,
+            self.Call,
+            self.CallHour,
+            self.Import,
+        )
+        return tuple(model.__table__ for model in classes)
+
+    def user_id(self, user: Any) -> Any:
+        """Return the primary key of *user*, without a query for a detached one.
+
+        A new user is flushed, because the key may come from the database.
+
+        :param user: a row of the host's user model, or a proxy of one such as
+            ``current_user``.
+        :raises ValueError: if the user has no key yet and is in no session.
+        """
+        if isinstance(user, LocalProxy):
+            user = user._get_current_object()
+        state = inspect(user)
+        if state.identity is None and state.session is not None:
+            state.session.flush()
+        if state.identity is not None:
+            return state.identity[0]
+        name = inspect(self.user).get_property_by_column(self.user_key).key
+        key = getattr(user, name)
+        if key is None:
+            raise ValueError(f"{user!r} has no key yet: add it to the session first")
+        return key
+
+
+def bind_models(metadata: MetaData, user_model: type[Any]) -> Models:
+    """Map our tables beside the host's user table, once for each metadata.
+
+    :param metadata: that of the host's user table, so that its bind key is ours too.
+    :param user_model: the host's mapped class.
+    :returns: the same object for the same *metadata* and *user_model*.
+    :raises ConfigurationError: if the primary key of *user_model* has more than one
+        column, or our tables already refer to another user model.
+    """
+    known: dict[type[Any], Models] = metadata.info.setdefault("apitokens", {})
+    if user_model in known:
+        return known[user_model]
+    if known:
+        raise ConfigurationError(
+            "one db serves one user model: the tables of flask_apitokens already "
+            f"refer to {next(iter(known)).__name__}"
+        )
+    models = known[user_model] = _map(metadata, user_model)
+    return models
+
+
+def user_key_of(user_model: type[Any]) -> Column[Any]:
+    """Return the primary key column of the host's user table.
+
+    :raises ConfigurationError: for a class that is not mapped or a composite key.
+    """
+    mapper = inspect(user_model, raiseerr=False)
+    if not isinstance(mapper, Mapper):
+        raise ConfigurationError(
+            f"{user_model!r} is not a mapped class; give APITokens your User model"
+        )
+    key = mapper.primary_key
+    if len(key) != 1 or not isinstance(key[0], Column):
+        columns = ", ".join(str(column) for column in key)
+        raise ConfigurationError(
+            f"{user_model.__name__} has the primary key ({columns}); "
+            "flask_apitokens needs a single column"
+        )
+    return key[0]
+
+
+def _map(metadata: MetaData, user_model: type[Any]) -> Models:
+    user_key = user_key_of(user_model)
+
+    class Base(DeclarativeBase):
+        pass
+
+    Base.metadata = metadata
+    token = _map_token(Base, user_key)
+    return Models(
+        Token=token,
+        Subscription=_map_subscription(Base, user_key),
+        ServiceSetting=_map_service_setting(Base, user_key),
+        Event=_map_event(Base, user_key),
+        Call=_map_call(Base, user_key),
+        CallHour=_map_call_hour(Base, user_key),
+        Import=_map_import(Base, user_key, token),
+        user=user_model,
+        user_key=user_key,
+    )
+
+
+def _map_token(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Token]:
+    return _mapped(
+        *(Token, base, user_key),
+        # Unique because the id is. Not an index: the downgrade of a migration drops an
+        # index on its own before its table, which MariaDB refuses, since the foreign
+        # key needs it.
+        UniqueConstraint(
+            "owner_id", "created_at", "id", name="uq_apitokens_token_owner"
+        ),
+        UniqueConstraint("live_name"),
+        UniqueConstraint("predecessor_id"),
+        Index("ix_apitokens_token_account", "account_id", "created_at", "id"),
+        Index("ix_apitokens_token_expiry", "account_id", "expires_at"),
+        Index("ix_apitokens_token_use", "account_id", "last_used_at"),
+        Index(
+            "ix_apitokens_token_service",
+            *("account_id", "service", "userless", "created_at", "id"),
+        ),
+        owner_id=_owner(user_key, nullable=True),
+    )
+
+
+def _map_subscription(
+    base: type[DeclarativeBase], user_key: Column[Any]
+) -> type[Subscription]:
+    return _mapped(
+        *(Subscription, base, user_key),
+        UniqueConstraint("user_id", "service", name="uq_apitokens_subscription"),
+        Index("ix_apitokens_subscription", "service", "active", "user_id"),
+        Index("ix_apitokens_subscription_request", "requested_at", "decided_at"),
+        user_id=_owner(user_key, nullable=False),
+    )
+
+
+def _map_service_setting(
+    base: type[DeclarativeBase], user_key: Column[Any]
+) -> type[ServiceSetting]:
+    return _mapped(
+        *(ServiceSetting, base, user_key),
+        UniqueConstraint("account_id", "service", name="uq_apitokens_setting"),
+    )
+
+
+def _map_event(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Event]:
+    return _mapped(
+        *(Event, base, user_key),
+        UniqueConstraint("form_key"),
+        Index("ix_apitokens_event_token", "token_id", "id"),
+        Index("ix_apitokens_event_account", "account_id", "id"),
+    )
+
+
+def _map_call(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Call]:
+    return _mapped(
+        *(Call, base, user_key),
+        Index("ix_apitokens_call_at", "at"),
+        Index("ix_apitokens_call_account", "account_id", "at", "id"),
+        Index("ix_apitokens_call_service", "account_id", "service", "at", "id"),
+        Index(
+            "ix_apitokens_call_result",
+            *("account_id", "result", "at", "id", "token_id"),
+        ),
+        Index("ix_apitokens_call_token", "token_id", "at", "id"),
+        Index("ix_apitokens_call_owner", "owner_key", "at", "id"),
+    )
+
+
+def _map_call_hour(
+    base: type[DeclarativeBase], user_key: Column[Any]
+) -> type[CallHour]:
+    return _mapped(
+        *(CallHour, base, user_key),
+        Index("ix_apitokens_call_hour", "hour"),
+        Index("ix_apitokens_call_hour_token", "account_id", "token_id", "hour"),
+        Index("ix_apitokens_call_hour_owner", "account_id", "owner_key", "hour"),
+    )
+
+
+def _map_import(
+    base: type[DeclarativeBase], user_key: Column[Any], token: type[Token]
+) -> type[Import]:
+    return _mapped(
+        *(Import, base, user_key),
+        UniqueConstraint("digest"),
+        UniqueConstraint("source"),
+        # Not an index, for the same reason as that of the token's owner.
+        UniqueConstraint("token_id", name="uq_apitokens_import_token"),
+        token_id=mapped_column(
+            ascii_string(12), ForeignKey(token.id, ondelete="SET NULL")
+        ),
+    )
+
+
+def _owner(user_key: Column[Any], *, nullable: bool) -> Any:
+    # The column takes its type from the host's key. The row goes with the user: a
+    # token whose owner is gone must never look userless.
+    reference = ForeignKey(user_key, ondelete="CASCADE")
+    return mapped_column(reference, nullable=nullable)
+
+
+def _mapped(
+    row: type[_Row],
+    base: type[DeclarativeBase],
+    user_key: Column[Any],
+    *constraints: SchemaItem,
+    **columns: Any,
+) -> type[_Row]:
+    """Map *row* in the schema of the user table.
+
+    :param columns: those that depend on the host.
+    """
+    options = {"schema": user_key.table.schema}
+    members = {"__table_args__": (*constraints, options), **columns}
+    return type(f"Api{row.__name__}", (row, base), members)

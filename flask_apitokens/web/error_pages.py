@@ -1,0 +1,111 @@
+"""Refusals and failures, as a notification or a page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import Response
+from flask import make_response
+from flask import request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.errors import DomainError
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.state import current_apitokens
+
+from . import htmx
+from .pages import STORING
+from .pages import halves
+from .pages import page
+from .pages import toast
+
+log = logging.getLogger("flask_apitokens")
+
+
+def _sentence(status: int) -> str:
+    """What is said of an error that brings no sentence of its own."""
+    if status == 404:
+        return _("This page does not exist.")
+    if status in {401, 403, 405}:
+        return _("You are not allowed to do that.")
+    if STORING not in request.environ:
+        return _("Something went wrong. Nothing was changed. Try again.")
+    if htmx.wants_fragment():
+        return _(
+            "Something went wrong. It may have been saved all the same. Reload to see."
+        )
+    # To load this page again would send the form again.
+    return _(
+        "Something went wrong. It may have been saved all the same. "
+        "Look at your tokens before you try again."
+    )
+
+
+def refuse(
+    error: HTTPException, *, out_of_band: Mapping[str, Markup] | None = None
+) -> ResponseReturnValue:
+    """Answer an error as a notification, or as a page in the host's layout.
+
+    :param out_of_band: the panels that come with a notification.
+    """
+    status = error.code or 500
+    if error.response is not None or status < 400:
+        return error.get_response()
+    message = error.message if isinstance(error, DomainError) else _sentence(status)
+    if isinstance(error, DomainError):
+        current_apitokens.db.session.rollback()
+    response = _message(message, status, out_of_band)
+    for name, value in error.get_headers(request.environ):
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _message(
+    message: str, status: int, out_of_band: Mapping[str, Markup] | None = None
+) -> Response:
+    if htmx.wants_fragment():
+        note = toast(message, bad=True)
+        return htmx.fragment(
+            note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
+        )
+    strong, text = halves(message)
+    return page("apitokens/problem.html", status=status, strong=strong, text=text)
+
+
+def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
+    """Answer while the database is away or busy.
+
+    :raises ConfigurationError: if it is there and merely has not got our tables.
+    """
+    log.error("a page could not reach the database", exc_info=error)
+    message = _sentence(503)
+    try:
+        current_apitokens.db.session.rollback()
+        _insist_on_tables()
+        return _message(message, 503)
+    except SQLAlchemyError:
+        # The host's layout asks the database too: say it without.
+        return make_response(
+            message, 503, {"Content-Type": "text/plain; charset=utf-8"}
+        )
+
+
+def _insist_on_tables() -> None:
+    state = current_apitokens
+    there = inspect(state.engine)
+    missing = [
+        table.fullname
+        for table in state.models.tables
+        if not there.has_table(table.name, schema=table.schema)
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"the database has no {', '.join(missing)}: make the tables of "
+            "flask_apitokens with db.create_all() or a migration (flask db migrate)"
+        )

@@ -1,0 +1,80 @@
+"""What an address asks for: the list query, the search, the page."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from flask import request
+
+from flask_apitokens.config import KINDS
+from flask_apitokens.crypto import session_tokens
+from flask_apitokens.domain import token_list
+from flask_apitokens.domain import token_status
+from flask_apitokens.domain.token_list import ListQuery
+from flask_apitokens.lookup.native import Unavailable
+from flask_apitokens.state import current_apitokens
+
+_LONGEST_SEARCH = 100
+
+
+LAST_PAGE = 1_000_000
+
+
+def asked_query() -> ListQuery:
+    """The list this address asks for; what makes no sense is passed over."""
+    args = request.args
+    sort = args.get("sort", "")
+    status = args.get("status", "")
+    service = args.get("service", "")
+    kind, use = args.get("kind", ""), args.get("use", "")
+    policy = args.get("policy", "")
+    origin = args.get("origin", "")
+    asked_page = args.get("page", 1, type=int)
+    return ListQuery(
+        q=searched(args.get("q", "")),
+        status=status if status in token_status.STATUSES else "",
+        service=service if service in current_apitokens.catalog.services else "",
+        kind=kind if kind in KINDS else "",
+        use=use if use in token_list.USES else "",
+        policy=policy if policy == token_list.OUTSIDE else "",
+        origin=origin if origin in token_list.ORIGINS else "",
+        sort=sort if sort.removeprefix("-") in token_list.SORTS else "-created",
+        page=min(max(asked_page, 1), LAST_PAGE),
+    )
+
+
+def searched(text: str) -> str:
+    """What was typed into the search field; a whole token is cut to its id.
+
+    Somebody who finds a token and wants to know whose it is may paste all of it: it
+    must not come back on a page.
+    """
+    text = text.strip()
+    return _id_of_whole(text) or text[:_LONGEST_SEARCH]
+
+
+def token_searched_for() -> bool:
+    """Whether what this address searches for is a whole token."""
+    return _id_of_whole(request.args.get("q", "").strip()) is not None
+
+
+def _id_of_whole(text: str) -> str | None:
+    state = current_apitokens
+    own = state.parse(text.encode("utf-8", "replace"))
+    own = own or session_tokens.id_in(state.settings.brand, text)
+    if own is not None or state.pepper_set is None:
+        return own
+    from flask_apitokens.crypto.foreign_digests import SHORTEST
+    from flask_apitokens.crypto.foreign_digests import canonical
+
+    # One of another system has no id in it: it is recognised as the guard does.
+    token = canonical(text)
+    if token is None or len(token) < SHORTEST:
+        return None
+    found = None
+    # A database that does not answer says so in the list.
+    with suppress(Unavailable):
+        found = state.find_imported(
+            [keyed.digest for keyed in state.pepper_set.keyed_digests(token)]
+        )
+    return None if found is None else found[0]

@@ -1,0 +1,252 @@
+"""A usage history: its figures, its calls, and a file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from flask_apitokens.core.context import Context
+from flask_apitokens.db.models import Token
+from flask_apitokens.db.pagination import Position
+from flask_apitokens.errors import NotFound
+from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.usage import export as call_export
+from flask_apitokens.usage import queries as call_queries
+from flask_apitokens.usage import totals as usage_totals
+from flask_apitokens.usage.queries import CallQuery
+from flask_apitokens.usage.totals import CallFilter
+from flask_apitokens.usage.totals import Window
+from flask_apitokens.web.presenters.bar_chart import Chart
+from flask_apitokens.web.presenters.calls import CallList
+from flask_apitokens.web.presenters.calls import Names
+from flask_apitokens.web.presenters.daily_usage import DayRow
+from flask_apitokens.web.presenters.widgets import Filter
+from flask_apitokens.web.presenters.widgets import Stat
+from flask_apitokens.web.scopes.scope import Visit
+
+from . import csv_response
+from . import htmx
+from . import templating
+from .pages import partial
+from .presenters import calls as call_presenter
+from .presenters import daily_usage
+from .query_args import LAST_PAGE
+from .urls import UsageUrlSet
+
+
+@dataclass(frozen=True)
+class History:
+    """A usage history as a page shows it.
+
+    :param at: where it stands.
+    :param list: the calls; a page of them.
+    :param filters: what people choose from above them.
+    :param partly: whether the filters offer only what was used last.
+    :param kept: for how long there is anything.
+    :param none: whether there is no call at all.
+    """
+
+    at: UsageUrlSet
+    kpis: Sequence[Stat]
+    chart: Chart
+    days: Sequence[DayRow]
+    list: CallList
+    filters: Sequence[Filter]
+    partly: bool
+    kept: str
+    none: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Somebody in front of a usage history: of one token, unless a subclass says more.
+
+    :param whole: the calls that are here at all.
+    :param window: what is kept, as of the beginning of this request.
+    :param labels: what people call the owners, by their keys, where that is known.
+    """
+
+    ctx: Context
+    whole: CallFilter
+    at: UsageUrlSet
+    window: Window
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The filters as arguments of an address; what makes no sense is left out."""
+        day, result = self.day, request.args.get("result", "")
+        every = {
+            "day": day.isoformat() if day else "",
+            "result": result if result in call_export.RESULTS else "",
+        }
+        return {name: value for name, value in every.items() if value}
+
+    @property
+    def day(self) -> date | None:
+        """The day asked for, if it is one of those that are kept."""
+        asked = request.args.get("day", "")
+        return next((day for day in self.window.days if day.isoformat() == asked), None)
+
+    @property
+    def call_filter(self) -> CallFilter:
+        """The calls that the filters leave."""
+        return self.whole
+
+    @property
+    def query(self) -> CallQuery:
+        """Which of them this address asks for."""
+        given = request.args
+        first = given.get("from", 1, type=int)
+        return CallQuery(
+            day=self.day,
+            result=call_export.RESULTS.get(given.get("result", "")),
+            before=Position.from_text(given.get("before", "")),
+            after=Position.from_text(given.get("after", "")),
+            first=min(max(first, 1), LAST_PAGE * call_queries.PAGE_SIZE),
+        )
+
+    @property
+    def days_kept(self) -> int:
+        """How many days calls are kept for."""
+        return self.ctx.settings.usage_retention_days
+
+    @property
+    def file_name(self) -> str:
+        """What a download is called, before the date."""
+        return f"usage-{self.whole.token_id}"
+
+    def used(self) -> tuple[int, int] | None:
+        """How many tokens were in use, of how many; none where there is one."""
+        return None
+
+    def names(self, rows: Sequence[Any]) -> Names | None:
+        """What tokens and owners of calls are called; none where it is known."""
+        return None
+
+    def service_of(self, row: Any) -> str:
+        """The service of a call, where there are several."""
+        return ""
+
+    def filters(self) -> tuple[list[Filter], bool]:
+        """What people choose from, and whether it is only what was used last."""
+        days = daily_usage.days_offered(self.window, self.days_kept)
+        given = self.args
+        return [
+            Filter(_("Day"), "day", days, given.get("day", "")),
+            Filter(
+                *(_("Result"), "result", call_presenter.results_offered()),
+                given.get("result", ""),
+            ),
+        ], False
+
+    def list(self, hours: Any = None) -> CallList:
+        """The page of calls that this address asks for.
+
+        :param hours: of the calls that the filters leave, where they are known.
+        """
+        ctx, call_filter, query = self.ctx, self.call_filter, self.query
+        if hours is None:
+            hours = usage_totals.hours_of(ctx, call_filter, self.window)
+        page = call_queries.page_of(ctx, call_filter, query, self.window, hours)
+        names = self.names(page.items)
+        return call_presenter.list_of(
+            page,
+            [
+                call_presenter.row_of(row, names, self.service_of(row))
+                for row in page.items
+            ],
+            self.args,
+            days=self.days_kept,
+            tokens_shown=names is not None,
+            focus=request.args.get("focus") == "list",
+        )
+
+    def shown(self) -> History:
+        """All of it."""
+        hours = usage_totals.hours_of(self.ctx, self.whole, self.window)
+        days = usage_totals.by_day(hours, self.window)
+        counts = sum(days.values(), usage_totals.CallCounts())
+        same = self.call_filter == self.whole
+        filters, partly = self.filters()
+        kept = self.days_kept
+        return History(
+            at=self.at,
+            kpis=daily_usage.stats(counts, kept, self.used()),
+            chart=daily_usage.drawn(days, self.window, rtl=templating.is_rtl()),
+            days=daily_usage.days_of(days, self.window),
+            list=self.list(hours if same else None),
+            filters=filters,
+            partly=partly,
+            kept=_n(
+                "Kept for %(n)s day. Times are UTC.",
+                "Kept for %(n)s days. Times are UTC.",
+                kept,
+            ),
+            none=not counts.total,
+        )
+
+    def fragment(self) -> ResponseReturnValue:
+        """What a filter or a page link swaps in."""
+        shown = self.list()
+        # The file is of what the list shows a page of: its address follows the filters.
+        link = partial("calls_download", list=shown, at=self.at)
+        return htmx.fragment(
+            partial("calls", list=shown, at=self.at), out_of_band={htmx.ACTIONS: link}
+        )
+
+    def owners(self, rows: Sequence[Any]) -> Mapping[str, str]:
+        """What people call the owners of the tokens of calls, by their keys."""
+        return self.labels
+
+    def file(self) -> ResponseReturnValue:
+        """All calls that the filters find, as a file, written as it is read."""
+        lines = self._lines(replace(self.query, before=None, after=None))
+        return csv_response.attached(self.ctx, self.file_name, lines)
+
+    def _lines(self, query: CallQuery) -> Iterator[str]:
+        ctx, header = self.ctx, True
+        for rows in call_queries.batches(ctx, self.call_filter, query, self.window):
+            text = call_export.csv_lines(rows, self.owners(rows), header=header)
+            header = False
+            # No transaction is open while a slow reader takes its time.
+            ctx.session.rollback()
+            yield text
+        if header:
+            yield call_export.csv_lines([], {}, header=True)
+
+
+def check_recorded(ctx: Context) -> None:
+    """Have no history where none is written.
+
+    :raises NotFound: where ``APITOKENS_USAGE`` is off.
+    """
+    if not ctx.records_calls:
+        raise NotFound
+
+
+def reading_of(visit: Visit, token: Token) -> Reading:
+    """The history of one of the tokens that are here."""
+    at = UsageUrlSet(
+        page=visit.at.token,
+        list=f"{visit.at.prefix}usage",
+        file=f"{visit.at.prefix}usage_csv",
+        values={"token_id": token.id},
+    )
+    window = usage_totals.window_of(visit.ctx)
+    return Reading(visit.ctx, usage_totals.of_token(token), at, window)
+
+
+def shown_of(visit: Visit, token: Token) -> History | None:
+    """The same for its page; none where nothing is recorded."""
+    return reading_of(visit, token).shown() if visit.ctx.records_calls else None
