@@ -8,6 +8,7 @@ import click
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Subscription
+from flask_apitokens.db.pagination import MAX_ID
 from flask_apitokens.domain import access_requests
 from flask_apitokens.errors import Conflict
 
@@ -17,9 +18,6 @@ from . import session as cli_session
 from .serialize import Record
 from .serialize import serialize_key
 from .subscription import subscription_group
-
-#: one more than the largest key that every database has
-_KEYS = 2**63
 
 requests_argument = options.argument(
     "request_ids",
@@ -107,7 +105,7 @@ def _decide_one(ctx: Context, request_id: int, **decision: Any) -> Record:
 def _find_request(ctx: Context, request_id: int) -> tuple[Subscription, Any]:
     models = ctx.models
     row = None
-    if 0 < request_id < _KEYS:
+    if 0 < request_id <= MAX_ID:
         row = ctx.session.get(models.Subscription, request_id)
     if row is None or (row.requested_at is None and row.decided_at is None):
         raise click.ClickException(f"No request has the id {request_id}.")

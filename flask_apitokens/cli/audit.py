@@ -14,6 +14,7 @@ from flask_apitokens.audit import queries as audit_queries
 from flask_apitokens.audit.queries import ACTIONS
 from flask_apitokens.audit.queries import LogQuery
 from flask_apitokens.core.text import is_text
+from flask_apitokens.db.pagination import MAX_ID
 
 from . import lookups
 from . import options
@@ -46,7 +47,7 @@ COLUMNS = ("id", "at", "actor", "action", "token_id", "about", "service", "ip")
 @click.option(
     "--before",
     metavar="ID",
-    type=click.IntRange(1, 2**63 - 1),
+    type=click.IntRange(1, MAX_ID),
     help="Only events older than the one with this id.",
 )
 @options.limit_option("How many events are listed")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_apitokens.usage import queries as call_queries
+from flask_apitokens.db import pagination
 from tests import hosts
 from tests.calling import TOKEN
 from tests.calling import call
@@ -27,7 +27,7 @@ OTHER = "zzzzzzzzzzzz"
 @pytest.fixture
 def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """A host with ada and calls of two accounts, read two at a time."""
-    monkeypatch.setattr(call_queries, "BATCH", 2)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 2)
     app = make_app()
     ada = str(hosts.create_user(app, "ada@example.com").id)
     now = datetime.now(UTC) - timedelta(seconds=1)
