@@ -1,6 +1,6 @@
-"""The endpoints for scripts: their addresses, who gets in, how errors are said.
+"""The blueprint of the endpoints: their addresses, guards and error responses.
 
-They take tokens and no cookie, so nothing here is a page and no form protection is due.
+The endpoints authenticate by token and ignore cookies, so they need no CSRF protection.
 """
 
 from __future__ import annotations
@@ -20,42 +20,52 @@ from flask_apitokens.guard import integration
 from flask_apitokens.guard.authenticate import KINDS
 from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.guard.blueprints import METHODS
-from flask_apitokens.guard.blueprints import LazyModule
+from flask_apitokens.guard.blueprints import LazyModules
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
 from flask_apitokens.guard.blueprints import have_the_last_word
 from flask_apitokens.guard.blueprints import stray
 from flask_apitokens.guard.decorator import token_required
 
 if TYPE_CHECKING:
-    from . import views
+    from . import introspect
+    from . import login
+    from . import own_token
+    from . import revoke
+    from . import shared
 else:
     # Imported when an endpoint is first called: a process may only guard calls.
-    views = LazyModule(f"{__package__}.views")
+    _modules = LazyModules(__package__)
+    introspect, login, own_token, revoke, shared = (
+        *(_modules.introspect, _modules.login, _modules.own_token),
+        *(_modules.revoke, _modules.shared),
+    )
 
 
 def build_endpoints(settings: Settings) -> Blueprint:
-    """The endpoints, for one application.
+    """Return the blueprint of the endpoints.
 
-    :param settings: name the prefix.
+    :param settings: which have its URL prefix.
     """
     endpoints = Blueprint(ENDPOINTS, __name__, url_prefix=settings.endpoint_url_prefix)
     add = endpoints.add_url_rule
-    log_in = token_required(service=ANY_SERVICE, kinds="access")
-    add("/login", "login", log_in(views.login), methods=["POST"])
-    add("/introspect", "introspect", views.introspect, methods=["POST"])
-    add("/revoke", "revoke", views.revoke, methods=["POST"])
-    itself = token_required(service=ANY_SERVICE, kinds=KINDS)
-    add("/self", "self", itself(views.itself), methods=["GET"])
+    access_only = token_required(service=ANY_SERVICE, kinds="access")
+    any_kind = token_required(service=ANY_SERVICE, kinds=KINDS)
+    add("/login", "login", access_only(login.login), methods=["POST"])
+    # These two take the token from the form, where token_required does not look.
+    add("/introspect", "introspect", introspect.introspect, methods=["POST"])
+    add("/revoke", "revoke", revoke.revoke, methods=["POST"])
+    add("/self", "self", any_kind(own_token.own_token), methods=["GET"])
+    # Without this rule, the application's own 404 page would answer a script.
     add("/<path:rest>", "stray", stray, methods=METHODS)
     endpoints.url_value_preprocessor(check_csrf_ourselves)
-    endpoints.before_request(_forget_cookie)
-    endpoints.register_error_handler(HTTPException, views.refuse)
+    endpoints.before_request(_discard_session)
+    endpoints.register_error_handler(HTTPException, shared.problem_response)
     for error in (OperationalError, InterfaceError, PoolTimeoutError):
-        endpoints.register_error_handler(error, views.database_failed)
+        endpoints.register_error_handler(error, shared.database_error_response)
     endpoints.record_once(have_the_last_word)
     return endpoints
 
 
-def _forget_cookie() -> None:
-    """Let the cookie's session have no part in anything here, nor in its answer."""
+def _discard_session() -> None:
+    """Discard the cookie session: it authorizes nothing here and is not sent back."""
     integration.drop_session(request_ctx._get_current_object())  # type: ignore[attr-defined]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC
 from datetime import date
 from datetime import datetime
-from datetime import time
 from datetime import timedelta
 from typing import Any
 
@@ -15,13 +13,16 @@ import click
 
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.core.text import is_text
+from flask_apitokens.core.utc import end_of_day
+from flask_apitokens.core.utc import parse_day
+from flask_apitokens.core.utc import parse_moment
+from flask_apitokens.core.utc import start_of_day
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 
 from .output import printable
 
 MOST_LISTED = 1000
 _DAYS = re.compile(r"[0-9]{1,5}d")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -139,7 +140,8 @@ def parse_expiry(value: str) -> datetime | str:
             return value
         if _DAYS.fullmatch(value):
             return utcnow() + timedelta(days=int(value[:-1]))
-        return _parse_time(value, of_day=time(23, 59, 59))
+        day = parse_day(value)
+        return parse_moment(value) if day is None else end_of_day(day)
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"“{printable(value)}” is none of 90d, 2027-01-31, 2027-01-31T12:00Z "
@@ -154,7 +156,8 @@ def parse_since(value: str) -> datetime:
     :raises click.BadParameter: with the forms there are.
     """
     try:
-        return _parse_time(value, of_day=time())
+        day = parse_day(value)
+        return parse_moment(value) if day is None else start_of_day(day)
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"“{printable(value)}” is neither 2027-01-31 nor 2027-01-31T12:00Z "
@@ -162,21 +165,12 @@ def parse_since(value: str) -> datetime:
         ) from None
 
 
-def parse_day(value: str) -> date:
+def parse_date(value: str) -> date:
     """Parse ``--day``.
 
     :raises click.BadParameter: with the form there is.
     """
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"“{printable(value)}” is not 2027-01-31.") from None
-
-
-def _parse_time(text: str, *, of_day: time) -> datetime:
-    if _DATE.fullmatch(text):
-        return datetime.combine(date.fromisoformat(text), of_day, UTC)
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return moment.astimezone(UTC)
+    day = parse_day(value)
+    if day is None:
+        raise click.BadParameter(f"“{printable(value)}” is not 2027-01-31.")
+    return day

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC
 from datetime import datetime
 from typing import Any
 from typing import TextIO
@@ -21,6 +20,7 @@ from typing import TextIO
 import click
 
 from flask_apitokens.core.text import NOT_TEXT
+from flask_apitokens.core.utc import rfc3339
 
 #: categories of characters that could move a terminal's cursor or reverse its text
 _UNSAFE = NOT_TEXT | {"Cf"}
@@ -62,7 +62,7 @@ def print_json(value: Any) -> None:
 
 def _as_json(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return rfc3339(value, timespec="auto")
     return str(value)
 
 
@@ -121,7 +121,7 @@ def format_cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return rfc3339(value)
     if isinstance(value, Mapping):
         return printable(json.dumps(value, ensure_ascii=False))
     if isinstance(value, list | tuple):

@@ -110,7 +110,7 @@ def selection_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--day",
             metavar="DATE",
-            type=options.parse_day,
+            type=options.parse_date,
             help="Only the calls of this day in UTC: 2027-01-31.",
         ),
         options.userless_option("Only calls with tokens that have no owner."),

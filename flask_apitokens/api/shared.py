@@ -1,0 +1,79 @@
+"""Shared by the endpoints: the form, the row and owner of a token, error responses."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import json
+from flask import request
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from flask_apitokens.db.models import Token
+from flask_apitokens.errors import InvalidToken
+from flask_apitokens.errors import MalformedRequest
+from flask_apitokens.errors import Refusal
+from flask_apitokens.errors import TemporarilyUnavailable
+from flask_apitokens.guard import decorator
+from flask_apitokens.guard.authenticate import CurrentToken
+from flask_apitokens.state import current_apitokens
+
+log = logging.getLogger("flask_apitokens")
+
+
+def token_from_form() -> str:
+    """Return the form field ``token`` (RFC 7009 section 2.1, RFC 7662 section 2.1).
+
+    :raises MalformedRequest: if the field is missing, empty or sent more than once.
+    """
+    sent = request.form.getlist("token")
+    if len(sent) != 1 or not sent[0]:
+        raise MalformedRequest("Send one token, as the form field named token.")
+    return sent[0]
+
+
+def token_row(token_id: str) -> Token:
+    """Return the row of an authenticated token: the guard does not read every column.
+
+    :raises InvalidToken: if the token was deleted since.
+    """
+    state = current_apitokens
+    row = state.db.session.get(state.models.Token, token_id)
+    if row is None:
+        raise InvalidToken
+    return row
+
+
+def owner_label(token: CurrentToken) -> str | None:
+    """Return the label of a token's owner; None for a userless token."""
+    owner = token.owner
+    return None if owner is None else current_apitokens.context().user_label(owner)
+
+
+def problem_response(error: HTTPException) -> ResponseReturnValue:
+    """Return an HTTP error as problem details (RFC 9457), like the guard's refusals."""
+    if isinstance(error, Refusal):
+        return decorator.refused(current_apitokens, error)
+    if error.response is not None:
+        return error.get_response()
+    body = {
+        "type": "about:blank",
+        "title": error.name,
+        "status": error.code,
+        "detail": error.description,
+    }
+    response = Response(
+        f"{json.dumps(body)}\n", error.code, content_type="application/problem+json"
+    )
+    for name, value in error.get_headers():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def database_error_response(error: SQLAlchemyError) -> ResponseReturnValue:
+    """Return a 503 while the database is down or busy."""
+    log.error("an endpoint could not reach the database", exc_info=error)
+    current_apitokens.db.session.rollback()
+    return decorator.refused(current_apitokens, TemporarilyUnavailable())
