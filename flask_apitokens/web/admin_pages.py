@@ -71,7 +71,7 @@ class Link:
     count: str | None = None
 
 
-def begin() -> Admin:
+def load_admin() -> Admin:
     """The administrator of this request.
 
     :raises AccessDenied: if there is none, which the pages' guard rules out.
@@ -89,7 +89,7 @@ def begin() -> Admin:
 
 def start() -> ResponseReturnValue:
     """The first of the pages."""
-    begin()
+    load_admin()
     return redirect(url_for(f"{NAME}.services"))
 
 

@@ -52,8 +52,8 @@ USER_KEY = "apitokens_user_key"
 #: how it writes what has a meaning of its own in an address; the last comes first
 _WRITTEN = ((".", "~2"), ("/", "~1"), ("~", "~0"))
 _View = Callable[..., ResponseReturnValue]
-#: begins the visit that a view is given
-_Begin = Callable[..., Any]
+#: loads the scope that a view is given
+_LoadScope = Callable[..., Any]
 
 
 class UserKey(BaseConverter):
@@ -97,17 +97,17 @@ def build_blueprint(settings: Settings) -> Blueprint:
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
-    _add_list(pages, "", "", scopes.own_tokens.begin, generate="/")
-    _add_token(pages, _ONE, "", scopes.own_tokens.begin)
-    rotate = _visiting(scopes.own_tokens.begin, views.rotate.rotate)
+    _add_list(pages, "", "", scopes.own_tokens.load_own_scope, generate="/")
+    _add_token(pages, _ONE, "", scopes.own_tokens.load_own_scope)
+    rotate = _scoped(scopes.own_tokens.load_own_scope, views.rotate.rotate)
     add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
-    replace = _visiting(scopes.own_tokens.begin, views.single_token.replace)
+    replace = _scoped(scopes.own_tokens.load_own_scope, views.single_token.replace)
     add("/replace", "replace", replace, methods=["GET", "POST"])
     for path, name, view in (
         ("/request", "ask", views.access_requests.ask),
         ("/request/withdraw", "withdraw", views.access_requests.withdraw),
     ):
-        answer = _visiting(scopes.own_tokens.begin, view)
+        answer = _scoped(scopes.own_tokens.load_own_scope, view)
         add(path, name, answer, methods=["GET", "POST"])
     add("/static/<version>/<path:filename>", "static", _static)
     _protect_pages(pages, web.access.admit)
@@ -126,7 +126,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
         pages.add_url_rule(rule, name, view, methods=methods)
 
     def act(rule: str, name: str, view: _View) -> None:
-        answer = _visiting(scopes.admin_tokens.begin_all, view)
+        answer = _scoped(scopes.all_tokens.load_all_scope, view)
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     pages.add_url_rule("/", "start", web.admin_pages.start, methods=["GET"])
@@ -137,17 +137,11 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     add(f"{_SERVICE}/users", "users", admin.services.users, "GET")
     add(f"{_SERVICE}/users", "save_users", admin.services.save_users, "POST")
     user = f"{_SERVICE}/users/<{USER_KEY}:key>"
-    _add_list(
-        pages,
-        user,
-        "user_",
-        scopes.service_tokens.begin_user,
-        generate=f"{user}/tokens",
-    )
-    _add_list(
-        pages, f"{_SERVICE}/userless", "userless_", scopes.service_tokens.begin_userless
-    )
-    _add_list(pages, "/tokens", "all_", scopes.admin_tokens.begin_all, owners=True)
+    services = scopes.service_tokens
+    of_user, userless = services.load_user_scope, services.load_userless_scope
+    _add_list(pages, user, "user_", of_user, generate=f"{user}/tokens")
+    _add_list(pages, f"{_SERVICE}/userless", "userless_", userless)
+    _add_list(pages, "/tokens", "all_", scopes.all_tokens.load_all_scope, owners=True)
     add("/requests", "requests", admin.access_requests.requests, "GET")
     add(f"/requests/{_NUMBER}", "decide", admin.access_requests.decide, "GET", "POST")
     one = f"/tokens{_ONE}"
@@ -155,7 +149,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     act(f"{one}/deactivate", "all_deactivate", admin.deactivate.deactivate)
     act(f"{one}/activate", "all_activate", admin.deactivate.activate)
     act(f"{one}/rotate", "all_rotate", views.rotate.rotate)
-    _add_token(pages, one, "all_", scopes.admin_tokens.begin_all)
+    _add_token(pages, one, "all_", scopes.all_tokens.load_all_scope)
     add("/usage", "usage", admin.usage.of_all, "GET")
     add("/usage.csv", "usage_csv", admin.usage.of_all_csv, "GET")
     service = f"{_SERVICE}/usage"
@@ -164,7 +158,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     pages.add_url_rule(
         "/tokens.csv",
         "all_csv",
-        _visiting(scopes.admin_tokens.begin_all, admin.csv_response.tokens),
+        _scoped(scopes.all_tokens.load_all_scope, admin.csv_response.tokens),
     )
     add("/audit", "audit", admin.audit.log, "GET")
     add("/audit.csv", "audit_csv", admin.audit.export, "GET")
@@ -201,7 +195,7 @@ def _add_list(
     pages: Blueprint,
     path: str,
     prefix: str,
-    begin: _Begin,
+    load: _LoadScope,
     *,
     generate: str = "",
     owners: bool = False,
@@ -210,14 +204,14 @@ def _add_list(
 
     :param path: of the list; empty for the blueprint's own.
     :param prefix: of the names of its endpoints, see :class:`.UrlSet`.
-    :param begin: begins a visit of it.
+    :param load: loads the scope of the list.
     :param generate: where a token is generated, if not at the list's own address.
     :param owners: whether it is of several owners: then a token is neither generated
         nor renamed there, and what several are is stopped rather than revoked.
     """
 
     def add(rule: str, name: str, view: _View, *methods: str) -> None:
-        answer = _visiting(begin, view)
+        answer = _scoped(load, view)
         pages.add_url_rule(rule, prefix + name, answer, methods=methods)
 
     one, actions = f"{path}{_ONE}", views.token_actions
@@ -232,28 +226,28 @@ def _add_list(
     add(f"{one}/delete", "delete", actions.delete, "GET", "POST")
 
 
-def _add_token(pages: Blueprint, path: str, prefix: str, begin: _Begin) -> None:
+def _add_token(pages: Blueprint, path: str, prefix: str, load: _LoadScope) -> None:
     """The addresses of the page of one token, and of its usage history there.
 
     :param path: of the page.
-    :param prefix: of the names of its endpoints, and
-    :param begin: what begins a visit, as for :func:`_add_list`.
+    :param prefix: of the names of its endpoints.
+    :param load: loads the scope of the token.
     """
-    pages.add_url_rule(path, f"{prefix}token", _visiting(begin, views.tokens.token))
+    pages.add_url_rule(path, f"{prefix}token", _scoped(load, views.tokens.token))
     for name, ending, view in (
         ("usage", "", views.usage.of_token),
         ("usage_csv", ".csv", views.usage.of_token_csv),
     ):
-        answer = _visiting(begin, view)
+        answer = _scoped(load, view)
         pages.add_url_rule(f"{path}/usage{ending}", prefix + name, answer)
 
 
-def _visiting(begin: _Begin, view: _View) -> Callable[..., Any]:
-    """Return a view function that begins a visit and gives it to *view*."""
-    enter = scopes.scope.enter
+def _scoped(load: _LoadScope, view: _View) -> Callable[..., Any]:
+    """Return a view function that loads a scope and calls *view* with it."""
+    dispatch = scopes.token_scope.dispatch
 
     def call(**values: Any) -> Any:
-        return enter(begin, view, values)
+        return dispatch(load, view, values)
 
     return call
 

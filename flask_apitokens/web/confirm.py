@@ -19,7 +19,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.confirmations import Confirm
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 from . import htmx
 from .forms import ConfirmForm
@@ -32,7 +32,7 @@ from .presenters import confirmations
 from .query_args import asked_query
 
 
-def chosen_live(visit: Visit) -> Sequence[Token]:
+def chosen_live(scope: TokenScope) -> Sequence[Token]:
     """The tokens that were selected and still work.
 
     :raises DomainError: if none was, or too many; as 404 or 409 if none is left.
@@ -40,8 +40,8 @@ def chosen_live(visit: Visit) -> Sequence[Token]:
     ids = request.values.getlist("id")
     if not ids:
         raise DomainError(_("Select at least one token."))
-    found = tokens.find_many(visit.ctx, visit.tokens(), ids)
-    live = [t for t, row in zip(found, visit.rows(found), strict=True) if row.live]
+    found = tokens.find_many(scope.ctx, scope.tokens, ids)
+    live = [t for t, row in zip(found, scope.rows(found), strict=True) if row.live]
     if not live:
         raise TokenNotFound if not found else Conflict
     return live
@@ -54,27 +54,27 @@ def here() -> str:
 
 
 def asked(
-    visit: Visit, question: Confirm, *, sure: bool = True
+    scope: TokenScope, question: Confirm, *, sure: bool = True
 ) -> ResponseReturnValue | None:
     """Ask, unless the form that came is the genuine answer to the question."""
-    question = replace(question, back=_list_again(visit))
+    question = replace(question, back=_list_again(scope))
     if request.method != "POST" or not sure:
-        return ask(_with_calls(visit, question), 200)
+        return ask(_with_calls(scope, question), 200)
     if ConfirmForm().is_genuine():
         return None
-    return ask(_with_calls(visit, replace(question, problem=stale())), 400)
+    return ask(_with_calls(scope, replace(question, problem=stale())), 400)
 
 
-def _with_calls(visit: Visit, question: Confirm) -> Confirm:
+def _with_calls(scope: TokenScope, question: Confirm) -> Confirm:
     """A question with how often its tokens were called with lately, where it is known.
 
     What will break says more than "Are you sure?".
     """
-    ctx = visit.ctx
+    ctx = scope.ctx
     if not ctx.records_calls or not question.weighs:
         return question
     ids = [row.id for row in question.rows]
-    numbers = usage_totals.calls_of(ctx, visit.tokens(), ids)
+    numbers = usage_totals.calls_of(ctx, scope.tokens, ids)
     days = ctx.settings.usage_retention_days
     return confirmations.with_calls(question, numbers, days)
 
@@ -87,25 +87,25 @@ def ask(question: Confirm, status: int) -> ResponseReturnValue:
     return htmx.fragment(dialog, status=status, target=htmx.DIALOG)
 
 
-def done(visit: Visit, message: str) -> ResponseReturnValue:
+def done(scope: TokenScope, message: str) -> ResponseReturnValue:
     """Answer that it was done: the dialog closes, the list is as it is now."""
     if not htmx.wants_fragment():
-        return back_to_list(visit, message)
-    changed = visit.panels(asked_query())
+        return back_to_list(scope, message)
+    changed = scope.panels(asked_query())
     return htmx.fragment(
         partial("closed"), out_of_band={**changed, htmx.TOASTS: toast(message)}
     )
 
 
-def back_to_list(visit: Visit, message: str) -> ResponseReturnValue:
+def back_to_list(scope: TokenScope, message: str) -> ResponseReturnValue:
     """To the list, which says what was done."""
     leave_notice(message)
-    return redirect(_list_again(visit), 303)
+    return redirect(_list_again(scope), 303)
 
 
-def _list_again(visit: Visit) -> str:
+def _list_again(scope: TokenScope) -> str:
     """The address of the list as it was searched, sorted and paged."""
-    return visit.at.url("tokens", **list_presenter.query_args(asked_query()))
+    return scope.urls.url("tokens", **list_presenter.query_args(asked_query()))
 
 
 def answered(question: Confirm) -> ResponseReturnValue | None:

@@ -21,7 +21,7 @@ from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.web.presenters.generate_form import NETWORKS_LENGTH
 from flask_apitokens.web.presenters.generate_form import GenerateInput
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 from . import htmx
 from .login import login_manager
@@ -35,7 +35,7 @@ _LONGEST_WORD = 64
 
 
 def renewed(
-    visit: Visit, entered: GenerateInput | None = None, *, form: str = ""
+    scope: TokenScope, entered: GenerateInput | None = None, *, form: str = ""
 ) -> ResponseReturnValue | None:
     """The way to a fresh log-in and back to the form; none where it is fresh.
 
@@ -52,12 +52,12 @@ def renewed(
             "login_manager.refresh_view, or a needs_refresh_handler"
         )
     if entered is not None:
-        _keep(visit, entered)
+        _keep(scope, entered)
     if request.method in {"GET", "HEAD"} and not htmx.wants_fragment():
         # Its way back is this very page.
         answer: ResponseReturnValue = manager.needs_refresh()
         return answer
-    form = form or visit.at.url("new")
+    form = form or scope.urls.url("new")
     if not htmx.wants_fragment():
         return redirect(form, 303)
     response = htmx.fragment(partial("closed"))
@@ -65,7 +65,7 @@ def renewed(
     return response
 
 
-def _keep(visit: Visit, entered: GenerateInput) -> None:
+def _keep(scope: TokenScope, entered: GenerateInput) -> None:
     """Remember *wish* in the session, which no address and no log shows."""
     brand = current_apitokens.settings.brand
     values = {
@@ -74,21 +74,21 @@ def _keep(visit: Visit, entered: GenerateInput) -> None:
         else [word[:_LONGEST_WORD] for word in value[: _MOST["scopes"]]]
         for field, value in asdict(entered).items()
     }
-    session[_KEPT] = {**_whose(visit), "wish": values}
+    session[_KEPT] = {**_whose(scope), "wish": values}
 
 
-def _whose(visit: Visit) -> dict[str, str]:
+def _whose(scope: TokenScope) -> dict[str, str]:
     """Whose input into which form: who logs in next may be somebody else."""
-    user = visit.ctx.key_text(visit.user)
-    return {"at": visit.at.url("new"), "user": user}
+    user = scope.ctx.key_text(scope.user)
+    return {"at": scope.urls.url("new"), "user": user}
 
 
 def _short(field: str, text: str) -> str:
     return text[: _MOST.get(field, _LONGEST_WORD)]
 
 
-def kept(visit: Visit) -> GenerateInput | None:
+def kept(scope: TokenScope) -> GenerateInput | None:
     """What this user typed into the form of this place, to be asked for once."""
     found: dict[str, Any] = session.pop(_KEPT) if _KEPT in session else {}
-    mine = found.items() >= _whose(visit).items()
+    mine = found.items() >= _whose(scope).items()
     return GenerateInput(**found["wish"]) if mine else None

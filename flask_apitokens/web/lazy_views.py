@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     class scopes:
         """The modules of :mod:`.scopes`."""
 
-        from .scopes import admin_tokens as admin_tokens
+        from .scopes import all_tokens as all_tokens
         from .scopes import own_tokens as own_tokens
-        from .scopes import scope as scope
         from .scopes import service_tokens as service_tokens
+        from .scopes import token_scope as token_scope
 
     class views:
         """The modules of :mod:`.views`."""

@@ -27,7 +27,7 @@ from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
 from flask_apitokens.web.presenters.tokens import Example
 from flask_apitokens.web.presenters.tokens import NewToken
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 from . import htmx
 from .pages import page
@@ -70,7 +70,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 
 
 def answer_with(
-    visit: Visit,
+    scope: TokenScope,
     made: Token,
     plaintext: str,
     *,
@@ -88,7 +88,7 @@ def answer_with(
     """
     dialog = htmx.wants_fragment()
     reveal = reveal_of(
-        visit, made, plaintext, dialog=dialog, back=back, toast=toast, old=old
+        scope, made, plaintext, dialog=dialog, back=back, toast=toast, old=old
     )
     if dialog:
         shown = partial("reveal_dialog", reveal=reveal)
@@ -101,7 +101,7 @@ def answer_with(
 
 
 def reveal_of(
-    visit: Visit,
+    scope: TokenScope,
     token: Token,
     plaintext: str,
     *,
@@ -111,17 +111,17 @@ def reveal_of(
     old: str = "",
 ) -> NewToken:
     """A token with its *plaintext*, as it is shown."""
-    account_id = visit.account_id
-    service = visit.ctx.catalog.services.get(token.service or "")
+    account_id = scope.account_id
+    service = scope.ctx.catalog.services.get(token.service or "")
     return NewToken(
-        row=visit.row(token, fresh=True),
+        row=scope.row(token, fresh=True),
         plaintext=plaintext,
         account_id=account_id,
         download=_download(account_id, token.id, plaintext),
         examples=_examples(token),
         docs_url=(service.docs_url or "") if service else "",
         dialog=dialog,
-        back=back or visit.at.url("tokens"),
+        back=back or scope.urls.url("tokens"),
         toast=toast or _("Token “%(name)s” added", name=token.name),
         old=old,
     )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens.errors import DomainError
 from flask_apitokens.state import current_apitokens
-from flask_apitokens.web.scopes.scope import begun_again
+from flask_apitokens.web.scopes.token_scope import reload_scope
 
 from . import htmx
 from .error_pages import database_failed
@@ -49,5 +49,5 @@ def refuse_and_refresh(error: DomainError) -> ResponseReturnValue:
 
 
 def _panels_of_tokens() -> Mapping[str, Markup]:
-    visit = begun_again()
-    return {} if visit is None else visit.panels(asked_query())
+    scope = reload_scope()
+    return {} if scope is None else scope.panels(asked_query())

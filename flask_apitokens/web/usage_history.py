@@ -32,7 +32,7 @@ from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.daily_usage import DayRow
 from flask_apitokens.web.presenters.widgets import Filter
 from flask_apitokens.web.presenters.widgets import Stat
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 from . import csv_response
 from . import htmx
@@ -235,18 +235,18 @@ def check_recorded(ctx: Context) -> None:
         raise NotFound
 
 
-def reading_of(visit: Visit, token: Token) -> Reading:
+def reading_of(scope: TokenScope, token: Token) -> Reading:
     """The history of one of the tokens that are here."""
     at = UsageUrlSet(
-        page=visit.at.token,
-        list=f"{visit.at.prefix}usage",
-        file=f"{visit.at.prefix}usage_csv",
+        page=scope.urls.token,
+        list=f"{scope.urls.prefix}usage",
+        file=f"{scope.urls.prefix}usage_csv",
         values={"token_id": token.id},
     )
-    window = usage_totals.window_of(visit.ctx)
-    return Reading(visit.ctx, usage_totals.of_token(token), at, window)
+    window = usage_totals.window_of(scope.ctx)
+    return Reading(scope.ctx, usage_totals.of_token(token), at, window)
 
 
-def shown_of(visit: Visit, token: Token) -> History | None:
+def shown_of(scope: TokenScope, token: Token) -> History | None:
     """The same for its page; none where nothing is recorded."""
-    return reading_of(visit, token).shown() if visit.ctx.records_calls else None
+    return reading_of(scope, token).shown() if scope.ctx.records_calls else None

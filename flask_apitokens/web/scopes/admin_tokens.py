@@ -1,78 +1,132 @@
-"""Every token of an account, and what all lists of an administrator share."""
+"""The scopes of administrators: tokens of their account, and how they are listed."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import secrets
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from typing import Any
 
 from flask import url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Select
+from markupsafe import Markup
 
 from flask_apitokens.catalog import Service
-from flask_apitokens.core.context import Context
+from flask_apitokens.core.text import searchable
 from flask_apitokens.db.models import Token
-from flask_apitokens.db.pagination import format_count
 from flask_apitokens.domain import email_binding
-from flask_apitokens.domain import expiry as token_expiry
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain import validation
-from flask_apitokens.domain.token_list import OUTSIDE
 from flask_apitokens.domain.token_list import ListQuery
+from flask_apitokens.errors import DomainError
 from flask_apitokens.i18n import gettext as _
-from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage import labels as call_labels
 from flask_apitokens.web.admin_pages import NAME
-from flask_apitokens.web.admin_pages import begin
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters import tokens as token_presenter
+from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.token_list import Overview
 from flask_apitokens.web.presenters.token_list import Wording
 from flask_apitokens.web.presenters.tokens import Row
-from flask_apitokens.web.presenters.widgets import Stat
-from flask_apitokens.web.urls import UrlSet
 
-from .scope import Visit
+from .token_scope import TokenScope
 
 PAGE_SIZE = 25
 #: the endpoint of the page of one token
 TOKEN = f"{NAME}.all_token"
+#: the longest part of a label that a suggested name repeats
+_LABEL = 70
 
 
-@dataclass(frozen=True)
-class AdminVisit(Visit):
-    """An administrator in front of tokens of their own account."""
+@dataclass(frozen=True, kw_only=True)
+class AdminTokenScope(TokenScope):
+    """Tokens of an administrator's account: of a user, userless, or all of them.
 
-    account: str
+    :param wording: the heading of the list and its text for an empty list.
+    :param template: the page of the list.
+    :param page_context: returns what *template* needs besides the list. It is called
+        for a whole page only.
+    :param service: the service that all tokens here are of; None for several.
+    :param label: what a suggested name begins with.
+    :param has_owners: whether the tokens are of several owners. The list then shows
+        the owners, and cannot be sorted.
+    :param filters: the choices of further filters, by their names in an Overview.
+    :param list_panels: returns the panels to refresh in place of the list, if the
+        dialog was opened from another page.
+    """
+
+    detail_template = "apitokens/admin/token.html"
+    wording: Wording
+    template: str
+    page_context: Callable[[], Mapping[str, Any]]
+    service: Service | None = None
+    label: str = ""
+    has_owners: bool = False
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    list_panels: Callable[[], dict[str, Markup]] | None = None
 
     @property
-    def account_id(self) -> str:
-        """The administrator's account, which every token here is of."""
-        return self.account
+    def rotate_warning(self) -> str:
+        """That the administrator has to pass the new token on."""
+        return _(
+            "You will see the new token once and have to pass it on safely to the "
+            "user of the old one."
+        )
 
-    @property
-    @abstractmethod
-    def wording(self) -> Wording:
-        """What the list says of itself."""
+    def suggested_name(self) -> str:
+        """Return the label and the next number."""
+        slug = self.service.slug if self.service else ""
+        label = searchable(self.label)[:_LABEL] or slug
+        number = token_counts.count_up_to(self.ctx, self.tokens) + 1
+        name = f"{label} {number}"
+        try:
+            validation.check_name_free(
+                self.ctx, self.owner, name, account_id=self.account_id
+            )
+        except DomainError:
+            # The name is taken. A search for the first free number has no limit, so a
+            # random part makes it unique instead.
+            return f"{label} {number}-{secrets.token_hex(2)}"
+        return name
 
-    def actions(self, status: str) -> tuple[str, ...]:
-        """What can be done with a token of this status."""
-        if status == "deactivated":
-            return ("revoke", "delete")
-        return token_presenter.own_actions(status)
+    def with_defaults(self, entered: GenerateInput) -> GenerateInput:
+        """Return *entered* for the service of this scope, with a name."""
+        slug = self.service.slug if self.service else entered.service
+        return super().with_defaults(replace(entered, service=slug))
+
+    def token_context(self, token: Token) -> dict[str, Any]:
+        """Return what the page of *token* needs; administrators see its owner too."""
+        context = super().token_context(token)
+        recorded = self.ctx.records_calls
+        return context | {
+            "list_title": _("All tokens"),
+            "owner": context["row"].owner or _("Userless"),
+            "usage_url": url_for(f"{NAME}.usage", token=token.id) if recorded else "",
+        }
+
+    def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
+        """Return the list, or the panels of the page that opened the dialog."""
+        if self.list_panels is not None:
+            return self.list_panels()
+        return super().panels(query, fresh=fresh)
+
+    def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
+        """Answer with the whole page of the list."""
+        context = self.page_context()
+        return page(self.template, status=status, overview=overview, **context)
 
     def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
-        """Tokens as an administrator sees them."""
-        ctx, account_id = self.ctx, self.account
+        """Return tokens as an administrator sees them."""
+        ctx, account_id = self.ctx, self.account_id
         known = token_status.statuses_of(ctx, found, account_id=account_id)
         owners = token_list.owners_of(ctx, found)
         labels = self._owner_labels(found, owners)
@@ -81,9 +135,10 @@ class AdminVisit(Visit):
         for token in found:
             owner = owners.get(token.owner_id)
             status = known.get(token.id) or token_status.status_of(ctx, token)
-            hindrance = self._hindrance(token, owner)
-            if hindrance and status in token_presenter.LIVE:
-                # What only the host's callables know, no statement could say.
+            obstacle = self._obstacle(token, owner)
+            if obstacle and status in token_presenter.LIVE:
+                # Only the application's callbacks know this obstacle, so the statement
+                # that computed the status could not take it into account.
                 status = "paused"
             rows.append(
                 token_presenter.row_of(
@@ -93,8 +148,8 @@ class AdminVisit(Visit):
                     now=ctx.now(),
                     fresh=token.id == fresh,
                     owner=labels.get(token.id, ""),
-                    paused_by=hindrance or _service_off(token, on),
-                    actions=self.actions(status),
+                    paused_by=obstacle or _service_off(token, on),
+                    actions=self.actions.by_status(status),
                     recorded=ctx.records_calls,
                 )
             )
@@ -103,15 +158,19 @@ class AdminVisit(Visit):
     def _owner_labels(
         self, found: Sequence[Token], owners: Mapping[Any, Any]
     ) -> dict[str, str]:
-        """What people call the owners, by the ids of their tokens."""
+        """Return the labels of the owners, by the ids of their tokens.
+
+        The present label of a user who left the account is not the account's to see. An
+        owner who left has the label of their last call in the account, or their key.
+        """
         ctx = self.ctx
         owned = {t.id: owners[t.owner_id] for t in found if t.owner_id in owners}
         left = {
             token_id: ctx.key_text(owner)
             for token_id, owner in owned.items()
-            if ctx.account_of(owner) != self.account
+            if ctx.account_of(owner) != self.account_id
         }
-        known = call_labels.last_owners(ctx, self.account, left)
+        known = call_labels.last_owners(ctx, self.account_id, left)
         labels = {
             token_id: ctx.user_label(owner)
             for token_id, owner in owned.items()
@@ -119,11 +178,11 @@ class AdminVisit(Visit):
         }
         return labels | left | known
 
-    def _hindrance(self, token: Token, owner: Any) -> str:
-        """What keeps a token from working besides its service."""
+    def _obstacle(self, token: Token, owner: Any) -> str:
+        """Return why *token* does not work; empty if that is only its service."""
         if token.userless:
             return ""
-        if owner is None or self.ctx.account_of(owner) != self.account:
+        if owner is None or self.ctx.account_of(owner) != self.account_id:
             return _("Its owner has left the account")
         if not account_users.is_enabled(self.ctx, owner):
             return _("Its owner is disabled")
@@ -133,13 +192,15 @@ class AdminVisit(Visit):
         return _("Its owner has another email address") if moved else ""
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
-        """The list and what stands around it."""
+        """Return the list and what the page shows around it."""
         ctx = self.ctx
-        owned = token_counts.count_up_to(
-            ctx, self.tokens(), list_presenter.TOOLBAR_ABOVE
-        )
+        if self.has_owners:
+            # An account may have a million tokens. Newest first is the only order that
+            # an index serves; any other sorts all of them for each page.
+            query = replace(query, sort="-created")
+        owned = token_counts.count_up_to(ctx, self.tokens, list_presenter.TOOLBAR_ABOVE)
         found = token_list.page_in(
-            ctx, self.tokens(), query, account_id=self.account, size=PAGE_SIZE
+            ctx, self.tokens, query, account_id=self.account_id, size=PAGE_SIZE
         )
         shown = list_presenter.list_of(
             found,
@@ -147,216 +208,24 @@ class AdminVisit(Visit):
             query,
             owned=owned,
             services_shown=False,
-            may_generate=self.may_generate,
-            at=self.at,
+            may_generate=self.actions.generate,
+            at=self.urls,
             wording=self.wording,
-            makers_shown=True,
+            makers_shown=not self.has_owners,
+            owners_shown=self.has_owners,
         )
-        return Overview(
-            list=shown,
-            account_id=self.account,
+        overview = Overview(
+            list=replace(shown, sorts=not self.has_owners),
+            account_id=self.account_id,
             expiring=0,
             expiring_days=ctx.settings.expiring_days,
             statuses=list_presenter.statuses_offered(),
             services=(),
         )
+        return replace(overview, **self.filters)
 
 
 def _service_off(token: Token, on: dict[str, bool]) -> str:
     if token.service is not None and not on.get(token.service, False):
         return _("The service is off")
     return _("Subscription is off")
-
-
-@dataclass(frozen=True)
-class Outside:
-    """That tokens outlive what the settings allow by now, and where they are listed."""
-
-    strong: str
-    text: str
-    href: str
-
-
-@dataclass(frozen=True)
-class AllTokens(AdminVisit):
-    """An administrator in front of every token of the account."""
-
-    @property
-    def at(self) -> UrlSet:
-        """The page of all tokens."""
-        return UrlSet(f"{NAME}.all_", TOKEN)
-
-    @property
-    def title(self) -> str:
-        """As the way there is called."""
-        return _("All tokens")
-
-    @property
-    def owner(self) -> Any:
-        """Nobody: here no token is generated."""
-        return None
-
-    @property
-    def services(self) -> list[Service]:
-        """None, for the same reason."""
-        return []
-
-    @property
-    def may_generate(self) -> bool:
-        """Never: a token is generated in its service."""
-        return False
-
-    @property
-    def wording(self) -> Wording:
-        """That there is no other."""
-        return Wording(
-            _("All tokens"),
-            _("No tokens yet"),
-            _("Tokens of this account appear here once somebody generates one."),
-            "",
-        )
-
-    def tokens(self) -> Select[Token]:
-        """Every token of the account."""
-        return token_list.of_account(self.ctx, self.account)
-
-    def actions(self, status: str) -> tuple[str, ...]:
-        """To stop it, for a while or for good."""
-        if status in token_presenter.LIVE:
-            return ("deactivate", "revoke")
-        return ("activate", "revoke") if status == "deactivated" else ("delete",)
-
-    def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
-        """The list with all its filters."""
-        shown = super().overview(replace(query, sort="-created"), fresh=fresh)
-        days = self.ctx.settings.unused_days
-        unused = _n("Unused for %(n)s day", "Unused for %(n)s days", days)
-        return replace(
-            shown,
-            # A million tokens in another order would have to be sorted first.
-            list=replace(
-                shown.list, makers_shown=False, owners_shown=True, sorts=False
-            ),
-            services=list_presenter.services_offered(self.ctx.catalog),
-            kinds=[
-                ("", _("All kinds")),
-                ("api", _("API tokens")),
-                ("access", _("Access tokens")),
-            ],
-            # Where nothing is recorded, nobody knows.
-            uses=[("", _("Any use")), ("never", _("Never used")), ("unused", unused)]
-            if self.ctx.records_calls
-            else (),
-            policies=self._policies(),
-            origins=_origins(self.ctx),
-        )
-
-    def _policies(self) -> list[tuple[str, str]]:
-        """The choices of the filter by lifetime, none where there is no longest."""
-        if self.ctx.settings.expiry_max is None:
-            return []
-        return [("", _("Any lifetime")), (OUTSIDE, _("Longer than allowed now"))]
-
-    def _outside(self) -> Outside | None:
-        """What is said of tokens that outlive the policy; none where there are none."""
-        ctx = self.ctx
-        days = ctx.settings.expiry_max
-        if days is None:
-            return None
-        model = ctx.models.Token
-        live, longer = (
-            validation.is_live(ctx, model),
-            token_expiry.outlives(ctx, model),
-        )
-        number = token_counts.count_up_to(ctx, self.tokens().where(live, longer))
-        if not number:
-            return None
-        return Outside(
-            _n(
-                "%(count)s token works for longer than new ones may.",
-                "%(count)s tokens work for longer than new ones may.",
-                number,
-                count=format_count(number),
-            ),
-            _n(
-                "The longest lifetime is %(n)s day now. What was generated before "
-                "keeps working.",
-                "The longest lifetime is %(n)s days now. What was generated before "
-                "keeps working.",
-                days,
-            ),
-            self.at.url("tokens", policy=OUTSIDE),
-        )
-
-    def page(self, overview: Overview, *, status: int = 200) -> ResponseReturnValue:
-        """The page with its figures."""
-        return page(
-            "apitokens/admin/tokens.html",
-            status=status,
-            overview=overview,
-            figures=self._figures(),
-            outside=self._outside(),
-        )
-
-    @property
-    def token_template(self) -> str:
-        """The page of one token, below the administrators' ways."""
-        return "apitokens/admin/token.html"
-
-    @property
-    def rotate_warning(self) -> str:
-        """That somebody else has to get it."""
-        return _(
-            "You will see the new token once and have to pass it on safely to whoever "
-            "uses the old one."
-        )
-
-    def usage_url(self, token: Token) -> str:
-        """The usage history of the account, of this token alone."""
-        if not self.ctx.records_calls:
-            return ""
-        return url_for(f"{NAME}.usage", token=token.id)
-
-    def whose(self, row: Row) -> str:
-        """Whose a token is, which its page says."""
-        return row.owner or _("Userless")
-
-    def _figures(self) -> list[Stat]:
-        ctx = self.ctx
-        numbers = token_counts.figures_of(ctx, self.account)
-        days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
-        shown = [
-            Stat(_("Active"), format_count(numbers.live)),
-            Stat(
-                _n("Expire within %(n)s day", "Expire within %(n)s days", days),
-                format_count(numbers.expiring),
-            ),
-        ]
-        if ctx.records_calls:
-            shown += [
-                Stat(_("Never used"), format_count(numbers.never_used)),
-                Stat(
-                    _n("Unused for %(n)s day", "Unused for %(n)s days", unused),
-                    format_count(numbers.unused),
-                ),
-            ]
-        if numbers.weak is not None:
-            shown.append(Stat(_("Imported and weak"), format_count(numbers.weak)))
-        return shown
-
-
-def _origins(ctx: Context) -> list[tuple[str, str]]:
-    """The choices of where tokens are from, none where all are our own."""
-    if not ctx.settings.peppers:
-        return []
-    return [
-        ("", _("Any origin")),
-        ("imported", _("Imported")),
-        ("weak", _("Imported and weak")),
-    ]
-
-
-def begin_all() -> AllTokens:
-    """An administrator in front of every token of the account."""
-    admin = begin()
-    return AllTokens(admin.ctx, admin.user, admin.account_id)

@@ -1,4 +1,4 @@
-"""The signed-in user's own tokens."""
+"""The scope of the users' own pages: the tokens that the signed-in user owns."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
-from typing import Any
 
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
-from sqlalchemy import Select
 
-from flask_apitokens.catalog import Service
 from flask_apitokens.db.models import Event
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import email_binding
@@ -40,67 +37,34 @@ from flask_apitokens.web.presenters.token_list import Overview
 from flask_apitokens.web.presenters.token_list import Single
 from flask_apitokens.web.presenters.tokens import Row
 from flask_apitokens.web.urls import OWN
-from flask_apitokens.web.urls import UrlSet
 
-from .scope import Visit
+from .token_scope import Actions
+from .token_scope import TokenScope
 
 #: the title is the page's first heading
 _PAGE_LEVEL = 1
 
 
-@dataclass(frozen=True)
-class OwnTokens(Visit):
-    """The signed-in user among the tokens they own.
+@dataclass(frozen=True, kw_only=True)
+class OwnTokenScope(TokenScope):
+    """The tokens that the signed-in user owns.
 
-    :param states: every service of theirs and whether they may use it now.
+    :param states: every service of the user's account, and whether they may use it.
+    :param may_use_api: whether the user may use the API at all.
+    :param has_access: whether a token of theirs would work, if one were generated.
     """
 
+    detail_template = "apitokens/token.html"
     states: Mapping[str, bool]
-    #: whether they may use the API at all
-    allowed: bool
+    may_use_api: bool
+    has_access: bool
 
-    @property
-    def at(self) -> UrlSet:
-        """The user's own page."""
-        return OWN
-
-    @property
-    def owner(self) -> Any:
-        """The user."""
-        return self.user
-
-    @property
-    def account_id(self) -> str:
-        """The user's account."""
-        return self.ctx.account_of(self.user)
-
-    @property
-    def services(self) -> list[Service]:
-        """The services the user may generate for."""
-        declared = self.ctx.catalog.services
-        return [declared[slug] for slug, active in self.states.items() if active]
-
-    @property
-    def may_generate(self) -> bool:
-        """Whether there is anything a token could be for, and it is theirs to make."""
-        return self.has_access and not self.by_others
-
-    @property
-    def has_access(self) -> bool:
-        """Whether there is anything a token could be for."""
-        return self.allowed and (not self.ctx.catalog or bool(self.services))
-
-    @property
-    def by_others(self) -> bool:
-        """Whether administrators alone generate tokens."""
-        return not self.ctx.settings.self_service
-
-    def tokens(self) -> Select[Token]:
-        """The tokens the user owns."""
-        return token_list.owned_by(self.ctx, self.user)
+    def suggested_name(self) -> str:
+        """Return the name of the only token, in single-token mode; else nothing."""
+        return single_token.suggested_name(self.ctx)
 
     def rows(self, found: Sequence[Token], *, fresh: str = "") -> list[Row]:
-        """Tokens as their owner sees them."""
+        """Return tokens as their owner sees them."""
         return [self._row(token, fresh=token.id == fresh) for token in found]
 
     def _row(self, token: Token, *, fresh: bool) -> Row:
@@ -120,14 +84,17 @@ class OwnTokens(Visit):
         )
 
     def event_line(self, event: Event) -> EventLine:
-        """What happened, and from where where it was the owner: others may not say."""
-        told = event_line(event)
-        mine = event.actor_id == self.ctx.key_text(self.user)
-        return told if mine else replace(told, ip="")
+        """Return *event* without the address of an administrator.
+
+        The owner sees the IP address of their own actions only.
+        """
+        line = event_line(event)
+        is_own = event.actor_id == self.ctx.key_text(self.user)
+        return line if is_own else replace(line, ip="")
 
     def _paused_by(self, token: Token) -> str:
-        """What a token waits for before it works; empty for one that works."""
-        if not self.allowed:
+        """Return why *token* does not work for now; empty if it works."""
+        if not self.may_use_api:
             return _("API access is off")
         if token.account_id != self.account_id:
             return _("Of an account you have left")
@@ -136,37 +103,40 @@ class OwnTokens(Visit):
         return ""
 
     @property
-    def only(self) -> Token | None:
-        """The user's only live token, where one is all they may have."""
+    def replaceable(self) -> Token | None:
+        """The user's only live token in single-token mode; else None."""
         if not single_token.is_on(self.ctx):
             return None
         live = single_token.live_of(self.ctx, self.user)
         return live[0] if len(live) == 1 else None
 
     def _single(self, fresh: str) -> Single | None:
-        """What stands in place of a list; none where there is a list."""
+        """Return what single-token mode shows in place of the list.
+
+        None if the mode is off. None too for a user who has several live tokens from
+        before it was turned on: they need the list to revoke all but one.
+        """
         ctx = self.ctx
         if not single_token.is_on(ctx) or len(single_token.live_of(ctx, self.user)) > 1:
             return None
         token = single_token.shown_of(ctx, self.user)
-        way = "new" if self.may_generate else ""
-        if token is None:
-            return Single(None, self.at.url(way) if way else "")
-        row = self.row(token, fresh=token.id == fresh)
-        if row.status != "expired":
-            way = "replace" if self.can_rotate(token) else ""
-        return Single(row, self.at.url(way) if way else "")
+        row = None if token is None else self.row(token, fresh=token.id == fresh)
+        if token is None or row is None or row.status == "expired":
+            action = "new" if self.actions.generate else ""
+        else:
+            action = "replace" if self.can_rotate(token) else ""
+        return Single(row, self.urls.url(action) if action else "")
 
     def panels(self, query: ListQuery, *, fresh: str = "") -> dict[str, Markup]:
-        """The list, or the only token that there may be."""
-        shown = self._single(fresh)
-        if shown is None:
+        """Return the list, or the card of the only token in single-token mode."""
+        single = self._single(fresh)
+        if single is None:
             return super().panels(query, fresh=fresh)
-        return {htmx.LIST: partial("single_card", single=shown)}
+        return {htmx.LIST: partial("single_card", single=single)}
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
-        """The whole section around the list."""
-        counts = token_counts.counts(self.ctx, self.tokens())
+        """Return the list and what the section shows around it."""
+        counts = token_counts.counts(self.ctx, self.tokens)
         found = token_list.page_of(self.ctx, self.user, query)
         return Overview(
             list=list_presenter.list_of(
@@ -175,8 +145,10 @@ class OwnTokens(Visit):
                 query,
                 owned=counts.total,
                 services_shown=bool(self.ctx.catalog),
-                may_generate=self.may_generate,
-                wording=list_presenter.own_wording(self_service=not self.by_others),
+                may_generate=self.actions.generate,
+                wording=list_presenter.own_wording(
+                    self_service=self.actions.self_service
+                ),
             ),
             account_id=self.account_id,
             moved=email_binding.count_moved(self.ctx, self.user),
@@ -191,33 +163,58 @@ class OwnTokens(Visit):
     def page(
         self, overview: Overview, *, status: int = 200, draft: AccessForm | None = None
     ) -> ResponseReturnValue:
-        """The whole section as a page, or what it takes to have one."""
-        shown = self.shown(overview)
+        """Answer with the section as a page, or with how to get access.
+
+        :param draft: what the user typed into the form that asks for access.
+        """
+        shown = self.visible(overview)
         return page(
             "apitokens/tokens.html",
             status=status,
             overview=shown,
-            asking=self.asking(alone=shown is None, draft=draft),
+            asking=self.access_panel(alone=shown is None, draft=draft),
             level=_PAGE_LEVEL,
         )
 
-    def asking(self, *, alone: bool, draft: AccessForm | None = None) -> AccessPanel:
-        """What the user lacks and may ask for."""
+    def access_panel(
+        self, *, alone: bool, draft: AccessForm | None = None
+    ) -> AccessPanel:
+        """Return what the user has no access to, and the form that asks for it.
+
+        :param alone: whether the page shows no tokens.
+        """
         return access_panel(self.ctx, self.user, self.states, alone=alone, draft=draft)
 
-    def shown(self, overview: Overview) -> Overview | None:
-        """*overview*, or none where there is nothing and can be nothing."""
+    def visible(self, overview: Overview) -> Overview | None:
+        """Return *overview*; None if the user has no token and cannot get one."""
         return overview if overview.list.owned or self.has_access else None
 
 
-def begin() -> OwnTokens:
-    """The signed-in user in front of their own tokens.
+def load_own_scope() -> OwnTokenScope:
+    """Load the signed-in user's own tokens.
 
-    :raises AccessDenied: if nobody is signed in, which the pages' guard rules out.
+    :raises AccessDenied: if no user is signed in, which :func:`.access.admit` rules
+        out.
     """
     user = signed_in()
     if user is None:
         raise AccessDenied
     ctx = current_apitokens.context()
     states = subscriptions.states(ctx, user) if ctx.catalog else {}
-    return OwnTokens(ctx, user, states, ctx.may_use_api(user))
+    services = [ctx.catalog.services[slug] for slug, active in states.items() if active]
+    may_use_api = ctx.may_use_api(user)
+    has_access = may_use_api and (not ctx.catalog or bool(services))
+    self_service = ctx.settings.self_service
+    return OwnTokenScope(
+        ctx=ctx,
+        user=user,
+        account_id=ctx.account_of(user),
+        urls=OWN,
+        actions=Actions(has_access and self_service, self_service),
+        tokens=token_list.owned_by(ctx, user),
+        owner=user,
+        services=services,
+        states=states,
+        may_use_api=may_use_api,
+        has_access=has_access,
+    )

@@ -29,57 +29,57 @@ from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters.rotate_form import RotateInput
 from flask_apitokens.web.reveal import answer_with
-from flask_apitokens.web.scopes.scope import Visit
-from flask_apitokens.web.scopes.scope import begun_again
+from flask_apitokens.web.scopes.token_scope import TokenScope
+from flask_apitokens.web.scopes.token_scope import reload_scope
 from flask_apitokens.web.stale_page import renew_with
 from flask_apitokens.web.usage_history import shown_of
 
 
-def rotate(visit: Visit, token_id: str) -> ResponseReturnValue:
+def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The form, or the successor of a token and its plaintext, in this one answer."""
     renew_with(functools.partial(_panels, token_id))
-    token = visit.token(token_id)
+    token = scope.token(token_id)
     stale_log_in = fresh_login.renewed(
-        visit, form=visit.at.url("rotate", token_id=token.id)
+        scope, form=scope.urls.url("rotate", token_id=token.id)
     )
     if stale_log_in is not None:
         return stale_log_in
-    if visit.by_others:
+    if not scope.actions.self_service:
         raise SelfServiceOff
     if request.method != "POST":
-        _check(visit, token)
-        return _form(visit, token, rotate_form.first_input(visit.ctx, token))
+        _check(scope, token)
+        return _form(scope, token, rotate_form.first_input(scope.ctx, token))
     form = RotateForm()
     entered, form_id = RotateInput.of(form), form.form_id.data or ""
     if not form.is_genuine():
-        return _form(visit, token, entered, refused=stale(), status=400)
+        return _form(scope, token, entered, refused=stale(), status=400)
     try:
-        grace, expires_at = rotate_form.validate(visit.ctx, token, entered)
+        grace, expires_at = rotate_form.validate(scope.ctx, token, entered)
         make = functools.partial(
-            _make, visit, token, grace=grace, expires_at=expires_at, form_id=form_id
+            _make, scope, token, grace=grace, expires_at=expires_at, form_id=form_id
         )
-        made, plaintext, old = stored(visit.ctx, make)
+        made, plaintext, old = stored(scope.ctx, make)
     except (AlreadyGenerated, Conflict, TokenNotFound):
         raise
     except DomainError as error:
-        visit.ctx.session.rollback()
+        scope.ctx.session.rollback()
         status = error.status
         return _form(
-            visit, token, entered, form_id=form_id, refused=error, status=status
+            scope, token, entered, form_id=form_id, refused=error, status=status
         )
     return answer_with(
-        visit,
+        scope,
         made,
         plaintext,
         panels=functools.partial(_panels, token_id),
-        back=visit.at.token_url(made.id),
+        back=scope.urls.token_url(made.id),
         toast=_("Token “%(name)s” rotated", name=made.name),
         old=old,
     )
 
 
 def _make(
-    visit: Visit,
+    scope: TokenScope,
     token: Token,
     *,
     grace: int,
@@ -92,30 +92,30 @@ def _make(
     plaintext has to be shown all the same.
     """
     made, plaintext = rotation.rotate(
-        visit.ctx,
+        scope.ctx,
         token,
         grace=grace,
         expires_at=expires_at,
-        actor=visit.actor,
+        actor=scope.actor,
         form_key=form_id,
     )
-    return made, plaintext, rotate_form.what_of_the_old(visit.ctx, token)
+    return made, plaintext, rotate_form.what_of_the_old(scope.ctx, token)
 
 
-def _check(visit: Visit, token: Token) -> None:
+def _check(scope: TokenScope, token: Token) -> None:
     """Whether the form leads anywhere.
 
     :raises Conflict: if the token has a successor, or has ended.
     :raises AccessSwitchedOff: if a new one would not work either.
     """
-    if not rotation.can_be_rotated(visit.ctx, token):
+    if not rotation.can_be_rotated(scope.ctx, token):
         raise Conflict
-    if not visit.can_rotate(token):
+    if not scope.can_rotate(token):
         raise AccessSwitchedOff
 
 
 def _form(
-    visit: Visit,
+    scope: TokenScope,
     token: Token,
     entered: RotateInput,
     *,
@@ -124,14 +124,14 @@ def _form(
     status: int = 200,
 ) -> ResponseReturnValue:
     view = rotate_form.presented(
-        visit.ctx,
+        scope.ctx,
         token,
-        visit.row(token),
+        scope.row(token),
         entered,
-        at=visit.at,
+        at=scope.urls,
         form_id=form_id,
         refused=refused,
-        warning=visit.rotate_warning,
+        warning=scope.rotate_warning,
     )
     if not htmx.wants_fragment():
         return page("apitokens/rotate.html", form=view, status=status)
@@ -140,12 +140,12 @@ def _form(
 
 def _panels(token_id: str) -> Mapping[str, Markup]:
     """The page of the token as it is now, read anew."""
-    visit = begun_again()
-    if visit is None:
+    scope = reload_scope()
+    if scope is None:
         return {}
     try:
-        token = visit.token(token_id)
+        token = scope.token(token_id)
     except TokenNotFound:
         return {}
-    context = visit.token_context(token) | {"history": shown_of(visit, token)}
+    context = scope.token_context(token) | {"history": shown_of(scope, token)}
     return {htmx.ABOUT: partial("token", **context)}

@@ -25,51 +25,51 @@ from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.reveal import answer_with
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 
-def replace(visit: Visit) -> ResponseReturnValue:
+def replace(scope: TokenScope) -> ResponseReturnValue:
     """The question, or the new token and its plaintext, in this one answer.
 
     :raises NotFound: where several tokens may stand beside each other.
     :raises Conflict: if another token than the one asked about is there by now.
     """
-    if not single_token.is_on(visit.ctx):
+    if not single_token.is_on(scope.ctx):
         raise NotFound
-    if visit.by_others:
+    if not scope.actions.self_service:
         raise SelfServiceOff
-    stale_log_in = fresh_login.renewed(visit, form=visit.at.url("replace"))
+    stale_log_in = fresh_login.renewed(scope, form=scope.urls.url("replace"))
     if stale_log_in is not None:
         return stale_log_in
     if request.method != "POST":
-        return _question(visit)
+        return _question(scope)
     form = ReplaceForm()
-    token = visit.token(form.current.data or "")
+    token = scope.token(form.current.data or "")
     if not form.is_genuine():
-        return ask(altered(_confirm(visit, token), problem=stale()), 400)
+        return ask(altered(_confirm(scope, token), problem=stale()), 400)
     make = functools.partial(
         rotation.rotate,
-        visit.ctx,
+        scope.ctx,
         token,
         grace=0,
-        actor=visit.actor,
+        actor=scope.actor,
         form_key=form.form_id.data,
     )
-    made, plaintext = stored(visit.ctx, make)
-    panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
-    return answer_with(visit, made, plaintext, panels=panels)
+    made, plaintext = stored(scope.ctx, make)
+    panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
+    return answer_with(scope, made, plaintext, panels=panels)
 
 
-def _question(visit: Visit) -> ResponseReturnValue:
-    token = visit.only
+def _question(scope: TokenScope) -> ResponseReturnValue:
+    token = scope.replaceable
     if token is None:
-        return redirect(visit.at.url("new"))
-    if not visit.can_rotate(token):
+        return redirect(scope.urls.url("new"))
+    if not scope.can_rotate(token):
         raise AccessSwitchedOff
-    return ask(_confirm(visit, token), 200)
+    return ask(_confirm(scope, token), 200)
 
 
-def _confirm(visit: Visit, token: Token) -> Confirm:
+def _confirm(scope: TokenScope, token: Token) -> Confirm:
     hidden = [("form_id", secrets.token_urlsafe(16)), ("current", token.id)]
-    action, back = visit.at.url("replace"), visit.at.url("tokens")
-    return confirmations.overwrite_question(visit.row(token), action, back, hidden)
+    action, back = scope.urls.url("replace"), scope.urls.url("tokens")
+    return confirmations.overwrite_question(scope.row(token), action, back, hidden)

@@ -32,33 +32,33 @@ from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.token_list import Rename
 from flask_apitokens.web.query_args import asked_query
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 # -- rename --------------------------------------------------------------------
 
 
-def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
+def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The row as a form, or its new name."""
-    token = _live(visit, token_id)
+    token = _live(scope, token_id)
     if request.method != "POST":
-        return _renaming(visit, token, token.name)
+        return _renaming(scope, token, token.name)
     form = RenameForm()
     name = form.name.data or ""
     if not form.is_genuine():
-        return _renaming(visit, token, name, error=stale(), status=400)
+        return _renaming(scope, token, name, error=stale(), status=400)
     try:
-        tokens.rename(visit.ctx, token, name, actor=visit.actor)
+        tokens.rename(scope.ctx, token, name, actor=scope.actor)
         # Before it is stored: once it is, somebody may delete the row.
         message = _("Renamed to “%(name)s”", name=token.name)
-        store(visit.ctx)
+        store(scope.ctx)
     except DomainError as error:
-        visit.ctx.session.rollback()
+        scope.ctx.session.rollback()
         if error.field != "name":
             raise
-        return _renaming(visit, token, name, error=error.message, status=error.status)
+        return _renaming(scope, token, name, error=error.message, status=error.status)
     if not htmx.wants_fragment():
-        return back_to_list(visit, message)
-    shown = list_presenter.focused(visit.list(asked_query()), token_id)
+        return back_to_list(scope, message)
+    shown = list_presenter.focused(scope.overview(asked_query()).list, token_id)
     actions = partial("actions", list=shown)
     return htmx.fragment(
         partial("list", list=shown),
@@ -66,23 +66,23 @@ def rename(visit: Visit, token_id: str) -> ResponseReturnValue:
     )
 
 
-def _live(visit: Visit, token_id: str) -> Token:
+def _live(scope: TokenScope, token_id: str) -> Token:
     """A token that can still be renamed; else the page that asks is out of date."""
-    token = visit.token(token_id)
-    if not visit.row(token).live:
+    token = scope.token(token_id)
+    if not scope.row(token).live:
         raise Conflict
     return token
 
 
 def _renaming(
-    visit: Visit, token: Token, name: str, *, error: str = "", status: int = 200
+    scope: TokenScope, token: Token, name: str, *, error: str = "", status: int = 200
 ) -> ResponseReturnValue:
-    overview = visit.overview(asked_query())
+    overview = scope.overview(asked_query())
     if token.id not in {row.id for row in overview.list.rows}:
-        overview = visit.overview(ListQuery(q=token.id))
+        overview = scope.overview(ListQuery(q=token.id))
     shown = replace(overview.list, rename=Rename(token.id, name[:ECHOED], error))
     if not htmx.wants_fragment():
-        return visit.page(replace(overview, list=shown), status=status)
+        return scope.page(replace(overview, list=shown), status=status)
     spoken: dict[str, Markup | str] = {htmx.ALERT: error} if error else {}
     return htmx.fragment(partial("list", list=shown), status=status, out_of_band=spoken)
 
@@ -90,46 +90,46 @@ def _renaming(
 # -- revoke and delete ---------------------------------------------------------
 
 
-def revoke(visit: Visit, token_id: str) -> ResponseReturnValue:
+def revoke(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The question, or the end of a token whose row stays."""
-    token = visit.token(token_id)
+    token = scope.token(token_id)
     if request.method != "POST" and token.revoked_at is not None:
         raise Conflict
-    question = confirmations.revoke_question(visit.row(token), here())
-    refused = asked(visit, question)
+    question = confirmations.revoke_question(scope.row(token), here())
+    refused = asked(scope, question)
     if refused is not None:
         return refused
-    if tokens.end(visit.ctx, token, actor=visit.actor):
+    if tokens.end(scope.ctx, token, actor=scope.actor):
         message = _("Token “%(name)s” revoked", name=token.name)
     else:
         message = _("Token “%(name)s” was already revoked", name=token.name)
-    store(visit.ctx)
-    return done(visit, message)
+    store(scope.ctx)
+    return done(scope, message)
 
 
-def delete(visit: Visit, token_id: str) -> ResponseReturnValue:
+def delete(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The question, or the end of a token and its row."""
-    token = visit.token(token_id)
-    refused = asked(visit, confirmations.delete_question(visit.row(token), here()))
+    token = scope.token(token_id)
+    refused = asked(scope, confirmations.delete_question(scope.row(token), here()))
     if refused is not None:
         return refused
     message = _("Token “%(name)s” deleted", name=token.name)
-    tokens.delete(visit.ctx, token, actor=visit.actor)
-    store(visit.ctx)
-    return done(visit, message)
+    tokens.delete(scope.ctx, token, actor=scope.actor)
+    store(scope.ctx)
+    return done(scope, message)
 
 
-def revoke_many(visit: Visit) -> ResponseReturnValue:
+def revoke_many(scope: TokenScope) -> ResponseReturnValue:
     """The question for the tokens selected, or their end."""
-    chosen = chosen_live(visit)
-    question = confirmations.revoke_many_question(visit.rows(chosen), here())
-    refused = asked(visit, question, sure=request.form.get("confirm") == "1")
+    chosen = chosen_live(scope)
+    question = confirmations.revoke_many_question(scope.rows(chosen), here())
+    refused = asked(scope, question, sure=request.form.get("confirm") == "1")
     if refused is not None:
         return refused
     ids = [token.id for token in chosen]
-    ctx = visit.ctx
+    ctx = scope.ctx
     revoked = stored(
         ctx,
-        lambda: tokens.revoke_many(ctx, visit.tokens(), ids, actor=visit.actor),
+        lambda: tokens.revoke_many(ctx, scope.tokens, ids, actor=scope.actor),
     )
-    return done(visit, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
+    return done(scope, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))

@@ -39,8 +39,8 @@ from flask_apitokens.web.presenters.generate_form import validate
 from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.query_args import token_searched_for
 from flask_apitokens.web.reveal import answer_with
-from flask_apitokens.web.scopes.own_tokens import begin
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.own_tokens import load_own_scope
+from flask_apitokens.web.scopes.token_scope import TokenScope
 from flask_apitokens.web.usage_history import shown_of
 
 #: the title stands one below the host's
@@ -48,15 +48,17 @@ _PANEL_LEVEL = 2
 _PANEL_KEY = "flask_apitokens.panel"
 
 
-def tokens(visit: Visit) -> ResponseReturnValue:
+def tokens(scope: TokenScope) -> ResponseReturnValue:
     """The list: a page, or what a search, a filter or a page link swaps in."""
     query = asked_query()
     if not htmx.wants_fragment():
         if token_searched_for():
             # Out of the address bar, the history and what is copied from them.
-            return redirect(visit.at.url("tokens", **list_presenter.query_args(query)))
-        return visit.page(visit.overview(query))
-    focus, overview = request.args.get("focus", ""), visit.overview(query)
+            return redirect(
+                scope.urls.url("tokens", **list_presenter.query_args(query))
+            )
+        return scope.page(scope.overview(query))
+    focus, overview = request.args.get("focus", ""), scope.overview(query)
     if overview.single is not None:
         return htmx.fragment(partial("single_card", single=overview.single))
     shown = partial("list", list=list_presenter.focused(overview.list, focus))
@@ -78,8 +80,8 @@ def panel() -> Markup:
     """
     if signed_in() is None:
         return Markup("")
-    visit = begin()
-    overview = visit.shown(visit.overview(ListQuery()))
+    scope = load_own_scope()
+    overview = scope.visible(scope.overview(ListQuery()))
     # Not on g, which outlives the request where a test pushes a context of its own.
     first = _PANEL_KEY not in request.environ
     request.environ[_PANEL_KEY] = True
@@ -88,134 +90,138 @@ def panel() -> Markup:
         "panel",
         frame=frame(),
         overview=overview,
-        asking=visit.asking(alone=overview is None),
+        asking=scope.access_panel(alone=overview is None),
         level=_PANEL_LEVEL,
         assets=first,
     )
 
 
-def token(visit: Visit, token_id: str) -> ResponseReturnValue:
+def token(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """One token: its facts, the calls with it and its events."""
-    found = visit.token(token_id)
-    context = visit.token_context(found)
-    return page(visit.token_template, **context, history=shown_of(visit, found))
+    found = scope.token(token_id)
+    context = scope.token_context(found)
+    return page(scope.detail_template, **context, history=shown_of(scope, found))
 
 
 # -- generate ------------------------------------------------------------------
 
 
-def new(visit: Visit) -> ResponseReturnValue:
+def new(scope: TokenScope) -> ResponseReturnValue:
     """The generate form."""
-    check_generating(visit)
-    if visit.only is not None:
-        return redirect(visit.at.url("replace"))
-    stale_log_in = fresh_login.renewed(visit)
+    check_generating(scope)
+    if scope.replaceable is not None:
+        return redirect(scope.urls.url("replace"))
+    stale_log_in = fresh_login.renewed(scope)
     if stale_log_in is not None:
         return stale_log_in
     return _form(
-        visit, fresh_login.kept(visit) or first_input(visit.ctx, visit.services)
+        scope, fresh_login.kept(scope) or first_input(scope.ctx, scope.services)
     )
 
 
-def new_scopes(visit: Visit) -> ResponseReturnValue:
+def new_scopes(scope: TokenScope) -> ResponseReturnValue:
     """The access that the service chosen in the form offers."""
-    check_generating(visit)
+    check_generating(scope)
     if not htmx.wants_fragment():
-        return redirect(visit.at.url("new"))
+        return redirect(scope.urls.url("new"))
     slug = request.args.get("service", "")
-    services = [service for service in visit.services if service.slug == slug]
+    services = [service for service in scope.services if service.slug == slug]
     refusals = FieldErrors()
     if not services:
         refusals.add(ServiceUnavailable())
-    entered = first_input(visit.ctx, services)
-    view = presented(visit.ctx, entered, services, refusals=refusals)
+    entered = first_input(scope.ctx, services)
+    view = presented(scope.ctx, entered, services, refusals=refusals)
     return htmx.fragment(partial("scopes", form=view))
 
 
-def generate(visit: Visit) -> ResponseReturnValue:
+def generate(scope: TokenScope) -> ResponseReturnValue:
     """Make a token and show its plaintext, in this one answer."""
-    check_generating(visit)
+    check_generating(scope)
     form = GenerateForm()
     entered, form_id = GenerateInput.of(form), form.form_id.data or ""
     is_genuine = form.is_genuine()
-    stale_log_in = fresh_login.renewed(visit, entered if is_genuine else None)
+    stale_log_in = fresh_login.renewed(scope, entered if is_genuine else None)
     if stale_log_in is not None:
         return stale_log_in
     if not is_genuine:
-        return _form(visit, entered, refusals=FieldErrors(general=stale()), status=400)
+        return _form(scope, entered, refusals=FieldErrors(general=stale()), status=400)
     if form.change.data:
         # Without script, a service's access is shown by asking for the form again.
-        return _form(visit, entered, form_id=form_id)
-    if visit.only is not None:
-        domain_tokens.check_form_is_new(visit.ctx, visit.owner, form_id)
+        return _form(scope, entered, form_id=form_id)
+    if scope.replaceable is not None:
+        domain_tokens.check_form_is_new(scope.ctx, scope.owner, form_id)
         raise Conflict
-    wanted = visit.named(entered)
+    wanted = scope.with_defaults(entered)
     refusals, expires_at = validate(
-        visit.ctx,
-        visit.owner,
+        scope.ctx,
+        scope.owner,
         wanted,
-        visit.services,
-        account_id=visit.account_id,
+        scope.services,
+        account_id=scope.account_id,
     )
     if refusals:
         # Sent again, a form finds its own token's name taken: say what really is.
-        domain_tokens.check_form_is_new(visit.ctx, visit.owner, form_id)
-        return _form(visit, entered, form_id=form_id, refusals=refusals, status=422)
+        domain_tokens.check_form_is_new(scope.ctx, scope.owner, form_id)
+        return _form(scope, entered, form_id=form_id, refusals=refusals, status=422)
     try:
-        made, plaintext = _make(visit, wanted, expires_at=expires_at, form_id=form_id)
+        made, plaintext = _make(scope, wanted, expires_at=expires_at, form_id=form_id)
     except (AlreadyGenerated, Conflict):
         raise
     except DomainError as error:
-        visit.ctx.session.rollback()
+        scope.ctx.session.rollback()
         refusals.add(error)
         status = error.status
-        return _form(visit, entered, form_id=form_id, refusals=refusals, status=status)
-    panels = functools.partial(visit.panels, ListQuery(), fresh=made.id)
-    return answer_with(visit, made, plaintext, panels=panels)
+        return _form(scope, entered, form_id=form_id, refusals=refusals, status=status)
+    panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
+    return answer_with(scope, made, plaintext, panels=panels)
 
 
-def check_generating(visit: Visit) -> None:
+def check_generating(scope: TokenScope) -> None:
     """Whether tokens are generated here, and there is anything they could be for.
 
     :raises SelfServiceOff: where administrators alone generate them.
     :raises AccessSwitchedOff: where there is nothing.
     """
-    if visit.by_others:
+    if not scope.actions.self_service:
         raise SelfServiceOff
-    if not visit.may_generate:
+    if not scope.actions.generate:
         raise AccessSwitchedOff
 
 
 def _make(
-    visit: Visit, entered: GenerateInput, *, expires_at: datetime | None, form_id: str
+    scope: TokenScope,
+    entered: GenerateInput,
+    *,
+    expires_at: datetime | None,
+    form_id: str,
 ) -> tuple[Token, str]:
     """Generate and commit."""
     make = functools.partial(
         domain_tokens.generate,
-        visit.ctx,
-        visit.owner,
+        scope.ctx,
+        scope.owner,
         name=entered.name,
         kind=entered.kind,
         service=entered.service or None,
         scopes=entered.scopes,
         expires_at=expires_at,
         networks=networks.in_words(entered.networks),
-        account_id=visit.account_id,
-        actor=visit.actor,
+        account_id=scope.account_id,
+        actor=scope.actor,
         form_key=form_id,
     )
-    return stored(visit.ctx, make)
+    return stored(scope.ctx, make)
 
 
 def _form(
-    visit: Visit,
+    scope: TokenScope,
     entered: GenerateInput,
     *,
     form_id: str = "",
     refusals: FieldErrors | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
-    view = visit.form(entered, form_id=form_id, refusals=refusals)
+    view = scope.form(entered, form_id=form_id, refusals=refusals)
     if not htmx.wants_fragment():
         return page("apitokens/generate.html", form=view, status=status)
     return htmx.fragment(partial("generate_dialog", form=view), status=status)

@@ -29,7 +29,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
-from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.admin_pages import load_admin
 from flask_apitokens.web.confirm import answered
 from flask_apitokens.web.confirm import ask
 from flask_apitokens.web.forms import ConfirmForm
@@ -108,7 +108,7 @@ class RequestList:
 
 def requests() -> ResponseReturnValue:
     """All requests of the account: those that wait and those that were decided."""
-    admin = begin()
+    admin = load_admin()
     focus = request.args.get("focus", "")
     shown = replace(_list(admin), focus=focus)
     if htmx.wants_fragment():
@@ -185,9 +185,9 @@ def _partial(shown: RequestList) -> Markup:
 
 def decide(number: int) -> ResponseReturnValue:
     """Approve a request at once, or decline it after a question."""
-    admin = begin()
+    admin = load_admin()
     row, user = access_requests.find(admin.ctx, admin.account_id, number)
-    renew_with(lambda: {htmx.LIST: _partial(_list(begin()))})
+    renew_with(lambda: {htmx.LIST: _partial(_list(load_admin()))})
     wanted = request.values.get("do", "decline")
     if wanted == "approve" and request.method == "POST":
         if not ConfirmForm().is_genuine():

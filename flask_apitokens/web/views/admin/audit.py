@@ -19,7 +19,7 @@ from flask_apitokens.db.pagination import MAX_ID
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
-from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.admin_pages import load_admin
 from flask_apitokens.web.csv_response import attached
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
@@ -31,7 +31,7 @@ from flask_apitokens.web.query_args import token_searched_for
 
 def log() -> ResponseReturnValue:
     """A page of events, or what a search, a filter or a page link swaps in."""
-    admin = begin()
+    admin = load_admin()
     if token_searched_for() and not htmx.wants_fragment():
         # Out of the address bar, the history and what is copied from them.
         return redirect(url_for(f"{NAME}.audit", **_args()))
@@ -87,7 +87,7 @@ def _key(name: str) -> int | None:
 
 def export() -> ResponseReturnValue:
     """The events that search and filters find, as a file, written as it is read."""
-    admin = begin()
+    admin = load_admin()
     return attached(admin.ctx, "audit-log", _lines(admin))
 
 

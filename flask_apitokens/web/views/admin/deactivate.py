@@ -25,41 +25,41 @@ from flask_apitokens.web.pages import stored
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.generate_form import ECHOED
-from flask_apitokens.web.scopes.scope import Visit
+from flask_apitokens.web.scopes.token_scope import TokenScope
 
 
-def deactivate(visit: Visit, token_id: str) -> ResponseReturnValue:
+def deactivate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The question, which asks for a reason, or the end of a token for a while."""
-    token = visit.token(token_id)
-    row = visit.row(token)
+    token = scope.token(token_id)
+    row = scope.row(token)
     if request.method != "POST" and not row.live:
         raise Conflict
     question = confirmations.deactivate_question(row, here())
-    return _deactivating(visit, [token], question, sure=True)
+    return _deactivating(scope, [token], question, sure=True)
 
 
-def deactivate_many(visit: Visit) -> ResponseReturnValue:
+def deactivate_many(scope: TokenScope) -> ResponseReturnValue:
     """The same for the tokens selected."""
-    chosen = chosen_live(visit)
-    question = confirmations.deactivate_many_question(visit.rows(chosen), here())
+    chosen = chosen_live(scope)
+    question = confirmations.deactivate_many_question(scope.rows(chosen), here())
     sure = request.form.get("confirm") == "1"
-    return _deactivating(visit, chosen, question, sure=sure)
+    return _deactivating(scope, chosen, question, sure=sure)
 
 
 def _deactivating(
-    visit: Visit, chosen: Sequence[Token], question: Confirm, *, sure: bool
+    scope: TokenScope, chosen: Sequence[Token], question: Confirm, *, sure: bool
 ) -> ResponseReturnValue:
-    refused = asked(visit, question, sure=sure)
+    refused = asked(scope, question, sure=sure)
     if refused is not None:
         return refused
     reason = request.form.get("reason", "")
     names, ids = [token.name for token in chosen], [token.id for token in chosen]
     try:
-        stored(visit.ctx, lambda: _stop(visit, ids, reason))
+        stored(scope.ctx, lambda: _stop(scope, ids, reason))
     except DomainError as error:
         if error.field != "reason":
             raise
-        visit.ctx.session.rollback()
+        scope.ctx.session.rollback()
         again = replace(
             question,
             reason=replace(
@@ -67,35 +67,35 @@ def _deactivating(
                 text=reason[:ECHOED],
                 error=error.message,
             ),
-            back=visit.at.url("tokens"),
+            back=scope.urls.url("tokens"),
         )
         return ask(again, error.status)
     if len(names) == 1:
-        return done(visit, _("Token “%(name)s” deactivated", name=names[0]))
+        return done(scope, _("Token “%(name)s” deactivated", name=names[0]))
     message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))
-    return done(visit, message)
+    return done(scope, message)
 
 
-def _stop(visit: Visit, ids: Sequence[str], reason: str) -> None:
+def _stop(scope: TokenScope, ids: Sequence[str], reason: str) -> None:
     """Deactivate what is still there, read anew: it may be done more than once."""
-    ctx = visit.ctx
-    found = domain_tokens.find_many(ctx, visit.tokens(), ids)
+    ctx = scope.ctx
+    found = domain_tokens.find_many(ctx, scope.tokens, ids)
     if not found:
         raise TokenNotFound
     for token in domain_tokens.lock_in_order(ctx, found):
-        domain_tokens.deactivate(ctx, token, reason, actor=visit.actor)
+        domain_tokens.deactivate(ctx, token, reason, actor=scope.actor)
 
 
-def activate(visit: Visit, token_id: str) -> ResponseReturnValue:
+def activate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The question, or a token that works again."""
-    token = visit.token(token_id)
+    token = scope.token(token_id)
     if request.method != "POST" and token.deactivated_at is None:
         raise Conflict
-    question = confirmations.activate_question(visit.row(token), here())
-    refused = asked(visit, question)
+    question = confirmations.activate_question(scope.row(token), here())
+    refused = asked(scope, question)
     if refused is not None:
         return refused
-    domain_tokens.activate(visit.ctx, token, actor=visit.actor)
+    domain_tokens.activate(scope.ctx, token, actor=scope.actor)
     message = _("Token “%(name)s” activated", name=token.name)
-    store(visit.ctx)
-    return done(visit, message)
+    store(scope.ctx)
+    return done(scope, message)

@@ -22,7 +22,7 @@ from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
-from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.admin_pages import load_admin
 from flask_apitokens.web.confirm import answered
 from flask_apitokens.web.forms import ConfirmForm
 from flask_apitokens.web.forms import StaleForm
@@ -49,7 +49,7 @@ MOST_CHANGES = 500
 
 def services() -> ResponseReturnValue:
     """Every service of the account in a line."""
-    admin = begin()
+    admin = load_admin()
     shown, recorded = figures_of(admin, admin.services), admin.ctx.records_calls
     return page(
         "apitokens/admin/services.html",
@@ -62,7 +62,7 @@ def services() -> ResponseReturnValue:
 
 def service(slug: str) -> ResponseReturnValue:
     """What a service is, and its switch for the whole account."""
-    admin = begin()
+    admin = load_admin()
     return page(
         "apitokens/admin/service.html",
         section=section_of(admin, slug, "service"),
@@ -72,7 +72,7 @@ def service(slug: str) -> ResponseReturnValue:
 
 def switch(slug: str) -> ResponseReturnValue:
     """Switch a service for the whole account; off, after a question."""
-    admin = begin()
+    admin = load_admin()
     section = section_of(admin, slug, "service")
     wanted = request.values.get("active") == "1"
     if not wanted:
@@ -115,7 +115,7 @@ def _go(address: str) -> ResponseReturnValue:
 
 def users(slug: str) -> ResponseReturnValue:
     """Every user of the account, each with a switch."""
-    admin = begin()
+    admin = load_admin()
     admin.service(slug)
     shown = user_list(admin, slug, asked_people())
     if htmx.wants_fragment():
@@ -133,7 +133,7 @@ def save_users(slug: str) -> ResponseReturnValue:
     A change is what a row says now against what it said when it was rendered, so that
     two administrators who save at once undo nothing of each other's.
     """
-    admin = begin()
+    admin = load_admin()
     admin.service(slug)
     turned_on, turned_off = _changes()
     changed = _changed(admin, slug, [*turned_on, *turned_off])

@@ -26,7 +26,7 @@ from flask_apitokens.usage.totals import CallFilter
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
-from flask_apitokens.web.admin_pages import begin
+from flask_apitokens.web.admin_pages import load_admin
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.widgets import Filter
@@ -201,7 +201,7 @@ def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
 
 def of_all() -> ResponseReturnValue:
     """The calls of the whole account."""
-    reading = _reading(begin())
+    reading = _reading(load_admin())
     if htmx.wants_fragment():
         return reading.fragment()
     return page("apitokens/admin/usage.html", history=reading.shown())
@@ -209,12 +209,12 @@ def of_all() -> ResponseReturnValue:
 
 def of_all_csv() -> ResponseReturnValue:
     """The same as a file."""
-    return _reading(begin()).file()
+    return _reading(load_admin()).file()
 
 
 def of_service(slug: str) -> ResponseReturnValue:
     """The calls with tokens of one service."""
-    admin = begin()
+    admin = load_admin()
     reading = _reading(admin, slug)
     if htmx.wants_fragment():
         return reading.fragment()
@@ -227,4 +227,4 @@ def of_service(slug: str) -> ResponseReturnValue:
 
 def of_service_csv(slug: str) -> ResponseReturnValue:
     """The same as a file."""
-    return _reading(begin(), slug).file()
+    return _reading(load_admin(), slug).file()
