@@ -46,11 +46,11 @@ from .cli.group import group
 from .config import Settings
 from .crypto import tokens as crypto_tokens
 from .errors import ConfigurationError
-from .errors import Refusal
 from .guard import call_watch
 from .guard import decorator
 from .guard import integration
 from .host_api import HostAPI
+from .refusals import Refusal
 from .state import KEY
 from .state import Protection
 from .state import State

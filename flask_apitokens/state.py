@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flask_apitokens.lookup.imported import FoundImport
     from flask_apitokens.lookup.imported import ImportedLookup
 
-    from .errors import Refusal
+    from .refusals import Refusal
 
 KEY = "apitokens"
 #: how often a transaction is begun that was rolled back to end a deadlock

@@ -19,7 +19,7 @@ PACKAGE = "flask_apitokens"
 #: A module imports from its own room and from rooms further up. A module beside the
 #: folders is a room of its own. The rooms of one line never import each other.
 ORDER = (
-    ("signals", "i18n"),
+    ("signals", "i18n", "refusals"),
     ("errors",),
     ("catalog", "crypto", "db"),
     ("config",),

@@ -24,7 +24,7 @@ from flask.wrappers import Response
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_apitokens import errors
+from flask_apitokens import refusals
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.catalog import AnyService
 from flask_apitokens.core import networks
@@ -49,8 +49,8 @@ _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 KINDS = frozenset({"api", "access", "session"})
 #: what is said of a token that somebody has stopped
 _WHY_STOPPED = {
-    "revoked": errors.TokenRevoked,
-    "deactivated": errors.TokenDeactivated,
+    "revoked": refusals.TokenRevoked,
+    "deactivated": refusals.TokenDeactivated,
 }
 #: what is said of an end, where "generate a new one" would not help
 _WHY_EXPIRED = {"session": "The session has ended. Log in again."}
@@ -162,7 +162,7 @@ def bears_token(policy: Policy, request: Request) -> bool:
     """Whether *request* carries something where *policy* looks for a token."""
     try:
         return presented(policy, request) is not None
-    except errors.MalformedRequest:
+    except refusals.MalformedRequest:
         return True
 
 
@@ -175,25 +175,25 @@ def presented(policy: Policy, request: Request) -> str | None:
     if policy.query_parameter is not None:
         values = request.args.getlist(policy.query_parameter)
         if len(values) > 1 or (values and header is not None):
-            raise errors.MalformedRequest("The token was sent in two places.")
+            raise refusals.MalformedRequest("The token was sent in two places.")
         if values:
             return str(values[0])
     if header is None:
         return None
     if "," in header:
         # Two headers arrive joined by a comma; no token and no Bearer header has one.
-        raise errors.MalformedRequest
+        raise refusals.MalformedRequest
     scheme, _space, rest = header.partition(" ")
     if scheme.lower() != "bearer":
         if not header.strip() or scheme.lower().startswith("bearer"):
-            raise errors.MalformedRequest
+            raise refusals.MalformedRequest
         return None
     return rest.strip(" ")
 
 
 def _check_readable(text: str) -> None:
     if not _B64TOKEN.fullmatch(text):
-        raise errors.MalformedRequest(
+        raise refusals.MalformedRequest(
             "The token has characters that no token has, or too many."
         )
 
@@ -207,7 +207,7 @@ def admit(
     """Accept *request* for *policy*.
 
     :param known: the token that another guard accepted it with, a moment ago.
-    :raises errors.Refusal: if it cannot be accepted.
+    :raises refusals.Refusal: if it cannot be accepted.
     """
     text = presented(policy, request)
     if known is not None:
@@ -216,7 +216,7 @@ def admit(
     if text is None:
         if policy.optional:
             return None
-        raise errors.MissingToken
+        raise refusals.MissingToken
     in_query = request.environ.get("HTTP_AUTHORIZATION") is None
     current = judge(state, policy, text, in_query=in_query)
     if current.found.networks:
@@ -227,7 +227,7 @@ def admit(
 def _check_network(current: CurrentToken, request: Request) -> None:
     address = request.environ.get("REMOTE_ADDR")
     if not networks.contain(current.found.networks or (), address):
-        refusal = errors.NetworkNotAllowed()
+        refusal = refusals.NetworkNotAllowed()
         refusal.token_id, refusal.token = current.id, current
         raise refusal
 
@@ -238,7 +238,7 @@ def judge(
     """The token that *text* is, if it is good for *policy*, wherever it came from.
 
     :param in_query: whether it stood in a query parameter.
-    :raises errors.Refusal: if it is not.
+    :raises refusals.Refusal: if it is not.
     """
     seen = recognise(state, text, in_query=in_query)
     current, found = seen.current, seen.current.found
@@ -246,9 +246,9 @@ def judge(
         _check_row(state, current, found)
         _check_policy(state, policy, found)
         _check_secret(state, seen)
-    except errors.Refusal as refusal:
+    except refusals.Refusal as refusal:
         refusal.token_id = current.id
-        if not isinstance(refusal, errors.InvalidToken):
+        if not isinstance(refusal, refusals.InvalidToken):
             refusal.token = current
         raise
     return current
@@ -257,14 +257,14 @@ def judge(
 def genuine(state: State, text: str) -> CurrentToken:
     """The token that whoever sent *text* holds, whatever has become of it.
 
-    :raises errors.Refusal: if there is none, or it is a session that has ended.
+    :raises refusals.Refusal: if there is none, or it is a session that has ended.
     """
     seen = recognise(state, text)
     current = seen.current
     _check_secret(state, seen)
     ended = (current.expires_at or current.accepted_at) <= current.accepted_at
     if seen.claim is not None and ended:
-        raise errors.TokenExpired
+        raise refusals.TokenExpired
     return current
 
 
@@ -288,7 +288,7 @@ def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
     Neither its state was looked at, nor was bcrypt asked.
 
     :param in_query: whether it stood in a query parameter.
-    :raises errors.Refusal: if there is none.
+    :raises refusals.Refusal: if there is none.
     """
     # What is not ASCII becomes "?", which no token of ours has in it either.
     token = text.encode("ascii", "replace")
@@ -298,14 +298,14 @@ def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
         if found is None or not hmac.compare_digest(
             bytes(found.check_digest), crypto_tokens.check_digest(token)
         ):
-            raise errors.InvalidToken
+            raise refusals.InvalidToken
         return Seen(CurrentToken(state, token_id, found), token)
     if token.startswith(state.session_prefix):
         return _session_in(state, text, token)
     if state.pepper_set is not None:
         return _imported_in(state, text, in_query=in_query)
     _check_readable(text)
-    raise errors.InvalidToken
+    raise refusals.InvalidToken
 
 
 def _session_in(state: State, text: str, token: bytes) -> Seen:
@@ -317,10 +317,10 @@ def _session_in(state: State, text: str, token: bytes) -> Seen:
     claim = session_tokens.read(state.settings.brand, keys, token)
     if claim is None:
         _check_readable(text)
-        raise errors.InvalidToken
+        raise refusals.InvalidToken
     found = _find(state, claim.token_id)
     if found is None or found.kind != "access" or not claim.fits(found.check_digest):
-        raise errors.InvalidToken
+        raise refusals.InvalidToken
     end = min(filter(None, (found.expires_at, claim.expires_at)))
     session = found._replace(kind="session", expires_at=end)
     return Seen(CurrentToken(state, claim.token_id, session), token, claim)
@@ -344,13 +344,13 @@ def _find(state: State, token_id: str) -> TokenRow | None:
         raise _cannot_be_checked(error) from None
 
 
-def _cannot_be_checked(error: Unavailable) -> errors.Refusal:
+def _cannot_be_checked(error: Unavailable) -> refusals.Refusal:
     log.error(
         "a token could not be looked up; if the tables are missing, create them "
         "with your migrations or db.create_all(): %s",
         error,
     )
-    return errors.TemporarilyUnavailable()
+    return refusals.TemporarilyUnavailable()
 
 
 def bound_to(current: CurrentToken) -> bytes:
@@ -375,16 +375,16 @@ def _check_row(state: State, current: CurrentToken, found: TokenRow) -> None:
     if found.stopped is not None:
         raise _WHY_STOPPED[found.stopped]
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
-        raise errors.TokenExpired(_WHY_EXPIRED.get(found.kind))
+        raise refusals.TokenExpired(_WHY_EXPIRED.get(found.kind))
     if not found.userless:
         _check_owner(state, current, found)
 
 
 def _check_owner(state: State, current: CurrentToken, found: TokenRow) -> None:
     if found.owner_key is None or not found.owner_active:
-        raise errors.OwnerInactive
+        raise refusals.OwnerInactive
     if state.asks_user and not _ask(current, lambda user: user.is_active):
-        raise errors.OwnerInactive
+        raise refusals.OwnerInactive
     callbacks = state.callbacks
     if callbacks.has_accounts:
         if callbacks.account_column is None:
@@ -393,13 +393,13 @@ def _check_owner(state: State, current: CurrentToken, found: TokenRow) -> None:
             # One too long to be stored is none that a token was generated in.
             account = "" if found.owner_account is None else str(found.owner_account)
         if account != found.account_id:
-            raise errors.OwnerInactive("The owner of the token has left its account.")
+            raise refusals.OwnerInactive("The owner of the token has left its account.")
     if callbacks.can_use_api is not None:
         allowed = found.owner_permitted
         if callbacks.permission_column is None:
             allowed = _ask(current, callbacks.can_use_api)
         if not allowed:
-            raise errors.ApiAccessDenied
+            raise refusals.ApiAccessDenied
     if found.email_digest is not None:
         _check_email(callbacks, current, found)
 
@@ -409,7 +409,7 @@ def _check_email(callbacks: Callbacks, current: CurrentToken, found: TokenRow) -
     if callbacks.email_column is None:
         email = _ask(current, callbacks.email_of)
     if not email_binding.is_of(current.id, found.email_digest, email):
-        raise errors.OwnerEmailChanged
+        raise refusals.OwnerEmailChanged
 
 
 def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
@@ -418,7 +418,7 @@ def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
         return question(current.owner)
     except SQLAlchemyError as error:
         log.error("the owner of token %s could not be loaded: %s", current.id, error)
-        raise errors.TemporarilyUnavailable from None
+        raise refusals.TemporarilyUnavailable from None
     except Exception:
         log.exception("the owner of token %s cannot be asked", current.id)
         return None
@@ -426,11 +426,11 @@ def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
 
 def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
     if found.kind not in policy.kinds:
-        raise errors.WrongKind
+        raise refusals.WrongKind
     if policy.service is not ANY_SERVICE and found.service != policy.service:
-        raise errors.WrongService(scope=sorted(policy.scopes))
+        raise refusals.WrongService(scope=sorted(policy.scopes))
     if policy.scopes and not policy.scopes.issubset(found.scopes or ()):
-        raise errors.InsufficientScope(scope=sorted(policy.scopes))
+        raise refusals.InsufficientScope(scope=sorted(policy.scopes))
     if found.service is None:
         return
     service = state.catalog.services.get(found.service)
@@ -439,10 +439,10 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
         active = found.userless or service.default_active
     switched_off = found.service_active is not None and not found.service_active
     if service is None or not active or switched_off:
-        raise errors.ServiceInactive
+        raise refusals.ServiceInactive
     services_for = state.callbacks.services_for
     if services_for is not None and found.service not in services_for(found.account_id):
-        raise errors.ServiceInactive
+        raise refusals.ServiceInactive
 
 
 def _check_bcrypt(state: State, token_id: str, token: bytes, found: TokenRow) -> None:
@@ -450,9 +450,9 @@ def _check_bcrypt(state: State, token_id: str, token: bytes, found: TokenRow) ->
     try:
         genuine = state.verifier.verify(token_id, token, stored)
     except QueueFull:
-        raise errors.TemporarilyUnavailable from None
+        raise refusals.TemporarilyUnavailable from None
     if not genuine:
-        raise errors.InvalidToken
+        raise refusals.InvalidToken
     if crypto_tokens.rounds_of(stored) < state.settings.bcrypt_rounds:
         _rehash_later(state, token_id, token, stored)
 

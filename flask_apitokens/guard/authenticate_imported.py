@@ -25,7 +25,7 @@ from sqlalchemy import literal
 from sqlalchemy import null
 from sqlalchemy import update
 
-from flask_apitokens import errors
+from flask_apitokens import refusals
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import KeyedDigest
@@ -65,22 +65,22 @@ def recognised(state: State, text: str, *, in_query: bool = False) -> Recognised
     # A "+" in an address that nobody escaped arrives as a space, which no token has.
     token = canonical(text.replace(" ", "+") if in_query else text)
     if token is None:
-        raise errors.MalformedRequest(
+        raise refusals.MalformedRequest(
             "The token has characters that no token has, or too many."
         )
     pepper_set = state.pepper_set
     if pepper_set is None or pepper_set.is_own(token):
-        raise errors.InvalidToken
+        raise refusals.InvalidToken
     keyed_digests = pepper_set.keyed_digests(token)
     row = state.find_imported([keyed.digest for keyed in keyed_digests])
     if row is None:
-        raise errors.InvalidToken
+        raise refusals.InvalidToken
     token_id, found = row
     check = bytes(found.check_digest)
     for keyed in keyed_digests:
         if hmac.compare_digest(keyed.check, check):
             return Recognised(token_id, found, token, keyed)
-    raise errors.InvalidToken
+    raise refusals.InvalidToken
 
 
 def check_bcrypt(state: State, known: Recognised) -> None:
@@ -95,9 +95,9 @@ def check_bcrypt(state: State, known: Recognised) -> None:
             known.token_id, known.keyed_digest.secret, stored
         )
     except QueueFull:
-        raise errors.TemporarilyUnavailable from None
+        raise refusals.TemporarilyUnavailable from None
     if not genuine:
-        raise errors.InvalidToken
+        raise refusals.InvalidToken
     pepper_set, rounds = state.pepper_set, state.settings.import_bcrypt_rounds
     if pepper_set is None or state.recorder.shares_connection:
         return

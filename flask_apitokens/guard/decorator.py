@@ -25,6 +25,7 @@ from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
 from flask_apitokens import errors
+from flask_apitokens import refusals
 from flask_apitokens import signals
 from flask_apitokens.catalog import AnyService
 from flask_apitokens.core.utc import rfc3339
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("flask_apitokens")
 
 #: refusals of tokens that another one may have taken the place of
-_ENDED = (errors.TokenExpired, errors.TokenRevoked)
+_ENDED = (refusals.TokenExpired, refusals.TokenRevoked)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -83,7 +84,7 @@ def _look_into(state: State, ended: CurrentToken, context: RequestContext) -> No
     watch(state, ended.id, context.request.environ.get("REMOTE_ADDR"))
 
 
-def refused(state: State, refusal: errors.Refusal) -> Response:
+def refused(state: State, refusal: refusals.Refusal) -> Response:
     """The answer to a refusal, logged and told by its signal."""
     refusal.realm = state.settings.realm
     log.info(
@@ -112,7 +113,7 @@ def check(policy: Policy) -> Response | None:
     begun = perf_counter()
     try:
         current = admit(state, policy, context.request, known)
-    except errors.Refusal as refusal:
+    except refusals.Refusal as refusal:
         if known is not None:
             refusal.token_id = known.id
             call_watch.refuse(context, refusal.problem)
