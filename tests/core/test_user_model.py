@@ -71,7 +71,10 @@ def test_column_of_a_parent_class_is_an_own_column() -> None:
         "account",
         None,
     ],
-    ids=repr,
+    ids=[
+        *("model", "table", "alias", "relationship", "property", "hybrid", "proxy"),
+        *("expression", "str", "None"),
+    ],
 )
 def test_anything_else_is_not_an_own_column(attribute: Any) -> None:
     assert own_column(User, attribute) is None
