@@ -6,7 +6,7 @@ from flask_apitokens.db.models import Event
 from flask_apitokens.db.models import ServiceSetting
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.db.models import Token
-from flask_apitokens.guard.authenticate import CurrentToken
+from flask_apitokens.guard.current_token import CurrentToken
 from flask_apitokens.guard.decorator import current_token
 from flask_apitokens.guard.decorator import token_required
 

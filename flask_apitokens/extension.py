@@ -31,7 +31,7 @@ from flask_apitokens.core.user_model import has_own_is_active
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.mapping import bind_models
 from flask_apitokens.db.mapping import user_key_of
-from flask_apitokens.guard.authenticate import Policy
+from flask_apitokens.guard.policy import Policy
 from flask_apitokens.usage.recorder import Recorder
 from flask_apitokens.usage.statements import Tables
 from flask_apitokens.web.blueprint import build_admin_blueprint
@@ -49,6 +49,7 @@ from .errors import ConfigurationError
 from .guard import call_watch
 from .guard import decorator
 from .guard import integration
+from .guard import registry
 from .host_api import HostAPI
 from .refusals import Refusal
 from .state import KEY
@@ -333,11 +334,11 @@ def _when_requests_come(app: Flask) -> None:
         functions[None] = [f for f in functions[None] if f is not look_around]
         call_watch.come_last(app)
         integration.excuse_from_csrf(app)
-        integration.warn_of_open_routes(app)
-        integration.warn_of_closed_routes(app)
+        registry.warn_of_open_routes(app)
+        registry.warn_of_closed_routes(app)
         templating.warn_of_layout(app)
         state = app.extensions[KEY]
         if state.pepper_set is not None:
-            integration.warn_of_peppers(state)
+            registry.warn_of_peppers(state)
 
     integration.excuse_from_csrf(app)

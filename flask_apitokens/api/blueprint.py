@@ -17,7 +17,6 @@ from werkzeug.exceptions import HTTPException
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.config import Settings
 from flask_apitokens.guard import integration
-from flask_apitokens.guard.authenticate import KINDS
 from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.guard.blueprints import METHODS
 from flask_apitokens.guard.blueprints import LazyModules
@@ -25,6 +24,7 @@ from flask_apitokens.guard.blueprints import check_csrf_ourselves
 from flask_apitokens.guard.blueprints import have_the_last_word
 from flask_apitokens.guard.blueprints import stray
 from flask_apitokens.guard.decorator import token_required
+from flask_apitokens.guard.policy import KINDS
 
 if TYPE_CHECKING:
     from . import introspect

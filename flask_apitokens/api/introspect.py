@@ -14,8 +14,10 @@ from flask_apitokens.errors import Refusal
 from flask_apitokens.errors import TemporarilyUnavailable
 from flask_apitokens.guard import authenticate
 from flask_apitokens.guard import decorator
-from flask_apitokens.guard.authenticate import CurrentToken
+from flask_apitokens.guard.current_token import CurrentToken
 from flask_apitokens.guard.decorator import current_token
+from flask_apitokens.guard.header import presented
+from flask_apitokens.guard.policy import ANYTHING
 from flask_apitokens.state import State
 from flask_apitokens.state import current_apitokens
 
@@ -34,7 +36,7 @@ def introspect() -> ResponseReturnValue:
     ask about any token of its account.
     """
     state, subject = current_apitokens, token_from_form()
-    refusal = decorator.check(authenticate.ANYTHING)
+    refusal = decorator.check(ANYTHING)
     if refusal is None:
         try:
             return _properties(_authorized_subject(state, subject))
@@ -50,7 +52,7 @@ def introspect() -> ResponseReturnValue:
 
 
 def _presented_token() -> str | None:
-    return authenticate.presented(authenticate.ANYTHING, request)
+    return presented(ANYTHING, request)
 
 
 def _authorized_subject(state: State, subject: str) -> CurrentToken:
@@ -61,7 +63,7 @@ def _authorized_subject(state: State, subject: str) -> CurrentToken:
     if _presented_token() == subject:
         return current_token
     may = INTROSPECT in current_token.scopes and current_token.kind != "access"
-    token = authenticate.judge(state, authenticate.ANYTHING, subject) if may else None
+    token = authenticate.judge(state, ANYTHING, subject) if may else None
     if token is None or token.account_id != current_token.account_id:
         raise InvalidToken
     return token

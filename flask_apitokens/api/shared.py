@@ -17,7 +17,7 @@ from flask_apitokens.errors import MalformedRequest
 from flask_apitokens.errors import Refusal
 from flask_apitokens.errors import TemporarilyUnavailable
 from flask_apitokens.guard import decorator
-from flask_apitokens.guard.authenticate import CurrentToken
+from flask_apitokens.guard.current_token import CurrentToken
 from flask_apitokens.state import current_apitokens
 
 log = logging.getLogger("flask_apitokens")

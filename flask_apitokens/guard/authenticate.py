@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-import re
 from collections.abc import Callable
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
@@ -26,7 +21,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens import refusals
 from flask_apitokens.catalog import ANY_SERVICE
-from flask_apitokens.catalog import AnyService
 from flask_apitokens.core import networks
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
@@ -36,6 +30,11 @@ from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.lookup.native import Unavailable
 from flask_apitokens.state import State
 
+from .current_token import CurrentToken
+from .header import check_readable
+from .header import presented
+from .policy import Policy
+
 if TYPE_CHECKING:
     from flask_apitokens.crypto.session_tokens import Claim
 
@@ -43,162 +42,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flask_apitokens")
 
-#: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
-_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
-#: the kinds of token a route can take
-KINDS = frozenset({"api", "access", "session"})
 #: what is said of a token that somebody has stopped
 _WHY_STOPPED = {
     "revoked": refusals.TokenRevoked,
     "deactivated": refusals.TokenDeactivated,
 }
+
 #: what is said of an end, where "generate a new one" would not help
 _WHY_EXPIRED = {"session": "The session has ended. Log in again."}
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a route asks of a token."""
-
-    service: str | AnyService | None = None
-    scopes: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset({"api", "session"})
-    query_parameter: str | None = None
-    optional: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        service: str | AnyService | None,
-        scopes: str | Iterable[str],
-        kinds: Iterable[str],
-        query_parameter: str | None,
-        optional: bool,
-    ) -> Policy:
-        """Read the arguments of :func:`token_required`."""
-        wanted = scopes.split() if isinstance(scopes, str) else scopes
-        chosen = [kinds] if isinstance(kinds, str) else kinds
-        return cls(
-            service, frozenset(wanted), frozenset(chosen), query_parameter, optional
-        )
-
-
-#: what any token that works at all is good for
-ANYTHING = Policy(service=ANY_SERVICE, kinds=KINDS)
-
-
-class CurrentToken:
-    """The token a request was accepted with; plain values, no row of the session."""
-
-    __slots__ = ("_owner", "_state", "accepted_at", "found", "id")
-
-    def __init__(self, state: State, token_id: str, found: TokenRow) -> None:
-        self._state = state
-        #: what the look-up found
-        self.found = found
-        self._owner: Any = None
-        #: the public id
-        self.id = token_id
-        #: the moment it was judged at
-        self.accepted_at = datetime.now(UTC)
-
-    @property
-    def name(self) -> str:
-        """What its owner calls it."""
-        return self.found.name
-
-    @property
-    def kind(self) -> str:
-        """ "api", "access", or "session" for what the log-in endpoint handed out."""
-        return self.found.kind
-
-    @property
-    def service(self) -> str | None:
-        """The slug of the service it is bound to."""
-        return self.found.service
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """What it may do in that service."""
-        return frozenset(self.found.scopes or ())
-
-    @property
-    def is_userless(self) -> bool:
-        """Whether it acts for nobody."""
-        return bool(self.found.userless)
-
-    @property
-    def owner_id(self) -> Any:
-        """The primary key of the user it acts for."""
-        return self.found.owner_id
-
-    @property
-    def account_id(self) -> str:
-        """The account it was generated in."""
-        return self.found.account_id
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When it ends, aware and in UTC; of a session, when that ends."""
-        return self.found.expires_at
-
-    @property
-    def owner(self) -> Any:
-        """The user it acts for, loaded at the first look; none for a userless one."""
-        if self._owner is None and not self.found.userless:
-            state = self._state
-            key, session = self.found.owner_id, state.db.session
-            # What the host has not flushed yet is none of our business.
-            with session.no_autoflush:
-                self._owner = session.get(state.models.user, key)
-        return self._owner
-
-
-# -- from the request to a plaintext ------------------------------------------
-
-
-def bears_token(policy: Policy, request: Request) -> bool:
-    """Whether *request* carries something where *policy* looks for a token."""
-    try:
-        return presented(policy, request) is not None
-    except refusals.MalformedRequest:
-        return True
-
-
-def presented(policy: Policy, request: Request) -> str | None:
-    """The text in the token's place, or none.
-
-    :raises MalformedRequest: for what nobody should have to guess at.
-    """
-    header: str | None = request.environ.get("HTTP_AUTHORIZATION")
-    if policy.query_parameter is not None:
-        values = request.args.getlist(policy.query_parameter)
-        if len(values) > 1 or (values and header is not None):
-            raise refusals.MalformedRequest("The token was sent in two places.")
-        if values:
-            return str(values[0])
-    if header is None:
-        return None
-    if "," in header:
-        # Two headers arrive joined by a comma; no token and no Bearer header has one.
-        raise refusals.MalformedRequest
-    scheme, _space, rest = header.partition(" ")
-    if scheme.lower() != "bearer":
-        if not header.strip() or scheme.lower().startswith("bearer"):
-            raise refusals.MalformedRequest
-        return None
-    return rest.strip(" ")
-
-
-def _check_readable(text: str) -> None:
-    if not _B64TOKEN.fullmatch(text):
-        raise refusals.MalformedRequest(
-            "The token has characters that no token has, or too many."
-        )
-
-
-# -- from a plaintext to an identity ------------------------------------------
 
 
 def admit(
@@ -304,7 +155,7 @@ def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
         return _session_in(state, text, token)
     if state.pepper_set is not None:
         return _imported_in(state, text, in_query=in_query)
-    _check_readable(text)
+    check_readable(text)
     raise refusals.InvalidToken
 
 
@@ -316,7 +167,7 @@ def _session_in(state: State, text: str, token: bytes) -> Seen:
     keys = session_tokens.keys_of(state.app.config)
     claim = session_tokens.read(state.settings.brand, keys, token)
     if claim is None:
-        _check_readable(text)
+        check_readable(text)
         raise refusals.InvalidToken
     found = _find(state, claim.token_id)
     if found is None or found.kind != "access" or not claim.fits(found.check_digest):

@@ -20,7 +20,7 @@ from flask.wrappers import Response
 from flask_apitokens.usage.recorder import Recorder
 from flask_apitokens.usage.rows import Call
 
-from .authenticate import CurrentToken
+from .current_token import CurrentToken
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext

@@ -36,10 +36,11 @@ from flask_apitokens.state import state_of
 
 from . import call_watch
 from . import integration
-from .authenticate import CurrentToken
-from .authenticate import Policy
+from . import registry
 from .authenticate import admit
 from .call_watch import Watch
+from .current_token import CurrentToken
+from .policy import Policy
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
@@ -212,7 +213,7 @@ def token_required(
                 call_watch.stop()
                 raise
 
-        integration.mark(guarded, inner, policy)
+        registry.mark(guarded, inner, policy)
         return cast("View", guarded)
 
     return guard if view is None else guard(view)
@@ -228,7 +229,7 @@ def protection(
     open_views = frozenset(exempt)
 
     def before() -> Response | None:
-        return None if integration.is_open(blueprint, open_views) else check(policy)
+        return None if registry.is_open(blueprint, open_views) else check(policy)
 
     blueprint.before_request(before)
     # Of what is no Exception, as ends a worker, Flask makes no answer.

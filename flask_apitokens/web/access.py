@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.errors import AccessDenied
-from flask_apitokens.guard import integration
+from flask_apitokens.guard import registry
 from flask_apitokens.state import current_apitokens
 
 from . import htmx
@@ -30,7 +30,7 @@ def admit() -> ResponseReturnValue | None:
         raise AccessDenied
     if signed_in() is None:
         return _turn_away()
-    integration.warn_of_peppers(current_apitokens)
+    registry.warn_of_peppers(current_apitokens)
     return None
 
 

@@ -19,9 +19,9 @@ from markupsafe import Markup
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
-from flask_apitokens.guard import integration
-from flask_apitokens.guard.authenticate import Policy
+from flask_apitokens.guard import registry
 from flask_apitokens.guard.blueprints import ENDPOINTS
+from flask_apitokens.guard.policy import Policy
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 from flask_apitokens.state import state_of
@@ -166,7 +166,7 @@ def _fitting_path(token: Token, kind: str) -> str:
     for rule in current_app.url_map.iter_rules():
         if rule.arguments or "GET" not in (rule.methods or ()):
             continue
-        policies = list(integration.policies_at(rule.endpoint, "GET"))
+        policies = list(registry.policies_at(rule.endpoint, "GET"))
         if policies and all(_fits(token, kind, policy) for policy in policies):
             # The service's own route says more than one for any token, the host's
             # more than ours.

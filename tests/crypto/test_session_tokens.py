@@ -227,7 +227,7 @@ def test_a_session_never_outlives_its_token_nor_the_setting(
             def now(cls, tz: Any = None) -> Any:
                 return moment.astimezone(tz)
 
-        monkeypatch.setattr("flask_apitokens.guard.authenticate.datetime", Clock)
+        monkeypatch.setattr("flask_apitokens.guard.current_token.datetime", Clock)
 
     for life, expected in ((86_400, 60), (20, 20)):
         _, plaintext = access(app, user, expires_at=now + timedelta(seconds=life))

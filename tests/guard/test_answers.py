@@ -17,7 +17,7 @@ from flask_apitokens import signals
 from flask_apitokens import token_required
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import Refusal
-from flask_apitokens.guard.authenticate import CurrentToken
+from flask_apitokens.guard.current_token import CurrentToken
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer

@@ -359,7 +359,7 @@ def test_expiry_counts_to_the_instant_and_an_equal_one_is_over(
             def now(cls, tz: Any = None, shift: int = after) -> Any:
                 return (moment + timedelta(microseconds=shift)).astimezone(tz)
 
-        monkeypatch.setattr("flask_apitokens.guard.authenticate.datetime", Clock)
+        monkeypatch.setattr("flask_apitokens.guard.current_token.datetime", Clock)
         response = client.get("/api/plain", headers=bearer(plaintext))
         assert response.status_code == status
 
