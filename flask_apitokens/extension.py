@@ -332,8 +332,8 @@ def _when_requests_come(app: Flask) -> None:
     def look_around() -> None:
         functions = app.before_request_funcs
         functions[None] = [f for f in functions[None] if f is not look_around]
-        call_watch.come_last(app)
-        integration.excuse_from_csrf(app)
+        call_watch.move_to_end(app)
+        integration.exempt_from_csrf(app)
         registry.warn_of_open_routes(app)
         registry.warn_of_closed_routes(app)
         templating.warn_of_layout(app)
@@ -341,4 +341,4 @@ def _when_requests_come(app: Flask) -> None:
         if state.pepper_set is not None:
             registry.warn_of_peppers(state)
 
-    integration.excuse_from_csrf(app)
+    integration.exempt_from_csrf(app)

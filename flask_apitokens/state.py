@@ -87,7 +87,7 @@ class State:
     #: what a session token begins with
     session_prefix: bytes
     verifier: Verifier = field(default_factory=Verifier)
-    #: ids of ended tokens that were presented and looked into, see :mod:`.latecomers`
+    #: ids of ended tokens whose use was checked, see :mod:`.guard.late_use`
     late_use_checked: set[str] = field(default_factory=set)
     #: the peppers of imported tokens; none where there are none
     pepper_set: PepperSet | None = None

@@ -21,8 +21,8 @@ from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.guard.blueprints import METHODS
 from flask_apitokens.guard.blueprints import LazyModules
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
-from flask_apitokens.guard.blueprints import have_the_last_word
-from flask_apitokens.guard.blueprints import stray
+from flask_apitokens.guard.blueprints import not_found_or_method
+from flask_apitokens.guard.blueprints import register_final_headers
 from flask_apitokens.guard.decorator import token_required
 from flask_apitokens.guard.policy import KINDS
 
@@ -56,16 +56,16 @@ def build_endpoints(settings: Settings) -> Blueprint:
     add("/revoke", "revoke", revoke.revoke, methods=["POST"])
     add("/self", "self", any_kind(own_token.own_token), methods=["GET"])
     # Without this rule, the application's own 404 page would answer a script.
-    add("/<path:rest>", "stray", stray, methods=METHODS)
+    add("/<path:rest>", "stray", not_found_or_method, methods=METHODS)
     endpoints.url_value_preprocessor(check_csrf_ourselves)
     endpoints.before_request(_discard_session)
     endpoints.register_error_handler(HTTPException, shared.problem_response)
     for error in (OperationalError, InterfaceError, PoolTimeoutError):
         endpoints.register_error_handler(error, shared.database_error_response)
-    endpoints.record_once(have_the_last_word)
+    endpoints.record_once(register_final_headers)
     return endpoints
 
 
 def _discard_session() -> None:
     """Discard the cookie session: it authorizes nothing here and is not sent back."""
-    integration.drop_session(request_ctx._get_current_object())  # type: ignore[attr-defined]
+    integration.discard_session(request_ctx._get_current_object())  # type: ignore[attr-defined]

@@ -63,7 +63,7 @@ def _authorized_subject(state: State, subject: str) -> CurrentToken:
     if _presented_token() == subject:
         return current_token
     may = INTROSPECT in current_token.scopes and current_token.kind != "access"
-    token = authenticate.judge(state, ANYTHING, subject) if may else None
+    token = authenticate.authenticate(state, ANYTHING, subject) if may else None
     if token is None or token.account_id != current_token.account_id:
         raise InvalidToken
     return token

@@ -28,7 +28,7 @@ def revoke() -> ResponseReturnValue:
     """
     state, text = current_apitokens, token_from_form()
     try:
-        held = authenticate.genuine(state, text)
+        held = authenticate.authenticate_any_state(state, text)
     except TemporarilyUnavailable:
         raise
     except Refusal:

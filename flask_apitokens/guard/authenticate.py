@@ -38,7 +38,7 @@ from .policy import Policy
 if TYPE_CHECKING:
     from flask_apitokens.crypto.session_tokens import Claim
 
-    from .authenticate_imported import Recognised as Imported
+    from .authenticate_imported import ImportedCandidate as Imported
 
 log = logging.getLogger("flask_apitokens")
 
@@ -52,7 +52,7 @@ _WHY_STOPPED = {
 _WHY_EXPIRED = {"session": "The session has ended. Log in again."}
 
 
-def admit(
+def authenticate_request(
     state: State, policy: Policy, request: Request, known: CurrentToken | None = None
 ) -> CurrentToken | None:
     """Accept *request* for *policy*.
@@ -69,7 +69,7 @@ def admit(
             return None
         raise refusals.MissingToken
     in_query = request.environ.get("HTTP_AUTHORIZATION") is None
-    current = judge(state, policy, text, in_query=in_query)
+    current = authenticate(state, policy, text, in_query=in_query)
     if current.found.networks:
         _check_network(current, request)
     return current
@@ -83,7 +83,7 @@ def _check_network(current: CurrentToken, request: Request) -> None:
         raise refusal
 
 
-def judge(
+def authenticate(
     state: State, policy: Policy, text: str, *, in_query: bool = False
 ) -> CurrentToken:
     """The token that *text* is, if it is good for *policy*, wherever it came from.
@@ -91,7 +91,7 @@ def judge(
     :param in_query: whether it stood in a query parameter.
     :raises refusals.Refusal: if it is not.
     """
-    seen = recognise(state, text, in_query=in_query)
+    seen = identify(state, text, in_query=in_query)
     current, found = seen.current, seen.current.found
     try:
         _check_row(state, current, found)
@@ -105,12 +105,12 @@ def judge(
     return current
 
 
-def genuine(state: State, text: str) -> CurrentToken:
+def authenticate_any_state(state: State, text: str) -> CurrentToken:
     """The token that whoever sent *text* holds, whatever has become of it.
 
     :raises refusals.Refusal: if there is none, or it is a session that has ended.
     """
-    seen = recognise(state, text)
+    seen = identify(state, text)
     current = seen.current
     _check_secret(state, seen)
     ended = (current.expires_at or current.accepted_at) <= current.accepted_at
@@ -119,7 +119,7 @@ def genuine(state: State, text: str) -> CurrentToken:
     return current
 
 
-class Seen(NamedTuple):
+class Candidate(NamedTuple):
     """A token in a request, recognised and not judged yet.
 
     :param token: what was presented, as bytes.
@@ -133,7 +133,7 @@ class Seen(NamedTuple):
     imported: Imported | None = None
 
 
-def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
+def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
     """The token that *text* is, or is a session of, by its digest or its signature.
 
     Neither its state was looked at, nor was bcrypt asked.
@@ -150,7 +150,7 @@ def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
             bytes(found.check_digest), crypto_tokens.check_digest(token)
         ):
             raise refusals.InvalidToken
-        return Seen(CurrentToken(state, token_id, found), token)
+        return Candidate(CurrentToken(state, token_id, found), token)
     if token.startswith(state.session_prefix):
         return _session_in(state, text, token)
     if state.pepper_set is not None:
@@ -159,7 +159,7 @@ def recognise(state: State, text: str, *, in_query: bool = False) -> Seen:
     raise refusals.InvalidToken
 
 
-def _session_in(state: State, text: str, token: bytes) -> Seen:
+def _session_in(state: State, text: str, token: bytes) -> Candidate:
     from flask_apitokens.crypto import (
         session_tokens,  # a host without access tokens never needs it
     )
@@ -174,18 +174,18 @@ def _session_in(state: State, text: str, token: bytes) -> Seen:
         raise refusals.InvalidToken
     end = min(filter(None, (found.expires_at, claim.expires_at)))
     session = found._replace(kind="session", expires_at=end)
-    return Seen(CurrentToken(state, claim.token_id, session), token, claim)
+    return Candidate(CurrentToken(state, claim.token_id, session), token, claim)
 
 
-def _imported_in(state: State, text: str, *, in_query: bool) -> Seen:
+def _imported_in(state: State, text: str, *, in_query: bool) -> Candidate:
     from . import authenticate_imported  # for hosts that imported tokens alone
 
     try:
-        known = authenticate_imported.recognised(state, text, in_query=in_query)
+        known = authenticate_imported.identify(state, text, in_query=in_query)
     except Unavailable as error:
         raise _cannot_be_checked(error) from None
     current = CurrentToken(state, known.token_id, known.found)
-    return Seen(current, known.token, imported=known)
+    return Candidate(current, known.token, imported=known)
 
 
 def _find(state: State, token_id: str) -> TokenRow | None:
@@ -209,7 +209,7 @@ def bound_to(current: CurrentToken) -> bytes:
     return bytes(current.found.check_digest)
 
 
-def _check_secret(state: State, seen: Seen) -> None:
+def _check_secret(state: State, seen: Candidate) -> None:
     """Let bcrypt have its word, where a signature has not had it."""
     if seen.claim is not None:
         return

@@ -41,7 +41,7 @@ log = logging.getLogger("flask_apitokens")
 
 
 @dataclass(frozen=True)
-class Recognised:
+class ImportedCandidate:
     """An imported token in a request, before its row was judged.
 
     :param keyed_digest: how it is stored: under which pepper, as itself or as a digest.
@@ -53,7 +53,7 @@ class Recognised:
     keyed_digest: KeyedDigest
 
 
-def recognised(state: State, text: str, *, in_query: bool = False) -> Recognised:
+def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCandidate:
     """Find an imported token by what was presented.
 
     :param in_query: whether it stood in a query parameter.
@@ -79,11 +79,11 @@ def recognised(state: State, text: str, *, in_query: bool = False) -> Recognised
     check = bytes(found.check_digest)
     for keyed in keyed_digests:
         if hmac.compare_digest(keyed.check, check):
-            return Recognised(token_id, found, token, keyed)
+            return ImportedCandidate(token_id, found, token, keyed)
     raise refusals.InvalidToken
 
 
-def check_bcrypt(state: State, known: Recognised) -> None:
+def check_bcrypt(state: State, known: ImportedCandidate) -> None:
     """Let bcrypt confirm *known*, and store it anew where that is due.
 
     :raises InvalidToken: if bcrypt says no.
@@ -114,7 +114,7 @@ def check_bcrypt(state: State, known: Recognised) -> None:
         return response
 
 
-def _store_anew(state: State, engine: Engine, known: Recognised) -> None:
+def _store_anew(state: State, engine: Engine, known: ImportedCandidate) -> None:
     """Store a token under the newest pepper, as itself, at the cost of today."""
     if known.token_id in state.rekeying:
         return  # another thread of this process is at it
@@ -131,7 +131,7 @@ def _store_anew(state: State, engine: Engine, known: Recognised) -> None:
         state.rekeying.discard(known.token_id)
 
 
-def _changes(state: State, known: Recognised) -> list[Update]:
+def _changes(state: State, known: ImportedCandidate) -> list[Update]:
     pepper_set = cast("PepperSet", state.pepper_set)
     row, token, old = state.models.Import, state.models.Token, known.keyed_digest
     fresh = pepper_set.keyed_digest("plain", known.token)
@@ -154,7 +154,7 @@ def _changes(state: State, known: Recognised) -> list[Update]:
     ]
 
 
-def _source(state: State, known: Recognised) -> ColumnElement[Any]:
+def _source(state: State, known: ImportedCandidate) -> ColumnElement[Any]:
     """The keyed foreign digest, under the newest pepper; none where there was none.
 
     It is how the same digest, imported again, is known to be here already.

@@ -82,7 +82,7 @@ def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
             csrf.exempt(current_app.blueprints[name])
 
 
-def stray(rest: str = "") -> ResponseReturnValue:
+def not_found_or_method(rest: str = "") -> ResponseReturnValue:
     """Any other address or method: a refusal that looks like our pages.
 
     :raises NotFound: for an address we do not have.
@@ -97,15 +97,15 @@ def stray(rest: str = "") -> ResponseReturnValue:
     raise MethodNotAllowed(allowed) if allowed else NotFound
 
 
-def have_the_last_word(setup: BlueprintSetupState) -> None:
+def register_final_headers(setup: BlueprintSetupState) -> None:
     """Let nothing a host does to answers take away the headers of ours."""
     # Flask runs the first of these last: after whatever the host does to answers.
     after = setup.app.after_request_funcs.setdefault(None, [])
-    if _protect not in after:
-        after.insert(0, _protect)
+    if _set_security_headers not in after:
+        after.insert(0, _set_security_headers)
 
 
-def _protect(response: Response) -> Response:
+def _set_security_headers(response: Response) -> Response:
     """The headers no answer of our pages may lack."""
     if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
         return response

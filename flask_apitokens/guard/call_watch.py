@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _KEY = "flask_apitokens.watch"
 
 
-class Watch:
+class CallRecord:
     """One guarded call with a genuine token, on its way to its end.
 
     :param begun: ``perf_counter()`` when the guard began.
@@ -102,39 +102,39 @@ def _goes_on(response: Response) -> bool:
     return response.status_code < 400 or response.content_length is None
 
 
-def begin(watch: Watch, context: RequestContext) -> None:
-    """Let *watch* see the end of this request."""
-    context.request.environ[_KEY] = watch
+def attach(record: CallRecord, context: RequestContext) -> None:
+    """Let *record* see the end of this request."""
+    context.request.environ[_KEY] = record
 
 
-def refuse(context: RequestContext, code: str) -> None:
+def mark_refused(context: RequestContext, code: str) -> None:
     """A second guard refuses what a first one has accepted."""
-    watch: Watch | None = context.request.environ.get(_KEY)
-    if watch is not None:
-        watch.code = code
+    record: CallRecord | None = context.request.environ.get(_KEY)
+    if record is not None:
+        record.code = code
 
 
-def stop() -> None:
+def abort() -> None:
     """The process or its worker is stopped in the middle of this request."""
     request = request_ctx.request
-    watch: Watch | None = request.environ.get(_KEY)
-    if watch is not None:
-        watch.end(request, 500)
+    record: CallRecord | None = request.environ.get(_KEY)
+    if record is not None:
+        record.end(request, 500)
 
 
-def torn_down(error: BaseException | None) -> None:
+def on_teardown(error: BaseException | None) -> None:
     """The request is over; what failed may have kept an answer from being made."""
     if error is not None:
-        stop()
+        abort()
 
 
 def install(app: Flask) -> None:
-    """See to it that every watch on *app* learns of its end."""
+    """See to it that every record on *app* learns of its end."""
     app.after_request(_answered)
     got_request_exception.connect(_failed, app)
 
 
-def come_last(app: Flask) -> None:
+def move_to_end(app: Flask) -> None:
     """Let what the host does to an answer be done before we look at it."""
     functions = app.after_request_funcs.get(None, [])
     if _answered in functions:  # the last one registered is the first one called
@@ -146,9 +146,9 @@ def _answered(response: Response) -> Response:
     # The object itself, once: each look through the proxy costs as much as the rest.
     context = request_ctx._get_current_object()  # type: ignore[attr-defined]
     request = context.request
-    watch: Watch | None = request.environ.get(_KEY)
-    if watch is not None:
-        watch.answer(request, response)
+    record: CallRecord | None = request.environ.get(_KEY)
+    if record is not None:
+        record.answer(request, response)
     return response
 
 
@@ -156,7 +156,7 @@ def _failed(app: Flask, **_: object) -> None:
     """A view failed: if nobody makes an answer of it, as in debugging, it ends here."""
     propagate = app.config["PROPAGATE_EXCEPTIONS"]
     if propagate or (propagate is None and (app.testing or app.debug)):
-        stop()
+        abort()
     elif _KEY in request_ctx.request.environ:
         _end_at_teardown(app)
 
@@ -171,6 +171,6 @@ def _end_at_teardown(app: Flask) -> None:
     def torn(_app: Flask, exc: BaseException | None = None, **_: object) -> None:
         if request_ctx._get_current_object() is context:  # type: ignore[attr-defined]
             request_tearing_down.disconnect(torn)
-            torn_down(exc)
+            on_teardown(exc)
 
     request_tearing_down.connect(torn, app, weak=False)

@@ -37,8 +37,8 @@ from flask_apitokens.state import state_of
 from . import call_watch
 from . import integration
 from . import registry
-from .authenticate import admit
-from .call_watch import Watch
+from .authenticate import authenticate_request
+from .call_watch import CallRecord
 from .current_token import CurrentToken
 from .policy import Policy
 
@@ -56,33 +56,33 @@ View = TypeVar("View", bound=Callable[..., Any])
 current_token = cast("CurrentToken", LocalProxy(integration.accepted))
 
 
-def _enter(
+def _accept(
     state: State, context: RequestContext, current: CurrentToken, begun: float
 ) -> None:
     """Make the token the identity of this request, and the cookie nobody's."""
-    integration.become(context, current)
+    integration.set_identity(context, current)
     if state.recorder.on:
-        call_watch.begin(Watch(state.recorder, current, begun), context)
+        call_watch.attach(CallRecord(state.recorder, current, begun), context)
     if signals.token_authenticated.receivers:
         signals.token_authenticated.send(state.app, token=current)
     expires_at = current.expires_at
     if expires_at is not None:
-        after_this_request(functools.partial(_say_when, expires_at))
+        after_this_request(functools.partial(_set_expires_header, expires_at))
 
 
-def _say_when(expires_at: datetime, response: Response) -> Response:
+def _set_expires_header(expires_at: datetime, response: Response) -> Response:
     response.headers["Apitokens-Expires"] = rfc3339(expires_at)
     return response
 
 
-def _look_into(state: State, ended: CurrentToken, context: RequestContext) -> None:
+def _check_late_use(state: State, ended: CurrentToken, context: RequestContext) -> None:
     """Have it found out, after the answer, whether a rotated token is still in use."""
     # The end of a session is not that of its access token.
     if ended.id in state.late_use_checked or ended.kind == "session":
         return
-    from .late_use import watch  # a call that is accepted has no use for it
+    from .late_use import schedule_check  # a call that is accepted has no use for it
 
-    watch(state, ended.id, context.request.environ.get("REMOTE_ADDR"))
+    schedule_check(state, ended.id, context.request.environ.get("REMOTE_ADDR"))
 
 
 def refused(state: State, refusal: refusals.Refusal) -> Response:
@@ -113,20 +113,20 @@ def check(policy: Policy) -> Response | None:
     known: CurrentToken | None = context.request.environ.get(integration.ENVIRON_KEY)
     begun = perf_counter()
     try:
-        current = admit(state, policy, context.request, known)
+        current = authenticate_request(state, policy, context.request, known)
     except refusals.Refusal as refusal:
         if known is not None:
             refusal.token_id = known.id
-            call_watch.refuse(context, refusal.problem)
+            call_watch.mark_refused(context, refusal.problem)
         elif refusal.token is not None and state.recorder.on:
-            seen = Watch(state.recorder, refusal.token, begun, refusal.problem)
-            call_watch.begin(seen, context)
-        integration.drop_session(context)
+            seen = CallRecord(state.recorder, refusal.token, begun, refusal.problem)
+            call_watch.attach(seen, context)
+        integration.discard_session(context)
         if isinstance(refusal, _ENDED) and refusal.token is not None:
-            _look_into(state, refusal.token, context)
+            _check_late_use(state, refusal.token, context)
         return refused(state, refusal)
     if current is not None and current is not known:
-        _enter(state, context, current, begun)
+        _accept(state, context, current, begun)
     if policy.query_parameter is not None:
         # The address itself is a credential: no cache, no Referer.
         after_this_request(_keep_address_private)
@@ -210,7 +210,7 @@ def token_required(
             except Exception:
                 raise
             except BaseException:  # of these Flask makes no answer
-                call_watch.stop()
+                call_watch.abort()
                 raise
 
         registry.mark(guarded, inner, policy)
@@ -233,5 +233,5 @@ def protection(
 
     blueprint.before_request(before)
     # Of what is no Exception, as ends a worker, Flask makes no answer.
-    blueprint.teardown_request(call_watch.torn_down)
+    blueprint.teardown_request(call_watch.on_teardown)
     return Protection(blueprint, policy, open_views)

@@ -37,20 +37,20 @@ def accepted() -> CurrentToken | None:
     return request.environ.get(ENVIRON_KEY) if has_request_context() else None
 
 
-def become(context: RequestContext, current: CurrentToken) -> None:
+def set_identity(context: RequestContext, current: CurrentToken) -> None:
     """Make the token the identity of this request, whatever its cookie says."""
     context.request.environ[ENVIRON_KEY] = current
-    drop_session(context)
+    discard_session(context)
     manager: LoginManager | None = getattr(context.app, "login_manager", None)
     if manager is None:
         return
     if not hasattr(manager, _MARK):
-        _speak_for(manager)
+        _patch_user_loader(manager)
     # Something before us may have looked: that was the cookie's user.
     g.pop("_login_user", None)
 
 
-def drop_session(context: RequestContext) -> None:
+def discard_session(context: RequestContext) -> None:
     """Let the cookie's session have no part in this request, nor in its answer."""
     # Since Flask 3.1.3 it is a property that notes who looks.
     attribute = "_session" if hasattr(type(context), "session") else "session"
@@ -78,7 +78,7 @@ class _Discarded(NullSession):
     setdefault = dict.setdefault
 
 
-def _speak_for(manager: LoginManager) -> None:
+def _patch_user_loader(manager: LoginManager) -> None:
     """Let ``current_user`` be the token's owner, loaded only if somebody looks."""
     by_cookie: Callable[[], None] = manager._load_user
 
@@ -110,7 +110,7 @@ def _cookie_is_enough() -> bool:
     return not any(bears_token(policy, request) for policy in policies)
 
 
-def excuse_from_csrf(app: Flask) -> None:
+def exempt_from_csrf(app: Flask) -> None:
     """Let CSRFProtect pass what a cookie cannot open.
 
     Its own exemptions go by module and name, which two views can share, and do not

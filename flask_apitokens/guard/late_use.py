@@ -24,24 +24,24 @@ from flask_apitokens.usage.writer import shares_connection
 log = logging.getLogger("flask_apitokens")
 
 #: the ids a process remembers to have looked into, before it forgets them all
-MOST = 10_000
+CHECKED_LIMIT = 10_000
 
 
-def watch(state: State, token_id: str, address: str | None) -> None:
+def schedule_check(state: State, token_id: str, address: str | None) -> None:
     """Look into the use of an ended token as soon as its refusal is answered.
 
     :param token_id: of a token whose genuine plaintext was presented.
     :param address: where it came from.
     """
-    look = functools.partial(_look, state.app, token_id, address)
+    check = functools.partial(_check, state.app, token_id, address)
 
     @after_this_request
     def at_close(response: Response) -> Response:
-        response.call_on_close(look)
+        response.call_on_close(check)
         return response
 
 
-def _look(app: Flask, token_id: str, address: str | None) -> None:
+def _check(app: Flask, token_id: str, address: str | None) -> None:
     """On a session of its own, since the request's is over; a failure fails nothing.
 
     Not where there is but one connection, as in-memory SQLite has it and tests that
@@ -64,7 +64,7 @@ def _look(app: Flask, token_id: str, address: str | None) -> None:
     except Exception:
         log.warning("token %s: its use was not looked into", token_id, exc_info=True)
         return
-    if len(state.late_use_checked) >= MOST:
+    if len(state.late_use_checked) >= CHECKED_LIMIT:
         state.late_use_checked.clear()
     state.late_use_checked.add(token_id)
 

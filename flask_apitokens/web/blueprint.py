@@ -32,8 +32,8 @@ from flask_apitokens.guard.blueprints import METHODS
 from flask_apitokens.guard.blueprints import NAME
 from flask_apitokens.guard.blueprints import STATIC
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
-from flask_apitokens.guard.blueprints import have_the_last_word
-from flask_apitokens.guard.blueprints import stray
+from flask_apitokens.guard.blueprints import not_found_or_method
+from flask_apitokens.guard.blueprints import register_final_headers
 
 from . import templating
 from .lazy_views import admin
@@ -130,7 +130,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
         pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
 
     pages.add_url_rule("/", "start", web.admin_pages.start, methods=["GET"])
-    pages.add_url_rule("/", "stray", stray, methods=["POST"])
+    pages.add_url_rule("/", "stray", not_found_or_method, methods=["POST"])
     add("/services", "services", admin.services.services, "GET")
     add(_SERVICE, "service", admin.services.service, "GET")
     add(f"{_SERVICE}/switch", "switch", admin.services.switch, "GET", "POST")
@@ -175,8 +175,10 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
 
     :param admit: runs before each view; it answers in its place to refuse the request.
     """
-    pages.add_url_rule("/<path:rest>", "stray", stray, methods=METHODS)
-    pages.add_url_rule("/", "stray", stray, methods=["PUT", "PATCH", "DELETE"])
+    pages.add_url_rule("/<path:rest>", "stray", not_found_or_method, methods=METHODS)
+    pages.add_url_rule(
+        "/", "stray", not_found_or_method, methods=["PUT", "PATCH", "DELETE"]
+    )
     pages.url_value_preprocessor(check_csrf_ourselves)
     pages.before_request(_unless_open(admit))
     pages.register_error_handler(HTTPException, web.error_pages.refuse)
@@ -188,7 +190,7 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
         InternalError,
     ):
         pages.register_error_handler(error, web.error_pages.database_failed)
-    pages.record_once(have_the_last_word)
+    pages.record_once(register_final_headers)
 
 
 def _add_list(

@@ -442,7 +442,7 @@ def test_a_look_that_fails_fails_no_answer_and_is_made_again(
 def test_a_process_forgets_rather_than_grow(
     app: Flask, ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(late_use, "MOST", 2)
+    monkeypatch.setattr(late_use, "CHECKED_LIMIT", 2)
     seen = app.extensions["apitokens"].late_use_checked
     for number in range(4):
         token, plaintext = tokens.generate(ctx, user, name=f"t{number}", actor=ACTOR)
