@@ -302,10 +302,11 @@ def _follow_deletions(models: Models) -> None:
     There it does so late if the host went by the session: when the key is used again.
     """
     table = models.tables[0]
-    info = table.info
-    if info.get(KEY):
+    # Not in the info of the table, which Alembic writes into migrations.
+    info = table.metadata.info
+    if info.get("apitokens.deletions"):
         return
-    info[KEY] = True
+    info["apitokens.deletions"] = True
 
     @event.listens_for(models.user, "before_delete", propagate=True)
     def forget(mapper: Mapper[Any], connection: Connection, user: Any) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Column
 from sqlalchemy import ForeignKey
 from sqlalchemy import Index
 from sqlalchemy import MetaData
+from sqlalchemy import PrimaryKeyConstraint
 from sqlalchemy import Table
 from sqlalchemy import UniqueConstraint
 from sqlalchemy import inspect
@@ -21,10 +22,12 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.schema import conv
 from werkzeug.local import LocalProxy
 
 from flask_apitokens.errors import ConfigurationError
 
+from .batch_mode import keep_rows_in_batch_mode
 from .models import Call
 from .models import CallHour
 from .models import Event
@@ -106,6 +109,7 @@ def bind_models(metadata: MetaData, user_model: type[Any]) -> Models:
             "one db serves one user model: the tables of flask_apitokens already "
             f"refer to {next(iter(known)).__name__}"
         )
+    keep_rows_in_batch_mode()
     models = known[user_model] = _map(metadata, user_model)
     return models
 
@@ -154,22 +158,23 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
 def _map_token(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Token]:
     return _mapped(
         *(Token, base, user_key),
-        # Unique because the id is. Not an index: the downgrade of a migration drops an
-        # index on its own before its table, which MariaDB refuses, since the foreign
-        # key needs it.
-        UniqueConstraint(
-            "owner_id", "created_at", "id", name="uq_apitokens_token_owner"
-        ),
-        UniqueConstraint("live_name"),
-        UniqueConstraint("predecessor_id"),
-        Index("ix_apitokens_token_account", "account_id", "created_at", "id"),
-        Index("ix_apitokens_token_expiry", "account_id", "expires_at"),
-        Index("ix_apitokens_token_use", "account_id", "last_used_at"),
-        Index(
+        _primary_key("pk_apitokens_token", "id"),
+        # MariaDB refuses to drop the last index that a foreign key needs. A downgrade
+        # drops the indexes before their table, and an upgrade drops what has gone
+        # before it creates what is new. With both of these, whichever of them an
+        # earlier version had, one is always left. (Unique because the id is.)
+        _unique("uq_apitokens_token_owner", "owner_id", "created_at", "id"),
+        _index("ix_apitokens_token_owner", "owner_id", "created_at", "id"),
+        _unique("uq_apitokens_token_live_name", "live_name"),
+        _unique("uq_apitokens_token_predecessor_id", "predecessor_id"),
+        _index("ix_apitokens_token_account", "account_id", "created_at", "id"),
+        _index("ix_apitokens_token_expiry", "account_id", "expires_at"),
+        _index("ix_apitokens_token_use", "account_id", "last_used_at"),
+        _index(
             "ix_apitokens_token_service",
             *("account_id", "service", "userless", "created_at", "id"),
         ),
-        owner_id=_owner(user_key, nullable=True),
+        owner_id=_owner("fk_apitokens_token_owner_id", user_key, nullable=True),
     )
 
 
@@ -178,10 +183,11 @@ def _map_subscription(
 ) -> type[Subscription]:
     return _mapped(
         *(Subscription, base, user_key),
-        UniqueConstraint("user_id", "service", name="uq_apitokens_subscription"),
-        Index("ix_apitokens_subscription", "service", "active", "user_id"),
-        Index("ix_apitokens_subscription_request", "requested_at", "decided_at"),
-        user_id=_owner(user_key, nullable=False),
+        _primary_key("pk_apitokens_subscription", "id"),
+        _unique("uq_apitokens_subscription", "user_id", "service"),
+        _index("ix_apitokens_subscription", "service", "active", "user_id"),
+        _index("ix_apitokens_subscription_request", "requested_at", "decided_at"),
+        user_id=_owner("fk_apitokens_subscription_user_id", user_key, nullable=False),
     )
 
 
@@ -190,31 +196,34 @@ def _map_service_setting(
 ) -> type[ServiceSetting]:
     return _mapped(
         *(ServiceSetting, base, user_key),
-        UniqueConstraint("account_id", "service", name="uq_apitokens_setting"),
+        _primary_key("pk_apitokens_service_setting", "id"),
+        _unique("uq_apitokens_setting", "account_id", "service"),
     )
 
 
 def _map_event(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Event]:
     return _mapped(
         *(Event, base, user_key),
-        UniqueConstraint("form_key"),
-        Index("ix_apitokens_event_token", "token_id", "id"),
-        Index("ix_apitokens_event_account", "account_id", "id"),
+        _primary_key("pk_apitokens_event", "id"),
+        _unique("uq_apitokens_event_form_key", "form_key"),
+        _index("ix_apitokens_event_token", "token_id", "id"),
+        _index("ix_apitokens_event_account", "account_id", "id"),
     )
 
 
 def _map_call(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Call]:
     return _mapped(
         *(Call, base, user_key),
-        Index("ix_apitokens_call_at", "at"),
-        Index("ix_apitokens_call_account", "account_id", "at", "id"),
-        Index("ix_apitokens_call_service", "account_id", "service", "at", "id"),
-        Index(
+        _primary_key("pk_apitokens_call", "id"),
+        _index("ix_apitokens_call_at", "at"),
+        _index("ix_apitokens_call_account", "account_id", "at", "id"),
+        _index("ix_apitokens_call_service", "account_id", "service", "at", "id"),
+        _index(
             "ix_apitokens_call_result",
             *("account_id", "result", "at", "id", "token_id"),
         ),
-        Index("ix_apitokens_call_token", "token_id", "at", "id"),
-        Index("ix_apitokens_call_owner", "owner_key", "at", "id"),
+        _index("ix_apitokens_call_token", "token_id", "at", "id"),
+        _index("ix_apitokens_call_owner", "owner_key", "at", "id"),
     )
 
 
@@ -223,9 +232,12 @@ def _map_call_hour(
 ) -> type[CallHour]:
     return _mapped(
         *(CallHour, base, user_key),
-        Index("ix_apitokens_call_hour", "hour"),
-        Index("ix_apitokens_call_hour_token", "account_id", "token_id", "hour"),
-        Index("ix_apitokens_call_hour_owner", "account_id", "owner_key", "hour"),
+        _primary_key(
+            "pk_apitokens_call_hour", "account_id", "service", "token_id", "hour"
+        ),
+        _index("ix_apitokens_call_hour", "hour"),
+        _index("ix_apitokens_call_hour_token", "account_id", "token_id", "hour"),
+        _index("ix_apitokens_call_hour_owner", "account_id", "owner_key", "hour"),
     )
 
 
@@ -234,21 +246,44 @@ def _map_import(
 ) -> type[Import]:
     return _mapped(
         *(Import, base, user_key),
-        UniqueConstraint("digest"),
-        UniqueConstraint("source"),
-        # Not an index, for the same reason as that of the token's owner.
-        UniqueConstraint("token_id", name="uq_apitokens_import_token"),
+        _primary_key("pk_apitokens_import", "id"),
+        _unique("uq_apitokens_import_digest", "digest"),
+        _unique("uq_apitokens_import_source", "source"),
+        # Not an index: the foreign key needs it, see above.
+        _unique("uq_apitokens_import_token", "token_id"),
         token_id=mapped_column(
-            ascii_string(12), ForeignKey(token.id, ondelete="SET NULL")
+            ascii_string(12),
+            ForeignKey(
+                token.id,
+                name=conv("fk_apitokens_import_token_id"),
+                ondelete="SET NULL",
+            ),
         ),
     )
 
 
-def _owner(user_key: Column[Any], *, nullable: bool) -> Any:
-    # The column takes its type from the host's key. The row goes with the user: a
-    # token whose owner is gone must never look userless.
-    reference = ForeignKey(user_key, ondelete="CASCADE")
+def _owner(name: str, user_key: Column[Any], *, nullable: bool) -> Any:
+    # The column takes its type from the host's key. The row is deleted with the user:
+    # a token without its owner must never look userless.
+    reference = ForeignKey(user_key, name=conv(name), ondelete="CASCADE")
     return mapped_column(reference, nullable=nullable)
+
+
+# Every constraint and index has a name, because Alembic cannot drop one without on
+# SQLite. conv() keeps it as it is, whatever naming convention the host's metadata has:
+# so they have the same names in every host.
+
+
+def _primary_key(name: str, *columns: str) -> SchemaItem:
+    return PrimaryKeyConstraint(*columns, name=conv(name))
+
+
+def _unique(name: str, *columns: str) -> SchemaItem:
+    return UniqueConstraint(*columns, name=conv(name))
+
+
+def _index(name: str, *columns: str) -> SchemaItem:
+    return Index(conv(name), *columns)
 
 
 def _mapped(

@@ -248,6 +248,27 @@ def test_the_indexes_and_constraints_are_where_they_are_needed(
     assert ("form_key",) in unique["apitokens_event"]
 
 
+@pytest.mark.parametrize("convention", [{}, {"uq": "u_%(constraint_name)s", "pk": "p"}])
+def test_constraints_and_indexes_have_own_names_under_any_convention(
+    convention: dict[str, str],
+) -> None:
+    """Alembic can then drop each of them, by the same name in every host."""
+    db = SQLAlchemy(metadata=MetaData(naming_convention=convention))
+    user_model = _user_model(db)
+    models = bind_models(user_model.metadata, user_model)
+    named: list[tuple[Any, Any]] = [
+        (table, item)
+        for table in models.tables
+        for item in (*table.constraints, *table.indexes)
+    ]
+    assert len(named) > 30
+    for table, item in named:
+        sort = str(item.name).partition("_")[0]
+        assert sort in {"pk", "fk", "uq", "ix"}, (table.name, item)
+        assert "apitokens_" in str(item.name)
+    assert len({item.name for _, item in named}) == len(named)
+
+
 # -- users that go ------------------------------------------------------------
 
 
