@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import schema_check
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import LimitReached
@@ -131,23 +132,11 @@ def _explain(state: State, error: SQLAlchemyError) -> str:
     # the hash of a token. The driver's own error does not.
     words = str(getattr(error, "orig", None) or error) or type(error).__name__
     words = printable(words.splitlines()[0])
+    tables = (inspect(state.models.user).local_table, *state.models.tables)
     try:
-        missing = _missing_tables(state)
+        missing = schema_check.missing_in(state.engine, tables)
     except SQLAlchemyError:
         return f"The database cannot be reached: {words}"
     if not missing:
         return f"The database refused: {words}"
-    return (
-        f"Missing in the database: {', '.join(missing)}. Create the tables with your "
-        "migrations (flask db upgrade), or with db.create_all()."
-    )
-
-
-def _missing_tables(state: State) -> list[str]:
-    inspector = inspect(state.engine)
-    tables = (inspect(state.models.user).local_table, *state.models.tables)
-    return [
-        table.name
-        for table in tables
-        if not inspector.has_table(table.name, schema=table.schema)
-    ]
+    return f"{schema_check.advice(missing)}."

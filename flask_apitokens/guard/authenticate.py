@@ -25,6 +25,7 @@ from flask_apitokens.core import networks
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.verification_cache import QueueFull
+from flask_apitokens.db import schema_check
 from flask_apitokens.domain import email_binding
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.lookup.native import Unavailable
@@ -183,7 +184,7 @@ def _imported_in(state: State, text: str, *, in_query: bool) -> Candidate:
     try:
         known = authenticate_imported.identify(state, text, in_query=in_query)
     except Unavailable as error:
-        raise _cannot_be_checked(error) from None
+        raise _cannot_be_checked(state, error) from None
     current = CurrentToken(state, known.token_id, known.found)
     return Candidate(current, known.token, imported=known)
 
@@ -192,15 +193,15 @@ def _find(state: State, token_id: str) -> TokenRow | None:
     try:
         return state.find(token_id)
     except Unavailable as error:
-        raise _cannot_be_checked(error) from None
+        raise _cannot_be_checked(state, error) from None
 
 
-def _cannot_be_checked(error: Unavailable) -> refusals.Refusal:
-    log.error(
-        "a token could not be looked up; if the tables are missing, create them "
-        "with your migrations or db.create_all(): %s",
-        error,
-    )
+def _cannot_be_checked(state: State, error: Unavailable) -> refusals.Refusal:
+    log.error("a token could not be looked up: %s", error)
+    cause, tables = error.__cause__ or error, state.models.tables
+    advice = schema_check.report_once(cause, state.engine, tables)
+    if advice:
+        log.error("%s", advice)
     return refusals.TemporarilyUnavailable()
 
 

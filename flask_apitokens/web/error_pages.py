@@ -10,10 +10,10 @@ from flask import make_response
 from flask import request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
-from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from flask_apitokens.db import schema_check
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
 from flask_apitokens.i18n import gettext as _
@@ -81,7 +81,7 @@ def _message(
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
     """Answer while the database is away or busy.
 
-    :raises ConfigurationError: if it is there and merely has not got our tables.
+    :raises ConfigurationError: if it lacks tables or columns of ours.
     """
     log.error("a page could not reach the database", exc_info=error)
     message = _sentence(503)
@@ -98,14 +98,6 @@ def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
 
 def _insist_on_tables() -> None:
     state = current_apitokens
-    there = inspect(state.engine)
-    missing = [
-        table.fullname
-        for table in state.models.tables
-        if not there.has_table(table.name, schema=table.schema)
-    ]
+    missing = schema_check.missing_in(state.engine, state.models.tables)
     if missing:
-        raise ConfigurationError(
-            f"the database has no {', '.join(missing)}: make the tables of "
-            "flask_apitokens with db.create_all() or a migration (flask db migrate)"
-        )
+        raise ConfigurationError(schema_check.advice(missing))

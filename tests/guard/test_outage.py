@@ -207,10 +207,34 @@ def test_missing_tables_are_a_503_and_a_line_that_says_what_to_do(
     assert answer(app, plaintext) == 200
     with without_table(bearing.engine_of(app)):
         with caplog.at_level(logging.ERROR):
-            assert answer(app, plaintext) == 503
-        assert "db.create_all()" in caplog.text
+            assert answer(app, plaintext) == answer(app, plaintext) == 503
+        [line] = [line for line in caplog.messages if "db.create_all()" in line]
+        assert line.startswith("Missing in the database: apitokens_token - ")
         assert "migrations" in caplog.text
         assert plaintext.split("_")[2] not in caplog.text
+    assert answer(app, plaintext) == 200
+
+
+@pytest.mark.parametrize("way", ["engine", "session"])
+def test_missing_column_is_named_once_with_the_command_to_run(
+    way: str,
+    make_app: MakeApp,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """New code runs on the schema of an earlier version."""
+    app = make_app(database_url, APITOKENS_LOOKUP=way, **QUIET)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    engine = bearing.engine_of(app)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE apitokens_token DROP COLUMN networks")
+    with caplog.at_level(logging.ERROR):
+        assert [answer(app, plaintext) for _ in range(3)] == [503, 503, 503]
+    lines = [line for line in caplog.messages if "flask db upgrade" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("Missing in the database: apitokens_token.networks - ")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE apitokens_token ADD networks text")
     assert answer(app, plaintext) == 200
 
 
