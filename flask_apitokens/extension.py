@@ -51,6 +51,7 @@ from .guard import decorator
 from .guard import integration
 from .guard import registry
 from .host_api import HostAPI
+from .lookup.finder import TokenFinder
 from .refusals import Refusal
 from .state import KEY
 from .state import Protection
@@ -247,6 +248,14 @@ class APITokens(HostAPI):
             max_rows=settings.usage_buffer_rows,
             retention_days=settings.usage_retention_days,
         )
+        finder = TokenFinder(
+            models,
+            callbacks,
+            settings,
+            declares_services=self._declares_services,
+            engine=lambda: app.extensions[KEY].engine,
+            session=db.session,
+        )
         return State(
             app=app,
             db=db,
@@ -255,11 +264,17 @@ class APITokens(HostAPI):
             models=models,
             callbacks=callbacks,
             recorder=recorder,
+            finder=finder,
             asks_user=_asks_user(models.user),
             parse=crypto_tokens.parser(settings.brand),
             pepper_set=_pepper_set(settings),
             session_prefix=f"{settings.brand}s_".encode(),
         )
+
+    def _declares_services(self) -> bool:
+        """Return whether there are services; the first cannot be declared later."""
+        self.sealed |= not self.catalog
+        return bool(self.catalog)
 
 
 def _check_email(

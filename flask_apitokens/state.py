@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -18,9 +16,7 @@ from flask import Flask
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
-from sqlalchemy import Select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
 from flask_apitokens.core.callbacks import Callbacks
@@ -33,12 +29,10 @@ from .catalog import Catalog
 from .config import Settings
 from .crypto.verification_cache import Verifier
 from .errors import ConfigurationError
-from .lookup import native
+from .lookup.finder import TokenFinder
 
 if TYPE_CHECKING:
     from flask_apitokens.crypto.foreign_digests import PepperSet
-    from flask_apitokens.lookup.imported import FoundImport
-    from flask_apitokens.lookup.imported import ImportedLookup
 
     from .refusals import Refusal
 
@@ -64,8 +58,6 @@ class Extension(Protocol):
     #: makes another body of a refusal; its challenge stays
     refusal_handler: Callable[[Refusal], Any] | None
     protected: dict[Any, Protection]
-    #: whether a look-up was made while no service was declared: it asks for none
-    sealed: bool
 
 
 @dataclass
@@ -80,6 +72,7 @@ class State:
     #: the host's decisions, for its own user model
     callbacks: Callbacks
     recorder: Recorder
+    finder: TokenFinder
     #: whether "is active" is a question to the user object, not a column
     asks_user: bool
     #: finds the public id in a token of our brand
@@ -95,9 +88,6 @@ class State:
     rekeying: set[str] = field(default_factory=set)
     #: whether this process has looked which peppers are missing
     peppers_looked_at: bool = False
-    _lookup: native.Lookup | None = None
-    _imported: ImportedLookup | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def catalog(self) -> Catalog:
@@ -129,81 +119,6 @@ class State:
         """The primary's engine, whatever the host's session routes reads to."""
         metadata = self.models.tables[0].metadata
         return self.db.engines[metadata.info.get("bind_key")]
-
-    def find(self, token_id: str) -> native.TokenRow | None:
-        """The row behind a public id, read now.
-
-        :raises lookup.Unavailable: if the database does not answer.
-        """
-        if self.settings.lookup == "session":
-            return self._find_in_session(token_id)
-        finder = self._lookup or self._make_lookup()
-        return finder.find(token_id)
-
-    def _make_lookup(self) -> native.Lookup:
-        with self._lock:
-            if self._lookup is None:
-                self.extension.sealed |= not self.catalog
-                self._lookup = native.Lookup(self._query(), self._real_engine())
-            return self._lookup
-
-    def find_imported(self, digests: Sequence[bytes]) -> FoundImport | None:
-        """The row and the id of the token that one of *digests* is of, read now.
-
-        :raises lookup.Unavailable: if the database does not answer.
-        """
-        from .lookup import (
-            imported as imported_lookup,  # for hosts that imported tokens alone
-        )
-
-        if self.settings.lookup == "session":
-            where = {"mapper": self.models.Token}
-            query = self._query_imported(len(digests))
-            return imported_lookup.find_in_session(
-                lambda: self.db.session.connection(bind_arguments=where), query, digests
-            )
-        if self._imported is None:
-            beside, engine = self._lookup or self._make_lookup(), self._real_engine()
-            query = self._query_imported(len(digests))
-            made = imported_lookup.ImportedLookup(query, engine, beside)
-            self._imported = made
-        return self._imported.find_any(digests)
-
-    def _query_imported(self, number: int) -> Select[Any]:
-        from .lookup import imported as imported_lookup
-
-        joined = native.joined(self.models, **self._wanted())
-        return imported_lookup.statement(self.models, joined, number)
-
-    def _real_engine(self) -> Engine:
-        engine: object = self.engine
-        if not isinstance(engine, Engine):
-            raise ConfigurationError(
-                f"db.engines has a {type(engine).__name__} in the place of its engine, "
-                "as tests put it there that keep all in one transaction: they need "
-                'APITOKENS_LOOKUP = "session"; see docs/how-to/testing.md'
-            )
-        return engine
-
-    def _query(self) -> Select[Any]:
-        return native.statement(self.models, **self._wanted())
-
-    def _wanted(self) -> dict[str, Any]:
-        return {
-            "with_services": bool(self.catalog),
-            "account": self.callbacks.account_column,
-            "permission": self.callbacks.permission_column,
-            "bound_to_email": self.settings.bind_to_email,
-            "email": self.callbacks.email_column,
-        }
-
-    def _find_in_session(self, token_id: str) -> native.TokenRow | None:
-        where = {"mapper": self.models.Token}
-        try:
-            connection = self.db.session.connection(bind_arguments=where)
-            return native.find_on(connection, self._query(), token_id)
-        except SQLAlchemyError as error:
-            raise native.Unavailable(str(error)) from error
 
 
 def commit(ctx: Context) -> None:

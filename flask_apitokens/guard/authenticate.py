@@ -27,8 +27,8 @@ from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.db import schema_check
 from flask_apitokens.domain import email_binding
+from flask_apitokens.lookup.connections import Unavailable
 from flask_apitokens.lookup.native import TokenRow
-from flask_apitokens.lookup.native import Unavailable
 from flask_apitokens.state import State
 
 from .current_token import CurrentToken
@@ -191,7 +191,7 @@ def _imported_in(state: State, text: str, *, in_query: bool) -> Candidate:
 
 def _find(state: State, token_id: str) -> TokenRow | None:
     try:
-        return state.find(token_id)
+        return state.finder.find(token_id)
     except Unavailable as error:
         raise _cannot_be_checked(state, error) from None
 

@@ -72,14 +72,13 @@ def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCand
     if pepper_set is None or pepper_set.is_own(token):
         raise refusals.InvalidToken
     keyed_digests = pepper_set.keyed_digests(token)
-    row = state.find_imported([keyed.digest for keyed in keyed_digests])
-    if row is None:
+    found = state.finder.find_by_digests([keyed.digest for keyed in keyed_digests])
+    if found is None:
         raise refusals.InvalidToken
-    token_id, found = row
     check = bytes(found.check_digest)
     for keyed in keyed_digests:
         if hmac.compare_digest(keyed.check, check):
-            return ImportedCandidate(token_id, found, token, keyed)
+            return ImportedCandidate(found.id, found, token, keyed)
     raise refusals.InvalidToken
 
 

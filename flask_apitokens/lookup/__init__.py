@@ -1,4 +1,5 @@
 """The one SELECT behind the guard, and the connections it runs on.
 
-Only ``state`` and the guard use it. Start in :mod:`.native`.
+``init_app`` builds one :class:`~.finder.TokenFinder`, and the guard asks it. Start in
+:mod:`.finder`; the statement is in :mod:`.native`.
 """

@@ -11,7 +11,7 @@ from flask_apitokens.crypto import session_tokens
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
 from flask_apitokens.domain.token_list import ListQuery
-from flask_apitokens.lookup.native import Unavailable
+from flask_apitokens.lookup.connections import Unavailable
 from flask_apitokens.state import current_apitokens
 
 _LONGEST_SEARCH = 100
@@ -74,7 +74,7 @@ def _id_of_whole(text: str) -> str | None:
     found = None
     # A database that does not answer says so in the list.
     with suppress(Unavailable):
-        found = state.find_imported(
+        found = state.finder.find_by_digests(
             [keyed.digest for keyed in state.pepper_set.keyed_digests(token)]
         )
-    return None if found is None else found[0]
+    return None if found is None else found.id

@@ -16,8 +16,8 @@ from flask_apitokens import signals
 from flask_apitokens import state
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.errors import ConfigurationError
-from flask_apitokens.lookup.native import Unavailable
-from flask_apitokens.state import State
+from flask_apitokens.lookup.connections import Unavailable
+from flask_apitokens.lookup.finder import TokenFinder
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -316,14 +316,14 @@ def test_a_token_that_cannot_be_checked_is_neither_revoked_nor_inactive(
     _, gateway = administration.generate_userless(
         app, "acme", service="gateway", scopes=[SCOPE]
     )
-    find = State.find
+    find = TokenFinder.find
 
-    def fail(state: State, token_id: str) -> Any:
+    def fail(finder: TokenFinder, token_id: str) -> Any:
         if token_id == public:
             raise Unavailable("gone")
-        return find(state, token_id)
+        return find(finder, token_id)
 
-    monkeypatch.setattr(State, "find", fail)
+    monkeypatch.setattr(TokenFinder, "find", fail)
     for answer in (
         revoke(client, plaintext),
         ask(client, plaintext, gateway),

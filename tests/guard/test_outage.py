@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.pool import NullPool
 
-from flask_apitokens.lookup import native
+from flask_apitokens.lookup.finder import DriverLookup
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
@@ -142,14 +142,14 @@ def test_a_server_restarted_between_two_calls_is_not_noticed(
     engine = bearing.engine_of(app)
     for connection in [engine.connect() for _ in range(5)]:
         connection.close()
-    meet, convert = threading.Barrier(3), native.Lookup._converted
+    meet, convert = threading.Barrier(3), DriverLookup._fetch
 
-    def meet_first(self: native.Lookup, *args: Any) -> Any:
+    def meet_first(self: DriverLookup, *args: Any) -> Any:
         meet.wait(30)
         return convert(self, *args)
 
     with monkeypatch.context() as patch, ThreadPoolExecutor(3) as threads:
-        patch.setattr(native.Lookup, "_converted", meet_first)
+        patch.setattr(DriverLookup, "_fetch", meet_first)
         calls = [threads.submit(answer, app, plaintext) for _ in range(3)]
         assert [call.result() for call in calls] == [200] * 3
     server.kill_connections()

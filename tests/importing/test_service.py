@@ -202,7 +202,7 @@ def test_every_way_of_looking_up_finds_them(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the session's connection, and through SQLAlchemy where a driver is new."""
-    monkeypatch.setattr("flask_apitokens.lookup.native.AUTOCOMMIT", {})
+    monkeypatch.setattr("flask_apitokens.lookup.connections.AUTOCOMMIT", {})
     for more in ({}, {"APITOKENS_LOOKUP": "session"}):
         app = make_app(database_url, **CONFIG, **more)
         user = hosts.create_user(app, f"{uuid.uuid4()}@example.com")
@@ -227,7 +227,7 @@ def test_in_memory_they_are_found_on_the_one_connection(make_app: MakeApp) -> No
 def test_the_look_up_is_by_index(app: Flask) -> None:
     """However many imports there are, none is looked at that is not meant."""
     with app.app_context():
-        query = str(app.extensions["apitokens"]._query_imported(4))
+        query = str(app.extensions["apitokens"].finder._select_by_digests(4))
     with bearing.engine_of(app).connect() as connection:
         plan = connection.exec_driver_sql(
             f"EXPLAIN QUERY PLAN {re.sub(':[a-z]+_[0-9]', '?', query)}",
@@ -618,7 +618,7 @@ def test_expiry_and_scopes_come_along(anywhere: Flask) -> None:
         digests = [
             keyed.digest for keyed in state.pepper_set.keyed_digests(UUID.encode())
         ]
-        _id, found = state.find_imported(digests)
+        found = state.finder.find_by_digests(digests)
         assert (found.scopes, found.expires_at) == (("write",), soon)
 
 

@@ -15,7 +15,8 @@ from sqlalchemy import make_url
 from sqlalchemy import text
 
 from flask_apitokens import token_required
-from flask_apitokens.lookup import native
+from flask_apitokens.lookup import connections
+from flask_apitokens.lookup.finder import DriverLookup
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
@@ -39,23 +40,23 @@ def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
 @pytest.fixture
 def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process keeps a single connection and waits for it but shortly."""
-    monkeypatch.setattr(native, "LIMIT", 1)
-    monkeypatch.setattr(native, "PATIENCE", 0.01)
+    monkeypatch.setattr(connections, "LIMIT", 1)
+    monkeypatch.setattr(connections, "TIMEOUT", 0.01)
 
 
 @pytest.fixture
 def held_row(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """The next look-up that converts its row waits in the middle until this is set."""
     release, inside = threading.Event(), threading.Event()
-    really = native.Lookup._converted
+    really = DriverLookup._fetch
 
-    def wait(self: native.Lookup, *args: Any) -> Any:
+    def wait(self: DriverLookup, *args: Any) -> Any:
         if not inside.is_set():
             inside.set()
             assert release.wait(30)
         return really(self, *args)
 
-    monkeypatch.setattr(native.Lookup, "_converted", wait)
+    monkeypatch.setattr(DriverLookup, "_fetch", wait)
     release.inside = inside  # type: ignore[attr-defined]
     yield release
     release.set()
@@ -88,7 +89,7 @@ def test_a_call_that_breaks_off_loses_no_connection(
 
     for _ in range(3):
         with monkeypatch.context() as patch:
-            patch.setattr(native.Lookup, "_converted", break_off)
+            patch.setattr(DriverLookup, "_fetch", break_off)
             with pytest.raises(KeyboardInterrupt):
                 status(app, plaintext)
     assert status(app, plaintext) == 200
@@ -101,7 +102,7 @@ def test_a_row_that_cannot_be_read_is_not_a_server_error(app: Flask, user: Any) 
             text("update apitokens_token set expires_at = 'soon' where id = :id"),
             {"id": public},
         )
-    for _ in range(native.LIMIT + 1):
+    for _ in range(connections.LIMIT + 1):
         assert status(app, plaintext) == 503
 
 

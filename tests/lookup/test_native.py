@@ -23,7 +23,7 @@ from flask_apitokens import ANY_SERVICE
 from flask_apitokens import token_required
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.errors import ConfigurationError
-from flask_apitokens.lookup import native
+from flask_apitokens.lookup import connections
 from tests import bearing
 from tests import databases
 from tests import hosts
@@ -144,7 +144,7 @@ def test_every_way_finds_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if way == "core":
-        monkeypatch.setattr(native, "AUTOCOMMIT", {})
+        monkeypatch.setattr(connections, "AUTOCOMMIT", {})
     options = {"APITOKENS_LOOKUP": "session"} if way == "session" else {}
     app = make_app(database_url, services=True, **QUIET, **options)
     user = hosts.create_user(app, "ada@example.com")
@@ -163,7 +163,7 @@ def test_every_way_finds_the_same(
     if not services:
         hosts.host_of(app).apitokens.catalog = type(state.catalog)()
     with app.app_context():
-        found = state.find(public)
+        found = state.finder.find(public)
         assert found.name == "Ünïcode \U0001f511 \u202e"
         assert (found.kind, found.service) == ("api", "timeseries")
         assert found.scopes == ("read", "write")
@@ -181,14 +181,14 @@ def test_every_way_finds_the_same(
             assert [bool(switch) for switch in switches] == [True, False]
         else:
             assert switches == (None, None)
-        nobody = state.find(userless)
+        nobody = state.finder.find(userless)
         assert nobody.userless
         assert nobody.account_id == "acme"
         assert (nobody.owner_id, nobody.owner_key) == (None, None)
         assert not nobody.scopes
-        assert state.find("zzzzzzzzzzzz") is None
+        assert state.finder.find("zzzzzzzzzzzz") is None
         for hostile in ("", "'", "%", "\\", "ABCDEFGHJKMN"):
-            assert state.find(hostile) is None
+            assert state.finder.find(hostile) is None
 
 
 @pytest.mark.database
@@ -204,7 +204,7 @@ def test_another_driver_of_the_same_server_serves(
         app, user, service="timeseries", scopes=["read", "write"], expires_at=MOMENT
     )
     with app.app_context():
-        found = app.extensions["apitokens"].find(public)
+        found = app.extensions["apitokens"].finder.find(public)
     assert (found.scopes, found.expires_at) == (("read", "write"), MOMENT)
     assert (found.owner_id, found.owner_key) == (user.id, user.id)
     client = app.test_client()

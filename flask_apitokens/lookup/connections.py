@@ -1,0 +1,221 @@
+"""Driver connections for the guard's SELECT: a few per process, kept in autocommit.
+
+SQLAlchemy's pools and connections were measured and cost too much here, see
+``docs/explanation/performance.md``. What a host configured on its engine still applies,
+because its own pool opens each connection.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from typing import TypeVar
+from typing import cast
+
+from sqlalchemy import Engine
+from sqlalchemy import event
+from sqlalchemy.pool import SingletonThreadPool
+from sqlalchemy.pool import StaticPool
+
+#: the most connections that one process uses for look-ups
+LIMIT = 8
+#: seconds after which a connection is closed instead of used again
+MAX_AGE = 600.0
+#: seconds to wait for a connection while all of them are in use
+TIMEOUT = 5.0
+#: SQLSTATEs of a prepared statement that exists already, or does not exist
+_PREPARED_ELSEWHERE = frozenset({"42P05", "26000"})
+
+_Fetched = TypeVar("_Fetched")
+
+
+class Unavailable(Exception):
+    """The database did not answer. This says nothing about any token."""
+
+
+def _set_up_sqlite(connection: Any) -> None:
+    # By default sqlite3 begins no transaction before a SELECT. In the mode of PEP 249,
+    # which exists since Python 3.12, the first SELECT begins one, and every later
+    # SELECT reads that old snapshot.
+    if hasattr(connection, "autocommit"):
+        connection.autocommit = True
+    # By default each connection caches 2 MiB of pages. The operating system caches the
+    # same pages, so 256 KiB here cost a look-up about a microsecond.
+    connection.execute("PRAGMA cache_size = -256")
+
+
+def _set_up_postgresql(connection: Any) -> None:
+    # A listener of the host may have executed SET. That began a transaction, and
+    # without a commit the setting is lost.
+    connection.commit()
+    connection.autocommit = True
+
+
+#: puts a driver connection into autocommit, by the name of its driver
+AUTOCOMMIT: dict[str, Callable[[Any], None]] = {
+    "pysqlite": _set_up_sqlite,
+    "psycopg": _set_up_postgresql,
+    "psycopg2": _set_up_postgresql,
+    "pymysql": lambda connection: connection.autocommit(True),
+    "mysqldb": lambda connection: connection.autocommit(True),
+}
+
+
+class _PooledConnection:
+    """A driver connection and its cursor. One thread at a time uses it."""
+
+    __slots__ = ("connection", "cursor", "opened_at")
+
+    def __init__(self, engine: Engine, *, prepare: bool) -> None:
+        # A copy of the host's pool opens it, with the same arguments and listeners: the
+        # pool itself may be exhausted, or full of connections that died with the
+        # server. It is detached, because a pool sends a ROLLBACK after each use.
+        borrowed = engine.pool.recreate().connect()
+        self.connection = cast("Any", borrowed.driver_connection)
+        borrowed.detach()
+        try:
+            AUTOCOMMIT[engine.dialect.driver](self.connection)
+            # psycopg prepares a statement at its fifth execution, or at once with 0. A
+            # host sets None where a proxy spreads the statements of one client over
+            # several servers, and it stays None here.
+            if getattr(self.connection, "prepare_threshold", None) is not None:
+                self.connection.prepare_threshold = 0 if prepare else None
+            self.cursor = self.connection.cursor()
+        except BaseException:
+            self.close()
+            raise
+        self.opened_at = time.monotonic()
+
+    def close(self) -> None:
+        """Close the connection, which may be broken already."""
+        with suppress(Exception):
+            self.connection.close()
+
+
+class _Slots:
+    """The idle connections of one process, and a permit for each that may be used."""
+
+    def __init__(self) -> None:
+        # The one that was used last is used next, so a quiet process opens only one.
+        self.idle: deque[_PooledConnection] = deque()
+        self.permits: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(LIMIT):
+            self.permits.put(None)
+
+
+class ConnectionPool:
+    """Lends at most :data:`LIMIT` connections at a time.
+
+    :param engine: the host's; its driver is one of :data:`AUTOCOMMIT`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._prepare = True
+        # A forked child must neither use nor close the connections of its parent. Under
+        # its own process id it finds none. It makes its slots at the first look-up and
+        # not in the fork, because a gevent worker patches the queue in between.
+        self._by_process: dict[int, _Slots] = {}
+        # The host's pool does not know these connections, so it cannot close them.
+        event.listen(engine, "engine_disposed", lambda _engine: self.close())
+
+    def run(self, fetch: Callable[[Any, Any], _Fetched], arguments: Any) -> _Fetched:
+        """Call *fetch* with a cursor and *arguments*; try again if the driver fails.
+
+        :raises Unavailable: if no connection is free within :data:`TIMEOUT`.
+        """
+        try:
+            return self._run_once(fetch, arguments)
+        except self._driver_error as error:
+            # The server may have closed this connection since its last use, and the
+            # idle ones with it. A new one tells whether the server is there.
+            self.close()
+            # pgbouncer before 1.21 in transaction mode lends another server connection
+            # for each transaction, so named prepared statements cannot work.
+            if getattr(error, "sqlstate", None) in _PREPARED_ELSEWHERE:
+                self._prepare = False
+        return self._run_once(fetch, arguments)
+
+    def _run_once(
+        self, fetch: Callable[[Any, Any], _Fetched], arguments: Any
+    ) -> _Fetched:
+        slots = self._slots()
+        pooled = self._acquire(slots)
+        try:
+            fetched = fetch(pooled.cursor, arguments)
+        except BaseException:
+            # A timeout or a signal may have interrupted it: the state of the connection
+            # is unknown.
+            self._discard(slots, pooled)
+            raise
+        self._release(slots, pooled)
+        return fetched
+
+    def close(self) -> None:
+        """Close the idle connections, as the host does with its own."""
+        idle = self._slots().idle
+        with suppress(IndexError):
+            while True:
+                idle.pop().close()
+
+    def _slots(self) -> _Slots:
+        pid = os.getpid()
+        # setdefault is atomic: two threads that come first get the same slots.
+        return self._by_process.get(pid) or self._by_process.setdefault(pid, _Slots())
+
+    def _acquire(self, slots: _Slots) -> _PooledConnection:
+        try:
+            slots.permits.get(timeout=TIMEOUT)
+        except queue.Empty:
+            raise Unavailable("no connection is free for a look-up") from None
+        try:
+            pooled = slots.idle.pop()
+            if time.monotonic() - pooled.opened_at < MAX_AGE:
+                return pooled
+            pooled.close()
+        except IndexError:
+            pass
+        try:
+            return _PooledConnection(self._engine, prepare=self._prepare)
+        except BaseException:
+            slots.permits.put(None)
+            raise
+
+    def _release(self, slots: _Slots, pooled: _PooledConnection) -> None:
+        slots.idle.append(pooled)
+        slots.permits.put(None)
+
+    def _discard(self, slots: _Slots, pooled: _PooledConnection) -> None:
+        pooled.close()
+        slots.permits.put(None)
+
+
+class SharedConnection:
+    """The one connection of SQLite in memory, on which the host may be writing.
+
+    Nothing is begun, committed or returned to the pool, which would roll back what the
+    host has not committed yet.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._shared: Any = engine.raw_connection()
+
+    def run(self, fetch: Callable[[Any, Any], _Fetched], arguments: Any) -> _Fetched:
+        """Call *fetch* with a cursor and *arguments*."""
+        return fetch(self._shared.driver_connection.cursor(), arguments)
+
+
+def driver_connections(engine: Engine) -> ConnectionPool | SharedConnection | None:
+    """Return what runs statements on the driver, None for a driver not known here."""
+    if isinstance(engine.pool, StaticPool):
+        return SharedConnection(engine)
+    # A SingletonThreadPool is SQLite in memory with a database for each thread.
+    if isinstance(engine.pool, SingletonThreadPool):
+        return None
+    return ConnectionPool(engine) if engine.dialect.driver in AUTOCOMMIT else None

@@ -1,0 +1,233 @@
+"""``TokenFinder``: reads the row behind a presented token, now, in one SELECT."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
+from typing import Any
+
+from sqlalchemy import Boolean
+from sqlalchemy import Connection
+from sqlalchemy import Engine
+from sqlalchemy import Select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import scoped_session
+
+from flask_apitokens.config import Settings
+from flask_apitokens.core.callbacks import Callbacks
+from flask_apitokens.db.mapping import Models
+from flask_apitokens.errors import ConfigurationError
+
+from . import native
+from .connections import ConnectionPool
+from .connections import SharedConnection
+from .connections import Unavailable
+from .connections import driver_connections
+from .native import TokenRow
+
+
+class CoreLookup:
+    """Runs a statement through SQLAlchemy Core, in whatever transaction there is.
+
+    :param connect: returns a connection as a context manager.
+    """
+
+    def __init__(
+        self,
+        query: Select[Any],
+        connect: Callable[[], AbstractContextManager[Connection]],
+    ) -> None:
+        self._query = query
+        self._names = list(query.compile().params)
+        self._connect = connect
+
+    def find(self, values: Sequence[object]) -> TokenRow | None:
+        """Return the first row for *values*, the parameters of the statement.
+
+        :raises Unavailable: if the database does not answer.
+        """
+        arguments = dict(zip(self._names, values, strict=True))
+        try:
+            with self._connect() as connection:
+                row = connection.execute(self._query, arguments).first()
+        except (SQLAlchemyError, ValueError, TypeError) as error:
+            raise Unavailable(str(error)) from error
+        return None if row is None else TokenRow(*row)
+
+
+class DriverLookup:
+    """Runs a statement on driver connections; it is compiled once.
+
+    A call then costs what the database costs, and not the layers above it.
+
+    :param query: has no parameters but those of the look-up.
+    :param connections: run it; several look-ups may share them.
+    """
+
+    def __init__(
+        self,
+        query: Select[Any],
+        engine: Engine,
+        connections: ConnectionPool | SharedConnection,
+    ) -> None:
+        self._query = query
+        self._dialect = engine.dialect
+        self._connections = connections
+        # ValueError and TypeError: a value in the row is not of the schema's type.
+        driver_error = engine.dialect.loaded_dbapi.Error
+        self._failures = (SQLAlchemyError, driver_error, ValueError, TypeError)
+        schemas = engine.get_execution_options().get("schema_translate_map")
+        compiled = query.compile(
+            dialect=engine.dialect,
+            schema_translate_map=schemas,
+            render_schema_translate=schemas is not None,
+        )
+        self._sql = str(compiled)
+        self._names = None if compiled.positional else list(compiled.params)
+        self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
+
+    def find(self, values: Sequence[object]) -> TokenRow | None:
+        """Return the first row for *values*, the parameters of the statement.
+
+        :raises Unavailable: if the database does not answer.
+        """
+        arguments: Any = tuple(values)
+        if self._names is not None:
+            arguments = dict(zip(self._names, values, strict=True))
+        try:
+            return self._connections.run(self._fetch, arguments)
+        except self._failures as error:
+            raise Unavailable(str(error)) from error
+
+    def _fetch(self, cursor: Any, arguments: Any) -> TokenRow | None:
+        cursor.execute(self._sql, arguments)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        if self._converters is None:
+            self._converters = self._make_converters(cursor.description)
+        values = list(row)
+        for place, convert in self._converters:
+            value = values[place]
+            if value is not None:
+                values[place] = convert(value)
+        return TokenRow(*values)
+
+    def _make_converters(
+        self, description: Any
+    ) -> list[tuple[int, Callable[[Any], Any]]]:
+        """Return the functions that convert the driver's values, by their place.
+
+        Plain booleans stay as the driver has them: the guard needs their truth only.
+        """
+        converters: list[tuple[int, Callable[[Any], Any]]] = []
+        for place, column in enumerate(self._query.selected_columns):
+            if type(column.type) is Boolean:
+                continue
+            kind = column.type.dialect_impl(self._dialect)
+            convert = kind.result_processor(self._dialect, description[place][1])
+            if convert is not None:
+                converters.append((place, convert))
+        return converters
+
+
+class TokenFinder:
+    """Finds tokens for the guard; ``init_app`` builds one for each application.
+
+    The statement is written at the first look-up, because services may be declared
+    until then.
+
+    :param declares_services: whether there are services; the answer must stay the same
+        from then on.
+    :param engine: returns the primary's engine, which writes go to.
+    :param session: look-ups use its connection, with ``APITOKENS_LOOKUP = "session"``.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        callbacks: Callbacks,
+        settings: Settings,
+        *,
+        declares_services: Callable[[], bool],
+        engine: Callable[[], object],
+        session: scoped_session[Any],
+    ) -> None:
+        self._models = models
+        self._callbacks = callbacks
+        self._settings = settings
+        self._declares_services = declares_services
+        self._engine = engine
+        self._session = session
+        self._lock = threading.Lock()
+        self._connections: ConnectionPool | SharedConnection | None = None
+        self._by_id: CoreLookup | DriverLookup | None = None
+        self._by_digests: CoreLookup | DriverLookup | None = None
+
+    def find(self, token_id: str) -> TokenRow | None:
+        """Return the row of the token with this public id.
+
+        :raises Unavailable: if the database does not answer.
+        """
+        lookup = self._by_id or self._build()
+        return lookup.find((token_id,))
+
+    def find_by_digests(self, digests: Sequence[bytes]) -> TokenRow | None:
+        """Return the row of the imported token that one of *digests* belongs to.
+
+        :param digests: as many at each call.
+        :raises Unavailable: if the database does not answer.
+        """
+        lookup = self._by_digests or self._build_by_digests(len(digests))
+        return lookup.find(digests)
+
+    def _build(self) -> CoreLookup | DriverLookup:
+        with self._lock:
+            if self._by_id is None:
+                query = native.select_by_id(self._models, self._select_tokens())
+                self._by_id = self._lookup(query)
+            return self._by_id
+
+    def _build_by_digests(self, number: int) -> CoreLookup | DriverLookup:
+        with self._lock:
+            if self._by_digests is None:
+                self._by_digests = self._lookup(self._select_by_digests(number))
+            return self._by_digests
+
+    def _select_by_digests(self, number: int) -> Select[Any]:
+        # Most applications import no tokens and do not load this module.
+        from .imported import select_by_digests
+
+        return select_by_digests(self._models, self._select_tokens(), number)
+
+    def _select_tokens(self) -> Select[Any]:
+        return native.select_tokens(
+            self._models,
+            self._callbacks,
+            with_services=self._declares_services(),
+            bound_to_email=self._settings.bind_to_email,
+        )
+
+    def _lookup(self, query: Select[Any]) -> CoreLookup | DriverLookup:
+        if self._settings.lookup == "session":
+            return CoreLookup(query, self._session_connection)
+        engine = self._engine()
+        if not isinstance(engine, Engine):
+            raise ConfigurationError(
+                f"db.engines has a {type(engine).__name__} in the place of its engine, "
+                "as tests put it there that keep all in one transaction: they need "
+                'APITOKENS_LOOKUP = "session"; see docs/testing.md'
+            )
+        if self._connections is None:
+            self._connections = driver_connections(engine)
+        if self._connections is None:
+            return CoreLookup(query, engine.connect)
+        return DriverLookup(query, engine, self._connections)
+
+    def _session_connection(self) -> AbstractContextManager[Connection]:
+        # The host's session stays as it is: it is neither ended nor closed here.
+        where = {"mapper": self._models.Token}
+        return nullcontext(self._session.connection(bind_arguments=where))

@@ -1,0 +1,103 @@
+"""The look-up on PostgreSQL with psycopg: what it prepares, and when it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy import make_url
+from sqlalchemy import text
+
+from tests import bearing
+from tests import hosts
+from tests.bearing import bearer
+from tests.conftest import MakeApp
+
+pytestmark = pytest.mark.database
+
+
+def status(app: Flask, plaintext: str) -> int:
+    """Return the status of a guarded call."""
+    return app.test_client().get("/api/plain", headers=bearer(plaintext)).status_code
+
+
+def prepared(app: Flask) -> list[bytes]:
+    """Return the names of the statements that the idle connections have prepared."""
+    pool = app.extensions["apitokens"].finder._connections
+    return [
+        name
+        for pooled in pool._slots().idle
+        for name in pooled.connection._prepared._names.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        # "cached plan must not change result type"
+        "ALTER TABLE apitokens_token ALTER COLUMN name TYPE text",
+    ],
+    ids=["server restarted", "table changed"],
+)
+def test_statement_is_prepared_again_after_its_plan_is_lost(
+    statement: str, make_app: MakeApp, postgresql_url: str
+) -> None:
+    """DBS-02."""
+    app = make_app(postgresql_url, APITOKENS_USAGE="off")
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user)
+    assert status(app, plaintext) == 200
+    engine = bearing.engine_of(app)
+    engine.pool.dispose()
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    assert [status(app, plaintext) for _ in range(3)] == [200, 200, 200]
+    assert len(prepared(app)) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"prepare_threshold": None}, {"cursor_factory": "ClientCursor"}]
+)
+def test_host_can_forbid_prepared_statements(
+    arguments: dict[str, Any], make_app: MakeApp, postgresql_url: str
+) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    assert make_url(postgresql_url).get_driver_name() == "psycopg"
+    if "cursor_factory" in arguments:
+        arguments = {"cursor_factory": psycopg.ClientCursor}
+    options = {"connect_args": arguments}
+    app = make_app(postgresql_url, SQLALCHEMY_ENGINE_OPTIONS=options)
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user)
+    assert [status(app, plaintext) for _ in range(3)] == [200, 200, 200]
+    assert status(app, bearing.another_secret(plaintext)) == 401
+    assert prepared(app) == []
+
+
+@pytest.mark.parametrize("sqlstate", ["42P05", "26000"])
+def test_statements_are_not_prepared_behind_a_proxy_that_loses_them(
+    sqlstate: str, make_app: MakeApp, postgresql_url: str
+) -> None:
+    """As pgbouncer does in transaction mode: another server has the statement."""
+    app = make_app(postgresql_url, APITOKENS_USAGE="off")
+    engine = bearing.engine_of(app)
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user)
+    if sqlstate == "42P05":
+
+        @event.listens_for(engine, "connect")
+        def prepare_the_same_name(connection: Any, _record: object) -> None:
+            connection.execute("PREPARE _pg3_0 AS SELECT 1")
+
+    else:
+        assert status(app, plaintext) == 200
+        pool = app.extensions["apitokens"].finder._connections
+        [pooled] = pool._slots().idle
+        # In a function: psycopg would notice a plain DEALLOCATE.
+        pooled.connection.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+    assert [status(app, plaintext) for _ in range(3)] == [200, 200, 200]
+    assert prepared(app) == []
