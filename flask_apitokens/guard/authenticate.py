@@ -1,7 +1,8 @@
-"""From an ``Authorization`` header to an identity, or a refusal.
+"""Authenticate and authorize a guarded request.
 
-Each step is cheaper than the next: the header, the checksum, one SELECT, the check
-digest, the state of the row, what the route asks for, and bcrypt at first sight.
+The steps go from cheap to expensive: the header, the checksum, one SELECT, the check
+digest, the state of the row, the route's policy, and bcrypt when this process sees the
+token for the first time. A made-up token therefore costs no query and no bcrypt.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from typing import Any
 from typing import NamedTuple
 
 from flask import Request
-from flask import after_this_request
-from flask.wrappers import Response
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,8 +30,10 @@ from flask_apitokens.lookup.connections import Unavailable
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
+from . import call_watch
 from .current_token import CurrentToken
 from .header import check_readable
+from .header import is_in_query
 from .header import presented
 from .policy import Policy
 
@@ -43,23 +44,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flask_apitokens")
 
-#: what is said of a token that somebody has stopped
+#: the refusal of a token that was stopped
 _WHY_STOPPED = {
     "revoked": refusals.TokenRevoked,
     "deactivated": refusals.TokenDeactivated,
 }
 
-#: what is said of an end, where "generate a new one" would not help
+#: the detail of an expiry, if generating another token would not help
 _WHY_EXPIRED = {"session": "The session has ended. Log in again."}
 
 
 def authenticate_request(
-    state: State, policy: Policy, request: Request, known: CurrentToken | None = None
+    state: State, policy: Policy, request: Request, *, known: CurrentToken | None
 ) -> CurrentToken | None:
-    """Accept *request* for *policy*.
+    """Return the token of *request* if it satisfies *policy*.
 
-    :param known: the token that another guard accepted it with, a moment ago.
-    :raises refusals.Refusal: if it cannot be accepted.
+    :param known: the token that another guard of this request accepted already.
+    :returns: None if *policy* is optional and the request has no token.
+    :raises refusals.Refusal: if the request is not accepted.
     """
     text = presented(policy, request)
     if known is not None:
@@ -69,7 +71,7 @@ def authenticate_request(
         if policy.optional:
             return None
         raise refusals.MissingToken
-    in_query = request.environ.get("HTTP_AUTHORIZATION") is None
+    in_query = is_in_query(policy, request)
     current = authenticate(state, policy, text, in_query=in_query)
     if current.found.networks:
         _check_network(current, request)
@@ -87,17 +89,18 @@ def _check_network(current: CurrentToken, request: Request) -> None:
 def authenticate(
     state: State, policy: Policy, text: str, *, in_query: bool = False
 ) -> CurrentToken:
-    """The token that *text* is, if it is good for *policy*, wherever it came from.
+    """Return the token that *text* is, if it works and satisfies *policy*.
 
-    :param in_query: whether it stood in a query parameter.
-    :raises refusals.Refusal: if it is not.
+    :param in_query: whether *text* comes from a query parameter.
+    :raises refusals.Refusal: if it does not. The refusal has the token unless its
+        secret is wrong.
     """
-    seen = identify(state, text, in_query=in_query)
-    current, found = seen.current, seen.current.found
+    candidate = identify(state, text, in_query=in_query)
+    current = candidate.current
     try:
-        _check_row(state, current, found)
-        _check_policy(state, policy, found)
-        _check_secret(state, seen)
+        _check_row(state, current)
+        _check_policy(state, policy, current.found)
+        _check_secret(state, candidate)
     except refusals.Refusal as refusal:
         refusal.token_id = current.id
         if not isinstance(refusal, refusals.InvalidToken):
@@ -107,25 +110,25 @@ def authenticate(
 
 
 def authenticate_any_state(state: State, text: str) -> CurrentToken:
-    """The token that whoever sent *text* holds, whatever has become of it.
+    """Return the token that *text* is, also if it is revoked, expired or deactivated.
 
-    :raises refusals.Refusal: if there is none, or it is a session that has ended.
+    :raises refusals.Refusal: if it is not a token, or a session that has ended.
     """
-    seen = identify(state, text)
-    current = seen.current
-    _check_secret(state, seen)
+    candidate = identify(state, text)
+    current = candidate.current
+    _check_secret(state, candidate)
     ended = (current.expires_at or current.accepted_at) <= current.accepted_at
-    if seen.claim is not None and ended:
+    if candidate.claim is not None and ended:
         raise refusals.TokenExpired
     return current
 
 
 class Candidate(NamedTuple):
-    """A token in a request, recognised and not judged yet.
+    """A token in a request, identified and not authenticated yet.
 
-    :param token: what was presented, as bytes.
-    :param claim: what a session claims; its signature is all the proof there is.
-    :param imported: how another system's token is stored.
+    :param token: the presented text as bytes.
+    :param claim: the claim of a session token; its signature proves it.
+    :param imported: for a token of another system, how it is stored.
     """
 
     current: CurrentToken
@@ -135,14 +138,14 @@ class Candidate(NamedTuple):
 
 
 def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
-    """The token that *text* is, or is a session of, by its digest or its signature.
+    """Return the token that *text* names, found by its id and check digest.
 
-    Neither its state was looked at, nor was bcrypt asked.
+    The state of the row and the bcrypt hash are not checked yet.
 
-    :param in_query: whether it stood in a query parameter.
-    :raises refusals.Refusal: if there is none.
+    :param in_query: whether *text* comes from a query parameter.
+    :raises refusals.Refusal: if there is no such token.
     """
-    # What is not ASCII becomes "?", which no token of ours has in it either.
+    # A character outside ASCII becomes "?", which no token has either.
     token = text.encode("ascii", "replace")
     token_id = state.parse(token)
     if token_id is not None:
@@ -206,33 +209,34 @@ def _cannot_be_checked(state: State, error: Unavailable) -> refusals.Refusal:
 
 
 def bound_to(current: CurrentToken) -> bytes:
-    """What a session of *current* is bound to: the digest that its row has now."""
+    """Return the check digest of the row, which a session of *current* is bound to."""
     return bytes(current.found.check_digest)
 
 
-def _check_secret(state: State, seen: Candidate) -> None:
-    """Let bcrypt have its word, where a signature has not had it."""
-    if seen.claim is not None:
+def _check_secret(state: State, candidate: Candidate) -> None:
+    """Verify the bcrypt hash unless a session signature already proved the token."""
+    if candidate.claim is not None:
         return
-    if seen.imported is None:
-        current = seen.current
-        _check_bcrypt(state, current.id, seen.token, current.found)
+    if candidate.imported is None:
+        _check_bcrypt(state, candidate)
         return
     from . import authenticate_imported
 
-    authenticate_imported.check_bcrypt(state, seen.imported)
+    authenticate_imported.check_bcrypt(state, candidate.imported)
 
 
-def _check_row(state: State, current: CurrentToken, found: TokenRow) -> None:
+def _check_row(state: State, current: CurrentToken) -> None:
+    found = current.found
     if found.stopped is not None:
         raise _WHY_STOPPED[found.stopped]
     if found.expires_at is not None and found.expires_at <= current.accepted_at:
         raise refusals.TokenExpired(_WHY_EXPIRED.get(found.kind))
     if not found.userless:
-        _check_owner(state, current, found)
+        _check_owner(state, current)
 
 
-def _check_owner(state: State, current: CurrentToken, found: TokenRow) -> None:
+def _check_owner(state: State, current: CurrentToken) -> None:
+    found = current.found
     if found.owner_key is None or not found.owner_active:
         raise refusals.OwnerInactive
     if state.asks_user and not _ask(current, lambda user: user.is_active):
@@ -242,7 +246,8 @@ def _check_owner(state: State, current: CurrentToken, found: TokenRow) -> None:
         if callbacks.account_column is None:
             account = _ask(current, callbacks.account_of)
         else:
-            # One too long to be stored is none that a token was generated in.
+            # It may be too long to be stored. No token was generated in such an
+            # account, so the comparison fails.
             account = "" if found.owner_account is None else str(found.owner_account)
         if account != found.account_id:
             raise refusals.OwnerInactive("The owner of the token has left its account.")
@@ -253,10 +258,11 @@ def _check_owner(state: State, current: CurrentToken, found: TokenRow) -> None:
         if not allowed:
             raise refusals.ApiAccessDenied
     if found.email_digest is not None:
-        _check_email(callbacks, current, found)
+        _check_email(callbacks, current)
 
 
-def _check_email(callbacks: Callbacks, current: CurrentToken, found: TokenRow) -> None:
+def _check_email(callbacks: Callbacks, current: CurrentToken) -> None:
+    found = current.found
     email = found.owner_email
     if callbacks.email_column is None:
         email = _ask(current, callbacks.email_of)
@@ -265,7 +271,11 @@ def _check_email(callbacks: Callbacks, current: CurrentToken, found: TokenRow) -
 
 
 def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
-    """Ask something about the owner; where there is no answer, it is no."""
+    """Return the answer of *question* to the owner; None, which means no, if it raises.
+
+    :raises refusals.TemporarilyUnavailable: if the owner could not be loaded: that says
+        nothing about the token.
+    """
     try:
         return question(current.owner)
     except SQLAlchemyError as error:
@@ -297,28 +307,31 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
         raise refusals.ServiceInactive
 
 
-def _check_bcrypt(state: State, token_id: str, token: bytes, found: TokenRow) -> None:
-    stored = found.secret_hash
+def _check_bcrypt(state: State, candidate: Candidate) -> None:
+    current, stored = candidate.current, candidate.current.found.secret_hash
     try:
-        genuine = state.verifier.verify(token_id, token, stored)
+        genuine = state.verifier.verify(current.id, candidate.token, stored)
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
     if not genuine:
         raise refusals.InvalidToken
     if crypto_tokens.rounds_of(stored) < state.settings.bcrypt_rounds:
-        _rehash_later(state, token_id, token, stored)
+        _rehash_after_response(state, candidate)
 
 
-def _rehash_later(state: State, token_id: str, token: bytes, stored: str) -> None:
-    """Store the token under the raised cost once the answer is out."""
+def _rehash_after_response(state: State, candidate: Candidate) -> None:
+    """Store the token under the raised cost once the response is sent."""
     if state.recorder.shares_connection:
         return
-    # Found out now: once the answer is out there is no application context.
+    # Read now: after the response there is no application context to find it by.
     engine = state.engine
+    token_id, stored = candidate.current.id, candidate.current.found.secret_hash
 
     def rehash() -> None:
         model, rounds = state.models.Token, state.settings.bcrypt_rounds
-        fresh = crypto_tokens.run_blocking(crypto_tokens.hash_token, token, rounds)
+        fresh = crypto_tokens.run_blocking(
+            crypto_tokens.hash_token, candidate.token, rounds
+        )
         change = update(model).where(model.id == token_id, model.secret_hash == stored)
         try:
             with engine.begin() as connection:
@@ -326,7 +339,4 @@ def _rehash_later(state: State, token_id: str, token: bytes, stored: str) -> Non
         except Exception:
             log.warning("token %s could not be re-hashed", token_id, exc_info=True)
 
-    @after_this_request
-    def at_close(response: Response) -> Response:
-        response.call_on_close(rehash)
-        return response
+    call_watch.after_response(rehash)

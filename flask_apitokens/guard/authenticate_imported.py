@@ -1,7 +1,7 @@
-"""The guard before a token of another system: recognised, checked, keyed anew.
+"""Authenticate a token of another system, and store it again under the newest pepper.
 
-Loaded where ``APITOKENS_PEPPERS`` is set; without it no token of another shape is so
-much as looked for.
+Loaded only if ``APITOKENS_PEPPERS`` is set; otherwise a token of another shape is
+refused without a query.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from functools import partial
 from typing import Any
 from typing import cast
 
-from flask import after_this_request
-from flask.wrappers import Response
 from sqlalchemy import ColumnElement
 from sqlalchemy import Engine
 from sqlalchemy import Update
@@ -37,12 +35,14 @@ from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
+from . import call_watch
+
 log = logging.getLogger("flask_apitokens")
 
 
 @dataclass(frozen=True)
 class ImportedCandidate:
-    """An imported token in a request, before its row was judged.
+    """An imported token in a request, identified and not authenticated yet.
 
     :param keyed_digest: how it is stored: under which pepper, as itself or as a digest.
     """
@@ -54,15 +54,15 @@ class ImportedCandidate:
 
 
 def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCandidate:
-    """Find an imported token by what was presented.
+    """Return the imported token that *text* is.
 
-    :param in_query: whether it stood in a query parameter.
-    :raises MalformedRequest: for text that no imported token can be.
-    :raises InvalidToken: for one of our own shape with a slip in it, without a look;
-        and for one that was not imported, after one look and no bcrypt.
+    :param in_query: whether *text* comes from a query parameter.
+    :raises MalformedRequest: if no imported token can have this text.
+    :raises InvalidToken: if it has our own shape and a mistake in it, without a query;
+        or if it was not imported, after one query and no bcrypt.
     :raises lookup.Unavailable: if the database does not answer.
     """
-    # A "+" in an address that nobody escaped arrives as a space, which no token has.
+    # An unescaped "+" in a query string arrives as a space, which no token has.
     token = canonical(text.replace(" ", "+") if in_query else text)
     if token is None:
         raise refusals.MalformedRequest(
@@ -83,10 +83,10 @@ def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCand
 
 
 def check_bcrypt(state: State, known: ImportedCandidate) -> None:
-    """Let bcrypt confirm *known*, and store it anew where that is due.
+    """Verify the bcrypt hash of *known*, and store it again if that is due.
 
-    :raises InvalidToken: if bcrypt says no.
-    :raises TemporarilyUnavailable: if too many wait for bcrypt already.
+    :raises InvalidToken: if the hash does not match.
+    :raises TemporarilyUnavailable: if the bcrypt queue is full.
     """
     stored = known.found.secret_hash
     try:
@@ -104,28 +104,23 @@ def check_bcrypt(state: State, known: ImportedCandidate) -> None:
     stale = keyed.pepper.id != pepper_set.newest.id or keyed.kind != "plain"
     if not stale and crypto_tokens.rounds_of(stored) >= rounds:
         return
-    # Found out now: once the answer is out there is no application context.
-    again = partial(_store_anew, state, state.engine, known)
-
-    @after_this_request
-    def at_close(response: Response) -> Response:
-        response.call_on_close(again)
-        return response
+    # Read now: after the response there is no application context to find it by.
+    call_watch.after_response(partial(_store_again, state, state.engine, known))
 
 
-def _store_anew(state: State, engine: Engine, known: ImportedCandidate) -> None:
-    """Store a token under the newest pepper, as itself, at the cost of today."""
+def _store_again(state: State, engine: Engine, known: ImportedCandidate) -> None:
+    """Store the token itself under the newest pepper, at the bcrypt cost of today."""
     if known.token_id in state.rekeying:
-        return  # another thread of this process is at it
+        return  # another thread of this process does it already
     state.rekeying.add(known.token_id)
     try:
         changes = _changes(state, known)
         with engine.connect() as connection:
-            # Another process may have been faster: then nothing is changed at all.
+            # Another process may have done it first: then nothing is committed.
             if all(connection.execute(change).rowcount for change in changes):
                 connection.commit()
     except Exception:
-        log.warning("token %s could not be keyed anew", known.token_id, exc_info=True)
+        log.warning("token %s could not be stored again", known.token_id, exc_info=True)
     finally:
         state.rekeying.discard(known.token_id)
 
@@ -140,7 +135,7 @@ def _changes(state: State, known: ImportedCandidate) -> list[Update]:
     return [
         update(row)
         .where(row.digest == old.digest, row.token_id == known.token_id)
-        # In this order: MariaDB reads what it has just written.
+        # In this order: MariaDB reads the new value of a column it has just set.
         .ordered_values(
             (row.source, _source(state, known)),
             (row.digest, fresh.digest),
@@ -154,9 +149,9 @@ def _changes(state: State, known: ImportedCandidate) -> list[Update]:
 
 
 def _source(state: State, known: ImportedCandidate) -> ColumnElement[Any]:
-    """The keyed foreign digest, under the newest pepper; none where there was none.
+    """Return the keyed foreign digest under the newest pepper; NULL if there was none.
 
-    It is how the same digest, imported again, is known to be here already.
+    By it an import of the same digest finds the token that exists.
     """
     pepper_set, old = cast("PepperSet", state.pepper_set), known.keyed_digest.pepper
     row, materials = state.models.Import, digests_by_kind(known.token)

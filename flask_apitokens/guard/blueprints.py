@@ -1,4 +1,4 @@
-"""What the blueprints of pages and of endpoints share: names, headers, refusals."""
+"""Names, lazy views and headers that the blueprints of pages and endpoints share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "apitokens"
 ADMIN = "apitokens_admin"
 ENDPOINTS = "apitokens_endpoints"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: the endpoint of the static files, which anyone may load and keep
+#: the endpoint of the static files, which need no log-in and may be cached
 STATIC = f"{NAME}.static"
 
 
@@ -71,10 +71,10 @@ def lazy_view(module: str, name: str) -> Callable[..., Any]:
 
 
 def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
-    """Keep CSRFProtect off our forms, which check the token themselves.
+    """Exempt our blueprints from CSRFProtect, because our forms check the token.
 
-    It would answer before they can, with a page of its own where a fragment is due.
-    Asked for at each request, since a host may set it up after us.
+    CSRFProtect would answer first, with its own page where htmx expects a fragment.
+    This runs at each request, since a host may set CSRFProtect up after the plugin.
     """
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
@@ -83,10 +83,10 @@ def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
 
 
 def not_found_or_method(rest: str = "") -> ResponseReturnValue:
-    """Any other address or method: a refusal that looks like our pages.
+    """Refuse any other address or method below our prefix in the look of our pages.
 
-    :raises NotFound: for an address we do not have.
-    :raises MethodNotAllowed: for one that we have with another method.
+    :raises NotFound: if there is no such address.
+    :raises MethodNotAllowed: if the address exists with another method.
     """
     adapter = cast("MapAdapter", current_app.create_url_adapter(request))
     allowed = []
@@ -98,15 +98,15 @@ def not_found_or_method(rest: str = "") -> ResponseReturnValue:
 
 
 def register_final_headers(setup: BlueprintSetupState) -> None:
-    """Let nothing a host does to answers take away the headers of ours."""
-    # Flask runs the first of these last: after whatever the host does to answers.
+    """Set security headers after the host's after_request functions."""
+    # Flask runs the first function of the list last.
     after = setup.app.after_request_funcs.setdefault(None, [])
     if _set_security_headers not in after:
         after.insert(0, _set_security_headers)
 
 
 def _set_security_headers(response: Response) -> Response:
-    """The headers no answer of our pages may lack."""
+    """Set the headers that every response of our blueprints has."""
     if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
         return response
     headers = response.headers
@@ -120,7 +120,7 @@ def _set_security_headers(response: Response) -> Response:
     response.vary.update(["HX-Request", "Cookie"])
     policies = headers.getlist("Content-Security-Policy")
     if not any("frame-ancestors" in policy for policy in policies):
-        # A second policy takes nothing from the host's: browsers obey both.
+        # A second policy does not weaken the host's: browsers enforce both.
         headers.add("Content-Security-Policy", "frame-ancestors 'none'")
         headers["X-Frame-Options"] = "DENY"
     return response

@@ -1,17 +1,19 @@
-"""From a guarded request to a recorded call: when it ends, and with which answer.
+"""Record a guarded call when it ends, with its status and duration.
 
-What the request pays is this object and one append; nothing is cut, counted or written
-before the answer is out, unless the host wants it so (``APITOKENS_USAGE = "sync"``).
+A request costs one object and one append to a buffer. Everything else happens after the
+response, unless the host sets ``APITOKENS_USAGE = "sync"``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask import Request
+from flask import after_this_request
 from flask import got_request_exception
 from flask import request_tearing_down
 from flask.globals import request_ctx
@@ -25,24 +27,26 @@ from .current_token import CurrentToken
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
 
-#: where a request keeps what watches it
+#: the key of the record in the WSGI environment of its request
 _KEY = "flask_apitokens.watch"
 
 
 class CallRecord:
-    """One guarded call with a genuine token, on its way to its end.
+    """One guarded call with a genuine token, until it ends and is recorded.
 
-    :param begun: ``perf_counter()`` when the guard began.
-    :param code: why the guard refused it; None while it has not.
+    :param begun: ``perf_counter()`` when the guard began, in seconds.
+    :param code: the code of the refusal; None for an accepted call.
     """
 
-    # Not the request, which leads here: it would outlive its end, in a circle.
+    # The request itself is not kept: it refers to this record, and the reference cycle
+    # would keep both alive after the request.
     __slots__ = ("_begun", "_current", "_recorder", "code")
 
     def __init__(
         self,
         recorder: Recorder,
         current: CurrentToken,
+        *,
         begun: float,
         code: str | None = None,
     ) -> None:
@@ -52,18 +56,19 @@ class CallRecord:
         self.code = code
 
     def answer(self, request: Request, response: Response) -> None:
-        """*response* is what is sent; where it is a stream, wait for its last chunk."""
+        """Record the call with *response*; a stream is recorded at its end."""
         recorder = self._recorder
         if recorder is None or recorder.sync or not _goes_on(response):
             self.end(request, response.status_code)
         else:
             recorder.prepare()
-            # From here on the call ends with its stream, whatever fails before.
+            # From here on only the end of the stream records the call: a failure before
+            # it must not.
             del request.environ[_KEY]
             response.call_on_close(partial(self.end, request, response.status_code))
 
     def end(self, request: Request, status: int) -> None:
-        """Record the call, once."""
+        """Record the call; a second call does nothing."""
         recorder = self._recorder
         if recorder is None:
             return
@@ -92,30 +97,42 @@ class CallRecord:
 
 
 def _goes_on(response: Response) -> bool:
-    """Whether *response* is still being made when the view is done.
+    """Return whether *response* is still being generated after the view has returned.
 
-    What Flask makes of an exception looks like a stream, but it has been made. A file
-    that the server sends by itself never tells of its end: nothing closes its response.
+    Flask's response to an exception looks like a stream, but is complete. A file that
+    the server sends directly never closes its response, so its end is never seen.
     """
     if not response.is_streamed or response.direct_passthrough:
         return False
     return response.status_code < 400 or response.content_length is None
 
 
+def after_response(function: Callable[[], object]) -> None:
+    """Call *function* once this request's response is closed.
+
+    There is no application context then: *function* brings what it needs.
+    """
+
+    @after_this_request
+    def register(response: Response) -> Response:
+        response.call_on_close(function)
+        return response
+
+
 def attach(record: CallRecord, context: RequestContext) -> None:
-    """Let *record* see the end of this request."""
+    """Keep *record* with this request, so that it is recorded when it ends."""
     context.request.environ[_KEY] = record
 
 
 def mark_refused(context: RequestContext, code: str) -> None:
-    """A second guard refuses what a first one has accepted."""
+    """Note that a second guard refused the request that a first one accepted."""
     record: CallRecord | None = context.request.environ.get(_KEY)
     if record is not None:
         record.code = code
 
 
 def abort() -> None:
-    """The process or its worker is stopped in the middle of this request."""
+    """Record this request as failed (500): no response will be made of it."""
     request = request_ctx.request
     record: CallRecord | None = request.environ.get(_KEY)
     if record is not None:
@@ -123,27 +140,31 @@ def abort() -> None:
 
 
 def on_teardown(error: BaseException | None) -> None:
-    """The request is over; what failed may have kept an answer from being made."""
+    """Record a request that ended with an exception and without a response."""
     if error is not None:
         abort()
 
 
 def install(app: Flask) -> None:
-    """See to it that every record on *app* learns of its end."""
+    """Register what ends the records of *app*."""
     app.after_request(_answered)
     got_request_exception.connect(_failed, app)
 
 
 def move_to_end(app: Flask) -> None:
-    """Let what the host does to an answer be done before we look at it."""
+    """Move our function behind those of the host, which may change the response.
+
+    Flask calls the ``after_request`` functions in reverse order of registration.
+    """
     functions = app.after_request_funcs.get(None, [])
-    if _answered in functions:  # the last one registered is the first one called
+    if _answered in functions:
         functions.remove(_answered)
         functions.insert(0, _answered)
 
 
 def _answered(response: Response) -> Response:
-    # The object itself, once: each look through the proxy costs as much as the rest.
+    # The object behind the proxy: each access through the proxy costs as much as the
+    # rest of this function.
     context = request_ctx._get_current_object()  # type: ignore[attr-defined]
     request = context.request
     record: CallRecord | None = request.environ.get(_KEY)
@@ -153,7 +174,7 @@ def _answered(response: Response) -> Response:
 
 
 def _failed(app: Flask, **_: object) -> None:
-    """A view failed: if nobody makes an answer of it, as in debugging, it ends here."""
+    """Record a failed view if Flask will not make a response of it, as in debugging."""
     propagate = app.config["PROPAGATE_EXCEPTIONS"]
     if propagate or (propagate is None and (app.testing or app.debug)):
         abort()
@@ -162,9 +183,9 @@ def _failed(app: Flask, **_: object) -> None:
 
 
 def _end_at_teardown(app: Flask) -> None:
-    """See to it that this request ends even if what the host does to answers fails.
+    """Record this request at teardown if the host's ``after_request`` functions fail.
 
-    Only for the rest of this request: others are not to pay for it.
+    The receiver is connected for this request only, so that others do not pay for it.
     """
     context = request_ctx._get_current_object()  # type: ignore[attr-defined]
 

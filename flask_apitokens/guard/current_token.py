@@ -11,48 +11,51 @@ from flask_apitokens.state import State
 
 
 class CurrentToken:
-    """The token a request was accepted with; plain values, no row of the session."""
+    """The token of a request: plain values, not a row of the session."""
 
     __slots__ = ("_owner", "_state", "accepted_at", "found", "id")
 
     def __init__(self, state: State, token_id: str, found: TokenRow) -> None:
         self._state = state
-        #: what the look-up found
+        #: the row that the look-up read
         self.found = found
         self._owner: Any = None
         #: the public id
         self.id = token_id
-        #: the moment it was judged at
+        #: when it was authenticated, aware and in UTC
         self.accepted_at = datetime.now(UTC)
 
     @property
     def name(self) -> str:
-        """What its owner calls it."""
+        """The name that its owner gave it."""
         return self.found.name
 
     @property
     def kind(self) -> str:
-        """ "api", "access", or "session" for what the log-in endpoint handed out."""
+        """The kind: "api", "access", or "session".
+
+        A session is what the log-in endpoint handed out for an access token.
+        """
         return self.found.kind
 
     @property
     def service(self) -> str | None:
-        """The slug of the service it is bound to."""
+        """The slug of the service it is bound to; None if it has none."""
         return self.found.service
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What it may do in that service."""
+        """The scopes it has in that service."""
         return frozenset(self.found.scopes or ())
 
     @property
     def is_userless(self) -> bool:
-        """Whether it acts for nobody."""
+        """Whether it has no owner."""
         return bool(self.found.userless)
 
     @property
     def owner_id(self) -> Any:
-        """The primary key of the user it acts for."""
+        """The primary key of its owner; None if it is userless."""
         return self.found.owner_id
 
     @property
@@ -62,16 +65,22 @@ class CurrentToken:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it ends, aware and in UTC; of a session, when that ends."""
+        """When it expires, aware and in UTC; None if it never does.
+
+        For a session it is when the session ends.
+        """
         return self.found.expires_at
 
     @property
     def owner(self) -> Any:
-        """The user it acts for, loaded at the first look; none for a userless one."""
+        """The user it acts for, loaded on first access; None if it is userless.
+
+        :raises sqlalchemy.exc.SQLAlchemyError: if the database does not answer.
+        """
         if self._owner is None and not self.found.userless:
             state = self._state
             key, session = self.found.owner_id, state.db.session
-            # What the host has not flushed yet is none of our business.
+            # A flush here would write what the host has not finished, and could fail.
             with session.no_autoflush:
                 self._owner = session.get(state.models.user, key)
         return self._owner

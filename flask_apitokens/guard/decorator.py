@@ -1,4 +1,4 @@
-"""``@token_required`` and ``protect``: what a host writes, and what follows for it."""
+"""``@token_required`` and ``protect``: views that run only with a token."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flask_apitokens")
 
-#: refusals of tokens that another one may have taken the place of
+#: refusals of tokens that another token may have replaced
 _ENDED = (refusals.TokenExpired, refusals.TokenRevoked)
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -57,12 +57,12 @@ current_token = cast("CurrentToken", LocalProxy(integration.accepted))
 
 
 def _accept(
-    state: State, context: RequestContext, current: CurrentToken, begun: float
+    state: State, context: RequestContext, current: CurrentToken, *, begun: float
 ) -> None:
-    """Make the token the identity of this request, and the cookie nobody's."""
+    """Set the token as this request's identity and discard the cookie session."""
     integration.set_identity(context, current)
     if state.recorder.on:
-        call_watch.attach(CallRecord(state.recorder, current, begun), context)
+        call_watch.attach(CallRecord(state.recorder, current, begun=begun), context)
     if signals.token_authenticated.receivers:
         signals.token_authenticated.send(state.app, token=current)
     expires_at = current.expires_at
@@ -76,17 +76,17 @@ def _set_expires_header(expires_at: datetime, response: Response) -> Response:
 
 
 def _check_late_use(state: State, ended: CurrentToken, context: RequestContext) -> None:
-    """Have it found out, after the answer, whether a rotated token is still in use."""
-    # The end of a session is not that of its access token.
+    """Check after the response whether the ended token had been rotated."""
+    # A session ends before its access token does: its end tells nothing of the token.
     if ended.id in state.late_use_checked or ended.kind == "session":
         return
-    from .late_use import schedule_check  # a call that is accepted has no use for it
+    from .late_use import schedule_check  # an accepted call does not need it
 
     schedule_check(state, ended.id, context.request.environ.get("REMOTE_ADDR"))
 
 
 def refused(state: State, refusal: refusals.Refusal) -> Response:
-    """The answer to a refusal, logged and told by its signal."""
+    """Return the response to *refusal*; log it and send ``token_rejected``."""
     refusal.realm = state.settings.realm
     log.info(
         "refused: %s, token %s, %s",
@@ -106,29 +106,32 @@ def refused(state: State, refusal: refusals.Refusal) -> Response:
 
 
 def check(policy: Policy) -> Response | None:
-    """Admit this request or answer why not."""
-    # Once, and the object itself: each look through a proxy costs as much as a check.
+    """Authenticate this request; return the response to a refusal, else None."""
+    # The object behind the proxy: each access through the proxy costs as much as a
+    # check does.
     context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
     known: CurrentToken | None = context.request.environ.get(integration.ENVIRON_KEY)
     begun = perf_counter()
     try:
-        current = authenticate_request(state, policy, context.request, known)
+        current = authenticate_request(state, policy, context.request, known=known)
     except refusals.Refusal as refusal:
         if known is not None:
             refusal.token_id = known.id
             call_watch.mark_refused(context, refusal.problem)
         elif refusal.token is not None and state.recorder.on:
-            seen = CallRecord(state.recorder, refusal.token, begun, refusal.problem)
-            call_watch.attach(seen, context)
+            record = CallRecord(
+                state.recorder, refusal.token, begun=begun, code=refusal.problem
+            )
+            call_watch.attach(record, context)
         integration.discard_session(context)
         if isinstance(refusal, _ENDED) and refusal.token is not None:
             _check_late_use(state, refusal.token, context)
         return refused(state, refusal)
     if current is not None and current is not known:
-        _accept(state, context, current, begun)
+        _accept(state, context, current, begun=begun)
     if policy.query_parameter is not None:
-        # The address itself is a credential: no cache, no Referer.
+        # The URL itself is a credential, so no cache and no Referer may have it.
         after_this_request(_keep_address_private)
     return None
 
@@ -166,16 +169,16 @@ def token_required(
 ) -> Any:
     """Let a view run only for a request that carries a fitting token (RFC 6750).
 
-    Stands below ``@app.route``, bare or called; the view may be sync or async.
+    Write it below ``@app.route``, bare or called; the view may be sync or async.
 
-    :param service: the slug the token must be bound to; omitted, only tokens bound to
-        no service pass; :data:`ANY_SERVICE`, any.
-    :param scopes: what the token must be allowed: a string, or all of an iterable.
-    :param kinds: the kinds of token this route takes.
+    :param service: the slug that the token must be bound to. Without it only a token
+        bound to no service passes; with :data:`ANY_SERVICE` any does.
+    :param scopes: the scopes that the token must have: a string, or all of an iterable.
+    :param kinds: the kinds of token that this route accepts.
     :param query_parameter: the name of a query parameter that may carry the token, for
         clients that cannot send a header.
     :param optional: run the view without a token too; a bad one is still refused.
-    :raises ConfigurationError: for a word in the place of the view.
+    :raises ConfigurationError: if a string is passed instead of a view.
     """
     if isinstance(view, str):
         raise errors.ConfigurationError(
@@ -189,42 +192,44 @@ def token_required(
         query_parameter=query_parameter,
         optional=optional,
     )
-
-    def guard(inner: View) -> View:
-        run: Callable[..., ResponseReturnValue] = inner
-        if iscoroutinefunction(inner):
-
-            def run(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-                result: ResponseReturnValue = current_app.ensure_sync(inner)(
-                    *args, **kwargs
-                )
-                return result
-
-        @functools.wraps(inner)
-        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-            refused = check(policy)
-            if refused is not None:
-                return refused
-            try:
-                return run(*args, **kwargs)
-            except Exception:
-                raise
-            except BaseException:  # of these Flask makes no answer
-                call_watch.abort()
-                raise
-
-        registry.mark(guarded, inner, policy)
-        return cast("View", guarded)
-
+    guard = functools.partial(_guard_view, policy)
     return guard if view is None else guard(view)
+
+
+def _guard_view(policy: Policy, view: View) -> View:
+    run: Callable[..., ResponseReturnValue] = view
+    if iscoroutinefunction(view):
+
+        def run(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            result: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
+            return result
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        refused = check(policy)
+        if refused is not None:
+            return refused
+        try:
+            return run(*args, **kwargs)
+        except Exception:
+            raise
+        except BaseException:
+            # Flask makes no response of what is not an Exception, such as a worker's
+            # end, so no after_request function would record the call.
+            call_watch.abort()
+            raise
+
+    registry.mark(guarded, inner=view, policy=policy)
+    return cast("View", guarded)
 
 
 def protection(
     blueprint: Blueprint, policy: Policy, *, exempt: Iterable[str] = ()
 ) -> Protection:
-    """Guard every view of *blueprint* and of those nested in it.
+    """Guard every view of *blueprint* and of the blueprints nested in it.
 
-    :param exempt: names of views, as in their endpoints below the blueprint's name.
+    :param exempt: the names of open views: their endpoints without the blueprint's
+        name.
     """
     open_views = frozenset(exempt)
 
@@ -232,6 +237,7 @@ def protection(
         return None if registry.is_open(blueprint, open_views) else check(policy)
 
     blueprint.before_request(before)
-    # Of what is no Exception, as ends a worker, Flask makes no answer.
+    # Flask makes no response of what is not an Exception, such as a worker's end, so no
+    # after_request function would record the call.
     blueprint.teardown_request(call_watch.on_teardown)
     return Protection(blueprint, policy, open_views)

@@ -1,4 +1,4 @@
-"""How the guard gets along with Flask's session, Flask-Login and CSRFProtect."""
+"""Integration with Flask's session, Flask-Login and CSRFProtect."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ if TYPE_CHECKING:
     from flask.ctx import RequestContext
     from flask_login import LoginManager
 
-#: where a request keeps the token it was accepted with: not on ``g``, which outlives
-#: the request where a test pushes an application context of its own
+#: the key of the accepted token in the WSGI environment of its request. ``g`` would not
+#: do: it outlives the request if a test pushes an application context of its own
 ENVIRON_KEY = "flask_apitokens.token"
-#: the policy on every guarded view, also through decorators above it, since
-#: functools.wraps copies it; on what we extended, that we did
+#: the attribute of an object of another extension that we have patched
 _MARK = "__apitokens__"
 
 
 def accepted() -> CurrentToken | None:
-    """The token this request was accepted with."""
+    """Return the token that this request was accepted with, if there is one."""
     return request.environ.get(ENVIRON_KEY) if has_request_context() else None
 
 
 def set_identity(context: RequestContext, current: CurrentToken) -> None:
-    """Make the token the identity of this request, whatever its cookie says."""
+    """Set the token as this request's identity and discard the cookie session."""
     context.request.environ[ENVIRON_KEY] = current
     discard_session(context)
     manager: LoginManager | None = getattr(context.app, "login_manager", None)
@@ -46,30 +45,30 @@ def set_identity(context: RequestContext, current: CurrentToken) -> None:
         return
     if not hasattr(manager, _MARK):
         _patch_user_loader(manager)
-    # Something before us may have looked: that was the cookie's user.
+    # Code that ran before the guard may have loaded the cookie's user.
     g.pop("_login_user", None)
 
 
 def discard_session(context: RequestContext) -> None:
-    """Let the cookie's session have no part in this request, nor in its answer."""
-    # Since Flask 3.1.3 it is a property that notes who looks.
+    """Replace the cookie session by one that is not saved in the response."""
+    # Since Flask 3.1.3 `session` is a property that notes each access.
     attribute = "_session" if hasattr(type(context), "session") else "session"
     setattr(context, attribute, _Discarded())
 
 
 class _Discarded(NullSession):
-    """The session of a bearer request: it knows nobody, and nothing is kept of it."""
+    """The session of a bearer request: it has no user, and it is not saved."""
 
-    # No change is noted, so there is nothing to set up that would note it.
+    # Changes are not tracked, so the set-up of the tracking is left out.
     on_update = None
     __init__ = dict.__init__
 
     def __setitem__(self, key: str, value: object) -> None:  # type: ignore[override]
-        # Flask-Login would answer this one with a cookie of its own.
+        # Flask-Login would turn this key into a cookie of its own.
         if key != "_remember":
             dict.__setitem__(self, key, value)
 
-    # What a view writes it can read again until the request ends.
+    # A view can read what it wrote until the request ends.
     __delitem__ = dict.__delitem__  # type: ignore[assignment]
     clear = dict.clear  # type: ignore[assignment]
     pop = dict.pop
@@ -79,7 +78,7 @@ class _Discarded(NullSession):
 
 
 def _patch_user_loader(manager: LoginManager) -> None:
-    """Let ``current_user`` be the token's owner, loaded only if somebody looks."""
+    """Make ``current_user`` the token's owner, loaded on first access."""
     by_cookie: Callable[[], None] = manager._load_user
 
     def load_user() -> None:
@@ -95,13 +94,13 @@ def _patch_user_loader(manager: LoginManager) -> None:
 
 
 def _forget_user(response: Response) -> Response:
-    # The application context, and g with it, may outlive the request.
+    # The application context, and with it `g`, may outlive the request.
     response.call_on_close(functools.partial(g.pop, "_login_user", None))
     return response
 
 
 def _cookie_is_enough() -> bool:
-    """Whether this request can get by without a token, on the cookie alone."""
+    """Return whether this request can pass on the cookie alone, without a token."""
     policies = list(policies_at(request.endpoint or "", request.method))
     if not policies:
         return True
@@ -111,11 +110,12 @@ def _cookie_is_enough() -> bool:
 
 
 def exempt_from_csrf(app: Flask) -> None:
-    """Let CSRFProtect pass what a cookie cannot open.
+    """Exempt requests from CSRFProtect that need a token.
 
-    Its own exemptions go by module and name, which two views can share, and do not
-    reach nested blueprints. A guarded view takes no cookie, so there is nothing a
-    foreign page could misuse; one that works without a token too stays protected.
+    A guarded view does not accept the cookie, so another site's page cannot misuse it.
+    A view that works without a token too stays protected. CSRFProtect's own exemptions
+    do not serve: they go by module and name, which two views can share, and do not
+    reach nested blueprints.
     """
     csrf = app.extensions.get("csrf")
     if csrf is None or hasattr(csrf, _MARK):
@@ -123,8 +123,8 @@ def exempt_from_csrf(app: Flask) -> None:
     ask = csrf.protect
 
     def protect(*arguments: Any, **options: Any) -> None:
-        # First what costs nothing: of most requests nothing is asked anyway. The
-        # application is the current one: several may share this object.
+        # The method is compared first, since most requests need no check at all. The
+        # application is the current one, because several may share this object.
         asked = request.method in current_app.config["WTF_CSRF_METHODS"]
         if asked and _cookie_is_enough():
             ask(*arguments, **options)

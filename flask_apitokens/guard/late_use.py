@@ -1,8 +1,8 @@
-"""Tokens that are presented past their end: whether they were rotated, and who is told.
+"""Check whether a token that was presented after its end had been rotated.
 
-The refusal itself costs what it always does. Once its answer is out, one look at the
-database tells whether another token took the place of this one; only then anything is
-written. A process looks once for each token.
+The refusal costs no more than any other. After the response one query reads whether
+another token replaced this one; only then is anything written. A process checks each
+token once.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import functools
 import logging
 
 from flask import Flask
-from flask import after_this_request
-from flask.wrappers import Response
 from sqlalchemy import Engine
 from sqlalchemy import select
 
@@ -21,31 +19,28 @@ from flask_apitokens.state import commit
 from flask_apitokens.state import state_of
 from flask_apitokens.usage.writer import shares_connection
 
+from . import call_watch
+
 log = logging.getLogger("flask_apitokens")
 
-#: the ids a process remembers to have looked into, before it forgets them all
+#: how many checked ids a process keeps before it starts again
 CHECKED_LIMIT = 10_000
 
 
 def schedule_check(state: State, token_id: str, address: str | None) -> None:
-    """Look into the use of an ended token as soon as its refusal is answered.
+    """Check the use of an ended token as soon as its refusal is sent.
 
     :param token_id: of a token whose genuine plaintext was presented.
-    :param address: where it came from.
+    :param address: the client's address.
     """
-    check = functools.partial(_check, state.app, token_id, address)
-
-    @after_this_request
-    def at_close(response: Response) -> Response:
-        response.call_on_close(check)
-        return response
+    call_watch.after_response(functools.partial(_check, state.app, token_id, address))
 
 
 def _check(app: Flask, token_id: str, address: str | None) -> None:
-    """On a session of its own, since the request's is over; a failure fails nothing.
+    """Check on a session of its own, since the request's is over; log a failure.
 
-    Not where there is but one connection, as in-memory SQLite has it and tests that
-    undo everything: somebody may be in the middle of a transaction on it.
+    An engine with one shared connection, such as in-memory SQLite, is left alone: the
+    host may be in a transaction on it.
     """
     state = state_of(app)
     try:
@@ -62,7 +57,7 @@ def _check(app: Flask, token_id: str, address: str | None) -> None:
                 if rotation.note_late_use(ctx, token_id, ip=address):
                     commit(ctx)
     except Exception:
-        log.warning("token %s: its use was not looked into", token_id, exc_info=True)
+        log.warning("token %s: its use was not checked", token_id, exc_info=True)
         return
     if len(state.late_use_checked) >= CHECKED_LIMIT:
         state.late_use_checked.clear()

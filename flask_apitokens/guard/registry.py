@@ -26,38 +26,38 @@ from .policy import Policy
 
 log = logging.getLogger("flask_apitokens")
 
-#: the policy on every guarded view, also through decorators above it, since
-#: functools.wraps copies it; on what we extended, that we did
+#: the attribute of a guarded view that has its policy; functools.wraps copies it to the
+#: decorators above the guard
 _MARK = "__apitokens__"
-#: the functions inside guards, to find those that a route reaches directly
+#: the functions behind guards, to find those that a route reaches directly
 _inside: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def mark(
-    guarded: Callable[..., Any], inner: Callable[..., Any], policy: Policy
+    guarded: Callable[..., Any], *, inner: Callable[..., Any], policy: Policy
 ) -> None:
-    """Remember that *guarded* stands in front of *inner* and asks for *policy*."""
+    """Register *guarded* as the guard of *inner* with *policy*."""
     setattr(guarded, _MARK, policy)
-    with suppress(TypeError):  # a callable that cannot be referred to weakly
+    with suppress(TypeError):  # some callables cannot be referred to weakly
         _inside.add(inner)
 
 
 def policy_of(view: Callable[..., Any] | None) -> Policy | None:
-    """What the guard on *view* asks for, where it has one of its own."""
+    """Return the policy of the guard on *view*; None if it has no guard of its own."""
     policy: Policy | None = getattr(view, _MARK, None)
     return policy
 
 
 def is_open(blueprint: Any, open_views: frozenset[str]) -> bool:
-    """Whether this request needs no token although its blueprint is protected."""
+    """Return whether this request needs no token although *blueprint* is protected."""
     rule = request.url_rule
     if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", None):
-        # Flask answers it (a CORS preflight, say) without running a view.
+        # Flask answers it, for example a CORS preflight, without running a view.
         return True
-    return _is_exempt(request.endpoint or "", blueprint, open_views)
+    return _is_exempt(request.endpoint or "", blueprint, open_views=open_views)
 
 
-def _is_exempt(endpoint: str, blueprint: Any, open_views: frozenset[str]) -> bool:
+def _is_exempt(endpoint: str, blueprint: Any, *, open_views: frozenset[str]) -> bool:
     names = [
         name
         for name in _blueprints_of(endpoint)
@@ -67,15 +67,18 @@ def _is_exempt(endpoint: str, blueprint: Any, open_views: frozenset[str]) -> boo
 
 
 def _blueprints_of(endpoint: str) -> list[str]:
-    """The names of the blueprints that an endpoint is in, the innermost first."""
+    """Return the names of the blueprints that an endpoint is in, innermost first."""
     name, _dot, _view = endpoint.rpartition(".")
     return [name, *_blueprints_of(name)] if name else []
 
 
 def policies_at(endpoint: str, method: str) -> Iterator[Policy]:
-    """What the guards in front of a view ask for, its own and its blueprints'."""
+    """Yield the policies in front of a view: its own and those of its blueprints.
+
+    :param method: the HTTP method, since a method of a class may have its own guard.
+    """
     view = current_app.view_functions.get(endpoint)
-    # A class may be guarded by its decorators, or one of its methods by its own.
+    # A class is guarded through `decorators`, or one of its methods by its own guard.
     of_class = getattr(view, "view_class", None)
     for guarded in (view, getattr(of_class, method.lower(), None)):
         policy = policy_of(guarded)
@@ -85,12 +88,14 @@ def policies_at(endpoint: str, method: str) -> Iterator[Policy]:
     protected: dict[Any, Protection] = state.protected if state else {}
     for name in _blueprints_of(endpoint):
         guard = protected.get(current_app.blueprints.get(name))
-        if guard and not _is_exempt(endpoint, guard.blueprint, guard.open_views):
+        if guard and not _is_exempt(
+            endpoint, guard.blueprint, open_views=guard.open_views
+        ):
             yield guard.policy
 
 
 def warn_of_closed_routes(app: Flask) -> list[str]:
-    """Name the endpoints whose guard asks for what nothing here can have."""
+    """Log and return the endpoints whose policy no token of this host can satisfy."""
     catalog = app.extensions[KEY].catalog
     closed = []
     for endpoint, view in app.view_functions.items():
@@ -103,7 +108,7 @@ def warn_of_closed_routes(app: Flask) -> list[str]:
 
 
 def _undeclared(catalog: Catalog, policy: Policy) -> str:
-    """What *policy* asks for that is not declared, in words; or nothing."""
+    """Return a phrase about what *policy* needs and the host does not declare."""
     if not policy.kinds & KINDS:
         return f"the kinds are {', '.join(sorted(KINDS))}"
     if policy.service is None:
@@ -120,13 +125,16 @@ def _undeclared(catalog: Catalog, policy: Policy) -> str:
 
 
 def warn_of_open_routes(app: Flask) -> list[str]:
-    """Name the endpoints whose guard stands above ``@app.route``, where it is blind."""
+    """Log and return the endpoints whose guard is above ``@app.route``.
+
+    Such a route reaches the function directly, so it is open.
+    """
     blind = [
         endpoint for endpoint, view in app.view_functions.items() if view in _inside
     ]
     for endpoint in blind:
         log.warning(
-            "the route of %r is open: token_required stands above it; write it below, "
+            "the route of %r is open: token_required is above it; write it below, "
             "next to the function",
             endpoint,
         )
@@ -134,10 +142,10 @@ def warn_of_open_routes(app: Flask) -> list[str]:
 
 
 def warn_of_peppers(state: State) -> None:
-    """Say loudly, once in a process, which peppers imported tokens lack.
+    """Log, once in a process, which peppers the imported tokens need and do not have.
 
-    Where there is any, at the first request. Where there is none at the first of a
-    page: without the feature no call is to cost a query more.
+    With peppers this runs at the first request. Without them it runs at the first
+    request of a page, so that hosts without imported tokens pay no query in a call.
     """
     if state.settings.lookup == "session" or state.peppers_looked_at:
         return
