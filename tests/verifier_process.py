@@ -44,14 +44,14 @@ def count_questions() -> None:
 
 
 def forks() -> None:
-    """Fork with a warm memory: whether child and parent ask, and their marks."""
+    """Fork with a warm cache; tell who runs bcrypt, and what each cache holds."""
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
 
     def use() -> list[Any]:
         asked.clear()
         answer = verifier.verify("id", TOKEN, stored)
-        marks = [mark.hex() for mark in verifier._memory.known.values()]
-        return [answer, len(asked), marks]
+        digests = [digest.hex() for digest in verifier._cache.verified.values()]
+        return [answer, len(asked), digests]
 
     say(use())
     child = os.fork()
@@ -82,8 +82,8 @@ def gevent_checks() -> None:
 
 
 def gevent_queues() -> None:
-    """Many greenlets, few workers: one question a token, and nobody waits for ever."""
-    verifier = Verifier(workers=2, patience=60)
+    """Verify with many greenlets and few workers: bcrypt runs once for each token."""
+    verifier = Verifier(workers=2, timeout=60)
     tokens = [b"token %d" % number for number in range(20)]
     stored = {token: crypto_tokens.hash_token(token, 4) for token in tokens}
     asked.clear()

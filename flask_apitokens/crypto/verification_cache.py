@@ -1,4 +1,7 @@
-"""The memory of bcrypt's yes."""
+"""Verify a token against its bcrypt hash, and cache in this process that it was right.
+
+bcrypt takes about 80 ms of CPU, a thousand times what the rest of a guarded call takes.
+"""
 
 from __future__ import annotations
 
@@ -17,47 +20,53 @@ from .tokens import verify_hash
 
 
 class QueueFull(Exception):
-    """Too many first sights wait for bcrypt already."""
+    """The bcrypt queue is full, or a caller waited in it for too long."""
 
 
 @dataclass
-class _Flight:
+class _InFlight:
+    """A verification that runs now. Other threads wait for its answer."""
+
     done: threading.Event = field(default_factory=threading.Event)
     answer: bool | None = None
 
 
-class _Memory:
-    """What one process knows; a forked child gets an empty one with its own key."""
+class _Cache:
+    """The verified tokens of one process. A forked child gets its own, with a new key.
+
+    :param workers: how many verifications run at once.
+    :param waiting: how many more may wait.
+    """
 
     def __init__(self, workers: int, waiting: int) -> None:
         self.pid = os.getpid()
         self.key = secrets.token_bytes(32)
-        self.known: OrderedDict[str, bytes] = OrderedDict()
-        self.flights: dict[bytes, _Flight] = {}
+        self.verified: OrderedDict[str, bytes] = OrderedDict()
+        self.in_flight: dict[bytes, _InFlight] = {}
         self.lock = threading.Lock()
-        self.turns = threading.BoundedSemaphore(workers)
-        self.places = threading.BoundedSemaphore(workers + waiting)
+        self.workers = threading.BoundedSemaphore(workers)
+        self.queue = threading.BoundedSemaphore(workers + waiting)
 
-    def mark(self, token: bytes, stored: str) -> bytes:
+    def digest(self, token: bytes, stored: str) -> bytes:
         data = token + stored.encode()
         return hashlib.blake2b(data, digest_size=16, key=self.key).digest()
 
-    def knows(self, token_id: str, mark: bytes) -> bool:
-        known = self.known.get(token_id)
-        return known is not None and hmac.compare_digest(known, mark)
+    def has(self, token_id: str, digest: bytes) -> bool:
+        verified = self.verified.get(token_id)
+        return verified is not None and hmac.compare_digest(verified, digest)
 
 
 class Verifier:
-    """Remembers, in this process alone, that bcrypt said yes to a token.
+    """Verifies tokens, and caches in this process alone that bcrypt accepted them.
 
-    A memory is bound to the very hash that is stored now, under a key that is random
-    in each process; neither the plaintext nor an unkeyed digest of it is kept. It
-    never authorises by itself: the row is read on every call.
+    An entry is bound to the hash that is stored now, by a key that is random in each
+    process. Neither the plaintext nor an unkeyed digest of it is kept. The cache
+    replaces bcrypt only: the guard reads the row of the token at every call.
 
-    :param size: how many tokens are remembered; the longest unused goes first.
-    :param workers: how many bcrypt checks run at once; default, one a core.
-    :param waiting: how many may wait for their turn; one more is :class:`QueueFull`.
-    :param patience: seconds to wait for a turn.
+    :param size: the most tokens in the cache; the least recently used one goes first.
+    :param workers: how many bcrypt checks run at once; the default is one per core.
+    :param waiting: how many more may wait; the next one raises :class:`QueueFull`.
+    :param timeout: seconds to wait in the queue.
     """
 
     def __init__(
@@ -66,83 +75,85 @@ class Verifier:
         size: int = 10_000,
         workers: int | None = None,
         waiting: int = 64,
-        patience: float = 5.0,
+        timeout: float = 5.0,
     ) -> None:
         self._size = size
         self._workers = workers or os.cpu_count() or 1
         self._waiting = waiting
-        self._patience = patience
-        self._birth = threading.Lock()
-        self._memory = _Memory(self._workers, waiting)
-
-    def _here(self) -> _Memory:
-        if self._memory.pid != os.getpid():
-            # Made at the first use after the fork, not in it: a gevent worker patches
-            # the locks in between.
-            with self._birth:
-                if self._memory.pid != os.getpid():
-                    self._memory = _Memory(self._workers, self._waiting)
-        return self._memory
+        self._timeout = timeout
+        self._fork_lock = threading.Lock()
+        self._cache = _Cache(self._workers, waiting)
 
     def verify(self, token_id: str, token: bytes, stored: str) -> bool:
-        """Whether *token* is the one behind the hash *stored*.
+        """Return whether *token* is the one that the hash *stored* was made of.
 
-        :param token_id: the public id, the key of the memory.
-        :raises Busy: if too many first sights wait already.
+        :param token_id: the public id, which is the key in the cache.
+        :raises QueueFull: if too many verifications wait already.
         """
-        memory = self._here()
-        mark = memory.mark(token, stored)
-        if memory.knows(token_id, mark):
-            # Another thread may have dropped it since: then there is nothing to move.
-            # (suppress() would cost as much as the mark does.)
+        cache = self._cache_of_process()
+        digest = cache.digest(token, stored)
+        if cache.has(token_id, digest):
+            # Another thread may have evicted it since; then there is nothing to move.
+            # suppress() would cost as much as the digest does.
             try:  # noqa: SIM105
-                memory.known.move_to_end(token_id)
+                cache.verified.move_to_end(token_id)
             except KeyError:
                 pass
             return True
-        return self._fly(memory, token_id, mark, token, stored)
+        return self._single_flight(cache, token_id, digest, token, stored)
 
-    def _fly(
-        self, memory: _Memory, token_id: str, mark: bytes, token: bytes, stored: str
+    def _cache_of_process(self) -> _Cache:
+        if self._cache.pid != os.getpid():
+            # The cache is made at the first use after a fork and not in the fork,
+            # because a gevent worker patches the locks in between.
+            with self._fork_lock:
+                if self._cache.pid != os.getpid():
+                    self._cache = _Cache(self._workers, self._waiting)
+        return self._cache
+
+    def _single_flight(
+        self, cache: _Cache, token_id: str, digest: bytes, token: bytes, stored: str
     ) -> bool:
-        with memory.lock:
-            if memory.knows(token_id, mark):
-                # The one who asked landed between our first look and this one.
+        """Run bcrypt once, however many threads ask for the same token at once."""
+        with cache.lock:
+            if cache.has(token_id, digest):
+                # Another thread has finished since the first look into the cache.
                 return True
-            flight = memory.flights.get(mark)
+            flight = cache.in_flight.get(digest)
             leads = flight is None
             if flight is None:
-                flight = memory.flights[mark] = _Flight()
+                flight = cache.in_flight[digest] = _InFlight()
         if leads:
             try:
-                flight.answer = self._ask(memory, token, stored)
+                flight.answer = self._run_bcrypt(cache, token, stored)
                 if flight.answer:
-                    self._remember(memory, token_id, mark)
+                    self._add(cache, token_id, digest)
             finally:
-                with memory.lock:
-                    del memory.flights[mark]
+                with cache.lock:
+                    del cache.in_flight[digest]
                 flight.done.set()
-        elif not flight.done.wait(self._patience):
+        elif not flight.done.wait(self._timeout):
             raise QueueFull
         if flight.answer is None:
+            # The thread that ran bcrypt found the queue full, or failed.
             raise QueueFull
         return flight.answer
 
-    def _remember(self, memory: _Memory, token_id: str, mark: bytes) -> None:
-        memory.known[token_id] = mark
-        while len(memory.known) > self._size:
+    def _add(self, cache: _Cache, token_id: str, digest: bytes) -> None:
+        cache.verified[token_id] = digest
+        while len(cache.verified) > self._size:
             with suppress(KeyError):
-                memory.known.popitem(last=False)
+                cache.verified.popitem(last=False)
 
-    def _ask(self, memory: _Memory, token: bytes, stored: str) -> bool:
-        if not memory.places.acquire(blocking=False):
+    def _run_bcrypt(self, cache: _Cache, token: bytes, stored: str) -> bool:
+        if not cache.queue.acquire(blocking=False):
             raise QueueFull
         try:
-            if not memory.turns.acquire(timeout=self._patience):
+            if not cache.workers.acquire(timeout=self._timeout):
                 raise QueueFull
             try:
                 return run_blocking(verify_hash, token, stored)
             finally:
-                memory.turns.release()
+                cache.workers.release()
         finally:
-            memory.places.release()
+            cache.queue.release()

@@ -1,4 +1,4 @@
-"""The memory of bcrypt's yes."""
+"""The cache of verified tokens in front of bcrypt."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.recording import until
 TOKEN = b"apt_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef31PE6C"
 
 
-# -- the memory ---------------------------------------------------------------
+# -- the cache ----------------------------------------------------------------
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The stored hashes bcrypt was asked about."""
+    """Return the stored hashes that bcrypt was run for."""
     hashes: list[bytes] = []
     really = bcrypt.checkpw
 
@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 class Gate:
-    """A bcrypt that says yes, but not before it is let through."""
+    """A bcrypt that accepts every token, but waits until `open` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open = threading.Event()
@@ -58,12 +58,12 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """A bcrypt that waits."""
+    """Return a bcrypt that waits until it is released."""
     return Gate(monkeypatch)
 
 
 def together(number: int, work: Callable[[int], Any]) -> list[Any]:
-    """Call *work* in as many threads at once; answers or exceptions, in order."""
+    """Call *work* in *number* threads at once; return answers or exceptions."""
     start = threading.Barrier(number)
 
     def run(place: int) -> Any:
@@ -77,14 +77,14 @@ def together(number: int, work: Callable[[int], Any]) -> list[Any]:
         return list(threads.map(run, range(number)))
 
 
-def test_the_second_use_asks_bcrypt_no_more(asked: list[bytes]) -> None:
+def test_second_use_does_not_run_bcrypt(asked: list[bytes]) -> None:
     """VER-06."""
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
     assert [verifier.verify("id", TOKEN, stored) for _ in range(3)] == [True] * 3
     assert len(asked) == 1
 
 
-def test_another_stored_hash_asks_bcrypt_again(asked: list[bytes]) -> None:
+def test_changed_hash_runs_bcrypt_again(asked: list[bytes]) -> None:
     verifier = Verifier()
     old, new = (crypto_tokens.hash_token(TOKEN, 4) for _ in range(2))
     foreign = crypto_tokens.hash_token(b"another token", 4)
@@ -94,7 +94,7 @@ def test_another_stored_hash_asks_bcrypt_again(asked: list[bytes]) -> None:
     assert asked == [old.encode(), new.encode(), foreign.encode()]
 
 
-def test_a_wrong_token_is_never_remembered_and_spoils_nothing(
+def test_wrong_token_is_not_cached_and_evicts_nothing(
     asked: list[bytes],
 ) -> None:
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
@@ -106,7 +106,7 @@ def test_a_wrong_token_is_never_remembered_and_spoils_nothing(
     assert len(asked) == 3
 
 
-def test_the_longest_unused_is_forgotten_first(asked: list[bytes]) -> None:
+def test_least_recently_used_token_is_evicted_first(asked: list[bytes]) -> None:
     verifier, stored = Verifier(size=2), crypto_tokens.hash_token(TOKEN, 4)
     for public in ("a", "b", "a", "c"):
         assert verifier.verify(public, TOKEN, stored)
@@ -117,7 +117,7 @@ def test_the_longest_unused_is_forgotten_first(asked: list[bytes]) -> None:
     assert len(asked) == 4
 
 
-def test_nothing_in_the_memory_tells_of_the_token() -> None:
+def test_cache_holds_neither_plaintext_nor_unkeyed_digest() -> None:
     """VER-10."""
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
     assert verifier.verify("0123456789ab", TOKEN, stored)
@@ -134,7 +134,7 @@ def test_nothing_in_the_memory_tells_of_the_token() -> None:
 
 
 def reachable(root: object) -> list[object]:
-    """All that *root* holds, and what that holds, but for classes and modules."""
+    """Return all objects that *root* refers to, without classes and modules."""
     seen: dict[int, object] = {}
     todo: list[object] = [root]
     while todo:
@@ -148,9 +148,9 @@ def reachable(root: object) -> list[object]:
     return list(seen.values())
 
 
-def test_fifty_first_uses_at_once_are_one_question(gate: Gate) -> None:
+def test_fifty_concurrent_first_uses_run_bcrypt_once(gate: Gate) -> None:
     """VER-11."""
-    verifier = Verifier(patience=30)
+    verifier = Verifier(timeout=30)
 
     def open_the_gate() -> None:
         until(lambda: gate.asked)
@@ -165,7 +165,7 @@ def test_fifty_first_uses_at_once_are_one_question(gate: Gate) -> None:
 
 
 class Crossing:
-    """Stands for ``threading``: at one turn of a lock something else passes first."""
+    """Replaces ``threading``: calls a function at one chosen turn of a lock."""
 
     BoundedSemaphore = threading.BoundedSemaphore
     Event = threading.Event
@@ -176,13 +176,13 @@ class Crossing:
         self.turns: list[str] = []
 
     def take_turn(self, what: str) -> None:
-        """Let the other pass, if this is the turn."""
+        """Call the function if this is its turn."""
         self.turns.append(what)
         if f"{what} {self.turns.count(what)}" == self._turn:
             self._passes()
 
     def Lock(self) -> Any:  # noqa: N802 - it stands for a class
-        """A lock that tells of its turns."""
+        """Return a lock that reports its turns."""
         lock, crossing = threading.Lock(), self
 
         class Told:
@@ -198,10 +198,10 @@ class Crossing:
 
 
 @pytest.mark.parametrize("turn", ["before 1", "after 2"])
-def test_two_first_uses_that_cross_are_one_question(
+def test_first_use_that_ends_during_another_runs_bcrypt_once(
     turn: str, asked: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """VER-11: one looks into the memory while the other's answer is on its way."""
+    """VER-11: the second thread reads the cache just before the first one fills it."""
     answers: list[bool] = []
 
     def use() -> None:
@@ -214,9 +214,9 @@ def test_two_first_uses_that_cross_are_one_question(
     assert len(asked) == 1
 
 
-def test_when_too_many_wait_the_next_is_told_at_once(gate: Gate) -> None:
-    """VER-12: one at work, one waits, the third is one too many."""
-    verifier = Verifier(workers=1, waiting=1, patience=30)
+def test_full_queue_refuses_the_next_at_once(gate: Gate) -> None:
+    """VER-12: with one worker and one place in the queue, the third is refused."""
+    verifier = Verifier(workers=1, waiting=1, timeout=30)
     outcomes: list[object] = []
 
     def use(public: str) -> None:
@@ -239,8 +239,8 @@ def test_when_too_many_wait_the_next_is_told_at_once(gate: Gate) -> None:
     assert verifier.verify("d", TOKEN, "d")
 
 
-def test_who_waits_too_long_is_told_and_leaves_no_trace(gate: Gate) -> None:
-    verifier = Verifier(workers=1, waiting=5, patience=0.01)
+def test_timeout_in_the_queue_raises_and_frees_its_place(gate: Gate) -> None:
+    verifier = Verifier(workers=1, waiting=5, timeout=0.01)
     first = threading.Thread(target=verifier.verify, args=("a", TOKEN, "a"))
     first.start()
     until(lambda: gate.asked)
@@ -252,7 +252,7 @@ def test_who_waits_too_long_is_told_and_leaves_no_trace(gate: Gate) -> None:
     assert verifier.verify("b", TOKEN, "b")
 
 
-def test_a_check_that_breaks_down_does_not_block_the_next(
+def test_failing_bcrypt_does_not_block_the_next_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     verifier, stored = (
@@ -271,7 +271,7 @@ def test_a_check_that_breaks_down_does_not_block_the_next(
     assert verifier.verify("id", TOKEN, stored)
 
 
-def test_without_gevent_bcrypt_stays_in_its_thread() -> None:
+def test_bcrypt_runs_in_the_calling_thread_without_gevent() -> None:
     assert crypto_tokens.run_blocking(threading.get_ident) == threading.get_ident()
 
 
@@ -279,7 +279,7 @@ def test_without_gevent_bcrypt_stays_in_its_thread() -> None:
 
 
 def scene(name: str) -> list[Any]:
-    """What a process of :mod:`tests.verifier_process` has to tell."""
+    """Return what a process of :mod:`tests.verifier_process` printed."""
     told = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "tests.verifier_process", name],
         cwd=Path(__file__).parents[2],
@@ -291,7 +291,7 @@ def scene(name: str) -> list[Any]:
     return [json.loads(line) for line in told.stdout.splitlines()]
 
 
-def test_a_fork_begins_with_nothing_and_a_key_of_its_own() -> None:
+def test_forked_child_starts_with_an_empty_cache_and_new_key() -> None:
     """VER-10."""
     before, child, child_again, parent = scene("forks")
     assert before[:2] == [True, 1]
@@ -302,12 +302,12 @@ def test_a_fork_begins_with_nothing_and_a_key_of_its_own() -> None:
     assert before[2] != child[2]
 
 
-def test_under_gevent_others_have_their_turn_while_bcrypt_works() -> None:
+def test_other_greenlets_run_during_bcrypt_under_gevent() -> None:
     """VER-20."""
     assert scene("gevent_checks") == [["turn 0", "turn 1", "turn 2", "checked"]]
     assert scene("gevent_hashes") == [["other", "hashed"]]
 
 
-def test_under_gevent_a_queue_of_greenlets_moves_on() -> None:
+def test_queue_of_greenlets_is_served_under_gevent() -> None:
     """VER-11, DEP-06."""
     assert scene("gevent_queues") == [[True, 200, 20]]

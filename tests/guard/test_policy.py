@@ -247,7 +247,7 @@ def test_a_full_queue_is_a_503_and_never_a_401(
         raise QueueFull
 
     with monkeypatch.context() as patch:
-        patch.setattr(verifier, "_ask", full)
+        patch.setattr(verifier, "_run_bcrypt", full)
         response = client.get("/api/plain", headers=bearer(plaintext))
     assert code(response) == "temporarily_unavailable"
     assert response.status_code == 503
