@@ -1,8 +1,8 @@
-"""Imported tokens: which text can be one, its keyed digests, how strong it is.
+"""Imported tokens: their allowed text, their keyed digests, their strength.
 
-A token that another system made is looked up by HMAC-SHA-256 under a pepper. Where that
-system kept a digest of the token rather than the token, the digest takes the token's
-place under the pepper, so that no digest without a key is ever stored here.
+A token that another system made is looked up by its HMAC-SHA-256 under a pepper. If
+that system stored a digest of the token, the HMAC is of the digest. A digest without a
+key is never stored here.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import NamedTuple
 
 from .peppers import Pepper
 
-#: the token itself, and the digests that other systems keep of theirs
+#: the token itself, and the digests that other systems store
 KINDS = ("plain", "sha256", "sha512", "sha512-unhex")
 DIGESTS = KINDS[1:]
 #: the characters of a digest in hexadecimal
 LENGTHS = {"sha256": 64, "sha512": 128, "sha512-unhex": 128}
-#: a token that can be guessed in an afternoon is none
+#: characters; a shorter token can be guessed by trying all of them
 SHORTEST = 8
 LONGEST = 512
-#: under so many bits, by length and alphabet, an imported token counts as weak
+#: bits by length and alphabet; an imported token with fewer counts as weak
 STRONG_BITS = 80
 STRENGTHS = ("weak", "strong", "unknown")
 
@@ -36,19 +36,20 @@ _FEW = 4
 
 
 def canonical(text: str) -> bytes | None:
-    """What of a presented text is the token; none where it cannot be one.
+    """Return the token in a presented text, or None if it cannot be a token.
 
-    ``17|abc…`` is ``abc…``: Laravel's Sanctum puts the number of a row in front, and
-    accepts its tokens without it too.
+    ``17|abc…`` becomes ``abc…``: Laravel's Sanctum puts the number of a row in front
+    and accepts its tokens without it too.
     """
     found = _TEXT.fullmatch(text) if len(text) <= LONGEST else None
     return found[1].encode("ascii") if found else None
 
 
 class KeyedDigest(NamedTuple):
-    """How one pepper sees a token, or a foreign digest of it.
+    """A token, or a foreign digest of it, keyed with one pepper.
 
-    :param digest: what it is looked up by.
+    :param material: the token or the foreign digest.
+    :param digest: the HMAC that the token is looked up by.
     """
 
     pepper: Pepper
@@ -67,12 +68,12 @@ class KeyedDigest(NamedTuple):
 
     @property
     def check(self) -> bytes:
-        """The 16 bytes that stand in the token's row."""
+        """The 16 bytes that the token's row has."""
         return self.digest[:16]
 
     @property
     def secret(self) -> bytes:
-        """What bcrypt is given: worth nothing without the pepper either."""
+        """The input of bcrypt, which is keyed with the pepper too."""
         return _keyed(b"bcrypt/v1", self.pepper, self.kind, self.material)
 
 
@@ -96,27 +97,27 @@ class PepperSet:
 
     @property
     def newest(self) -> Pepper:
-        """The pepper that is hashed under now."""
+        """The pepper that new hashes use."""
         return self.peppers[0]
 
     @property
     def size(self) -> int:
-        """How many keyed digests a token has."""
+        """The number of keyed digests that a token has."""
         return len(self.peppers) * len(KINDS)
 
     def is_own(self, token: bytes) -> bool:
-        """Whether *token* has the shape of the application's own.
+        """Return whether *token* has the shape of the application's own tokens.
 
-        A slip in one of those must cost no query.
+        A typing error in one of those must not cost a query.
         """
         return self._own.fullmatch(token) is not None
 
     def keyed_digest(self, kind: str, material: bytes) -> KeyedDigest:
-        """How the newest pepper sees *material*."""
+        """Key *material* with the newest pepper."""
         return KeyedDigest.of(self.newest, kind, material)
 
     def keyed_digests(self, token: bytes) -> list[KeyedDigest]:
-        """Every way a stored import may know *token*; always as many."""
+        """Return each digest that *token* may be stored under, always as many."""
         materials = digests_by_kind(token)
         return [
             KeyedDigest.of(pepper, kind, materials[kind])
@@ -125,12 +126,12 @@ class PepperSet:
         ]
 
     def keyed_digests_of(self, kind: str, material: bytes) -> list[KeyedDigest]:
-        """How each pepper sees a foreign digest."""
+        """Key a foreign digest with each pepper."""
         return [KeyedDigest.of(pepper, kind, material) for pepper in self.peppers]
 
 
 def digests_by_kind(token: bytes) -> dict[str, bytes]:
-    """The token and the digests that other systems would keep of it, by kind."""
+    """Return, by kind, the token and the digests that other systems store of it."""
     sha512 = hashlib.sha512(token).digest()
     try:
         unhex = hashlib.sha512(binascii.unhexlify(token)).digest()
@@ -145,7 +146,10 @@ def digests_by_kind(token: bytes) -> dict[str, bytes]:
 
 
 def strength_of(token: bytes) -> str:
-    """One of :data:`STRENGTHS`, by length and alphabet: all that is kept of either."""
+    """Return one of :data:`STRENGTHS`, by the token's length and alphabet.
+
+    Only this word is stored, and neither length nor alphabet.
+    """
     text = token.decode("ascii")
     signs = set(text) - set(string.ascii_letters + string.digits)
     plain = "".join(char for char in text if char not in signs)
@@ -156,6 +160,6 @@ def strength_of(token: bytes) -> str:
     else:
         alphabet = 26 * (plain.lower() != plain) + 26 * (plain.upper() != plain)
         alphabet += 10 * any(char.isdigit() for char in plain)
-    # Signs only separate, as in a UUID, unless there is hardly anything else.
+    # Punctuation adds no strength: mostly it separates, as in a UUID.
     bits = len(plain) * math.log2(alphabet)
     return "weak" if bits < STRONG_BITS or len(set(plain)) <= _FEW else "strong"

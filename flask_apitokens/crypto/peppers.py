@@ -1,7 +1,7 @@
 """``APITOKENS_PEPPERS``: the secrets that imported tokens are hashed under.
 
-A pepper has an id, which is written beside each hash and may be told to anybody, and a
-secret, which is told to nobody: no error, log line or ``repr`` has it.
+A pepper has an id, which is public and stored beside each hash, and a secret, which is
+in no error, log line or ``repr``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
-#: of a secret: 32 characters of base64 are 192 bits
+#: characters of a secret: 32 of base64 are 192 bits
 SHORTEST = 32
 FEWEST_DIFFERENT = 10
 FORM = (
@@ -23,7 +23,7 @@ FORM = (
     "prints"
 )
 _ID = re.compile(r"[A-Za-z0-9._-]{1,16}")
-#: what stands in examples and templates of settings, without signs and spaces
+#: words of examples and templates of settings, without punctuation
 _PLACEHOLDERS = (
     *("changeme", "changethis", "replaceme", "replacethis", "placeholder", "example"),
     *("yoursecret", "yourpepper", "mysecret", "notasecret", "supersecret", "password"),
@@ -33,10 +33,10 @@ _PLACEHOLDERS = (
 
 @dataclass(frozen=True)
 class Pepper:
-    """A secret and the name it goes by.
+    """A secret key and its public id.
 
-    :param id: told in the database, in logs and on the command line.
-    :param secret: told nowhere.
+    :param id: is shown in the database, in logs and on the command line.
+    :param secret: is shown nowhere.
     """
 
     id: str
@@ -48,7 +48,7 @@ def peppers_of(value: Any) -> tuple[Pepper, ...]:
 
     :param value: "id:secret" strings or pairs in a list or tuple, a mapping of ids to
         secrets, or one string with commas between, as environment variables have it.
-    :raises ValueError: saying what is allowed and which id is meant, never a secret.
+    :raises ValueError: names the wrong id and what is allowed, and no secret.
     """
     peppers = tuple(_pepper(*pair) for pair in _pairs(value))
     ids = [pepper.id for pepper in peppers]
@@ -68,7 +68,8 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
     if not isinstance(value, list | tuple):
         raise ValueError(FORM)
     for item in value:
-        # One without a colon may be a secret without an id, so it is not repeated.
+        # An item without a colon may be a secret without an id, so the error does not
+        # repeat it.
         pair = item.split(":", 1) if isinstance(item, str) else item
         paired = isinstance(pair, list | tuple) and len(pair) == 2
         if not paired or not all(isinstance(part, str) for part in pair):
@@ -78,7 +79,8 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
 
 def _pepper(name: str, secret: str) -> Pepper:
     if not _ID.fullmatch(name):
-        # What stands before the colon may be the secret, where an id was forgotten.
+        # If the id was forgotten, the text before the colon may be the secret, so the
+        # error does not repeat it.
         raise ValueError(FORM)
     plain = re.sub(r"[^a-z0-9]", "", secret.lower())
     for word in _PLACEHOLDERS:

@@ -1,9 +1,10 @@
-"""Session tokens: what an access token is exchanged for at the log-in endpoint.
+"""Session tokens, which the log-in endpoint gives in exchange for an access token.
 
-``<brand>s_<id>.<end>.<binding>.<signature>``: the id of the access token, the moment
-the session ends, and what ties it to the very text of that token. It is signed with the
-application's ``SECRET_KEY`` and stored nowhere: a genuine one costs no bcrypt, a forged
-one no query, and the row behind it is read at each call like any other.
+``<brand>s_<id>.<end>.<binding>.<signature>`` has the id of the access token, the moment
+the session ends, and a digest that binds it to the text of that token. It is signed
+with the application's ``SECRET_KEY`` and stored nowhere. A genuine one needs no bcrypt
+and a forged one no query. The row of the access token is read at each call, as for any
+token.
 """
 
 from __future__ import annotations
@@ -29,31 +30,31 @@ from .tokens import ID_ALPHABET
 from .tokens import ID_LENGTH
 
 _SALT = b"flask_apitokens/session/v1"
-#: what 48 bytes are in base64: reading it passes over any other character
+#: 48 bytes in base64; the decoder ignores any other character, so check them first
 _SIGNED = re.compile(rb".*\.[A-Za-z0-9_-]{64}", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Claim(NamedTuple):
-    """What a session token says, once its signature was found genuine."""
+    """The content of a session token whose signature is valid."""
 
     token_id: str
     expires_at: datetime
     binding: str
 
     def fits(self, check_digest: bytes) -> bool:
-        """Whether the token is still the one that the session was given for."""
+        """Return whether the session was issued for the token with this digest."""
         return hmac.compare_digest(self.binding, _binding(check_digest))
 
 
 def prefix(brand: str) -> bytes:
-    """What a session token begins with, and no other token does."""
+    """Return the first characters of a session token; no other token has them."""
     return f"{brand}s_".encode()
 
 
 def keys_of(config: Mapping[str, Any]) -> list[bytes]:
-    """The keys of an application, oldest first: the last one signs, all verify.
+    """Return the keys of an application, oldest first: the last signs, all verify.
 
     :param config: has ``SECRET_KEY`` and may have ``SECRET_KEY_FALLBACKS``, as Flask's
         own sessions know them.
@@ -71,12 +72,12 @@ def issue(
     check_digest: bytes,
     expires_at: datetime,
 ) -> str:
-    """Make a session token.
+    """Issue a session token.
 
     :param keys: from :func:`keys_of`.
-    :param check_digest: of the access token, as its row has it now.
-    :param expires_at: an aware moment, not after the end of the access token.
-    :raises ConfigurationError: if there is no key to sign with.
+    :param check_digest: the digest in the row of the access token.
+    :param expires_at: aware, and not after the end of the access token.
+    :raises ConfigurationError: if ``SECRET_KEY`` is not set.
     """
     if not keys:
         raise ConfigurationError(
@@ -89,10 +90,10 @@ def issue(
 
 
 def read(brand: str, keys: Sequence[bytes], token: bytes) -> Claim | None:
-    """What a session token says; none for anything that we did not sign.
+    """Return the content of a session token, or None if its signature is not ours.
 
-    Whether it has ended, and whether its access token still stands, is for the caller
-    to find out.
+    The caller checks whether the session has ended and whether its access token is
+    still valid.
 
     :param keys: from :func:`keys_of`.
     """
@@ -108,18 +109,19 @@ def read(brand: str, keys: Sequence[bytes], token: bytes) -> Claim | None:
 
 
 def id_in(brand: str, text: str) -> str | None:
-    """The public id in what looks like a session token, genuine or not."""
+    """Return the public id in a text of a session token's shape, signed or not."""
     looks = rf"{brand}s_([{ID_ALPHABET}]{{{ID_LENGTH}}})\.[0-9]+\.[\w-]+\.[\w-]+"
     found = re.fullmatch(looks, text, re.ASCII)
     return found and found[1]
 
 
 def _signer(keys: Sequence[bytes]) -> Signer:
-    # Of a size that base64 has one spelling for: no two texts are one session.
+    # 48 bytes fill their base64 text completely, so that two different texts cannot
+    # have the same signature.
     return Signer(keys, _SALT, key_derivation="hmac", digest_method=hashlib.sha384)
 
 
 def _binding(check_digest: bytes) -> str:
-    # Not the digest itself: what leaves the house helps nobody to find it.
+    # Not the digest itself, because the client sees the session token.
     digest = hashlib.sha256(b"session/v1\0" + bytes(check_digest)).digest()[:15]
     return urlsafe_b64encode(digest).decode("ascii")

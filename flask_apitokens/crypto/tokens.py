@@ -1,4 +1,4 @@
-"""Token strings: mint, parse, checksum, digest, bcrypt; and the memory of bcrypt's yes.
+"""The text of a token: mint, parse, checksum, digest, bcrypt.
 
 ``<brand>_<id>_<secret><crc>``: a brand scanners can find, a public id, 32 base62
 characters of secret (190 bits) and a CRC-32 that catches a typing slip without a query.
@@ -20,18 +20,18 @@ from typing import TypeVar
 
 import bcrypt
 
-#: Crockford's base32 in lower case: no i, l, o, u to misread on a screen.
+#: Crockford's base32 in lower case: without i, l, o and u, which are easily misread
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 12
 SECRET_LENGTH = 32
 CRC_LENGTH = 6
-#: The digest scheme of a native token; imported tokens bring schemes of their own.
+#: the scheme of a token that this package minted
 NATIVE = "native"
-#: that of a token which another system made, see :mod:`.imported`
+#: the scheme of a token that another system made, see :mod:`.foreign_digests`
 IMPORTED = "imported"
 
-#: every two digits of base 62 in a row; as objects in a list they took 165 KiB
+#: all pairs of base62 digits in one string; a list of them would take 165 KiB
 _PAIRS = "".join(a + b for a in BASE62 for b in BASE62).encode()
 _ID_BYTES = ID_ALPHABET.encode()
 _TAIL = SECRET_LENGTH + CRC_LENGTH
@@ -40,14 +40,17 @@ Answer = TypeVar("Answer")
 
 
 class Minted(NamedTuple):
-    """A new token: its public id and the plaintext nobody will see again."""
+    """A new token: its public id, and its plaintext, which is shown once."""
 
     id: str
     plaintext: str
 
 
 def crc_of(head: bytes) -> bytes:
-    """The six base62 characters that end a token (CRC-32, big-endian, zero-padded)."""
+    """Return the last six characters of a token: the CRC-32 of *head* in base62.
+
+    The number is big-endian and zero-padded.
+    """
     high, low = divmod(zlib.crc32(head), 3844)
     top, middle = divmod(high, 3844)
     top, middle, low = 2 * top, 2 * middle, 2 * low
@@ -55,9 +58,10 @@ def crc_of(head: bytes) -> bytes:
 
 
 def mint(brand: str) -> Minted:
-    """Make a new token.
+    """Mint a token from the operating system's randomness.
 
     :param brand: the word in front, ``[a-z][a-z0-9]{1,15}``.
+    :returns: the public id and the plaintext.
     """
     public = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
     secret = "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
@@ -66,16 +70,16 @@ def mint(brand: str) -> Minted:
 
 
 def without_plaintexts(brand: str, text: str) -> str:
-    """*text* with each whole token of ours in it, or session, cut to its id."""
+    """Return *text* with each complete token or session token cut down to its id."""
     public = f"_[{ID_ALPHABET}]{{{ID_LENGTH}}}"
     text = re.sub(f"({brand}{public})_[0-9A-Za-z]{{20,}}", r"\1_…", text)
     return re.sub(f"({brand}s{public})[.][0-9A-Za-z._-]{{20,}}", r"\1.…", text)
 
 
 def parser(brand: str) -> Callable[[bytes], str | None]:
-    """Make the function that finds the public id in a token of *brand*.
+    """Return a function that finds the public id in a token of *brand*.
 
-    It answers ``None`` for another shape or a wrong checksum, without any look-up.
+    The function returns None for another shape or a wrong checksum.
     """
     prefix = f"{brand}_".encode()
     start = len(prefix)
@@ -96,29 +100,29 @@ def parser(brand: str) -> Callable[[bytes], str | None]:
 
 
 def check_digest(token: bytes) -> bytes:
-    """The 16 bytes that recognise a token before bcrypt is asked."""
+    """Return the 16 bytes that identify a token before bcrypt is run."""
     return hashlib.sha256(b"check/v1\0" + token).digest()[:16]
 
 
 def _bcrypt_input(token: bytes) -> bytes:
-    # bcrypt refuses more than 72 bytes and stops at NUL: base64 of a digest has
-    # neither trouble.
+    # bcrypt refuses more than 72 bytes and stops at a NUL. The base64 text of a digest
+    # is shorter than that and has no NUL.
     return b64encode(hashlib.sha256(b"bcrypt/v1\0" + token).digest())
 
 
 def hash_token(token: bytes, rounds: int) -> str:
-    """What is stored at rest: ``$2b$…`` with 2**\\ *rounds* iterations."""
+    """Return the bcrypt hash to store: ``$2b$…`` with 2**\\ *rounds* iterations."""
     return bcrypt.hashpw(_bcrypt_input(token), bcrypt.gensalt(rounds)).decode()
 
 
 def rounds_of(stored: str) -> int:
-    """The cost of a stored hash, 0 where it is damaged."""
+    """Return the cost of a stored hash, or 0 if the hash is damaged."""
     parts = stored.split("$")
     return int(parts[2]) if len(parts) == 4 and parts[2].isdecimal() else 0
 
 
 def verify_hash(token: bytes, stored: str) -> bool:
-    """Ask bcrypt; a damaged stored hash is a no."""
+    """Return whether bcrypt accepts *token*; a damaged hash accepts none."""
     try:
         return bcrypt.checkpw(_bcrypt_input(token), stored.encode())
     except ValueError:
@@ -126,7 +130,10 @@ def verify_hash(token: bytes, stored: str) -> bool:
 
 
 def run_blocking(work: Callable[..., Answer], *arguments: Any) -> Answer:
-    """Run bcrypt where it stops nobody: it frees the GIL, but not a gevent hub."""
+    """Run a blocking call in gevent's thread pool when gevent is active.
+
+    bcrypt releases the GIL, so other threads run, but it would block a gevent hub.
+    """
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("threading"):
         return work(*arguments)
