@@ -158,7 +158,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     pages.add_url_rule(
         "/tokens.csv",
         "all_csv",
-        _scoped(scopes.all_tokens.load_all_scope, admin.csv_response.tokens),
+        _scoped(scopes.all_tokens.load_all_scope, admin.tokens.export),
     )
     add("/audit", "audit", admin.audit.log, "GET")
     add("/audit.csv", "audit_csv", admin.audit.export, "GET")

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
         from .views.admin import access_requests as access_requests
         from .views.admin import audit as audit
-        from .views.admin import csv_response as csv_response
         from .views.admin import deactivate as deactivate
         from .views.admin import services as services
+        from .views.admin import tokens as tokens
         from .views.admin import usage as usage
 else:
     web = LazyModules(f"{__package__}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ from flask_apitokens.web.presenters.widgets import Filter
 from flask_apitokens.web.presenters.widgets import Stat
 from flask_apitokens.web.scopes.token_scope import TokenScope
 
-from . import csv_response
 from . import htmx
 from . import templating
+from .csv_response import stream_csv
 from .pages import partial
 from .presenters import calls as call_presenter
 from .presenters import daily_usage
@@ -210,20 +210,15 @@ class Reading:
         return self.labels
 
     def file(self) -> ResponseReturnValue:
-        """All calls that the filters find, as a file, written as it is read."""
-        lines = self._lines(replace(self.query, before=None, after=None))
-        return csv_response.attached(self.ctx, self.file_name, lines)
+        """Answer with all calls that the filters find, as a CSV file."""
+        query = replace(self.query, before=None, after=None)
+        found = call_queries.batches(self.ctx, self.meant, query, self.window)
+        header = call_export.FILE_HEADER
+        return stream_csv(self.ctx, self.file_name, header, map(self._cells, found))
 
-    def _lines(self, query: CallQuery) -> Iterator[str]:
-        ctx, header = self.ctx, True
-        for rows in call_queries.batches(ctx, self.call_filter, query, self.window):
-            text = call_export.csv_lines(rows, self.owners(rows), header=header)
-            header = False
-            # No transaction is open while a slow reader takes its time.
-            ctx.session.rollback()
-            yield text
-        if header:
-            yield call_export.csv_lines([], {}, header=True)
+    def _cells(self, rows: Sequence[Any]) -> list[Iterable[Any]]:
+        owners = self.owners(rows)
+        return [call_export.facts_of(row, owners).values() for row in rows]
 
 
 def check_recorded(ctx: Context) -> None:

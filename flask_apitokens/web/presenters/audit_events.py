@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -236,16 +235,11 @@ def list_of(
 # -- as a file -----------------------------------------------------------------
 
 
-def csv_lines(rows: Iterable[Any], *, header: bool) -> str:
-    """Events as lines of a file that spreadsheets open.
+def csv_cells(row: Any) -> Sequence[str | None]:
+    """Return the cells of an event below :data:`CSV_HEADER`.
 
-    :param rows: with the attributes of :data:`.audit_log.COLUMNS`.
-    :param header: whether the names of the columns come first.
+    :param row: with the attributes of :data:`.audit.queries.COLUMNS`.
     """
-    return csv_export.lines(map(_cells, rows), CSV_HEADER if header else ())
-
-
-def _cells(row: Any) -> Sequence[str | None]:
     return (
         csv_export.at(row.at),
         row.actor_label,

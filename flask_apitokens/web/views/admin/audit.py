@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from flask import redirect
@@ -20,7 +19,7 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import load_admin
-from flask_apitokens.web.csv_response import attached
+from flask_apitokens.web.csv_response import stream_csv
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.presenters import audit_events
@@ -88,16 +87,6 @@ def _key(name: str) -> int | None:
 def export() -> ResponseReturnValue:
     """The events that search and filters find, as a file, written as it is read."""
     admin = load_admin()
-    return attached(admin.ctx, "audit-log", _lines(admin))
-
-
-def _lines(admin: Admin) -> Iterator[str]:
-    ctx, header = admin.ctx, True
-    for rows in audit_queries.batches(ctx, admin.account_id, _asked()):
-        text = audit_events.csv_lines(rows, header=header)
-        header = False
-        # No transaction is open while a slow reader takes its time.
-        ctx.session.rollback()
-        yield text
-    if header:
-        yield audit_events.csv_lines([], header=True)
+    found = audit_queries.batches(admin.ctx, admin.account_id, _asked())
+    batches = (map(audit_events.csv_cells, rows) for rows in found)
+    return stream_csv(admin.ctx, "audit-log", audit_events.CSV_HEADER, batches)
