@@ -90,6 +90,15 @@ class ConfirmForm(ProtectedForm):
     """The answer to a question; it has no field besides its protection."""
 
 
+def require_genuine_form() -> None:
+    """Check a form that has no field besides its protection.
+
+    :raises StaleForm: if it was not rendered for this session, or too long ago.
+    """
+    if not ConfirmForm().is_genuine():
+        raise StaleForm
+
+
 class RenameForm(ProtectedForm):
     """A new name."""
 

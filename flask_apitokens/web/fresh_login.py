@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from flask import redirect
 from flask import request
 from flask import session
 from flask.typing import ResponseReturnValue
@@ -25,7 +24,7 @@ from flask_apitokens.web.scopes.token_scope import TokenScope
 
 from . import htmx
 from .login import login_manager
-from .pages import partial
+from .pages import navigate
 
 #: the form as it was filled in when the log-in was found stale
 _KEPT = "_apitokens_kept"
@@ -58,11 +57,7 @@ def renewed(
         answer: ResponseReturnValue = manager.needs_refresh()
         return answer
     form = form or scope.urls.url("new")
-    if not htmx.wants_fragment():
-        return redirect(form, 303)
-    response = htmx.fragment(partial("closed"))
-    response.headers["HX-Redirect"] = form
-    return response
+    return navigate(form)
 
 
 def _keep(scope: TokenScope, entered: GenerateInput) -> None:

@@ -10,10 +10,12 @@ from typing import TypeVar
 from flask import Response
 from flask import after_this_request
 from flask import make_response
+from flask import redirect
 from flask import render_template
 from flask import request
 from flask import session
 from flask import url_for
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens.core.context import Context
@@ -21,6 +23,7 @@ from flask_apitokens.state import commit
 from flask_apitokens.state import commit_change
 from flask_apitokens.web.forms import CsrfField
 
+from . import htmx
 from .login import sign_in_url
 
 _Made = TypeVar("_Made")
@@ -94,8 +97,24 @@ def toast(message: str, *, bad: bool = False) -> Markup:
 
 
 def leave_notice(message: str) -> None:
-    """Say *message* on the next page this session sees; never a secret."""
+    """Show *message* on the next page of this session. It must hold no secret."""
     session[_NOTICE] = message
+
+
+def redirect_with_notice(url: str, message: str) -> ResponseReturnValue:
+    """Redirect after a form was sent, to a page that shows *message*."""
+    leave_notice(message)
+    return redirect(url, 303)
+
+
+def navigate(url: str) -> ResponseReturnValue:
+    """Answer a form with another page, also if the form is in a dialog."""
+    if not htmx.wants_fragment():
+        return redirect(url, 303)
+    # htmx would swap a redirected page into the dialog.
+    response = htmx.fragment(partial("closed"))
+    response.headers["HX-Redirect"] = url
+    return response
 
 
 def halves(message: str) -> tuple[str, str]:
@@ -112,7 +131,7 @@ def store(ctx: Context) -> None:
     commit(ctx)
 
 
-def stored(ctx: Context, change: Callable[[], _Made]) -> _Made:
+def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:
     """Make a change and commit it, again where the database gave way to another.
 
     :param change: calls domain functions; it is called again after a deadlock.

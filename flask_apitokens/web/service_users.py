@@ -24,7 +24,7 @@ from .service_tabs import section_of
 
 
 def asked_people() -> PeopleQuery:
-    """The users this address asks for; what makes no sense is passed over."""
+    """Return the users that this address asks for. Invalid arguments are ignored."""
     args = request.args
     state = args.get("state", "")
     return PeopleQuery(
@@ -34,16 +34,24 @@ def asked_people() -> PeopleQuery:
     )
 
 
-def user_list(admin: Admin, slug: str, query: PeopleQuery) -> MemberList:
-    ctx = admin.ctx
+def people_args() -> dict[str, Any]:
+    """Return the arguments of an address that shows the same users again."""
+    query = asked_people()
+    every = {"q": query.q, "state": query.state, "page": query.page}
+    return {name: value for name, value in every.items() if value not in ("", 1)}
+
+
+def user_list(admin: Admin, slug: str) -> MemberList:
+    """Return the users that this address asks for, each with their subscription."""
+    ctx, query = admin.ctx, asked_people()
     found = account_users.page_of(ctx, admin.account_id, slug, query)
     on = subscriptions.is_on(ctx, admin.account_id, slug)
-    rows = [_row(admin, slug, member, on=on) for member in found.items]
+    rows = [_row(admin, member, on=on) for member in found.items]
     focus = request.args.get("focus", "") == "list"
     return member_list(found, rows, query, slug=slug, focus=focus)
 
 
-def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
+def _row(admin: Admin, member: Member, *, on: bool) -> MemberRow:
     ctx, user = admin.ctx, member.user
     return MemberRow.of(
         member,
@@ -58,24 +66,19 @@ def _row(admin: Admin, slug: str, member: Member, *, on: bool) -> MemberRow:
 
 
 def user_panels(admin: Admin, slug: str) -> dict[str, Markup]:
-    """The users as they were listed, and the tabs above them."""
-    shown = user_list(admin, slug, asked_people())
+    """Return the list of users and the tabs above it, by their element ids."""
+    shown = user_list(admin, slug)
     return {
         htmx.LIST: users_partial(replace(shown, announce="")),
         htmx.TABS: tabs_partial(admin, slug),
     }
 
 
-def users_partial(shown: MemberList) -> Any:
+def users_partial(shown: MemberList) -> Markup:
+    """Render the list of users."""
     return partial("users", folder="admin", list=shown)
 
 
-def people_args() -> dict[str, Any]:
-    """What an address carries to show the same users again."""
-    query = asked_people()
-    every = {"q": query.q, "state": query.state, "page": query.page}
-    return {name: value for name, value in every.items() if value not in ("", 1)}
-
-
-def tabs_partial(admin: Admin, slug: str) -> Any:
+def tabs_partial(admin: Admin, slug: str) -> Markup:
+    """Render the tabs of a service, which count its users and tokens."""
     return partial("tabs", folder="admin", section=section_of(admin, slug, "users"))

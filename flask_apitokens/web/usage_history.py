@@ -212,11 +212,11 @@ class Reading:
     def file(self) -> ResponseReturnValue:
         """Answer with all calls that the filters find, as a CSV file."""
         query = replace(self.query, before=None, after=None)
-        found = call_queries.batches(self.ctx, self.meant, query, self.window)
+        found = call_queries.batches(self.ctx, self.call_filter, query, self.window)
         header = call_export.FILE_HEADER
         return stream_csv(self.ctx, self.file_name, header, map(self._cells, found))
 
-    def _cells(self, rows: Sequence[Any]) -> list[Iterable[Any]]:
+    def _cells(self, rows: Sequence[Any]) -> Iterable[Iterable[Any]]:
         owners = self.owners(rows)
         return [call_export.facts_of(row, owners).values() for row in rows]
 

@@ -18,7 +18,7 @@ from flask_apitokens.web.forms import StaleForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import leave_notice
 from flask_apitokens.web.pages import partial
-from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.access_requests import ALL
 from flask_apitokens.web.presenters.access_requests import AccessForm
@@ -37,7 +37,7 @@ def ask(scope: OwnTokenScope) -> ResponseReturnValue:
         return _again(scope, AccessForm(problem=stale()), 400)
     renew_with(_renewed)
     try:
-        stored(scope.ctx, lambda: _ask(scope))
+        store_change(scope.ctx, lambda: _ask(scope))
     except InvalidReason as error:
         scope.ctx.session.rollback()
         return _again(scope, AccessForm(error=error.message), error.status)
@@ -92,7 +92,9 @@ def withdraw(scope: OwnTokenScope) -> ResponseReturnValue:
     slug = request.form.get("service", "")
     ctx, user, actor = scope.ctx, scope.user, scope.actor
     try:
-        stored(ctx, lambda: access_requests.withdraw(ctx, user, slug, actor=actor))
+        store_change(
+            ctx, lambda: access_requests.withdraw(ctx, user, slug, actor=actor)
+        )
     except Conflict:
         ctx.session.rollback()
         return _overtaken(scope)

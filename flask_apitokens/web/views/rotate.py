@@ -25,7 +25,7 @@ from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
-from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters.rotate_form import RotateInput
 from flask_apitokens.web.reveal import answer_with
@@ -58,7 +58,7 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         make = functools.partial(
             _make, scope, token, grace=grace, expires_at=expires_at, form_id=form_id
         )
-        made, plaintext, old = stored(scope.ctx, make)
+        made, plaintext, old = store_change(scope.ctx, make)
     except (AlreadyGenerated, Conflict, TokenNotFound):
         raise
     except DomainError as error:

@@ -18,10 +18,10 @@ from flask_apitokens.errors import AccessSwitchedOff
 from flask_apitokens.errors import NotFound
 from flask_apitokens.errors import SelfServiceOff
 from flask_apitokens.web import fresh_login
-from flask_apitokens.web.confirm import ask
+from flask_apitokens.web.confirm import show_question
 from flask_apitokens.web.forms import ReplaceForm
 from flask_apitokens.web.forms import stale
-from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.reveal import answer_with
@@ -46,7 +46,7 @@ def replace(scope: TokenScope) -> ResponseReturnValue:
     form = ReplaceForm()
     token = scope.token(form.current.data or "")
     if not form.is_genuine():
-        return ask(altered(_confirm(scope, token), problem=stale()), 400)
+        return show_question(altered(_confirm(scope, token), problem=stale()), 400)
     make = functools.partial(
         rotation.rotate,
         scope.ctx,
@@ -55,7 +55,7 @@ def replace(scope: TokenScope) -> ResponseReturnValue:
         actor=scope.actor,
         form_key=form.form_id.data,
     )
-    made, plaintext = stored(scope.ctx, make)
+    made, plaintext = store_change(scope.ctx, make)
     panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
     return answer_with(scope, made, plaintext, panels=panels)
 
@@ -66,7 +66,7 @@ def _question(scope: TokenScope) -> ResponseReturnValue:
         return redirect(scope.urls.url("new"))
     if not scope.can_rotate(token):
         raise AccessSwitchedOff
-    return ask(_confirm(scope, token), 200)
+    return show_question(_confirm(scope, token), 200)
 
 
 def _confirm(scope: TokenScope, token: Token) -> Confirm:

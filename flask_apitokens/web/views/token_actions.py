@@ -1,4 +1,4 @@
-"""What ends or renames tokens: a question first, then the change."""
+"""Renaming, revoking and deleting tokens."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web import htmx
-from flask_apitokens.web.confirm import asked
+from flask_apitokens.web.confirm import ask_unless_confirmed
 from flask_apitokens.web.confirm import back_to_list
-from flask_apitokens.web.confirm import chosen_live
-from flask_apitokens.web.confirm import done
-from flask_apitokens.web.confirm import here
+from flask_apitokens.web.confirm import question_url
+from flask_apitokens.web.confirm import report_done
+from flask_apitokens.web.confirm import selected_live_tokens
 from flask_apitokens.web.forms import RenameForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import store
-from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters import token_list as list_presenter
@@ -38,24 +38,28 @@ from flask_apitokens.web.scopes.token_scope import TokenScope
 
 
 def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """The row as a form, or its new name."""
-    token = _live(scope, token_id)
+    """Show a row of the list as a form, or store its new name."""
+    token = scope.token(token_id)
+    if not scope.row(token).live:
+        # The token ended after the list was loaded.
+        raise Conflict
     if request.method != "POST":
-        return _renaming(scope, token, token.name)
+        return _rename_form(scope, token, token.name)
     form = RenameForm()
     name = form.name.data or ""
     if not form.is_genuine():
-        return _renaming(scope, token, name, error=stale(), status=400)
+        return _rename_form(scope, token, name, error=stale(), status=400)
     try:
         tokens.rename(scope.ctx, token, name, actor=scope.actor)
-        # Before it is stored: once it is, somebody may delete the row.
+        # Read before the commit: after it, another request may delete the row.
         message = _("Renamed to “%(name)s”", name=token.name)
         store(scope.ctx)
     except DomainError as error:
         scope.ctx.session.rollback()
         if error.field != "name":
             raise
-        return _renaming(scope, token, name, error=error.message, status=error.status)
+        text, status = error.message, error.status
+        return _rename_form(scope, token, name, error=text, status=status)
     if not htmx.wants_fragment():
         return back_to_list(scope, message)
     shown = list_presenter.focused(scope.overview(asked_query()).list, token_id)
@@ -66,70 +70,65 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     )
 
 
-def _live(scope: TokenScope, token_id: str) -> Token:
-    """A token that can still be renamed; else the page that asks is out of date."""
-    token = scope.token(token_id)
-    if not scope.row(token).live:
-        raise Conflict
-    return token
-
-
-def _renaming(
+def _rename_form(
     scope: TokenScope, token: Token, name: str, *, error: str = "", status: int = 200
 ) -> ResponseReturnValue:
     overview = scope.overview(asked_query())
     if token.id not in {row.id for row in overview.list.rows}:
+        # The form is a row of the list. If the token has moved to another page since
+        # the list was loaded, a list of this token alone has the row.
         overview = scope.overview(ListQuery(q=token.id))
     shown = replace(overview.list, rename=Rename(token.id, name[:ECHOED], error))
     if not htmx.wants_fragment():
         return scope.page(replace(overview, list=shown), status=status)
-    spoken: dict[str, Markup | str] = {htmx.ALERT: error} if error else {}
-    return htmx.fragment(partial("list", list=shown), status=status, out_of_band=spoken)
+    alert: dict[str, Markup | str] = {htmx.ALERT: error} if error else {}
+    return htmx.fragment(partial("list", list=shown), status=status, out_of_band=alert)
 
 
 # -- revoke and delete ---------------------------------------------------------
 
 
 def revoke(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """The question, or the end of a token whose row stays."""
+    """Ask before a token is revoked, or revoke it."""
     token = scope.token(token_id)
     if request.method != "POST" and token.revoked_at is not None:
         raise Conflict
-    question = confirmations.revoke_question(scope.row(token), here())
-    refused = asked(scope, question)
-    if refused is not None:
-        return refused
+    question = confirmations.revoke_question(scope.row(token), question_url())
+    asked = ask_unless_confirmed(question, scope=scope)
+    if asked is not None:
+        return asked
     if tokens.end(scope.ctx, token, actor=scope.actor):
         message = _("Token “%(name)s” revoked", name=token.name)
     else:
         message = _("Token “%(name)s” was already revoked", name=token.name)
     store(scope.ctx)
-    return done(scope, message)
+    return report_done(scope, message)
 
 
 def delete(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """The question, or the end of a token and its row."""
+    """Ask before a token is deleted, or delete it."""
     token = scope.token(token_id)
-    refused = asked(scope, confirmations.delete_question(scope.row(token), here()))
-    if refused is not None:
-        return refused
+    question = confirmations.delete_question(scope.row(token), question_url())
+    asked = ask_unless_confirmed(question, scope=scope)
+    if asked is not None:
+        return asked
+    # Read before the commit: after it, the row is gone.
     message = _("Token “%(name)s” deleted", name=token.name)
     tokens.delete(scope.ctx, token, actor=scope.actor)
     store(scope.ctx)
-    return done(scope, message)
+    return report_done(scope, message)
 
 
 def revoke_many(scope: TokenScope) -> ResponseReturnValue:
-    """The question for the tokens selected, or their end."""
-    chosen = chosen_live(scope)
-    question = confirmations.revoke_many_question(scope.rows(chosen), here())
-    refused = asked(scope, question, sure=request.form.get("confirm") == "1")
-    if refused is not None:
-        return refused
-    ids = [token.id for token in chosen]
-    ctx = scope.ctx
-    revoked = stored(
-        ctx,
-        lambda: tokens.revoke_many(ctx, scope.tokens, ids, actor=scope.actor),
+    """Ask before the selected tokens are revoked, or revoke them."""
+    ctx, selected = scope.ctx, selected_live_tokens(scope)
+    question = confirmations.revoke_many_question(scope.rows(selected), question_url())
+    asked = ask_unless_confirmed(question, scope=scope, needs_flag=True)
+    if asked is not None:
+        return asked
+    ids = [token.id for token in selected]
+    revoked = store_change(
+        ctx, lambda: tokens.revoke_many(ctx, scope.tokens, ids, actor=scope.actor)
     )
-    return done(scope, _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked)))
+    message = _n("%(n)s token revoked", "%(n)s tokens revoked", len(revoked))
+    return report_done(scope, message)

@@ -29,7 +29,7 @@ from flask_apitokens.web.pages import frame
 from flask_apitokens.web.pages import no_store
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
-from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.generate_form import FieldErrors
 from flask_apitokens.web.presenters.generate_form import GenerateInput
@@ -210,7 +210,7 @@ def _make(
         actor=scope.actor,
         form_key=form_id,
     )
-    return stored(scope.ctx, make)
+    return store_change(scope.ctx, make)
 
 
 def _form(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
-from flask import redirect
 from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
@@ -30,19 +29,16 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import load_admin
-from flask_apitokens.web.confirm import answered
-from flask_apitokens.web.confirm import ask
-from flask_apitokens.web.forms import ConfirmForm
-from flask_apitokens.web.forms import StaleForm
-from flask_apitokens.web.pages import leave_notice
+from flask_apitokens.web.confirm import ask_reason_again
+from flask_apitokens.web.confirm import ask_unless_confirmed
+from flask_apitokens.web.confirm import report_in_list
+from flask_apitokens.web.forms import require_genuine_form
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
-from flask_apitokens.web.pages import stored
-from flask_apitokens.web.pages import toast
+from flask_apitokens.web.pages import redirect_with_notice
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters.access_requests import label_of
-from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.confirmations import decline_question
-from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.query_args import LAST_PAGE
 from flask_apitokens.web.stale_page import renew_with
@@ -184,16 +180,18 @@ def _partial(shown: RequestList) -> Markup:
 
 
 def decide(number: int) -> ResponseReturnValue:
-    """Approve a request at once, or decline it after a question."""
+    """Approve a request at once, or decline it after a question.
+
+    :param number: the primary key of the subscription's row.
+    """
     admin = load_admin()
     row, user = access_requests.find(admin.ctx, admin.account_id, number)
     renew_with(lambda: {htmx.LIST: _partial(_list(load_admin()))})
-    wanted = request.values.get("do", "decline")
-    if wanted == "approve" and request.method == "POST":
-        if not ConfirmForm().is_genuine():
-            raise StaleForm
-        return _decided(admin, number, user, approve=True)
-    if wanted != "decline":
+    decision = request.values.get("do", "decline")
+    if decision == "approve" and request.method == "POST":
+        require_genuine_form()
+        return _store_decision(admin, number, user, approve=True)
+    if decision != "decline":
         raise BadRequest
     if request.method != "POST" and not access_requests.is_waiting(row):
         raise Conflict
@@ -201,9 +199,17 @@ def decide(number: int) -> ResponseReturnValue:
         account_users.names_of(admin.ctx, user)[0],
         subscriptions.label(admin.ctx, row.service),
         url_for(f"{NAME}.decide", number=number, **_list_args()),
-        url_for(f"{NAME}.requests", **_list_args()),
+        _list_url(),
     )
-    return answered(question) or _declined(admin, number, user, question)
+    asked = ask_unless_confirmed(question, needs_flag=True)
+    if asked is not None:
+        return asked
+    reason = request.form.get("reason", "")
+    try:
+        return _store_decision(admin, number, user, approve=False, reason=reason)
+    except InvalidReason as error:
+        admin.ctx.session.rollback()
+        return ask_reason_again(question, reason, error)
 
 
 def _list_args() -> dict[str, Any]:
@@ -211,37 +217,23 @@ def _list_args() -> dict[str, Any]:
     return {name: number for name, number in every.items() if number != 1}
 
 
-def _declined(
-    admin: Admin, number: int, user: Any, question: Confirm
-) -> ResponseReturnValue:
-    reason = request.form.get("reason", "")
-    try:
-        return _decided(admin, number, user, approve=False, reason=reason)
-    except InvalidReason as error:
-        admin.ctx.session.rollback()
-        field = question.reason
-        field = field and replace(field, text=reason[:ECHOED], error=error.message)
-        return ask(replace(question, reason=field), error.status)
+def _list_url() -> str:
+    return url_for(f"{NAME}.requests", **_list_args())
 
 
-def _decided(
+def _store_decision(
     admin: Admin, number: int, user: Any, *, approve: bool, reason: str = ""
 ) -> ResponseReturnValue:
     ctx, account_id = admin.ctx, admin.account_id
-    who, place = account_users.names_of(admin.ctx, user)[0], _place_of(admin, number)
-    row = stored(
+    who, position = account_users.names_of(ctx, user)[0], _position_of(admin, number)
+    row = store_change(
         ctx,
         lambda: access_requests.decide(
-            ctx,
-            account_id,
-            number,
-            approve=approve,
-            reason=reason,
-            actor=admin.actor,
+            ctx, account_id, number, approve=approve, reason=reason, actor=admin.actor
         ),
     )
     if not approve:
-        return _done(admin, _("Access declined for %(who)s", who=who), place)
+        return _report(admin, _("Access declined for %(who)s", who=who), position)
     message = _("Access approved for %(who)s", who=who)
     if row.service == access_requests.WHOLE_API and not ctx.may_use_api(user):
         message += ". " + _("It counts once the application lets them use the API.")
@@ -251,23 +243,20 @@ def _decided(
             "%(service)s is off for the whole account: it counts once that is on.",
             service=service,
         )
-    return _done(admin, message, place)
+    return _report(admin, message, position)
 
 
-def _place_of(admin: Admin, number: int) -> int | None:
-    """Where a request stands on its page, and the next one once it is gone."""
+def _position_of(admin: Admin, number: int) -> int | None:
+    """Return the position of a request on its page; None if it is on another.
+
+    Once the request is decided, the next one moves to this position.
+    """
     found = access_requests.waiting(admin.ctx, admin.account_id, _asked_page("page"))
-    places = [row.id for row in found.items]
-    return places.index(number) if number in places else None
+    numbers = [row.id for row in found.items]
+    return numbers.index(number) if number in numbers else None
 
 
-def _done(admin: Admin, message: str, place: int | None) -> ResponseReturnValue:
+def _report(admin: Admin, message: str, position: int | None) -> ResponseReturnValue:
     if not htmx.wants_fragment():
-        leave_notice(message)
-        return redirect(url_for(f"{NAME}.requests", **_list_args()), 303)
-    shown = _partial(_list(admin, focus=place))
-    said = {htmx.TOASTS: toast(message)}
-    if request.form.get("confirm") == "1":
-        # The form stands in the dialog, which closes.
-        return htmx.fragment(partial("closed"), out_of_band={htmx.LIST: shown, **said})
-    return htmx.fragment(shown, out_of_band=said)
+        return redirect_with_notice(_list_url(), message)
+    return report_in_list(_partial(_list(admin, focus=position)), message)

@@ -1,4 +1,4 @@
-"""What stops tokens for a while, and lets them work again."""
+"""Deactivating tokens for a while, and activating them again."""
 
 from __future__ import annotations
 
@@ -15,69 +15,62 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
-from flask_apitokens.web.confirm import ask
-from flask_apitokens.web.confirm import asked
-from flask_apitokens.web.confirm import chosen_live
-from flask_apitokens.web.confirm import done
-from flask_apitokens.web.confirm import here
+from flask_apitokens.web.confirm import ask_reason_again
+from flask_apitokens.web.confirm import ask_unless_confirmed
+from flask_apitokens.web.confirm import question_url
+from flask_apitokens.web.confirm import report_done
+from flask_apitokens.web.confirm import selected_live_tokens
 from flask_apitokens.web.pages import store
-from flask_apitokens.web.pages import stored
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
-from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.scopes.token_scope import TokenScope
 
 
 def deactivate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """The question, which asks for a reason, or the end of a token for a while."""
+    """Ask for a reason before a token is deactivated, or deactivate it."""
     token = scope.token(token_id)
     row = scope.row(token)
     if request.method != "POST" and not row.live:
         raise Conflict
-    question = confirmations.deactivate_question(row, here())
-    return _deactivating(scope, [token], question, sure=True)
+    question = confirmations.deactivate_question(row, question_url())
+    return _deactivate(scope, [token], question, needs_flag=False)
 
 
 def deactivate_many(scope: TokenScope) -> ResponseReturnValue:
-    """The same for the tokens selected."""
-    chosen = chosen_live(scope)
-    question = confirmations.deactivate_many_question(scope.rows(chosen), here())
-    sure = request.form.get("confirm") == "1"
-    return _deactivating(scope, chosen, question, sure=sure)
+    """Ask for a reason before the selected tokens are deactivated, or do it."""
+    selected = selected_live_tokens(scope)
+    rows = scope.rows(selected)
+    question = confirmations.deactivate_many_question(rows, question_url())
+    return _deactivate(scope, selected, question, needs_flag=True)
 
 
-def _deactivating(
-    scope: TokenScope, chosen: Sequence[Token], question: Confirm, *, sure: bool
+def _deactivate(
+    scope: TokenScope, selected: Sequence[Token], question: Confirm, *, needs_flag: bool
 ) -> ResponseReturnValue:
-    refused = asked(scope, question, sure=sure)
-    if refused is not None:
-        return refused
+    asked = ask_unless_confirmed(question, scope=scope, needs_flag=needs_flag)
+    if asked is not None:
+        return asked
     reason = request.form.get("reason", "")
-    names, ids = [token.name for token in chosen], [token.id for token in chosen]
+    # Read before the commit: after it, another request may delete the rows.
+    names, ids = [token.name for token in selected], [token.id for token in selected]
     try:
-        stored(scope.ctx, lambda: _stop(scope, ids, reason))
+        store_change(scope.ctx, lambda: _deactivate_found(scope, ids, reason))
     except DomainError as error:
         if error.field != "reason":
             raise
         scope.ctx.session.rollback()
-        again = replace(
-            question,
-            reason=replace(
-                question.reason or confirmations.Reason(),
-                text=reason[:ECHOED],
-                error=error.message,
-            ),
-            back=scope.urls.url("tokens"),
-        )
-        return ask(again, error.status)
+        question = replace(question, back=scope.urls.url("tokens"))
+        return ask_reason_again(question, reason, error)
     if len(names) == 1:
-        return done(scope, _("Token “%(name)s” deactivated", name=names[0]))
+        return report_done(scope, _("Token “%(name)s” deactivated", name=names[0]))
     message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))
-    return done(scope, message)
+    return report_done(scope, message)
 
 
-def _stop(scope: TokenScope, ids: Sequence[str], reason: str) -> None:
-    """Deactivate what is still there, read anew: it may be done more than once."""
+def _deactivate_found(scope: TokenScope, ids: Sequence[str], reason: str) -> None:
+    # Read again inside the change, which is repeated after a deadlock: by then another
+    # request may have deleted some of the tokens.
     ctx = scope.ctx
     found = domain_tokens.find_many(ctx, scope.tokens, ids)
     if not found:
@@ -87,15 +80,16 @@ def _stop(scope: TokenScope, ids: Sequence[str], reason: str) -> None:
 
 
 def activate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """The question, or a token that works again."""
+    """Ask before a deactivated token works again, or activate it."""
     token = scope.token(token_id)
     if request.method != "POST" and token.deactivated_at is None:
         raise Conflict
-    question = confirmations.activate_question(scope.row(token), here())
-    refused = asked(scope, question)
-    if refused is not None:
-        return refused
+    question = confirmations.activate_question(scope.row(token), question_url())
+    asked = ask_unless_confirmed(question, scope=scope)
+    if asked is not None:
+        return asked
     domain_tokens.activate(scope.ctx, token, actor=scope.actor)
+    # Read before the commit: after it, another request may delete the row.
     message = _("Token “%(name)s” activated", name=token.name)
     store(scope.ctx)
-    return done(scope, message)
+    return report_done(scope, message)

@@ -1,12 +1,11 @@
-"""The services of an account, and one of them: what it is, who may use it."""
+"""The services of an account: what each one is, and which users may use it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import replace
 
-from flask import redirect
 from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
@@ -23,32 +22,31 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import load_admin
-from flask_apitokens.web.confirm import answered
-from flask_apitokens.web.forms import ConfirmForm
-from flask_apitokens.web.forms import StaleForm
+from flask_apitokens.web.confirm import ask_unless_confirmed
+from flask_apitokens.web.confirm import report_in_list
+from flask_apitokens.web.forms import require_genuine_form
 from flask_apitokens.web.pages import leave_notice
+from flask_apitokens.web.pages import navigate
 from flask_apitokens.web.pages import page
-from flask_apitokens.web.pages import partial
-from flask_apitokens.web.pages import stored
-from flask_apitokens.web.pages import toast
+from flask_apitokens.web.pages import redirect_with_notice
+from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters.confirmations import Confirm
 from flask_apitokens.web.presenters.confirmations import service_off_question
 from flask_apitokens.web.presenters.confirmations import users_off_question
 from flask_apitokens.web.service_tabs import figures_of
 from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.service_tabs import with_calls
-from flask_apitokens.web.service_users import asked_people
 from flask_apitokens.web.service_users import people_args
 from flask_apitokens.web.service_users import tabs_partial
 from flask_apitokens.web.service_users import user_list
 from flask_apitokens.web.service_users import users_partial
 
-#: changes that one form may carry
-MOST_CHANGES = 500
+#: the most changes that one form may make
+MAX_CHANGES = 500
 
 
 def services() -> ResponseReturnValue:
-    """Every service of the account in a line."""
+    """Show every service of the account in a line."""
     admin = load_admin()
     shown, recorded = figures_of(admin, admin.services), admin.ctx.records_calls
     return page(
@@ -61,7 +59,7 @@ def services() -> ResponseReturnValue:
 
 
 def service(slug: str) -> ResponseReturnValue:
-    """What a service is, and its switch for the whole account."""
+    """Show a service, and its switch for the whole account."""
     admin = load_admin()
     return page(
         "apitokens/admin/service.html",
@@ -71,53 +69,40 @@ def service(slug: str) -> ResponseReturnValue:
 
 
 def switch(slug: str) -> ResponseReturnValue:
-    """Switch a service for the whole account; off, after a question."""
+    """Turn a service on for the whole account, or off after a question."""
     admin = load_admin()
     section = section_of(admin, slug, "service")
-    wanted = request.values.get("active") == "1"
-    if not wanted:
-        question = service_off_question(
-            section.service.name,
-            section.figures.tokens,
-            url_for(f"{NAME}.switch", slug=slug),
-            url_for(f"{NAME}.service", slug=slug),
-        )
-        refused = answered(question)
-        if refused is not None:
-            return refused
-    elif not ConfirmForm().is_genuine():
-        raise StaleForm
-    stored(
+    name, url = section.service.name, url_for(f"{NAME}.service", slug=slug)
+    turn_on = request.values.get("active") == "1"
+    if turn_on:
+        require_genuine_form()
+    else:
+        action = url_for(f"{NAME}.switch", slug=slug)
+        question = service_off_question(name, section.figures.tokens, action, url)
+        asked = ask_unless_confirmed(question, needs_flag=True)
+        if asked is not None:
+            return asked
+    store_change(
         admin.ctx,
         lambda: subscriptions.switch_service(
-            admin.ctx, admin.account_id, slug, active=wanted, actor=admin.actor
+            admin.ctx, admin.account_id, slug, active=turn_on, actor=admin.actor
         ),
     )
-    name = section.service.name
-    if wanted:
+    if turn_on:
         leave_notice(_("%(service)s is on again.", service=name))
     else:
         leave_notice(_("%(service)s is off for everybody.", service=name))
-    return _go(url_for(f"{NAME}.service", slug=slug))
-
-
-def _go(address: str) -> ResponseReturnValue:
-    """To another page, from a form in a dialog too."""
-    if not htmx.wants_fragment():
-        return redirect(address, 303)
-    response = htmx.fragment(partial("closed"))
-    response.headers["HX-Redirect"] = address
-    return response
+    return navigate(url)
 
 
 # -- users ---------------------------------------------------------------------
 
 
 def users(slug: str) -> ResponseReturnValue:
-    """Every user of the account, each with a switch."""
+    """Show every user of the account, each with a switch."""
     admin = load_admin()
     admin.service(slug)
-    shown = user_list(admin, slug, asked_people())
+    shown = user_list(admin, slug)
     if htmx.wants_fragment():
         return htmx.fragment(users_partial(shown))
     return page(
@@ -128,79 +113,85 @@ def users(slug: str) -> ResponseReturnValue:
 
 
 def save_users(slug: str) -> ResponseReturnValue:
-    """Switch the subscriptions that the form changes, all or none.
+    """Store the subscriptions that the form changes, all of them or none.
 
-    A change is what a row says now against what it said when it was rendered, so that
-    two administrators who save at once undo nothing of each other's.
+    The form says what each row was when it was rendered. Only a row that differs from
+    that is a change, so two administrators who save at once do not undo each other's
+    changes.
     """
     admin = load_admin()
     admin.service(slug)
     turned_on, turned_off = _changes()
-    changed = _changed(admin, slug, [*turned_on, *turned_off])
-    losing = [m for m in changed if admin.ctx.key_text(m.user) in turned_off]
+    members = _members(admin, slug, turned_on | turned_off)
+    losing = [m for m in members if admin.ctx.key_text(m.user) in turned_off]
     if losing:
-        refused = answered(_off_question(admin, slug, losing, turned_on, turned_off))
-        if refused is not None:
-            return refused
-    elif not ConfirmForm().is_genuine():
-        raise StaleForm
-    stored(admin.ctx, lambda: _switch(admin, slug, turned_on, turned_off))
-    return _saved(admin, slug, len(turned_on), len(turned_off))
+        question = _off_question(admin, slug, losing, turned_on, turned_off)
+        asked = ask_unless_confirmed(question, needs_flag=True)
+        if asked is not None:
+            return asked
+    else:
+        require_genuine_form()
+    store_change(admin.ctx, lambda: _switch_users(admin, slug, turned_on, turned_off))
+    return _report_saved(admin, slug, len(turned_on), len(turned_off))
 
 
-def _switch(
-    admin: Admin, slug: str, turned_on: Collection[str], turned_off: Collection[str]
+def _switch_users(
+    admin: Admin, slug: str, turned_on: Set[str], turned_off: Set[str]
 ) -> None:
-    """Switch the subscriptions of users read anew: it may be done more than once."""
-    for member in _changed(admin, slug, [*turned_on, *turned_off]):
+    # Read again inside the change, which is repeated after a deadlock: the rows of the
+    # first attempt were rolled back.
+    for member in _members(admin, slug, turned_on | turned_off):
         wanted = admin.ctx.key_text(member.user) in turned_on
         change = subscriptions.activate if wanted else subscriptions.deactivate
         change(admin.ctx, member.user, slug, actor=admin.actor)
 
 
-def _changes() -> tuple[set[str], set[str]]:
+def _changes() -> tuple[Set[str], Set[str]]:
+    """Return the keys of the users that the form turns on, and off."""
     form = request.form
     rows, was, active = (set(form.getlist(name)) for name in ("row", "was", "active"))
     turned_on, turned_off = (active - was) & rows, (was - active) & rows
-    if len(turned_on) + len(turned_off) > MOST_CHANGES:
-        raise DomainError(
-            _("Save at most %(n)s changes at a time.", n=MOST_CHANGES),
-        )
+    if len(turned_on) + len(turned_off) > MAX_CHANGES:
+        raise DomainError(_("Save at most %(n)s changes at a time.", n=MAX_CHANGES))
     return turned_on, turned_off
 
 
-def _changed(admin: Admin, slug: str, keys: Collection[str]) -> list[Member]:
-    found = (
-        account_users.members(admin.ctx, admin.account_id, slug, keys) if keys else []
-    )
-    if {admin.ctx.key_text(member.user) for member in found} != set(keys):
-        # Somebody was deleted or moved meanwhile, or never was of this account.
+def _members(admin: Admin, slug: str, keys: Set[str]) -> list[Member]:
+    """Return the users of the account with these keys.
+
+    :raises Conflict: if a user was deleted or has left the account.
+    """
+    ctx = admin.ctx
+    found = account_users.members(ctx, admin.account_id, slug, keys) if keys else []
+    if {ctx.key_text(member.user) for member in found} != set(keys):
         raise Conflict
-    # In one order everywhere: two who save at once do not wait for each other.
-    return sorted(found, key=lambda member: admin.ctx.key_text(member.user))
+    # Every request locks rows in this order. Two requests that lock the same rows in
+    # different orders could wait for each other for ever.
+    return sorted(found, key=lambda member: ctx.key_text(member.user))
 
 
 def _off_question(
     admin: Admin,
     slug: str,
     losing: Sequence[Member],
-    turned_on: Collection[str],
-    turned_off: Collection[str],
+    turned_on: Set[str],
+    turned_off: Set[str],
 ) -> Confirm:
-    carried = [("row", key) for key in sorted({*turned_on, *turned_off})]
-    carried += [("was", key) for key in sorted(turned_off)]
-    carried += [("active", key) for key in sorted(turned_on)]
+    # The dialog carries the changes of the list's form, since it is sent in its place.
+    hidden = [("row", key) for key in sorted(turned_on | turned_off)]
+    hidden += [("was", key) for key in sorted(turned_off)]
+    hidden += [("active", key) for key in sorted(turned_on)]
     return users_off_question(
         [(admin.ctx.user_label(m.user), m) for m in losing],
         action=url_for(f"{NAME}.save_users", slug=slug, **people_args()),
         back=url_for(f"{NAME}.users", slug=slug, **people_args()),
-        hidden=carried,
+        hidden=hidden,
         now=admin.ctx.now(),
         recorded=admin.ctx.records_calls,
     )
 
 
-def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
+def _report_saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
     parts = [
         _n("%(n)s turned on", "%(n)s turned on", on) if on else "",
         _n("%(n)s turned off", "%(n)s turned off", off) if off else "",
@@ -209,13 +200,7 @@ def _saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
     if not (on or off):
         message = _("Nothing to save")
     if not htmx.wants_fragment():
-        leave_notice(message)
-        return redirect(url_for(f"{NAME}.users", slug=slug, **people_args()), 303)
-    shown = users_partial(replace(user_list(admin, slug, asked_people()), saved=True))
-    changed = {htmx.TOASTS: toast(message), htmx.TABS: tabs_partial(admin, slug)}
-    if request.form.get("confirm") == "1":
-        # The form stands in the dialog, which closes.
-        return htmx.fragment(
-            partial("closed"), out_of_band={htmx.LIST: shown, **changed}
-        )
-    return htmx.fragment(shown, out_of_band=changed)
+        url = url_for(f"{NAME}.users", slug=slug, **people_args())
+        return redirect_with_notice(url, message)
+    shown = users_partial(replace(user_list(admin, slug), saved=True))
+    return report_in_list(shown, message, {htmx.TABS: tabs_partial(admin, slug)})
