@@ -183,7 +183,7 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
     pages.before_request(_unless_open(admit))
     pages.register_error_handler(HTTPException, web.error_pages.refuse)
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
-        pages.register_error_handler(gone, web.stale_page.refuse_and_refresh)
+        pages.register_error_handler(gone, web.error_pages.refuse_and_refresh)
     for error in (
         *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
         # Of PostgreSQL, after a statement of the host's own that failed.

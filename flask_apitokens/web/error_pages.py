@@ -1,8 +1,9 @@
-"""Refusals and failures, as a notification or a page."""
+"""Refusals and failures, as a notification or as a page."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from collections.abc import Mapping
 
 from flask import Response
@@ -24,12 +25,18 @@ from .pages import STORING
 from .pages import halves
 from .pages import page
 from .pages import toast
+from .query_args import asked_query
+from .scopes.token_scope import reload_scope
 
 log = logging.getLogger("flask_apitokens")
 
+Panels = Callable[[], Mapping[str, Markup]]
+#: the key in a request's environment of what refreshes its page
+_PANELS = "flask_apitokens.panels"
+
 
 def _sentence(status: int) -> str:
-    """What is said of an error that brings no sentence of its own."""
+    """Return the message of an error that has none for the user."""
     if status == 404:
         return _("This page does not exist.")
     if status in {401, 403, 405}:
@@ -40,7 +47,8 @@ def _sentence(status: int) -> str:
         return _(
             "Something went wrong. It may have been saved all the same. Reload to see."
         )
-    # To load this page again would send the form again.
+    # Without htmx the browser shows the response to the form. To reload it would send
+    # the form again.
     return _(
         "Something went wrong. It may have been saved all the same. "
         "Look at your tokens before you try again."
@@ -50,9 +58,9 @@ def _sentence(status: int) -> str:
 def refuse(
     error: HTTPException, *, out_of_band: Mapping[str, Markup] | None = None
 ) -> ResponseReturnValue:
-    """Answer an error as a notification, or as a page in the host's layout.
+    """Answer an error as a notification, or as a page in the application's layout.
 
-    :param out_of_band: the panels that come with a notification.
+    :param out_of_band: the panels that a notification refreshes.
     """
     status = error.code or 500
     if error.response is not None or status < 400:
@@ -79,7 +87,7 @@ def _message(
 
 
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
-    """Answer while the database is away or busy.
+    """Answer while the database cannot be reached or is busy.
 
     :raises ConfigurationError: if it lacks tables or columns of ours.
     """
@@ -87,17 +95,53 @@ def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
     message = _sentence(503)
     try:
         current_apitokens.db.session.rollback()
-        _insist_on_tables()
+        _check_tables()
         return _message(message, 503)
     except SQLAlchemyError:
-        # The host's layout asks the database too: say it without.
+        # The application's layout may need the database too, so the message goes out
+        # without it.
         return make_response(
             message, 503, {"Content-Type": "text/plain; charset=utf-8"}
         )
 
 
-def _insist_on_tables() -> None:
+def _check_tables() -> None:
     state = current_apitokens
     missing = schema_check.missing_in(state.engine, state.models.tables)
     if missing:
         raise ConfigurationError(schema_check.advice(missing))
+
+
+# -- out of date pages ---------------------------------------------------------
+
+
+def refresh_with(panels: Panels) -> None:
+    """Set what refreshes the page of this request after a refusal.
+
+    A page of a list of tokens needs no call: its panels are refreshed by default.
+
+    :param panels: returns panels by their element ids. It is called after a rollback
+        and must read everything again.
+    """
+    request.environ[_PANELS] = panels
+
+
+def refuse_and_refresh(error: DomainError) -> ResponseReturnValue:
+    """Answer that something is gone or has changed, and refresh the page."""
+    if not htmx.wants_fragment():
+        return refuse(error)
+    try:
+        # On MariaDB a transaction keeps reading the rows as they were when it began.
+        current_apitokens.db.session.rollback()
+        panels = request.environ.get(_PANELS, _list_panels)()
+    except DomainError:
+        # What the page was about is gone too, such as the user of a list.
+        return refuse(error)
+    except SQLAlchemyError as failure:
+        return database_failed(failure)
+    return refuse(error, out_of_band=panels)
+
+
+def _list_panels() -> Mapping[str, Markup]:
+    scope = reload_scope()
+    return {} if scope is None else scope.panels(asked_query())

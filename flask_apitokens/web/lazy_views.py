@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         from . import access as access
         from . import admin_pages as admin_pages
         from . import error_pages as error_pages
-        from . import stale_page as stale_page
 
     class scopes:
         """The modules of :mod:`.scopes`."""

@@ -1,6 +1,8 @@
-"""A user's requests for access: made, and taken back."""
+"""A user's requests for access: to make one, and to withdraw it."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from flask import redirect
 from flask import request
@@ -13,11 +15,13 @@ from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidReason
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web import htmx
+from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import ConfirmForm
-from flask_apitokens.web.forms import StaleForm
+from flask_apitokens.web.forms import require_genuine_form
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import leave_notice
 from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import redirect_with_notice
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.access_requests import ALL
@@ -25,56 +29,52 @@ from flask_apitokens.web.presenters.access_requests import AccessForm
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.scopes.own_tokens import OwnTokenScope
 from flask_apitokens.web.scopes.own_tokens import load_own_scope
-from flask_apitokens.web.stale_page import renew_with
 
 
 def ask(scope: OwnTokenScope) -> ResponseReturnValue:
-    """Ask for access to a service, to all of them, or to the API as a whole."""
+    """Request access to a service, to all services, or to the API as a whole."""
     if request.method != "POST":
-        # Somebody signed in again: the form stands on the list's page.
+        # A log-in page that sends the user back here does so by GET. The form is on
+        # the page of the list.
         return redirect(scope.urls.url("tokens"))
     if not ConfirmForm().is_genuine():
-        return _again(scope, AccessForm(problem=stale()), 400)
-    renew_with(_renewed)
+        return _form_again(scope, AccessForm(problem=stale()), 400)
+    refresh_with(_fresh_panels)
     try:
-        store_change(scope.ctx, lambda: _ask(scope))
+        store_change(scope.ctx, lambda: _request(scope))
     except InvalidReason as error:
         scope.ctx.session.rollback()
-        return _again(scope, AccessForm(error=error.message), error.status)
+        return _form_again(scope, AccessForm(error=error.message), error.status)
     except Conflict:
         scope.ctx.session.rollback()
-        if not _is_asked(scope):
-            return _overtaken(scope)
-    return _done(scope, _("Request sent"))
+        # If the request is already waiting, the form was sent twice. That is no error.
+        waiting, slug = _waiting(scope), request.form.get("service", "")
+        if slug not in waiting and not (slug == ALL and waiting):
+            return _decided_meanwhile(scope)
+    return _report(scope, _("Request sent"))
 
 
-def _ask(scope: OwnTokenScope) -> None:
+def _request(scope: OwnTokenScope) -> None:
     ctx, user = scope.ctx, scope.user
     if ctx.callbacks.is_admin is None:
+        # The application has no administrators, so the page offers no form.
         raise Conflict
-    for slug in _wanted(scope):
-        reason = request.form.get("reason", "")
+    reason = request.form.get("reason", "")
+    for slug in _requested_services(scope):
         access_requests.request(ctx, user, slug, reason, actor=scope.actor)
 
 
-def _wanted(scope: OwnTokenScope) -> list[str]:
-    """What the form asks for; all services are those not asked for yet."""
+def _requested_services(scope: OwnTokenScope) -> list[str]:
+    """Return the slugs that the form asks for; without those that are waiting."""
     slug = request.form.get("service", "")
     if slug != ALL:
         return [slug]
     waiting = _waiting(scope)
-    lacking = access_requests.requestable(scope.ctx, scope.user)
-    wanted = [each for each in lacking if each not in waiting]
-    if not wanted:
+    requestable = access_requests.requestable(scope.ctx, scope.user)
+    slugs = [each for each in requestable if each not in waiting]
+    if not slugs:
         raise Conflict
-    return wanted
-
-
-def _is_asked(scope: OwnTokenScope) -> bool:
-    """Whether what was asked for waits already: the form was sent twice."""
-    waiting = _waiting(scope)
-    slug = request.form.get("service", "")
-    return slug in waiting or (slug == ALL and bool(waiting))
+    return slugs
 
 
 def _waiting(scope: OwnTokenScope) -> set[str]:
@@ -83,56 +83,52 @@ def _waiting(scope: OwnTokenScope) -> set[str]:
 
 
 def withdraw(scope: OwnTokenScope) -> ResponseReturnValue:
-    """Take a request back."""
+    """Withdraw a request."""
     if request.method != "POST":
         return redirect(scope.urls.url("tokens"))
-    if not ConfirmForm().is_genuine():
-        raise StaleForm
-    renew_with(_renewed)
-    slug = request.form.get("service", "")
-    ctx, user, actor = scope.ctx, scope.user, scope.actor
+    require_genuine_form()
+    refresh_with(_fresh_panels)
+    ctx, user, slug = scope.ctx, scope.user, request.form.get("service", "")
     try:
         store_change(
-            ctx, lambda: access_requests.withdraw(ctx, user, slug, actor=actor)
+            ctx, lambda: access_requests.withdraw(ctx, user, slug, actor=scope.actor)
         )
     except Conflict:
         ctx.session.rollback()
-        return _overtaken(scope)
-    return _done(scope, _("Request withdrawn"))
+        return _decided_meanwhile(scope)
+    return _report(scope, _("Request withdrawn"))
 
 
-# -- answers -------------------------------------------------------------------
+# -- responses -----------------------------------------------------------------
 
 
-def _again(scope: OwnTokenScope, draft: AccessForm, status: int) -> ResponseReturnValue:
-    """The form as it was filled in, and what is wrong with it."""
-    form = request.form
-    typed = AccessForm(
-        form.get("service", ""),
-        form.get("reason", "")[:ECHOED],
-        draft.error,
-        draft.problem,
-    )
+def _form_again(
+    scope: OwnTokenScope, draft: AccessForm, status: int
+) -> ResponseReturnValue:
+    """Show the form again, filled in as it was sent, with its error."""
+    slug, reason = request.form.get("service", ""), request.form.get("reason", "")
+    draft = replace(draft, service=slug, reason=reason[:ECHOED])
     if not htmx.wants_fragment():
-        return scope.page(scope.overview(ListQuery()), status=status, draft=typed)
-    spoken: dict[str, Markup | str] = {htmx.ALERT: draft.error} if draft.error else {}
-    return htmx.fragment(_panel(scope, typed), status=status, out_of_band=spoken)
+        return scope.page(scope.overview(ListQuery()), status=status, draft=draft)
+    alert: dict[str, Markup | str] = {htmx.ALERT: draft.error} if draft.error else {}
+    return htmx.fragment(_panel(scope, draft), status=status, out_of_band=alert)
 
 
-def _done(scope: OwnTokenScope, message: str) -> ResponseReturnValue:
+def _report(scope: OwnTokenScope, message: str) -> ResponseReturnValue:
     if not htmx.wants_fragment():
-        leave_notice(message)
-        return redirect(scope.urls.url("tokens"), 303)
+        return redirect_with_notice(scope.urls.url("tokens"), message)
     return htmx.fragment(_panel(scope), out_of_band={htmx.TOASTS: toast(message)})
 
 
-def _overtaken(scope: OwnTokenScope) -> ResponseReturnValue:
-    """Say that it was decided meanwhile; a page that lacks the tokens is loaded anew.
+def _decided_meanwhile(scope: OwnTokenScope) -> ResponseReturnValue:
+    """Answer that an administrator has decided the request meanwhile.
 
-    :raises Conflict: where the page can be brought up to date as it stands.
+    :raises Conflict: if the error handler can refresh the page by its panels.
     """
-    if not (htmx.wants_fragment() and _stood_alone()) or _is_alone(load_own_scope()):
+    if not (htmx.wants_fragment() and _is_form_alone()) or _lacks_tokens():
         raise Conflict
+    # The user has access by now, but the page was rendered without the list of tokens
+    # and has no panel for it. It is loaded again.
     leave_notice(Conflict().message)
     response = htmx.fragment(_panel(scope))
     back = htmx.page_asked_from() or scope.urls.url("tokens")
@@ -140,21 +136,23 @@ def _overtaken(scope: OwnTokenScope) -> ResponseReturnValue:
     return response
 
 
-def _renewed() -> dict[str, Markup]:
+def _lacks_tokens() -> bool:
+    """Whether the page, read anew, would still show no list of tokens."""
     scope = load_own_scope()
-    tokens = {} if _stood_alone() else scope.panels(ListQuery())
+    return scope.visible(scope.overview(ListQuery())) is None
+
+
+def _fresh_panels() -> dict[str, Markup]:
+    scope = load_own_scope()
+    tokens = {} if _is_form_alone() else scope.panels(ListQuery())
     return {**tokens, htmx.PANEL: _panel(scope)}
 
 
 def _panel(scope: OwnTokenScope, draft: AccessForm | None = None) -> Markup:
-    asking = scope.access_panel(alone=_stood_alone(), draft=draft)
-    return partial("asking", asking=asking)
+    panel = scope.access_panel(alone=_is_form_alone(), draft=draft)
+    return partial("asking", asking=panel)
 
 
-def _stood_alone() -> bool:
-    """Whether the form stood in the place of the tokens."""
+def _is_form_alone() -> bool:
+    """Whether the page shows the form in place of the list of tokens."""
     return request.form.get("alone") == "1"
-
-
-def _is_alone(scope: OwnTokenScope) -> bool:
-    return scope.visible(scope.overview(ListQuery())) is None

@@ -21,6 +21,7 @@ from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web import fresh_login
 from flask_apitokens.web import htmx
+from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import page
@@ -31,13 +32,12 @@ from flask_apitokens.web.presenters.rotate_form import RotateInput
 from flask_apitokens.web.reveal import answer_with
 from flask_apitokens.web.scopes.token_scope import TokenScope
 from flask_apitokens.web.scopes.token_scope import reload_scope
-from flask_apitokens.web.stale_page import renew_with
 from flask_apitokens.web.usage_history import shown_of
 
 
 def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """The form, or the successor of a token and its plaintext, in this one answer."""
-    renew_with(functools.partial(_panels, token_id))
+    refresh_with(functools.partial(_panels, token_id))
     token = scope.token(token_id)
     stale_log_in = fresh_login.renewed(
         scope, form=scope.urls.url("rotate", token_id=token.id)

@@ -32,6 +32,7 @@ from flask_apitokens.web.admin_pages import load_admin
 from flask_apitokens.web.confirm import ask_reason_again
 from flask_apitokens.web.confirm import ask_unless_confirmed
 from flask_apitokens.web.confirm import report_in_list
+from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import require_genuine_form
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
@@ -41,7 +42,6 @@ from flask_apitokens.web.presenters.access_requests import label_of
 from flask_apitokens.web.presenters.confirmations import decline_question
 from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.query_args import LAST_PAGE
-from flask_apitokens.web.stale_page import renew_with
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def decide(number: int) -> ResponseReturnValue:
     """
     admin = load_admin()
     row, user = access_requests.find(admin.ctx, admin.account_id, number)
-    renew_with(lambda: {htmx.LIST: _partial(_list(load_admin()))})
+    refresh_with(lambda: {htmx.LIST: _partial(_list(load_admin()))})
     decision = request.values.get("do", "decline")
     if decision == "approve" and request.method == "POST":
         require_genuine_form()
