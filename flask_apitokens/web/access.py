@@ -1,4 +1,4 @@
-"""Which requests reach a page: who is signed in, who administers."""
+"""Which requests reach a page: of a signed-in user, or of an administrator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from .pages import partial
 
 
 def admit() -> ResponseReturnValue | None:
-    """Let a request in, before its view: from our own pages, by who is signed in."""
+    """Refuse a request before its view runs, unless a user is signed in.
+
+    :raises AccessDenied: for a form of another site.
+    """
     unsafe = request.method not in SAFE_METHODS
     if unsafe and request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise AccessDenied
@@ -40,14 +43,15 @@ def _turn_away() -> ResponseReturnValue:
     ours = url_for("apitokens.tokens")
     back = htmx.page_asked_from() or ours
     if back.startswith((ours, url_for("apitokens_admin.start"))):
-        # A search at most, and somebody may have searched for a token.
+        # The query is a search at most, and the search may be for a whole token: it
+        # must not get into the address of the log-in page.
         back = back.partition("?")[0]
     dialog = partial("signed_out", sign_in=sign_in_url(back))
     return htmx.fragment(dialog, status=401, target=htmx.DIALOG)
 
 
 def _to_log_in() -> ResponseReturnValue:
-    """The host's own answer, but with no query in what it comes back to."""
+    """Answer as the application does, but come back to an address without a query."""
     manager = login_manager()
     if request.query_string and manager.login_view:
         return redirect(sign_in_url(request.script_root + request.path))
@@ -55,10 +59,10 @@ def _to_log_in() -> ResponseReturnValue:
 
 
 def is_admin(user: Any) -> bool:
-    """Whether *user* administers their account, asked now.
+    """Whether *user* administers their account now.
 
-    Who has none, where there are accounts, administers nothing: the others who have
-    none have nothing in common.
+    If the application has accounts, a user without one administers nothing: the users
+    without an account do not form one.
     """
     callbacks = current_apitokens.callbacks
     asked = callbacks.is_admin
@@ -66,14 +70,15 @@ def is_admin(user: Any) -> bool:
 
 
 def is_account(account_id: str) -> bool:
+    """Whether *account_id* is an account that can be administered."""
     there = bool(account_id) or not current_apitokens.callbacks.has_accounts
     return there and account_id != NO_ACCOUNT
 
 
 def admit_admin() -> ResponseReturnValue | None:
-    """Let a request in, before its view: as every page, and administrators alone.
+    """Refuse a request before its view runs, unless an administrator is signed in.
 
-    :raises AccessDenied: for everybody else who is signed in.
+    :raises AccessDenied: for other users, and for a form of another site.
     """
     turned_away = admit()
     if turned_away is None and not is_admin(signed_in()):

@@ -1,4 +1,4 @@
-"""What all administrators' pages have in common: who administers what, and the ways."""
+"""What the pages of administrators share: their account, and the links between them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .login import actor_of
 from .login import signed_in
 
 NAME = "apitokens_admin"
-#: set once the host's layout shows the ways between our pages itself
+#: set in a request's environment once the application's layout shows the links
 _LINKS_SHOWN = "flask_apitokens.admin_links"
 
 
 @dataclass(frozen=True)
 class Admin:
-    """The signed-in administrator and the account they see, which is their own."""
+    """The signed-in administrator and their account, the only one they administer."""
 
     ctx: Context
     user: Any
@@ -39,7 +39,7 @@ class Admin:
 
     @property
     def actor(self) -> Actor:
-        """The administrator as the audit log names them."""
+        """The administrator, as the audit log names them."""
         return actor_of(self.ctx, self.user)
 
     @property
@@ -48,9 +48,9 @@ class Admin:
         return list(self.ctx.services_of(self.account_id).values())
 
     def service(self, slug: str) -> Service:
-        """One of the account's services.
+        """Return a service of the account.
 
-        :raises NotFound: if it has no such service.
+        :raises NotFound: if the account has no such service.
         """
         service = self.ctx.services_of(self.account_id).get(slug)
         if service is None:
@@ -60,9 +60,10 @@ class Admin:
 
 @dataclass(frozen=True)
 class Link:
-    """A way to one of our pages.
+    """A link to an administrators' page.
 
-    :param count: how many there are of what the page shows, if that is told.
+    :param here: whether it leads to the present page.
+    :param count: a number that is shown beside the label.
     """
 
     label: str
@@ -72,9 +73,10 @@ class Link:
 
 
 def load_admin() -> Admin:
-    """The administrator of this request.
+    """Return the administrator of this request.
 
-    :raises AccessDenied: if there is none, which the pages' guard rules out.
+    :raises AccessDenied: if no administrator is signed in, which
+        :func:`.access.admit_admin` rules out.
     """
     user = signed_in()
     if user is None:
@@ -82,22 +84,22 @@ def load_admin() -> Admin:
     ctx = current_apitokens.context()
     account_id = ctx.account_of(user)
     if not is_account(account_id):
-        # A moment ago it was one.
+        # The user left the account after the request was admitted.
         raise AccessDenied
     return Admin(ctx, user, account_id)
 
 
 def start() -> ResponseReturnValue:
-    """The first of the pages."""
+    """Redirect to the first page of administrators."""
     load_admin()
     return redirect(url_for(f"{NAME}.services"))
 
 
 def links() -> list[Link]:
-    """The ways to the administrators' pages, for the host's own navigation.
+    """Return the links to administrators' pages; none for other users.
 
-    ``apitokens_admin_links()`` in a layout; none for who is no administrator. Pages
-    whose layout asked show no way of their own.
+    The application's layout may show them in its navigation: templates call this as
+    ``apitokens_admin_links()``. A page whose layout did so shows no links of its own.
     """
     user = signed_in()
     if user is None or not is_admin(user):
@@ -115,7 +117,7 @@ def links() -> list[Link]:
 
 
 def own_links() -> list[Link]:
-    """The same for our pages, empty where the host's layout has shown them."""
+    """Return the links for a page; none if the application's layout shows them."""
     return [] if request.environ.get(_LINKS_SHOWN) else links()
 
 

@@ -22,8 +22,8 @@ from flask_apitokens.state import current_apitokens
 
 from . import htmx
 from .pages import STORING
-from .pages import halves
 from .pages import page
+from .pages import split_message
 from .pages import toast
 from .query_args import asked_query
 from .scopes.token_scope import reload_scope
@@ -82,7 +82,7 @@ def _message(
         return htmx.fragment(
             note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
         )
-    strong, text = halves(message)
+    strong, text = split_message(message)
     return page("apitokens/problem.html", status=status, strong=strong, text=text)
 
 

@@ -1,7 +1,7 @@
-"""A log-in that has to be fresh (``APITOKENS_FRESH_LOGIN``), and what was typed before.
+"""Pages that need a fresh log-in (``APITOKENS_FRESH_LOGIN``), and the kept input.
 
-Flask-Login knows how fresh a log-in is and how to have it renewed; here its answer is
-put where it belongs: in front of a page, never into a dialog.
+Flask-Login knows whether a log-in is fresh and how the user renews it. Its response is
+a page or a redirect, so it must not be swapped into a dialog.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from . import htmx
 from .login import login_manager
 from .pages import navigate
 
-#: the form as it was filled in when the log-in was found stale
+#: the key in the session of the input of a form whose log-in was not fresh
 _KEPT = "_apitokens_kept"
-#: what of it has room in a cookie
-_MOST = {"name": 2 * NAME_LENGTH, "scopes": 40, "networks": NETWORKS_LENGTH}
-_LONGEST_WORD = 64
+#: The session is a cookie, which a browser accepts up to 4 KB. Longer input is cut.
+_MAX_LENGTHS = {"name": 2 * NAME_LENGTH, "networks": NETWORKS_LENGTH}
+_MAX_LENGTH = 64
+_MAX_SCOPES = 40
 
 
-def renewed(
-    scope: TokenScope, entered: GenerateInput | None = None, *, form: str = ""
+def require_fresh_login(
+    scope: TokenScope, entered: GenerateInput | None = None, *, form_url: str = ""
 ) -> ResponseReturnValue | None:
-    """The way to a fresh log-in and back to the form; none where it is fresh.
+    """Return a response that leads to the log-in page; None if the log-in is fresh.
 
-    :param wish: what was typed: the form that follows is filled in with it.
-    :param form: the page to come back to; by default the generate form.
-    :raises ConfigurationError: if Flask-Login was not told how a log-in is renewed.
+    :param entered: the input of the form, which is filled in again after the log-in.
+    :param form_url: the page to come back to; by default the generate form.
+    :raises ConfigurationError: if Flask-Login does not know how a log-in is renewed.
     """
     if not current_apitokens.settings.fresh_login or login_fresh():
         return None
@@ -53,37 +54,36 @@ def renewed(
     if entered is not None:
         _keep(scope, entered)
     if request.method in {"GET", "HEAD"} and not htmx.wants_fragment():
-        # Its way back is this very page.
-        answer: ResponseReturnValue = manager.needs_refresh()
-        return answer
-    form = form or scope.urls.url("new")
-    return navigate(form)
+        # Flask-Login comes back to the address of this request, which is the form.
+        response: ResponseReturnValue = manager.needs_refresh()
+        return response
+    return navigate(form_url or scope.urls.url("new"))
 
 
 def _keep(scope: TokenScope, entered: GenerateInput) -> None:
-    """Remember *wish* in the session, which no address and no log shows."""
+    # In the session rather than in an address, which appears in logs. A token that was
+    # pasted by mistake is cut out: the session must hold no secret.
     brand = current_apitokens.settings.brand
     values = {
-        field: _short(field, crypto_tokens.without_plaintexts(brand, value))
+        name: crypto_tokens.without_plaintexts(brand, value)[: _max_length(name)]
         if isinstance(value, str)
-        else [word[:_LONGEST_WORD] for word in value[: _MOST["scopes"]]]
-        for field, value in asdict(entered).items()
+        else [word[:_MAX_LENGTH] for word in value[:_MAX_SCOPES]]
+        for name, value in asdict(entered).items()
     }
-    session[_KEPT] = {**_whose(scope), "wish": values}
+    session[_KEPT] = {**_origin(scope), "wish": values}
 
 
-def _whose(scope: TokenScope) -> dict[str, str]:
-    """Whose input into which form: who logs in next may be somebody else."""
-    user = scope.ctx.key_text(scope.user)
-    return {"at": scope.urls.url("new"), "user": user}
+def _max_length(name: str) -> int:
+    return _MAX_LENGTHS.get(name, _MAX_LENGTH)
 
 
-def _short(field: str, text: str) -> str:
-    return text[: _MOST.get(field, _LONGEST_WORD)]
+def _origin(scope: TokenScope) -> dict[str, str]:
+    """Return the user and the form of the input: another user may log in next."""
+    return {"at": scope.urls.url("new"), "user": scope.ctx.key_text(scope.user)}
 
 
-def kept(scope: TokenScope) -> GenerateInput | None:
-    """What this user typed into the form of this place, to be asked for once."""
+def pop_kept_input(scope: TokenScope) -> GenerateInput | None:
+    """Return the input that this user typed into this form, and forget it."""
     found: dict[str, Any] = session.pop(_KEPT) if _KEPT in session else {}
-    mine = found.items() >= _whose(scope).items()
-    return GenerateInput(**found["wish"]) if mine else None
+    is_own = found.items() >= _origin(scope).items()
+    return GenerateInput(**found["wish"]) if is_own else None

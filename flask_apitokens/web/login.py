@@ -18,9 +18,9 @@ from flask_apitokens.errors import ConfigurationError
 
 
 def login_manager() -> LoginManager:
-    """The host's Flask-Login.
+    """Return the application's login manager.
 
-    :raises ConfigurationError: if it has none.
+    :raises ConfigurationError: if the application does not use Flask-Login.
     """
     manager = getattr(current_app, "login_manager", None)
     if manager is None:
@@ -32,10 +32,11 @@ def login_manager() -> LoginManager:
 
 
 def signed_in() -> Any | None:
-    """The user of this browser's session, or nobody.
+    """Return the user whose log-in is in this browser's session, or None.
 
-    Only the session counts: a request loader of the host may know users by a header
-    or a token, and no token opens these pages (nor does ``LOGIN_DISABLED``).
+    Only the session counts. A request loader of the application may know users by a
+    header or a token, and a token must not open the pages that generate tokens.
+    ``LOGIN_DISABLED`` does not open them either.
     """
     login_manager()
     user = current_user._get_current_object()
@@ -45,14 +46,15 @@ def signed_in() -> Any | None:
         or not getattr(user, "is_active", True)
     ):
         return None
-    # Looking at current_user has restored a remembered log-in to the session by now.
+    # Reading current_user has already restored a remembered log-in to the session.
     return user if session.get("_user_id") == user.get_id() else None
 
 
 def sign_in_url(back: str) -> str:
-    """Where the host's log-in page is, told to come *back*.
+    """Return the address of the application's log-in page, which leads to *back*.
 
-    A host that has none gets the page itself: asked for anew, it shows its own way in.
+    If the application has no log-in view, this is *back*: its unauthorized handler
+    answers that request.
     """
     manager = login_manager()
     views = getattr(manager, "blueprint_login_views", {})
@@ -61,6 +63,6 @@ def sign_in_url(back: str) -> str:
 
 
 def actor_of(ctx: Context, user: Any) -> Actor:
-    """The signed-in user as the audit log names them."""
+    """Return the signed-in user, as the audit log names them."""
     ip = (request.remote_addr or "")[:45] or None
     return Actor(ctx.user_label(user), ctx.key_text(user), ip)

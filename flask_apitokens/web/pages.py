@@ -1,4 +1,4 @@
-"""What all pages have in common: who is signed in, their frame, their refusals."""
+"""What all pages share: their frame, rendered fragments, notices, the commit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .login import sign_in_url
 _Made = TypeVar("_Made")
 
 
-#: what is to be said on the next page, after a form that was sent without htmx
+#: the key in the session of the notice that the next page shows
 _NOTICE = "_apitokens_notice"
 #: set in a request's environment before its change is committed
 STORING = "flask_apitokens.storing"
@@ -40,10 +40,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every page.
+    """What every page has around its content.
 
-    :param sign_in: where the host's log-in is, coming back to this page.
-    :param notice: what was done on the page before.
+    :param sign_in: the address of the log-in page, which comes back to this page.
+    :param notice: what the form on the page before has changed.
     """
 
     sign_in: str
@@ -54,27 +54,29 @@ class Frame:
 
 
 def frame() -> Frame:
-    """The frame of the page that is rendered now."""
+    """Return the frame of the page that is rendered now."""
     here = request.script_root + request.path
     ours = request.blueprint in OURS
     if request.method not in SAFE_METHODS:
         here = url_for("apitokens.tokens")
     elif request.query_string and not ours:
-        # Ours is a search at most, and somebody may have searched for a token.
+        # The query of our pages is a search at most, and the search may be for a whole
+        # token: it must not get into the address of the log-in page.
         here += f"?{request.query_string.decode('latin-1')}"
     return Frame(sign_in_url(here), session.pop(_NOTICE, ""))
 
 
 def page(template: str, *, status: int = 200, **context: Any) -> Response:
-    """Answer with a whole page in the host's layout."""
+    """Answer with a whole page in the application's layout."""
     body = render_template(template, frame=frame(), csrf=CsrfField.fresh(), **context)
     return make_response(body, status)
 
 
 def partial(name: str, *, folder: str = "", **context: Any) -> Markup:
-    """Render a fragment; *name* is its file without underscore and ending.
+    """Render a fragment.
 
-    :param folder: "admin" for what only administrators see.
+    :param name: the name of its file, without underscore and ending.
+    :param folder: "admin" for a fragment of administrators' pages.
     """
     template = f"apitokens/{folder and folder + '/'}partials/_{name}.html"
     body = render_template(template, csrf=CsrfField.fresh(), **context)
@@ -82,7 +84,10 @@ def partial(name: str, *, folder: str = "", **context: Any) -> Markup:
 
 
 def no_store() -> None:
-    """Keep the answer to this request, whosever view it is, out of every cache."""
+    """Keep the response to this request out of every cache.
+
+    It may be the response of a view of the application.
+    """
 
     @after_this_request
     def keep_out(response: Response) -> Response:
@@ -91,8 +96,8 @@ def no_store() -> None:
 
 
 def toast(message: str, *, bad: bool = False) -> Markup:
-    """Render a notification: its first sentence is what is read first."""
-    strong, text = halves(message)
+    """Render a notification; its first sentence is emphasized."""
+    strong, text = split_message(message)
     return partial("toast", strong=strong, text=text, bad=bad)
 
 
@@ -117,7 +122,8 @@ def navigate(url: str) -> ResponseReturnValue:
     return response
 
 
-def halves(message: str) -> tuple[str, str]:
+def split_message(message: str) -> tuple[str, str]:
+    """Return the first sentence of *message*, and the rest."""
     strong, dot, text = message.partition(". ")
     return (f"{strong}.", text) if dot else (message, "")
 
@@ -126,20 +132,22 @@ def halves(message: str) -> tuple[str, str]:
 
 
 def store(ctx: Context) -> None:
-    """Commit what this request changed, and tell whom it concerns."""
+    """Commit the changes of this request, and send the notices about them."""
     _note_commit()
     commit(ctx)
 
 
 def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:
-    """Make a change and commit it, again where the database gave way to another.
+    """Make a change and commit it; repeat both after a deadlock.
 
-    :param change: calls domain functions; it is called again after a deadlock.
+    :param change: calls domain functions. It may be called more than once, so it must
+        read the rows that it changes.
+    :returns: what *change* returned.
     """
     return commit_change(ctx, change, before_commit=_note_commit)
 
 
 def _note_commit() -> None:
-    # From here on an answer that fails must not say that nothing was changed: a commit
-    # whose own answer is lost may have been carried out.
+    # From here on an error page must not say that nothing was changed. If the
+    # connection breaks during a commit, the database may have carried it out.
     request.environ[STORING] = True

@@ -1,4 +1,4 @@
-"""Handing a new token over: its download, ready lines, the note that it was shown."""
+"""The one response that shows the plaintext of a new token."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .pages import partial
 
 log = logging.getLogger("flask_apitokens")
 
-#: where a session is had for an access token
+#: the endpoint that exchanges an access token for a session token
 LOGIN = f"{ENDPOINTS}.login"
 
 _CURL = """\
@@ -69,7 +69,7 @@ curl {url} \\
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 
 
-def answer_with(
+def reveal_token(
     scope: TokenScope,
     made: Token,
     plaintext: str,
@@ -79,56 +79,42 @@ def answer_with(
     toast: str = "",
     old: str = "",
 ) -> ResponseReturnValue:
-    """The one answer that shows *plaintext*: a dialog, or a page.
+    """Answer with the plaintext of a new token, in a dialog or on a page.
 
-    :param panels: make anew what stands behind the dialog.
-    :param back: where the page leads; by default to the list.
-    :param toast: what is said once the dialog is closed.
-    :param old: what is said of the token whose place this one took.
+    :param panels: returns the panels behind the dialog that have changed.
+    :param back: the address that the page leads to; by default the list's.
+    :param toast: the notification after the dialog is closed.
+    :param old: a sentence about the token that this one replaces.
     """
     dialog = htmx.wants_fragment()
-    reveal = reveal_of(
-        scope, made, plaintext, dialog=dialog, back=back, toast=toast, old=old
-    )
-    if dialog:
-        shown = partial("reveal_dialog", reveal=reveal)
-        response = htmx.fragment(shown, status=201, out_of_band=panels())
-    else:
-        response = page("apitokens/generated.html", reveal=reveal, status=201)
-    app = current_apitokens.app
-    response.call_on_close(functools.partial(note_shown, app, made.id))
-    return response
-
-
-def reveal_of(
-    scope: TokenScope,
-    token: Token,
-    plaintext: str,
-    *,
-    dialog: bool,
-    back: str = "",
-    toast: str = "",
-    old: str = "",
-) -> NewToken:
-    """A token with its *plaintext*, as it is shown."""
-    account_id = scope.account_id
-    service = scope.ctx.catalog.services.get(token.service or "")
-    return NewToken(
-        row=scope.row(token, fresh=True),
+    service = scope.ctx.catalog.services.get(made.service or "")
+    new_token = NewToken(
+        row=scope.row(made, fresh=True),
         plaintext=plaintext,
-        account_id=account_id,
-        download=_download(account_id, token.id, plaintext),
-        examples=_examples(token),
+        account_id=scope.account_id,
+        download=_download(scope.account_id, made.id, plaintext),
+        examples=_examples(made),
         docs_url=(service.docs_url or "") if service else "",
         dialog=dialog,
         back=back or scope.urls.url("tokens"),
-        toast=toast or _("Token “%(name)s” added", name=token.name),
+        toast=toast or _("Token “%(name)s” added", name=made.name),
         old=old,
     )
+    if dialog:
+        shown = partial("reveal_dialog", reveal=new_token)
+        response = htmx.fragment(shown, status=201, out_of_band=panels())
+    else:
+        response = page("apitokens/generated.html", reveal=new_token, status=201)
+    app = current_apitokens.app
+    response.call_on_close(functools.partial(_mark_shown, app, made.id))
+    return response
 
 
 def _download(account_id: str, token_id: str, plaintext: str) -> str:
-    """A link that holds the file itself, so that the secret is asked for only once."""
+    """Return a ``data:`` link with the whole file.
+
+    A link to the server would need the server to keep the secret until it is followed.
+    """
     lines = [f"API_TOKEN_ID={token_id}", f"API_TOKEN={plaintext}"]
     if account_id:
         lines.insert(0, f"API_ACCOUNT_ID={_dotenv_value(account_id)}")
@@ -144,7 +130,10 @@ def _dotenv_value(text: str) -> str:
 
 
 def _examples(token: Token) -> list[Example]:
-    """Ready lines; they read the token from the environment rather than repeat it."""
+    """Return lines of code that call the API with the token.
+
+    They read the token from the environment, so that pasted code holds no secret.
+    """
     host = request.host_url.rstrip("/")
     if token.kind == "access":
         url, login = host + _fitting_path(token, "session"), url_for(LOGIN)
@@ -158,9 +147,11 @@ def _examples(token: Token) -> list[Example]:
 
 
 def _fitting_path(token: Token, kind: str) -> str:
-    """A route of this host that lets the token in, else what tells of it.
+    """Return the path of a route of the application that admits the token.
 
-    :param kind: what is sent: an access token's is "session".
+    Falls back to the endpoint that describes a token, and to ``/``.
+
+    :param kind: the kind of token that is sent; "session" for an access token.
     """
     fitting = []
     for rule in current_app.url_map.iter_rules():
@@ -168,8 +159,8 @@ def _fitting_path(token: Token, kind: str) -> str:
             continue
         policies = list(registry.policies_at(rule.endpoint, "GET"))
         if policies and all(_fits(token, kind, policy) for policy in policies):
-            # The service's own route says more than one for any token, the host's
-            # more than ours.
+            # A route of the token's service is a better example than one for any token,
+            # and a route of the application is a better one than ours.
             ours = rule.endpoint.startswith(f"{ENDPOINTS}.")
             of_any = all(policy.service is ANY_SERVICE for policy in policies)
             fitting.append((ours, of_any, rule.rule))
@@ -183,11 +174,11 @@ def _fits(token: Token, kind: str, policy: Policy) -> bool:
     return policy.scopes <= set(token.scopes) and kind in policy.kinds
 
 
-def note_shown(app: Flask, token_id: str) -> None:
-    """Remember, once the answer is sent, that the plaintext reached a browser.
+def _mark_shown(app: Flask, token_id: str) -> None:
+    """Record, after the response was sent, that the plaintext reached a browser.
 
-    On a session of its own, since the request's is over; a failure costs no more than
-    a "Never shown" that is not true.
+    The session of the request is closed by then, so this opens its own. If it fails,
+    the list marks the token "Never shown" by mistake, which does no harm.
     """
     try:
         with app.app_context():

@@ -1,4 +1,4 @@
-"""A usage history: its figures, its calls, and a file of them."""
+"""A usage history: its figures, a page of its calls, and a file of all of them."""
 
 from __future__ import annotations
 
@@ -48,11 +48,10 @@ from .urls import UsageUrlSet
 class History:
     """A usage history as a page shows it.
 
-    :param at: where it stands.
-    :param list: the calls; a page of them.
-    :param filters: what people choose from above them.
-    :param partly: whether the filters offer only what was used last.
-    :param kept: for how long there is anything.
+    :param at: the addresses of the history.
+    :param list: a page of its calls.
+    :param partly: whether the filters offer only the most recently used choices.
+    :param kept: the sentence that says how long calls are kept.
     :param none: whether there is no call at all.
     """
 
@@ -69,11 +68,12 @@ class History:
 
 @dataclass(frozen=True)
 class Reading:
-    """Somebody in front of a usage history: of one token, unless a subclass says more.
+    """Reads the calls with one token, as the address of this request filters them.
 
-    :param whole: the calls that are here at all.
-    :param window: what is kept, as of the beginning of this request.
-    :param labels: what people call the owners, by their keys, where that is known.
+    :param whole: all calls of this history.
+    :param at: the addresses of the history.
+    :param window: the time for which calls are kept, as of the start of this request.
+    :param labels: the labels of owners by their keys.
     """
 
     ctx: Context
@@ -84,7 +84,7 @@ class Reading:
 
     @property
     def args(self) -> dict[str, Any]:
-        """The filters as arguments of an address; what makes no sense is left out."""
+        """The filters as arguments of an address. Invalid ones are left out."""
         day, result = self.day, request.args.get("result", "")
         every = {
             "day": day.isoformat() if day else "",
@@ -94,18 +94,18 @@ class Reading:
 
     @property
     def day(self) -> date | None:
-        """The day asked for, if it is one of those that are kept."""
+        """The day that the address asks for; None unless its calls are kept."""
         asked = request.args.get("day", "")
         return next((day for day in self.window.days if day.isoformat() == asked), None)
 
     @property
     def call_filter(self) -> CallFilter:
-        """The calls that the filters leave."""
+        """The calls that the filters find."""
         return self.whole
 
     @property
     def query(self) -> CallQuery:
-        """Which of them this address asks for."""
+        """The part of these calls that the address asks for."""
         given = request.args
         first = given.get("from", 1, type=int)
         return CallQuery(
@@ -118,28 +118,28 @@ class Reading:
 
     @property
     def days_kept(self) -> int:
-        """How many days calls are kept for."""
+        """The number of days for which calls are kept."""
         return self.ctx.settings.usage_retention_days
 
     @property
     def file_name(self) -> str:
-        """What a download is called, before the date."""
+        """The name of the CSV file, before the date."""
         return f"usage-{self.whole.token_id}"
 
     def used(self) -> tuple[int, int] | None:
-        """How many tokens were in use, of how many; none where there is one."""
+        """Return how many tokens were used, and of how many; None for one token."""
         return None
 
     def names(self, rows: Sequence[Any]) -> Names | None:
-        """What tokens and owners of calls are called; none where it is known."""
+        """Return the names of tokens and owners; None where each call has the same."""
         return None
 
     def service_of(self, row: Any) -> str:
-        """The service of a call, where there are several."""
+        """Return the service of a call; empty where each call has the same."""
         return ""
 
     def filters(self) -> tuple[list[Filter], bool]:
-        """What people choose from, and whether it is only what was used last."""
+        """Return the filters, and whether they offer only recently used choices."""
         days = daily_usage.days_offered(self.window, self.days_kept)
         given = self.args
         return [
@@ -151,9 +151,9 @@ class Reading:
         ], False
 
     def list(self, hours: Any = None) -> CallList:
-        """The page of calls that this address asks for.
+        """Return the page of calls that this address asks for.
 
-        :param hours: of the calls that the filters leave, where they are known.
+        :param hours: the hourly totals of the filtered calls, if they are known.
         """
         ctx, call_filter, query = self.ctx, self.call_filter, self.query
         if hours is None:
@@ -173,7 +173,7 @@ class Reading:
         )
 
     def shown(self) -> History:
-        """All of it."""
+        """Return the whole history."""
         hours = usage_totals.hours_of(self.ctx, self.whole, self.window)
         days = usage_totals.by_day(hours, self.window)
         counts = sum(days.values(), usage_totals.CallCounts())
@@ -197,16 +197,16 @@ class Reading:
         )
 
     def fragment(self) -> ResponseReturnValue:
-        """What a filter or a page link swaps in."""
+        """Answer a filter or a page link with the list of calls."""
         shown = self.list()
-        # The file is of what the list shows a page of: its address follows the filters.
+        # The address of the download carries the filters of the list.
         link = partial("calls_download", list=shown, at=self.at)
         return htmx.fragment(
             partial("calls", list=shown, at=self.at), out_of_band={htmx.ACTIONS: link}
         )
 
     def owners(self, rows: Sequence[Any]) -> Mapping[str, str]:
-        """What people call the owners of the tokens of calls, by their keys."""
+        """Return the labels of the owners of calls, by their keys."""
         return self.labels
 
     def file(self) -> ResponseReturnValue:
@@ -222,16 +222,16 @@ class Reading:
 
 
 def check_recorded(ctx: Context) -> None:
-    """Have no history where none is written.
+    """Check that calls are recorded.
 
-    :raises NotFound: where ``APITOKENS_USAGE`` is off.
+    :raises NotFound: if ``APITOKENS_USAGE`` is off.
     """
     if not ctx.records_calls:
         raise NotFound
 
 
-def reading_of(scope: TokenScope, token: Token) -> Reading:
-    """The history of one of the tokens that are here."""
+def token_reading(scope: TokenScope, token: Token) -> Reading:
+    """Return what reads the calls with one token of *scope*."""
     at = UsageUrlSet(
         page=scope.urls.token,
         list=f"{scope.urls.prefix}usage",
@@ -242,6 +242,6 @@ def reading_of(scope: TokenScope, token: Token) -> Reading:
     return Reading(scope.ctx, usage_totals.of_token(token), at, window)
 
 
-def shown_of(scope: TokenScope, token: Token) -> History | None:
-    """The same for its page; none where nothing is recorded."""
-    return reading_of(scope, token).shown() if scope.ctx.records_calls else None
+def token_history(scope: TokenScope, token: Token) -> History | None:
+    """Return the history for the page of *token*; None if calls are not recorded."""
+    return token_reading(scope, token).shown() if scope.ctx.records_calls else None

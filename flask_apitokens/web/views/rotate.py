@@ -29,21 +29,23 @@ from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters.rotate_form import RotateInput
-from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.reveal import reveal_token
 from flask_apitokens.web.scopes.token_scope import TokenScope
 from flask_apitokens.web.scopes.token_scope import reload_scope
-from flask_apitokens.web.usage_history import shown_of
+from flask_apitokens.web.usage_history import token_history
 
 
 def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """The form, or the successor of a token and its plaintext, in this one answer."""
+    """Show the rotate form, or rotate a token and show the plaintext of its successor.
+
+    This response is the only one that shows the plaintext.
+    """
     refresh_with(functools.partial(_panels, token_id))
     token = scope.token(token_id)
-    stale_log_in = fresh_login.renewed(
-        scope, form=scope.urls.url("rotate", token_id=token.id)
-    )
-    if stale_log_in is not None:
-        return stale_log_in
+    form_url = scope.urls.url("rotate", token_id=token.id)
+    log_in = fresh_login.require_fresh_login(scope, form_url=form_url)
+    if log_in is not None:
+        return log_in
     if not scope.actions.self_service:
         raise SelfServiceOff
     if request.method != "POST":
@@ -60,6 +62,7 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         )
         made, plaintext, old = store_change(scope.ctx, make)
     except (AlreadyGenerated, Conflict, TokenNotFound):
+        # No other input would help: the error handler refreshes the page instead.
         raise
     except DomainError as error:
         scope.ctx.session.rollback()
@@ -67,7 +70,7 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         return _form(
             scope, token, entered, form_id=form_id, refused=error, status=status
         )
-    return answer_with(
+    return reveal_token(
         scope,
         made,
         plaintext,
@@ -86,10 +89,10 @@ def _make(
     expires_at: datetime | None,
     form_id: str,
 ) -> tuple[Token, str, str]:
-    """The successor, its plaintext, and what is said of the old one.
+    """Return the successor, its plaintext, and what the page says of the old token.
 
-    All of it before it is stored: then somebody may delete the old one at once, and the
-    plaintext has to be shown all the same.
+    The old token is read before the commit. After it, another request may delete the
+    row, and the plaintext must be shown in any case.
     """
     made, plaintext = rotation.rotate(
         scope.ctx,
@@ -103,10 +106,10 @@ def _make(
 
 
 def _check(scope: TokenScope, token: Token) -> None:
-    """Whether the form leads anywhere.
+    """Check that the form could succeed, before it is shown.
 
     :raises Conflict: if the token has a successor, or has ended.
-    :raises AccessSwitchedOff: if a new one would not work either.
+    :raises AccessSwitchedOff: if its successor would not work either.
     """
     if not rotation.can_be_rotated(scope.ctx, token):
         raise Conflict
@@ -139,7 +142,7 @@ def _form(
 
 
 def _panels(token_id: str) -> Mapping[str, Markup]:
-    """The page of the token as it is now, read anew."""
+    """Return the page of the token, read again; nothing if the token is gone."""
     scope = reload_scope()
     if scope is None:
         return {}
@@ -147,5 +150,5 @@ def _panels(token_id: str) -> Mapping[str, Markup]:
         token = scope.token(token_id)
     except TokenNotFound:
         return {}
-    context = scope.token_context(token) | {"history": shown_of(scope, token)}
+    context = scope.token_context(token) | {"history": token_history(scope, token)}
     return {htmx.ABOUT: partial("token", **context)}

@@ -24,23 +24,26 @@ from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
-from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.reveal import reveal_token
 from flask_apitokens.web.scopes.token_scope import TokenScope
 
 
 def replace(scope: TokenScope) -> ResponseReturnValue:
-    """The question, or the new token and its plaintext, in this one answer.
+    """Ask before the only token is replaced, or replace it and show the plaintext.
 
-    :raises NotFound: where several tokens may stand beside each other.
-    :raises Conflict: if another token than the one asked about is there by now.
+    This response is the only one that shows the plaintext.
+
+    :raises NotFound: if single-token mode is off.
+    :raises Conflict: if the token was replaced since the question was shown.
     """
     if not single_token.is_on(scope.ctx):
         raise NotFound
     if not scope.actions.self_service:
         raise SelfServiceOff
-    stale_log_in = fresh_login.renewed(scope, form=scope.urls.url("replace"))
-    if stale_log_in is not None:
-        return stale_log_in
+    form_url = scope.urls.url("replace")
+    log_in = fresh_login.require_fresh_login(scope, form_url=form_url)
+    if log_in is not None:
+        return log_in
     if request.method != "POST":
         return _question(scope)
     form = ReplaceForm()
@@ -57,7 +60,7 @@ def replace(scope: TokenScope) -> ResponseReturnValue:
     )
     made, plaintext = store_change(scope.ctx, make)
     panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
-    return answer_with(scope, made, plaintext, panels=panels)
+    return reveal_token(scope, made, plaintext, panels=panels)
 
 
 def _question(scope: TokenScope) -> ResponseReturnValue:

@@ -38,10 +38,10 @@ from flask_apitokens.web.presenters.generate_form import presented
 from flask_apitokens.web.presenters.generate_form import validate
 from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.query_args import token_searched_for
-from flask_apitokens.web.reveal import answer_with
+from flask_apitokens.web.reveal import reveal_token
 from flask_apitokens.web.scopes.own_tokens import load_own_scope
 from flask_apitokens.web.scopes.token_scope import TokenScope
-from flask_apitokens.web.usage_history import shown_of
+from flask_apitokens.web.usage_history import token_history
 
 #: the title stands one below the host's
 _PANEL_LEVEL = 2
@@ -49,11 +49,12 @@ _PANEL_KEY = "flask_apitokens.panel"
 
 
 def tokens(scope: TokenScope) -> ResponseReturnValue:
-    """The list: a page, or what a search, a filter or a page link swaps in."""
+    """Show the list: a page, or the panels that a search or a page link refreshes."""
     query = asked_query()
     if not htmx.wants_fragment():
         if token_searched_for():
-            # Out of the address bar, the history and what is copied from them.
+            # The address has the whole secret in it. The redirect takes it out of the
+            # address bar and of the browser's history.
             return redirect(
                 scope.urls.url("tokens", **list_presenter.query_args(query))
             )
@@ -64,7 +65,7 @@ def tokens(scope: TokenScope) -> ResponseReturnValue:
     shown = partial("list", list=list_presenter.focused(overview.list, focus))
     around: dict[str, Markup | str] = {}
     if overview.list.owners_shown:
-        # The file is of what the list shows: its address follows the search.
+        # The address of the download carries the search of the list.
         around[htmx.ACTIONS] = partial("actions", list=overview.list)
     if focus == list_presenter.SEARCH:
         around[htmx.TOOLS] = partial("toolbar", overview=overview, focus=True)
@@ -72,17 +73,18 @@ def tokens(scope: TokenScope) -> ResponseReturnValue:
 
 
 def panel() -> Markup:
-    """The whole section for the signed-in user, inside a page of the host's.
+    """Render the section of the signed-in user, for a page of the application.
 
-    ``{{ apitokens_panel() }}``; it brings its stylesheet and script. Empty for who is
-    not signed in. The host's page then is not stored by browsers (``no-store``), since
-    the one view of a secret may happen in it.
+    Templates call it as ``{{ apitokens_panel() }}``. It brings its stylesheet and
+    script, and is empty if no user is signed in. The page may show the plaintext of a
+    new token, so its response is marked ``no-store``.
     """
     if signed_in() is None:
         return Markup("")
     scope = load_own_scope()
     overview = scope.visible(scope.overview(ListQuery()))
-    # Not on g, which outlives the request where a test pushes a context of its own.
+    # A page may call the panel twice, but must load its script once. This is not kept
+    # on `g`: a test may push one application context around several requests.
     first = _PANEL_KEY not in request.environ
     request.environ[_PANEL_KEY] = True
     no_store()
@@ -97,31 +99,32 @@ def panel() -> Markup:
 
 
 def token(scope: TokenScope, token_id: str) -> ResponseReturnValue:
-    """One token: its facts, the calls with it and its events."""
+    """Show one token: its properties, its calls and its events."""
     found = scope.token(token_id)
     context = scope.token_context(found)
-    return page(scope.detail_template, **context, history=shown_of(scope, found))
+    return page(scope.detail_template, **context, history=token_history(scope, found))
 
 
 # -- generate ------------------------------------------------------------------
 
 
 def new(scope: TokenScope) -> ResponseReturnValue:
-    """The generate form."""
-    check_generating(scope)
+    """Show the generate form."""
+    _check_can_generate(scope)
     if scope.replaceable is not None:
         return redirect(scope.urls.url("replace"))
-    stale_log_in = fresh_login.renewed(scope)
-    if stale_log_in is not None:
-        return stale_log_in
+    log_in = fresh_login.require_fresh_login(scope)
+    if log_in is not None:
+        return log_in
     return _form(
-        scope, fresh_login.kept(scope) or first_input(scope.ctx, scope.services)
+        scope,
+        fresh_login.pop_kept_input(scope) or first_input(scope.ctx, scope.services),
     )
 
 
 def new_scopes(scope: TokenScope) -> ResponseReturnValue:
-    """The access that the service chosen in the form offers."""
-    check_generating(scope)
+    """Show the scopes that the service chosen in the form offers."""
+    _check_can_generate(scope)
     if not htmx.wants_fragment():
         return redirect(scope.urls.url("new"))
     slug = request.args.get("service", "")
@@ -135,18 +138,23 @@ def new_scopes(scope: TokenScope) -> ResponseReturnValue:
 
 
 def generate(scope: TokenScope) -> ResponseReturnValue:
-    """Make a token and show its plaintext, in this one answer."""
-    check_generating(scope)
+    """Generate a token and show its plaintext.
+
+    This response is the only one that shows the plaintext.
+    """
+    _check_can_generate(scope)
     form = GenerateForm()
     entered, form_id = GenerateInput.of(form), form.form_id.data or ""
     is_genuine = form.is_genuine()
-    stale_log_in = fresh_login.renewed(scope, entered if is_genuine else None)
-    if stale_log_in is not None:
-        return stale_log_in
+    # A form from another site must not fill in the form that follows the log-in.
+    log_in = fresh_login.require_fresh_login(scope, entered if is_genuine else None)
+    if log_in is not None:
+        return log_in
     if not is_genuine:
         return _form(scope, entered, refusals=FieldErrors(general=stale()), status=400)
     if form.change.data:
-        # Without script, a service's access is shown by asking for the form again.
+        # Without htmx, a button asks for the form again with the scopes of the
+        # chosen service.
         return _form(scope, entered, form_id=form_id)
     if scope.replaceable is not None:
         domain_tokens.check_form_is_new(scope.ctx, scope.owner, form_id)
@@ -160,7 +168,8 @@ def generate(scope: TokenScope) -> ResponseReturnValue:
         account_id=scope.account_id,
     )
     if refusals:
-        # Sent again, a form finds its own token's name taken: say what really is.
+        # If this form was sent twice, the name is taken by the token that it generated
+        # the first time. The error then is that the form was sent already.
         domain_tokens.check_form_is_new(scope.ctx, scope.owner, form_id)
         return _form(scope, entered, form_id=form_id, refusals=refusals, status=422)
     try:
@@ -173,14 +182,14 @@ def generate(scope: TokenScope) -> ResponseReturnValue:
         status = error.status
         return _form(scope, entered, form_id=form_id, refusals=refusals, status=status)
     panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
-    return answer_with(scope, made, plaintext, panels=panels)
+    return reveal_token(scope, made, plaintext, panels=panels)
 
 
-def check_generating(scope: TokenScope) -> None:
-    """Whether tokens are generated here, and there is anything they could be for.
+def _check_can_generate(scope: TokenScope) -> None:
+    """Check that tokens can be generated here.
 
-    :raises SelfServiceOff: where administrators alone generate them.
-    :raises AccessSwitchedOff: where there is nothing.
+    :raises SelfServiceOff: if only administrators may generate tokens.
+    :raises AccessSwitchedOff: if a token generated here would not work.
     """
     if not scope.actions.self_service:
         raise SelfServiceOff
@@ -195,7 +204,7 @@ def _make(
     expires_at: datetime | None,
     form_id: str,
 ) -> tuple[Token, str]:
-    """Generate and commit."""
+    """Generate a token and commit it."""
     make = functools.partial(
         domain_tokens.generate,
         scope.ctx,
