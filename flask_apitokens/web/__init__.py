@@ -1,5 +1,6 @@
-"""Pages for people: addresses, forms, templates, and the views behind them.
+"""Pages for users and administrators: addresses, forms, templates, views.
 
-An edge: views call domain functions and commit. Start in :mod:`.blueprint`, which lists
-the addresses.
+The extension registers its blueprints; no other room imports it. Views call domain
+functions and commit. What several views share is in this folder: a view module imports
+no other view module. Start in :mod:`.blueprint`, which lists the addresses.
 """

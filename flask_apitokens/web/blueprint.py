@@ -1,4 +1,4 @@
-"""The pages' blueprint: URL table, static files, error handlers, last headers."""
+"""The blueprints of the pages: address tables, static files, error handlers."""
 
 from __future__ import annotations
 
@@ -42,14 +42,15 @@ from .lazy_views import views
 from .lazy_views import web
 
 _SERVICE = "/services/<slug>"
-#: A year; the address changes with the content.
+#: a year in seconds; the address of a file changes with its content
 _STATIC_SECONDS = 31_536_000
 _ONE = "/<string(length=12):token_id>"
-#: what every database can take for the key of a row
+#: a primary key, up to the largest that every database can compare
 _NUMBER = f"<int(max={MAX_ID}):number>"
 #: the name of :class:`UserKey` in a rule
 USER_KEY = "apitokens_user_key"
-#: how it writes what has a meaning of its own in an address; the last comes first
+#: how it writes characters that have a meaning in an address, in reverse order: the
+#: escape character itself is written first and read last
 _WRITTEN = ((".", "~2"), ("/", "~1"), ("~", "~0"))
 _View = Callable[..., ResponseReturnValue]
 #: loads the scope that a view is given
@@ -57,19 +58,20 @@ _LoadScope = Callable[..., Any]
 
 
 class UserKey(BaseConverter):
-    """A user's primary key as one part of an address, whatever characters it has.
+    """Converts a user's primary key to one segment of an address, and back.
 
-    A slash would begin another part, and a part of dots alone leads elsewhere.
+    A key may be any text. A slash in it would begin another segment, and browsers
+    resolve a segment of one or two dots.
     """
 
     def to_python(self, value: str) -> str:
-        """The key."""
+        """Return the key."""
         for plain, written in _WRITTEN:
             value = value.replace(written, plain)
         return value
 
     def to_url(self, value: Any) -> str:
-        """The part of an address."""
+        """Return the segment of an address."""
         text = str(value)
         for plain, written in reversed(_WRITTEN):
             if plain != "." or not text.strip("."):
@@ -78,7 +80,7 @@ class UserKey(BaseConverter):
 
 
 class _Pages(Blueprint):
-    """A blueprint whose templates can be overridden and reached all the same."""
+    """A blueprint with templates that an application can override and extend."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(NAME, __name__, url_prefix=settings.url_prefix)
@@ -86,14 +88,14 @@ class _Pages(Blueprint):
 
     @cached_property
     def jinja_loader(self) -> BaseLoader:
-        """Our templates; Flask asks the host's own folder first."""
+        """Our templates. Flask looks into the application's own folder first."""
         return self._templates
 
 
 def build_blueprint(settings: Settings) -> Blueprint:
-    """The users' pages, for one application.
+    """Build the users' pages for one application.
 
-    :param settings: name the prefix and the layout.
+    :param settings: have the URL prefix and the layout.
     """
     pages = _Pages(settings)
     add = pages.add_url_rule
@@ -115,9 +117,9 @@ def build_blueprint(settings: Settings) -> Blueprint:
 
 
 def build_admin_blueprint(settings: Settings) -> Blueprint:
-    """The administrators' pages, for one application.
+    """Build the administrators' pages for one application.
 
-    :param settings: name the prefix.
+    :param settings: have the URL prefix.
     """
     pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
     pages.record(_know_keys)
@@ -186,7 +188,8 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
         pages.register_error_handler(gone, web.error_pages.refuse_and_refresh)
     for error in (
         *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
-        # Of PostgreSQL, after a statement of the host's own that failed.
+        # PostgreSQL raises it after a failed statement of the application, whose
+        # transaction was not rolled back.
         InternalError,
     ):
         pages.register_error_handler(error, web.error_pages.database_failed)
@@ -202,14 +205,14 @@ def _add_list(
     generate: str = "",
     owners: bool = False,
 ) -> None:
-    """The addresses of a list of tokens and of what can be done in it.
+    """Add the addresses of a list of tokens and of its actions.
 
-    :param path: of the list; empty for the blueprint's own.
-    :param prefix: of the names of its endpoints, see :class:`.UrlSet`.
+    :param path: the address of the list; empty for the blueprint's own.
+    :param prefix: the start of the names of its endpoints, see :class:`.UrlSet`.
     :param load: loads the scope of the list.
-    :param generate: where a token is generated, if not at the list's own address.
-    :param owners: whether it is of several owners: then a token is neither generated
-        nor renamed there, and what several are is stopped rather than revoked.
+    :param generate: the address that generates a token, if it is not the list's.
+    :param owners: whether the tokens are of several owners. Then they are neither
+        generated nor renamed there, and several at once are deactivated, not revoked.
     """
 
     def add(rule: str, name: str, view: _View, *methods: str) -> None:
@@ -229,10 +232,10 @@ def _add_list(
 
 
 def _add_token(pages: Blueprint, path: str, prefix: str, load: _LoadScope) -> None:
-    """The addresses of the page of one token, and of its usage history there.
+    """Add the addresses of the page of one token, and of its usage history.
 
-    :param path: of the page.
-    :param prefix: of the names of its endpoints.
+    :param path: the address of the page.
+    :param prefix: the start of the names of its endpoints.
     :param load: loads the scope of the token.
     """
     pages.add_url_rule(path, f"{prefix}token", _scoped(load, views.tokens.token))
@@ -255,7 +258,7 @@ def _scoped(load: _LoadScope, view: _View) -> Callable[..., Any]:
 
 
 def install_globals(app: Flask) -> None:
-    """Let the templates of *app* call what ours need, and show the panel."""
+    """Add the functions that templates call, ours and the application's."""
     templating.install_globals(
         app,
         apitokens_panel=views.tokens.panel,
@@ -272,7 +275,8 @@ def _unless_open(admit: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _static(version: str, filename: str) -> Response:
-    # Under an old address, in the middle of a deployment, the file is a stopgap.
+    # During a deployment, a page of the old version may ask for the old address. The
+    # present file serves it for now, but must not be cached under that address.
     current = version == templating.static_version()
     response = send_from_directory(
         templating.STATIC, filename, max_age=_STATIC_SECONDS if current else 0

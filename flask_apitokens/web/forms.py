@@ -1,9 +1,9 @@
-"""The forms of the users' pages: their protection, their input, their errors.
+"""The forms of the pages, and their protection against cross-site requests.
 
-Each form carries a CSRF token and is checked here, whatever the host does or leaves
-undone: without CSRFProtect, with our blueprint's parent exempted, or with
-``WTF_CSRF_CHECK_DEFAULT`` off. ``WTF_CSRF_ENABLED = False`` is obeyed only where the
-application is under test (``TESTING``): it is there for test clients.
+Each form has a CSRF token, which is checked here and not by the application's
+CSRFProtect. The protection holds without CSRFProtect, if the application exempts our
+blueprints, and with ``WTF_CSRF_CHECK_DEFAULT`` off. ``WTF_CSRF_ENABLED = False`` only
+counts under test (``TESTING``), since it exists for test clients.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from wtforms import StringField
 from flask_apitokens.errors import DomainError
 from flask_apitokens.i18n import gettext as _
 
-#: what ``secrets.token_urlsafe(16)`` makes
+#: the format of ``secrets.token_urlsafe(16)``
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def stale() -> str:
-    """What is said of a form whose protection does not hold."""
+    """Return the message for a form whose protection does not hold."""
     return _("This form was open too long. Try again.")
 
 
 class StaleForm(DomainError):
-    """The protection of a form does not hold, and it has no fields to show again."""
+    """The protection of a form does not hold, and no field can be shown again."""
 
     code = 400
     reason = "stale_form"
@@ -44,30 +44,30 @@ class StaleForm(DomainError):
 
 @dataclass(frozen=True)
 class CsrfField:
-    """The hidden field that every form of ours carries."""
+    """The hidden field with the CSRF token of a form."""
 
     name: str
     value: str
 
     @classmethod
     def fresh(cls) -> CsrfField:
-        """The field for a form that is rendered now."""
+        """Return the field for a form that is rendered now."""
         name = current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
         return cls(name, generate_csrf())
 
 
 class ProtectedForm(FlaskForm):
-    """A form that is refused without this session's CSRF token."""
+    """A form that is refused without the CSRF token of this session."""
 
     class Meta(FlaskForm.Meta):
         @cached_property
         def csrf(self) -> bool:
-            """Whether the token is asked for: always, but under test."""
+            """Whether the token is required: always, except under test."""
             config = current_app.config
             return not current_app.testing or bool(config.get("WTF_CSRF_ENABLED", True))
 
     def __init__(self) -> None:
-        # Not FlaskForm's own choice, which reads files and JSON as well.
+        # FlaskForm itself would read files and JSON too.
         super().__init__(formdata=request.form)  # type: ignore[no-untyped-call]
 
     def is_genuine(self) -> bool:
@@ -79,7 +79,8 @@ class ProtectedForm(FlaskForm):
 
 
 def _comes_from_here() -> bool:
-    # As CSRFProtect: over https a page of a plain http site could have set the cookie.
+    # As CSRFProtect does: a page of the same host over plain HTTP can set the session
+    # cookie of the HTTPS site, so the token alone proves nothing.
     if not request.is_secure or not current_app.config.get("WTF_CSRF_SSL_STRICT", True):
         return True
     referrer = request.referrer
@@ -87,7 +88,7 @@ def _comes_from_here() -> bool:
 
 
 class ConfirmForm(ProtectedForm):
-    """The answer to a question; it has no field besides its protection."""
+    """A form that has no field besides its protection, such as a confirmation."""
 
 
 def require_genuine_form() -> None:
@@ -100,30 +101,30 @@ def require_genuine_form() -> None:
 
 
 class RenameForm(ProtectedForm):
-    """A new name."""
+    """The new name of a token."""
 
     name = StringField()
 
 
 class OnceForm(ProtectedForm):
-    """A form that counts once, by an id that it brings along."""
+    """A form that takes effect once, by an id that it was rendered with."""
 
     form_id = StringField()
 
     def is_genuine(self) -> bool:
-        """As every form's, and it carries the id that makes it count once."""
+        """Whether the form is genuine and has the id that makes it take effect once."""
         known = bool(_FORM_ID.fullmatch(self.form_id.data or ""))
         return known and super().is_genuine()
 
 
 class ReplaceForm(OnceForm):
-    """Which token is to give way to a new one: the one that the form was shown for."""
+    """The token to replace: the one that the form was rendered for."""
 
     current = StringField()
 
 
 class RotateForm(OnceForm):
-    """How a token is to be rotated."""
+    """The input of the rotate form."""
 
     grace = StringField()
     expiry = StringField()
@@ -131,7 +132,7 @@ class RotateForm(OnceForm):
 
 
 class GenerateForm(OnceForm):
-    """What a new token is to be."""
+    """The input of the generate form."""
 
     kind = StringField()
     name = StringField()

@@ -1,7 +1,7 @@
-"""The htmx edge: which requests want a fragment, and how one is answered.
+"""Requests that htmx sends, and the fragments that answer them.
 
-The plugin stays in the subset that htmx 1.9, 2 and 4 share: one main content, whole
-panels out of band, and the response headers that all three know.
+The plugin uses what htmx 1.9, 2 and 4 share: one main content, whole panels out of
+band, and the response headers that all three know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask import make_response
 from flask import request
 from markupsafe import Markup
 
-#: marks what may stand in a panel; the script keeps everything else out
+#: marks a response that may be swapped into a panel; the script refuses all others
 FRAGMENT_HEADER = "Apitokens-Fragment"
 DIALOG = "at-dialog"
 LIST = "at-list"
@@ -28,9 +28,10 @@ ABOUT = "at-token"
 
 
 def wants_fragment() -> bool:
-    """Whether this request came from one of our controls rather than a navigation.
+    """Whether a control of ours sent this request, rather than a navigation.
 
-    A page restored from history or fetched by a host's boosted link is a page.
+    htmx also fetches whole pages: when it restores one from the history, and for links
+    that the application boosts.
     """
     headers = request.headers
     return headers.get("HX-Request") == "true" and not (
@@ -48,10 +49,10 @@ def fragment(
 ) -> Response:
     """Answer with the content of a panel.
 
-    :param main: what the control that asked swaps in; never empty, since htmx 4 then
-        leaves its target as it is.
-    :param out_of_band: ids of further panels and what goes into them.
-    :param target: the id of the panel *main* goes into instead.
+    :param main: the content that the control swaps in. It is never empty: htmx 4 does
+        not swap empty content, and its target would stay as it is.
+    :param out_of_band: the content of further panels, by their element ids.
+    :param target: the id of the panel for *main*, instead of the control's.
     """
     body = Markup("\n").join(
         [main, *(_panel(*item) for item in (out_of_band or {}).items())]
@@ -71,9 +72,10 @@ def _panel(panel_id: str, content: Markup | str) -> Markup:
 
 
 def page_asked_from() -> str | None:
-    """Path and query of the page a fragment was asked from, if it is one of ours.
+    """Return path and query of the page that a fragment was requested from.
 
-    Of this origin, that is: the value ends up in the ``next`` of a log-in link.
+    None for a page of another origin: the value gets into the ``next`` argument of a
+    log-in link, which must not lead away from the application.
     """
     for name in ("HX-Current-URL", "Referer"):
         try:
@@ -82,7 +84,7 @@ def page_asked_from() -> str | None:
             continue
         if (url.scheme, url.netloc) != (request.scheme, request.host):
             continue
-        # Two slashes in front would name a host.
+        # A path that begins with two slashes would name another host.
         path = "/" + url.path.lstrip("/\\")
         return f"{path}?{url.query}" if url.query else path
     return None

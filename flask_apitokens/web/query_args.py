@@ -1,4 +1,4 @@
-"""What an address asks for: the list query, the search, the page."""
+"""The arguments of an address: the query of a list, the search, the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST_PAGE = 1_000_000
 
 
 def asked_query() -> ListQuery:
-    """The list this address asks for; what makes no sense is passed over."""
+    """Return the list that this address asks for. Invalid arguments are ignored."""
     args = request.args
     sort = args.get("sort", "")
     status = args.get("status", "")
@@ -44,9 +44,9 @@ def asked_query() -> ListQuery:
 
 
 def searched(text: str) -> str:
-    """What was typed into the search field; a whole token is cut to its id.
+    """Return the text to search for; of a whole token, only its id.
 
-    Somebody who finds a token and wants to know whose it is may paste all of it: it
+    A user who finds a token may paste all of it to learn which one it is. The secret
     must not come back on a page.
     """
     text = text.strip()
@@ -54,7 +54,7 @@ def searched(text: str) -> str:
 
 
 def token_searched_for() -> bool:
-    """Whether what this address searches for is a whole token."""
+    """Whether this address searches for a whole token."""
     return _id_of_whole(request.args.get("q", "").strip()) is not None
 
 
@@ -67,12 +67,12 @@ def _id_of_whole(text: str) -> str | None:
     from flask_apitokens.crypto.foreign_digests import SHORTEST
     from flask_apitokens.crypto.foreign_digests import canonical
 
-    # One of another system has no id in it: it is recognised as the guard does.
+    # A token of another system does not contain its id. Its digest finds the row.
     token = canonical(text)
     if token is None or len(token) < SHORTEST:
         return None
     found = None
-    # A database that does not answer says so in the list.
+    # If the database cannot be reached, the query of the list will report it.
     with suppress(Unavailable):
         found = state.finder.find_by_digests(
             [keyed.digest for keyed in state.pepper_set.keyed_digests(token)]

@@ -1,4 +1,4 @@
-"""What stands above each section of a service: its numbers, and the ways between."""
+"""The head of each page of a service: its figures, and the tabs of its sections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .admin_pages import Link
 
 @dataclass(frozen=True)
 class ServiceFigures:
-    """A service in numbers, as an account's administrators see it."""
+    """The figures of a service in one account."""
 
     service: Service
     on: bool
@@ -33,7 +33,7 @@ class ServiceFigures:
     users_on: int
     user_tokens: int
     userless_tokens: int
-    #: its calls of each day that is kept; none where they were not asked for
+    #: its calls on each day that is kept; empty if they were not read
     days: Sequence[int] = ()
 
     @property
@@ -43,39 +43,39 @@ class ServiceFigures:
 
     @property
     def heights(self) -> list[float]:
-        """Its days as parts of the one with the most calls."""
+        """The calls of each day, as a fraction of the day with the most."""
         most = max(1, *self.days)
         return [number / most for number in self.days]
 
     @property
     def tokens(self) -> int:
-        """All tokens of the service that work."""
+        """The number of tokens of the service that work."""
         return self.user_tokens + self.userless_tokens
 
     @property
     def tokens_counted(self) -> str:
-        """Their number, as far as it was counted."""
+        """The number of tokens as text; counting stops at a limit."""
         most = max(self.user_tokens, self.userless_tokens)
         return format_count(self.tokens if most <= COUNT_LIMIT else most)
 
     @property
     def user_counted(self) -> str:
-        """The number of user tokens, as far as it was counted."""
+        """The number of user tokens as text; counting stops at a limit."""
         return format_count(self.user_tokens)
 
     @property
     def userless_counted(self) -> str:
-        """The number of userless tokens, as far as it was counted."""
+        """The number of userless tokens as text; counting stops at a limit."""
         return format_count(self.userless_tokens)
 
     @property
     def badge(self) -> Badge:
-        """Whether the service is on, in a word."""
+        """The badge that says whether the service is on."""
         return Badge(_("Active"), "ok") if self.on else Badge(_("Off"), "off")
 
 
 def figures_of(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures]:
-    """Some services of the account in numbers."""
+    """Return the figures of services of the account."""
     ctx, account_id = admin.ctx, admin.account_id
     on = subscriptions.services_on(ctx, account_id)
     users = account_users.count(ctx, account_id)
@@ -90,7 +90,7 @@ def figures_of(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures
 def with_calls(
     admin: Admin, services: Sequence[ServiceFigures]
 ) -> list[ServiceFigures]:
-    """The same with the calls of each service."""
+    """Return *services* with their calls of each day."""
     ctx = admin.ctx
     window = usage_totals.window_of(ctx)
     found = usage_totals.days_by_service(ctx, admin.account_id, window)
@@ -103,7 +103,7 @@ def with_calls(
 
 @dataclass(frozen=True)
 class Section:
-    """What stands above each section of one service."""
+    """The head of a page of one service."""
 
     service: Service
     figures: ServiceFigures
@@ -111,9 +111,9 @@ class Section:
 
 
 def section_of(admin: Admin, slug: str, here: str) -> Section:
-    """The head of a service's page.
+    """Return the head of a page of a service.
 
-    :param here: the endpoint of the section, without the blueprint's name.
+    :param here: the endpoint of the page, without the blueprint's name.
     :raises NotFound: if the account has no such service.
     """
     service = admin.service(slug)

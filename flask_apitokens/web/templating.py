@@ -1,8 +1,8 @@
-"""Where our templates come from, and what they can call.
+"""The shipped templates, and the functions that templates call.
 
-A host overrides one by a file of the same name in its own folder; ``!`` in front of a
-name reaches the shipped one nevertheless. ``apitokens/base.html`` is made here: it puts
-the blocks of our pages into those of the host's layout.
+An application overrides a template by a file of the same name in its own folder. A name
+with ``!`` in front still reaches the shipped one. ``apitokens/base.html`` is generated
+here: it puts the blocks of our pages into the blocks of the application's layout.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ BASE = "apitokens/base.html"
 BUILT_IN = "apitokens/layout.html"
 _PACKAGE = Path(__file__).parents[1]
 STATIC = _PACKAGE / "static"
-#: our copy, for pages that bring none
+#: our copy of htmx, for pages that do not load it
 HTMX = "vendor/htmx.org@2.0.11/htmx.min.js"
 
 
 class ShippedTemplates(BaseLoader):
-    """Loads our templates, by their names and by those with ``!`` in front.
+    """Loads our templates, by their names and by their names with ``!`` in front.
 
-    :param settings: name the host's layout and its blocks.
+    :param settings: have the application's layout and its blocks.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,14 +54,14 @@ class ShippedTemplates(BaseLoader):
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        """The source of *template*, its file and whether it is still up to date."""
+        """Return the source of *template*, its file and a check that it is current."""
         name = template.removeprefix("!")
         if name == BASE:
             return _base_source(environment, self._settings), None, None
         return self._folder.get_source(environment, name)
 
     def list_templates(self) -> list[str]:
-        """The names without ``!``."""
+        """Return the names of all templates, without ``!``."""
         return sorted({BASE, *self._folder.list_templates()})
 
 
@@ -86,10 +86,10 @@ def _base_source(environment: Environment, settings: Settings) -> str:
 
 
 def _places(names: Mapping[str, str], there: set[str] | None) -> dict[str, list[str]]:
-    """The host's blocks and which of ours stand in them.
+    """Return the blocks of the layout, each with the blocks of ours that go into it.
 
-    A layout without a place for styles or scripts gets them beside the content: links
-    and scripts work there too.
+    If the layout has no block for styles or scripts, they go into the content block:
+    browsers accept links and scripts there too.
     """
     places: dict[str, list[str]] = {}
     for ours in BLOCKS:
@@ -102,9 +102,11 @@ def _places(names: Mapping[str, str], there: set[str] | None) -> dict[str, list[
 
 
 def _blocks_of(environment: Environment, name: str) -> set[str] | None:
-    """The blocks of a template and its parents; none if a parent is known only later.
+    """Return the blocks of a template and of the templates that it extends.
 
-    :raises ConfigurationError: if there is no such template.
+    None if a parent is an expression, which is known only when a page is rendered.
+
+    :raises ConfigurationError: if the template does not exist.
     """
     loader = cast("BaseLoader", environment.loader)
     try:
@@ -126,11 +128,11 @@ def _blocks_of(environment: Environment, name: str) -> set[str] | None:
 
 
 def warn_of_layout(app: Flask) -> None:
-    """Say at the first request, whatever it is for, that no page can be shown."""
+    """Log, at the first request, that the layout cannot show our pages."""
     settings: Settings = app.extensions[KEY].settings
     try:
         _base_source(app.jinja_env, settings)
-    except Exception as error:  # whatever it is: this request has no part in it
+    except Exception as error:  # the request itself may need no page of ours
         log.warning("no page of flask_apitokens can be shown: %s", error)
 
 
@@ -143,7 +145,7 @@ def _listed(blocks: set[str]) -> str:
 
 @cache
 def static_version() -> str:
-    """A digest of our static files: where one changes, all get new addresses."""
+    """Return a digest of our static files: if one changes, all get new addresses."""
     digest = hashlib.sha256()
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
@@ -152,7 +154,7 @@ def static_version() -> str:
 
 
 def static_url(filename: str) -> str:
-    """The address of one of our static files."""
+    """Return the address of one of our static files."""
     return url_for("apitokens.static", version=static_version(), filename=filename)
 
 
@@ -162,7 +164,7 @@ def _htmx_mode() -> str:
 
 
 def _language() -> tuple[str, str]:
-    """The language of the page and the direction it is written in."""
+    """Return the language of the page, and the direction of its text."""
     if "babel" not in current_app.extensions:
         return "en", "ltr"
     from flask_babel import get_locale
@@ -174,14 +176,14 @@ def _language() -> tuple[str, str]:
 
 
 def is_rtl() -> bool:
-    """Whether the page is read from the right to the left."""
+    """Whether the text of the page runs from right to left."""
     return _language()[1] == "rtl"
 
 
 def install_globals(app: Flask, **more: Callable[..., object]) -> None:
-    """Let the templates of *app* call what ours need.
+    """Add the functions that our templates call to the templates of *app*.
 
-    :param more: further functions and their names.
+    :param more: further functions by their names.
     """
     app.jinja_env.globals.update(
         at_=gettext,

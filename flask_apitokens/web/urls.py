@@ -1,4 +1,4 @@
-"""Where a list of tokens stands: the addresses of what can be done in it."""
+"""The addresses of a list of tokens, of its actions, and of a usage history."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from flask import url_for
 
 @dataclass(frozen=True)
 class UrlSet:
-    """The endpoints of one list, which differ by what stands in front of their names.
+    """The addresses of one list: its endpoints have the same names after a prefix.
 
-    :param prefix: of the endpoints: ``apitokens.``, ``apitokens_admin.user_`` …
+    :param prefix: the start of the endpoints, such as ``apitokens_admin.user_``.
     :param token: the endpoint of the page of one token.
-    :param values: what all their addresses carry: the service, the user.
+    :param values: the parts that all addresses have: the service, the user.
     """
 
     prefix: str
@@ -24,23 +24,26 @@ class UrlSet:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def url(self, action: str, **args: Any) -> str:
-        """The address of *action*: tokens (the list), new, generate, rename …"""
+        """Return the address of *action*, such as "tokens" (the list) or "rename"."""
         return url_for(f"{self.prefix}{action}", **self.values, **args)
 
     def token_url(self, token_id: str) -> str:
-        """The page of one token."""
+        """Return the address of the page of one token."""
         return url_for(self.token, token_id=token_id)
 
 
-#: the list of who is signed in
+#: the list of the signed-in user
 OWN = UrlSet("apitokens.", "apitokens.token")
 
 
 @dataclass(frozen=True)
 class UsageUrlSet:
-    """Where a usage history stands: the endpoints of its page, its list and its file.
+    """The addresses of a usage history.
 
-    :param values: what all their addresses carry: the service, the token.
+    :param page: the endpoint of its page.
+    :param list: the endpoint of the list of calls, which htmx refreshes.
+    :param file: the endpoint of the CSV file.
+    :param values: the parts that all addresses have: the service, the token.
     """
 
     page: str
@@ -49,13 +52,13 @@ class UsageUrlSet:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def page_url(self, **args: Any) -> str:
-        """The page it is on."""
+        """Return the address of the page."""
         return url_for(self.page, **self.values, **args)
 
     def list_url(self, **args: Any) -> str:
-        """What a filter or a page link swaps in."""
+        """Return the address of the list of calls, for a filter or a page link."""
         return url_for(self.list, **self.values, **args)
 
     def file_url(self, **args: Any) -> str:
-        """The file of all that the filters find."""
+        """Return the address of the CSV file."""
         return url_for(self.file, **self.values, **args)

@@ -1,6 +1,6 @@
 """The views: one module for each resource of a user's pages.
 
 A view reads the request, calls the domain and answers through
-:mod:`flask_apitokens.web.pages`. Views never import each other's helpers. Start in
+:mod:`flask_apitokens.web.pages`. No view module imports another. Start in
 :mod:`.tokens`.
 """

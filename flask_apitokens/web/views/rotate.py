@@ -1,4 +1,4 @@
-"""Rotating a token: the form on its page, and the new plaintext, shown once."""
+"""Rotating a token: the form, and the plaintext of the successor."""
 
 from __future__ import annotations
 

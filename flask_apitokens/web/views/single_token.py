@@ -1,4 +1,4 @@
-"""Single-token mode: a new token in the place of the old one, at once."""
+"""Single-token mode: replace the only token of a user by a new one."""
 
 from __future__ import annotations
 

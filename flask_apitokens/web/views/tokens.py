@@ -1,4 +1,4 @@
-"""The users' own pages: the list, one token, and generating."""
+"""The list of a scope, the page of one token, and generating a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who waits for access, who was let in and who was not."""
+"""The requests for access of an account: those that wait, and those decided."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from flask_apitokens.web.query_args import LAST_PAGE
 
 @dataclass(frozen=True)
 class WaitingRow:
-    """A request that waits.
+    """A request that waits for a decision.
 
-    :param name: of who asked; *sub* tells them from another of the same name.
-    :param grantable: whether there still is what they ask for.
-    :param focus: whether the next thing to do is this one.
+    :param name: the user's name; *sub* distinguishes users of the same name.
+    :param grantable: whether the service can still be granted.
+    :param focus: whether the row gets the focus, as the next to decide.
     """
 
     id: int
@@ -79,9 +79,10 @@ class DecidedRow:
 
 @dataclass(frozen=True)
 class RequestList:
-    """What stands in ``#at-list`` of the requests.
+    """The content of ``#at-list`` on the page of requests.
 
-    :param focus: "waiting" or "decided", once one of the tables was paged.
+    :param pages: the pages of both tables, by "waiting" and "decided".
+    :param focus: the table that a page link has changed.
     """
 
     waiting: Sequence[WaitingRow]
@@ -91,11 +92,11 @@ class RequestList:
 
     @property
     def args(self) -> dict[str, Any]:
-        """What the addresses of these pages carry."""
+        """The arguments of an address that shows the same pages."""
         return self.page_args("waiting", 0)
 
     def page_args(self, table: str, step: int) -> dict[str, Any]:
-        """The arguments that page one of the tables *step* pages on."""
+        """Return the arguments that move one table *step* pages on."""
         numbers = {name: found.number for name, found in self.pages.items()}
         numbers[table] += step
         every = {"page": numbers["waiting"], "decided": numbers["decided"]}
@@ -103,7 +104,7 @@ class RequestList:
 
 
 def requests() -> ResponseReturnValue:
-    """All requests of the account: those that wait and those that were decided."""
+    """Show the requests of the account: those that wait, and those decided."""
     admin = load_admin()
     focus = request.args.get("focus", "")
     shown = replace(_list(admin), focus=focus)
@@ -113,9 +114,9 @@ def requests() -> ResponseReturnValue:
 
 
 def _list(admin: Admin, *, focus: int | None = None) -> RequestList:
-    """Both tables as this address pages them.
+    """Return both tables, at the pages that the address asks for.
 
-    :param focus: the place in the first one whose row is to be decided next.
+    :param focus: the position of the waiting request that gets the focus.
     """
     ctx, account_id = admin.ctx, admin.account_id
     waiting = access_requests.waiting(ctx, account_id, _asked_page("page"))

@@ -1,4 +1,4 @@
-"""The audit log of an account, on a page and as a file."""
+"""The audit log of an account, as a page and as a CSV file."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ from flask_apitokens.web.query_args import token_searched_for
 
 
 def log() -> ResponseReturnValue:
-    """A page of events, or what a search, a filter or a page link swaps in."""
+    """Show a page of events, or refresh it for a search, a filter or a page link."""
     admin = load_admin()
     if token_searched_for() and not htmx.wants_fragment():
-        # Out of the address bar, the history and what is copied from them.
+        # The address has the whole secret in it. The redirect takes it out of the
+        # address bar and of the browser's history.
         return redirect(url_for(f"{NAME}.audit", **_args()))
     shown = _list(admin)
     if not htmx.wants_fragment():
@@ -41,7 +42,7 @@ def log() -> ResponseReturnValue:
             list=shown,
             groups=audit_events.groups_offered(),
         )
-    # The file is of what the page shows: its address follows the search.
+    # The address of the download carries the search of the page.
     link = partial("audit_download", folder="admin", list=shown)
     return htmx.fragment(
         partial("audit", folder="admin", list=shown), out_of_band={htmx.ACTIONS: link}
@@ -55,7 +56,7 @@ def _list(admin: Admin) -> EventList:
 
 
 def _asked() -> LogQuery:
-    """The events this address asks for; what makes no sense is passed over."""
+    """Return the events that this address asks for. Invalid arguments are ignored."""
     args = _args()
     since = parse_day(args.get("from", ""))
     return LogQuery(
@@ -68,7 +69,7 @@ def _asked() -> LogQuery:
 
 
 def _args() -> dict[str, Any]:
-    """Search and filters as arguments of an address."""
+    """Return search and filters as arguments of an address."""
     given = request.args
     event, since = given.get("event", ""), parse_day(given.get("from", ""))
     every = {
@@ -85,7 +86,7 @@ def _key(name: str) -> int | None:
 
 
 def export() -> ResponseReturnValue:
-    """The events that search and filters find, as a file, written as it is read."""
+    """Answer with the events that search and filters find, as a CSV file."""
     admin = load_admin()
     found = audit_queries.batches(admin.ctx, admin.account_id, _asked())
     batches = (map(audit_events.csv_cells, rows) for rows in found)

@@ -1,4 +1,4 @@
-"""The usage history of an account, over all services or in one of them."""
+"""The usage history of an account: of all services, or of one of them."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from flask_apitokens.web.urls import UsageUrlSet
 from flask_apitokens.web.usage_history import Reading
 from flask_apitokens.web.usage_history import check_recorded
 
-#: in an address: what is nobody's, or of no service
+#: in an address: calls without a user, or without a service
 NONE = "-"
 
 
 @dataclass(frozen=True)
 class AccountReading(Reading):
-    """An administrator in front of the calls of their account.
+    """Reads the calls of an account, as the address of this request filters them.
 
-    :param account_id: the account, which every call here is of.
+    :param account_id: the account of the administrator.
     """
 
     account_id: str = ""
 
     @property
     def args(self) -> dict[str, Any]:
-        """The filters, of which an account has more."""
+        """The filters as arguments of an address: an account has more of them."""
         given = request.args
         user, token = given.get("user", ""), given.get("token", "")
         known = len(user) <= LABEL_LENGTH and is_text(user)
@@ -66,12 +66,12 @@ class AccountReading(Reading):
 
     @property
     def several(self) -> bool:
-        """Whether these are the calls of several services."""
+        """Whether the calls are of several services."""
         return self.whole.service is None
 
     @property
     def call_filter(self) -> CallFilter:
-        """The calls that the filters leave; of another's token there are none here."""
+        """The calls of the account that the filters find."""
         given = self.args
         call_filter = replace(self.whole, token_id=given.get("token", ""))
         if "user" in given:
@@ -86,36 +86,36 @@ class AccountReading(Reading):
 
     @property
     def file_name(self) -> str:
-        """Of the service, where it is one."""
+        """The name of the CSV file, before the date."""
         return f"usage-{self.whole.service}" if self.whole.service else "usage"
 
     def used(self) -> tuple[int, int]:
-        """The tokens of the account, or of the service."""
+        """Return how many tokens of the account were used, and of how many."""
         ctx, among = self.ctx, token_list.of_account(self.ctx, self.account_id)
         if self.whole.service is not None:
             among = among.where(ctx.models.Token.service == self.whole.service)
         return token_counts.used_since(ctx, among, self.window.since)
 
     def names(self, rows: Sequence[Any]) -> Names:
-        """Of the tokens and users on the page."""
+        """Return the names of the tokens and users of *rows*."""
         ctx, account = self.ctx, self.account_id
         ids = {row.token_id for row in rows}
         names = call_labels.token_names(ctx, account, ids)
         return Names(names, self.owners(rows))
 
     def owners(self, rows: Sequence[Any]) -> Mapping[str, str]:
-        """Of the users, as the account's administrators see them."""
+        """Return the labels of the owners of calls, by their keys."""
         keys = {row.owner_key for row in rows}
         return call_labels.owner_labels(self.ctx, self.account_id, keys)
 
     def service_of(self, row: Any) -> str:
-        """The service, on the page of all of them."""
+        """Return the service of a call, if the page has several."""
         if not self.several:
             return ""
         return self.ctx.catalog.label(row.service) if row.service else ""
 
     def filters(self) -> tuple[list[Filter], bool]:
-        """Those of a token, with users and tokens between them."""
+        """Return the filters, and whether they offer only recently used choices."""
         [day, result], _partly = super().filters()
         ctx, given, whole = self.ctx, self.args, self.whole
         lately = usage_totals.recently_used_tokens(ctx, whole, self.window)
@@ -136,7 +136,7 @@ class AccountReading(Reading):
         ], partly
 
     def _services(self, chosen: str) -> list[Filter]:
-        """The services, on the page of all of them."""
+        """Return the filter by service, if the page has several."""
         if not self.several:
             return []
         services = self.ctx.services_of(self.account_id)
@@ -182,9 +182,9 @@ def _by_text(option: tuple[str, str]) -> tuple[str, str]:
 
 
 def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
-    """The history of the account, or of one of its services.
+    """Return what reads the calls of the account, or of one of its services.
 
-    :raises NotFound: if it has no such service, or nothing is recorded.
+    :raises NotFound: if the account has no such service, or calls are not recorded.
     """
     ctx, account_id = admin.ctx, admin.account_id
     check_recorded(ctx)
@@ -200,7 +200,7 @@ def _reading(admin: Admin, slug: str | None = None) -> AccountReading:
 
 
 def of_all() -> ResponseReturnValue:
-    """The calls of the whole account."""
+    """Show the calls of the whole account."""
     reading = _reading(load_admin())
     if htmx.wants_fragment():
         return reading.fragment()
@@ -208,12 +208,12 @@ def of_all() -> ResponseReturnValue:
 
 
 def of_all_csv() -> ResponseReturnValue:
-    """The same as a file."""
+    """Answer with the calls as a CSV file."""
     return _reading(load_admin()).file()
 
 
 def of_service(slug: str) -> ResponseReturnValue:
-    """The calls with tokens of one service."""
+    """Show the calls with tokens of one service."""
     admin = load_admin()
     reading = _reading(admin, slug)
     if htmx.wants_fragment():
@@ -226,5 +226,5 @@ def of_service(slug: str) -> ResponseReturnValue:
 
 
 def of_service_csv(slug: str) -> ResponseReturnValue:
-    """The same as a file."""
+    """Answer with the calls as a CSV file."""
     return _reading(load_admin(), slug).file()
