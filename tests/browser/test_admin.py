@@ -71,7 +71,7 @@ def calls(app: Flask, plaintext: str) -> tuple[int, str | None]:
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_the_first_day_of_an_administrator(
+def test_administrator_turns_users_on_and_generates_a_token(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:
     """Switch a user on, save, generate, call; switch off, refused; on, works."""
@@ -154,7 +154,7 @@ def test_unsaved_switches_survive_search_and_paging(
     expect(page.get_by_role("switch", name="for user01")).not_to_be_checked()
 
 
-def test_switches_by_keyboard(
+def test_switches_work_by_keyboard(
     make_app: MakeApp, live_server: LiveServer, page: Page
 ) -> None:
     app = account(make_app)
@@ -195,7 +195,7 @@ def test_leaving_with_unsaved_switches_asks(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_a_notification_does_not_stand_before_the_way_to_save(
+def test_notification_does_not_cover_the_save_button(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,
@@ -215,7 +215,7 @@ def test_a_notification_does_not_stand_before_the_way_to_save(
     expect(page.locator("#at-toasts")).to_contain_text("1 turned on")
 
 
-def test_without_script_the_whole_form_is_saved(
+def test_whole_form_is_saved_without_script(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage
 ) -> None:
     app = account(make_app)
@@ -301,7 +301,7 @@ def test_a_small_screen_shows_the_section_and_whole_addresses(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_a_long_name_widens_no_page(
+def test_long_name_does_not_widen_a_page(
     make_app: MakeApp, live_server: LiveServer, page: Page, width: int
 ) -> None:
     app = account(make_app)
@@ -348,7 +348,7 @@ def test_the_pages_are_accessible_and_fit(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_grows_with_what_people_are_called(
+def test_long_labels_do_not_widen_a_page(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage, width: int
 ) -> None:
     """Names may be long and without a space, and everybody gives their own."""

@@ -55,7 +55,7 @@ def macros(app: Flask, folder: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_a_token_from_the_dialog_to_its_end(
+def test_token_is_generated_and_deleted_in_dialogs(
     page: Page,
     live_server: LiveServer,
     console_guard: ConsoleGuard,
@@ -90,7 +90,7 @@ def test_a_token_from_the_dialog_to_its_end(
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-def test_the_usage_history_has_its_look(
+def test_usage_history_is_styled(
     new_page: NewPage,
     live_server: LiveServer,
     axe: Axe,
@@ -164,7 +164,7 @@ def test_the_administrators_pages_are_accessible_and_fit(
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_an_unsaved_row_offers_no_token(
+def test_unsaved_row_has_no_generate_link(
     page: Page, live_server: LiveServer, example: Flask, width: int
 ) -> None:
     """Bootstrap's utilities outdo the attribute ``hidden``."""

@@ -93,7 +93,7 @@ def test_calls_are_filtered_and_paged(
 
 
 @pytest.mark.parametrize("rtl", [False, True])
-def test_the_history_is_accessible_and_fits(
+def test_history_is_accessible_and_fits(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,

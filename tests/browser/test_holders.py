@@ -49,7 +49,7 @@ def host(make_app: MakeApp, copy: str, database_url: str) -> Flask:
     return app
 
 
-def test_typed_once_through_a_stale_log_in_with_each_htmx(
+def test_input_survives_a_stale_log_in_with_each_htmx(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,
@@ -111,7 +111,7 @@ def log_in_again(visit: Visit) -> None:
     expect(networks).to_be_visible()
 
 
-def test_without_script_networks_are_a_form_like_every_other(
+def test_networks_can_be_entered_without_script(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage
 ) -> None:
     app = build(make_app)

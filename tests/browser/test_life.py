@@ -40,7 +40,7 @@ def looks_sound(page: Page, axe: Axe) -> None:
     assert page.evaluate(WIDER) == 0
 
 
-def test_a_token_is_rotated_with_each_htmx(
+def test_token_is_rotated_with_each_htmx(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage, console_guard: Any
 ) -> None:
     console_guard.expect("status of 422")
@@ -90,7 +90,7 @@ def rotate(visit: Visit, token_id: str) -> None:
     expect(page.locator("#at-token")).to_contain_text("Replaces")
 
 
-def test_rotating_looks_sound_with_and_without_script(
+def test_rotate_form_is_accessible_with_and_without_script(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,
@@ -122,7 +122,7 @@ def test_rotating_looks_sound_with_and_without_script(
 # -- single-token mode -----------------------------------------------------------
 
 
-def test_the_only_token_is_overwritten_with_each_htmx(
+def test_only_token_is_replaced_with_each_htmx(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage
 ) -> None:
     for copy in COPIES:
@@ -167,7 +167,7 @@ def _close(page: Page) -> None:
     settled(page)
 
 
-def test_the_only_token_looks_sound_with_and_without_script(
+def test_single_token_page_is_accessible_with_and_without_script(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage, axe: Axe
 ) -> None:
     app = build(make_app, APITOKENS_MAX_PER_OWNER=1)
@@ -200,7 +200,7 @@ def test_the_only_token_looks_sound_with_and_without_script(
 # -- time zones -------------------------------------------------------------------
 
 
-def test_an_end_is_told_in_the_zone_of_the_browser(
+def test_expiry_is_shown_in_the_browsers_time_zone(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage, axe: Axe
 ) -> None:
     """DBS-06: stored in UTC, shown as it is called here, and as UTC without script."""

@@ -171,7 +171,7 @@ def has_htmx(page: Page) -> None:
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_the_whole_way_with_each_htmx(
+def test_token_is_generated_renamed_and_revoked_with_each_htmx(
     make_app: MakeApp,
     live_server: LiveServer,
     page: Page,
@@ -322,7 +322,7 @@ def gone(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_signed_out_meanwhile(
+def test_signed_out_user_gets_a_dialog(
     make_app: MakeApp,
     live_server: LiveServer,
     page: Page,
@@ -351,7 +351,7 @@ def test_signed_out_meanwhile(
 # -- the secret --------------------------------------------------------------
 
 
-def test_the_secret_is_nowhere_once_its_dialog_is_closed(visit: Visit) -> None:
+def test_closed_dialog_leaves_no_secret_in_the_page(visit: Visit) -> None:
     """WEB-05, WEB-06"""
     page = visit.open()
     secret = visit.generate()
@@ -372,7 +372,7 @@ def test_the_secret_is_nowhere_once_its_dialog_is_closed(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("start", [U, "/panel"])
-def test_back_shows_no_secret(visit: Visit, start: str) -> None:
+def test_back_button_shows_no_secret(visit: Visit, start: str) -> None:
     """WEB-04, CSR-09"""
     page = visit.page
     page.goto(visit.base + start)
@@ -386,7 +386,7 @@ def test_back_shows_no_secret(visit: Visit, start: str) -> None:
     assert page.locator("html").count() == 1
 
 
-def test_back_after_signing_out_shows_nothing(visit: Visit) -> None:
+def test_back_button_after_sign_out_shows_nothing(visit: Visit) -> None:
     """WEB-04"""
     page = visit.open()
     visit.generate("Very own")
@@ -397,7 +397,7 @@ def test_back_after_signing_out_shows_nothing(visit: Visit) -> None:
     assert "Very own" not in page.content()
 
 
-def test_escape_does_not_lose_the_secret(visit: Visit) -> None:
+def test_escape_key_does_not_lose_the_secret(visit: Visit) -> None:
     """WEB-11"""
     page = visit.open()
     secret = visit.generate()
@@ -414,7 +414,7 @@ def test_escape_does_not_lose_the_secret(visit: Visit) -> None:
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_the_download_holds_the_token(visit: Visit) -> None:
+def test_download_contains_the_token(visit: Visit) -> None:
     page = visit.open()
     secret = visit.generate()
     with page.expect_download() as waiting:
@@ -445,7 +445,7 @@ def test_without_a_clipboard_the_token_is_selected(
     expect(page.locator("#at-once")).to_contain_text("You have not copied")
 
 
-def test_the_page_with_the_secret_asks_before_it_is_left(
+def test_leaving_the_page_with_the_secret_asks_first(
     make_app: MakeApp, live_server: LiveServer, page: Page
 ) -> None:
     """As the dialog does: a host without htmx has scripts all the same."""
@@ -507,7 +507,7 @@ def test_each_change_is_announced_once(
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_clearing_a_search_stays_on_the_hosts_page(
+def test_clearing_a_search_stays_on_the_applications_page(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:
     app = build(make_app, copy=copy)
@@ -530,7 +530,7 @@ def test_clearing_a_search_stays_on_the_hosts_page(
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_a_page_that_is_out_of_date_catches_up(
+def test_out_of_date_page_is_refreshed(
     make_app: MakeApp,
     live_server: LiveServer,
     page: Page,
@@ -568,7 +568,7 @@ def test_a_page_that_is_out_of_date_catches_up(
     expect(page.locator("#at-title")).to_be_focused()
 
 
-def test_a_double_click_makes_one_token(visit: Visit) -> None:
+def test_double_click_generates_one_token(visit: Visit) -> None:
     """LIF-04"""
     page = visit.open()
     page.locator("#at-generate").click()
@@ -580,7 +580,7 @@ def test_a_double_click_makes_one_token(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_leaving_the_search_field_swaps_nothing(
+def test_leaving_the_search_field_sends_no_request(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:
     """Else the box that was ticked on the way out would be gone again."""
@@ -604,7 +604,7 @@ def test_leaving_the_search_field_swaps_nothing(
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_a_long_name_pushes_nothing_out_of_sight(
+def test_long_name_hides_no_control(
     visit: Visit, console_guard: Any, width: int
 ) -> None:
     console_guard.expect("status of 422")
@@ -645,7 +645,7 @@ def within(page: Page, outer: str, inner: str) -> None:
 # -- without script ----------------------------------------------------------
 
 
-def test_the_whole_way_without_script(
+def test_token_is_generated_renamed_and_revoked_without_script(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage, console_guard: Any
 ) -> None:
     """CSR-10"""
@@ -693,7 +693,7 @@ def test_the_whole_way_without_script(
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_the_panel_stays_in_the_hosts_page(
+def test_panel_stays_in_the_applications_page(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:
     """WEB-14"""
@@ -773,7 +773,7 @@ def check(page: Page, axe: Axe) -> None:
     ), page.url
 
 
-def test_the_layout_of_our_own(
+def test_built_in_layout_is_accessible(
     make_app: MakeApp, live_server: LiveServer, page: Page, axe: Axe
 ) -> None:
     app = make_app()

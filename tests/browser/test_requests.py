@@ -65,7 +65,7 @@ def ask(app: Flask, *names: str) -> None:
 
 @HTMX
 @pytest.mark.parametrize("path", [U, "/panel"])
-def test_a_user_asks_and_takes_it_back(
+def test_user_requests_access_and_withdraws(
     app: Flask,
     live_server: LiveServer,
     new_page: NewPage,
@@ -101,7 +101,7 @@ def test_a_user_asks_and_takes_it_back(
 
 
 @HTMX
-def test_an_administrator_answers(
+def test_administrator_decides_a_request(
     app: Flask,
     live_server: LiveServer,
     new_page: NewPage,

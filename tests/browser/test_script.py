@@ -34,7 +34,7 @@ def site(page: Page, live_server: LiveServer, version: str) -> Page:
 # -- which htmx
 
 
-def test_it_brings_htmx_where_the_page_has_none(
+def test_script_loads_htmx_if_the_page_has_none(
     page: Page, live_server: LiveServer
 ) -> None:
     visit(page, live_server(create_site(BUNDLED)))
@@ -44,7 +44,7 @@ def test_it_brings_htmx_where_the_page_has_none(
 
 
 @pytest.mark.parametrize("mode", ["auto", "bundled"])
-def test_it_never_loads_a_second_htmx(
+def test_script_never_loads_a_second_htmx(
     page: Page, live_server: LiveServer, mode: str
 ) -> None:
     loaded: list[str] = []
@@ -56,7 +56,7 @@ def test_it_never_loads_a_second_htmx(
 
 
 @pytest.mark.parametrize("mode", ["host", "off"])
-def test_without_htmx_links_are_links(
+def test_links_work_without_htmx(
     page: Page, live_server: LiveServer, console_guard: ConsoleGuard, mode: str
 ) -> None:
     console_guard.expect("favicon.ico")  # the fragment, as a page, names no icon
@@ -66,7 +66,7 @@ def test_without_htmx_links_are_links(
     page.wait_for_url("**/new")
 
 
-def test_the_nonce_of_the_page_goes_to_htmx(
+def test_nonce_of_the_page_is_passed_to_htmx(
     page: Page, live_server: LiveServer
 ) -> None:
     policy = "script-src 'nonce-abc'; style-src 'self'; default-src 'self'"
@@ -74,7 +74,7 @@ def test_the_nonce_of_the_page_goes_to_htmx(
     generate(page)
 
 
-def test_loaded_twice_it_acts_once(page: Page, live_server: LiveServer) -> None:
+def test_script_loaded_twice_acts_once(page: Page, live_server: LiveServer) -> None:
     visit(page, live_server(create_site()))
     page.evaluate(
         """() => new Promise(done => {
@@ -88,9 +88,7 @@ def test_loaded_twice_it_acts_once(page: Page, live_server: LiveServer) -> None:
     expect(page.get_by_text("Not copied yet.")).to_be_visible()
 
 
-def test_a_section_that_comes_later_works_too(
-    page: Page, live_server: LiveServer
-) -> None:
+def test_section_inserted_later_works(page: Page, live_server: LiveServer) -> None:
     """As with a host's Turbo, or a boosted link that is none of ours."""
     visit(page, live_server(create_site()))
     page.evaluate(
@@ -107,7 +105,7 @@ def test_a_section_that_comes_later_works_too(
 # -- dialogs and focus
 
 
-def test_a_dialog_opens_with_the_focus_inside_and_gives_it_back(site: Page) -> None:
+def test_dialog_takes_the_focus_and_returns_it(site: Page) -> None:
     site.get_by_role("link", name="Generate new token").click()
     expect(site.locator("dialog:modal")).to_be_visible()
     expect(site.get_by_label("Name")).to_be_focused()
@@ -116,7 +114,7 @@ def test_a_dialog_opens_with_the_focus_inside_and_gives_it_back(site: Page) -> N
     expect(site.locator("#at-generate")).to_be_focused()
 
 
-def test_escape_closes_a_dialog_and_removes_it(site: Page) -> None:
+def test_escape_key_closes_and_removes_a_dialog(site: Page) -> None:
     ask_to_revoke(site)
     expect(site.get_by_role("link", name="Keep token")).to_be_focused()
     site.keyboard.press("Escape")
@@ -124,7 +122,7 @@ def test_escape_closes_a_dialog_and_removes_it(site: Page) -> None:
     expect(site.locator("#t-1").get_by_role("link", name="Revoke")).to_be_focused()
 
 
-def test_a_dialog_the_server_left_open_becomes_modal(site: Page) -> None:
+def test_dialog_rendered_open_becomes_modal(site: Page) -> None:
     site.evaluate(
         """() => {
             const dialog = document.createElement('dialog')
@@ -135,16 +133,14 @@ def test_a_dialog_the_server_left_open_becomes_modal(site: Page) -> None:
     expect(site.locator("dialog:modal")).to_be_attached()
 
 
-def test_errors_come_back_with_the_summary_in_focus(
-    site: Page, console_guard: ConsoleGuard
-) -> None:
+def test_error_summary_gets_the_focus(site: Page, console_guard: ConsoleGuard) -> None:
     console_guard.expect("status of 422")
     submit(site, "")
     expect(site.locator("#at-errsum")).to_be_focused()
     expect(site.locator("dialog:modal")).to_have_count(1)
 
 
-def test_a_confirmed_revocation_leaves_the_focus_on_the_title(site: Page) -> None:
+def test_confirmed_revocation_moves_the_focus_to_the_title(site: Page) -> None:
     ask_to_revoke(site)
     site.get_by_role("button", name="Revoke token").click()
     expect(site.locator("dialog")).to_have_count(0)
@@ -152,7 +148,7 @@ def test_a_confirmed_revocation_leaves_the_focus_on_the_title(site: Page) -> Non
     expect(site.locator("#at-title")).to_be_focused()
 
 
-def test_kind_and_date_of_the_generate_form(site: Page) -> None:
+def test_generate_form_follows_kind_and_date(site: Page) -> None:
     site.get_by_role("link", name="Generate new token").click()
     expect(site.locator("#date")).to_be_hidden()
     site.get_by_label("custom").check()
@@ -166,7 +162,7 @@ def test_kind_and_date_of_the_generate_form(site: Page) -> None:
 # -- lists
 
 
-def test_what_was_found_is_announced_and_the_field_keeps_the_focus(
+def test_search_result_is_announced_and_the_field_keeps_the_focus(
     site: Page, console_guard: ConsoleGuard
 ) -> None:
     console_guard.expect("htmx:(afterRequest|sendAbort)")  # typed on: as it should
@@ -196,7 +192,7 @@ def test_rename_selects_the_name_and_escape_cancels(site: Page) -> None:
     expect(field).to_have_count(0)
 
 
-def test_selecting_counts_and_takes_all(site: Page) -> None:
+def test_selection_is_counted_and_can_take_all(site: Page) -> None:
     boxes, every = site.locator("[data-apitokens-select]"), site.get_by_label("All")
     site.get_by_label("Token 1").check()
     expect(site.get_by_role("button", name="Revoke 1 selected")).to_be_visible()
@@ -212,7 +208,7 @@ def test_selecting_counts_and_takes_all(site: Page) -> None:
 
 
 @pytest.mark.parametrize("label", ["Rebound", "Signed out", "Log-in page"])
-def test_a_log_in_page_never_lands_in_a_panel(
+def test_log_in_page_is_never_swapped_into_a_panel(
     site: Page, console_guard: ConsoleGuard, label: str
 ) -> None:
     console_guard.expect("status of 401")
@@ -225,9 +221,7 @@ def test_a_log_in_page_never_lands_in_a_panel(
     expect(site.get_by_role("link", name=label)).to_be_focused()
 
 
-def test_a_sign_out_while_a_form_is_open_keeps_the_form(
-    site: Page, console_guard: ConsoleGuard
-) -> None:
+def test_sign_out_keeps_an_open_form(site: Page, console_guard: ConsoleGuard) -> None:
     console_guard.expect("status of 401")
     site.get_by_role("link", name="Generate new token").click()
     site.get_by_label("Name").fill("half done")
@@ -238,7 +232,7 @@ def test_a_sign_out_while_a_form_is_open_keeps_the_form(
     expect(site.get_by_role("button", name="Generate token")).to_be_focused()
 
 
-def test_a_traceback_becomes_a_toast_that_stays(
+def test_server_error_becomes_a_persistent_toast(
     site: Page, console_guard: ConsoleGuard
 ) -> None:
     console_guard.expect("status of 500")
@@ -254,7 +248,7 @@ def test_a_traceback_becomes_a_toast_that_stays(
     expect(site.locator("#at-title, a:focus").first).to_be_attached()
 
 
-def test_a_refusal_of_ours_is_swapped_at_its_honest_status(
+def test_refusal_is_swapped_with_its_error_status(
     site: Page, console_guard: ConsoleGuard
 ) -> None:
     console_guard.expect("status of 404")
@@ -263,7 +257,7 @@ def test_a_refusal_of_ours_is_swapped_at_its_honest_status(
     expect(site.get_by_role("link", name="Gone")).to_be_focused()
 
 
-def test_without_a_network_it_says_so(site: Page, console_guard: ConsoleGuard) -> None:
+def test_network_failure_is_reported(site: Page, console_guard: ConsoleGuard) -> None:
     console_guard.expect("ERR_|htmx:|Failed to fetch")
     site.context.set_offline(True)
     site.get_by_role("link", name="Next").click()
@@ -272,7 +266,7 @@ def test_without_a_network_it_says_so(site: Page, console_guard: ConsoleGuard) -
     expect(site.locator("#at-toasts > *")).to_have_count(1)
 
 
-def test_behind_a_dialog_an_error_moves_into_it(
+def test_error_moves_into_an_open_dialog(
     site: Page, console_guard: ConsoleGuard
 ) -> None:
     console_guard.expect("ERR_|htmx:|Failed to fetch|status of 404")
@@ -292,7 +286,7 @@ def test_behind_a_dialog_an_error_moves_into_it(
     expect(alert).to_have_count(0)
 
 
-def test_a_form_that_was_answered_by_nobody_may_have_been_saved(
+def test_unanswered_form_says_that_it_may_be_saved(
     site: Page, console_guard: ConsoleGuard
 ) -> None:
     console_guard.expect("status of 502")

@@ -28,7 +28,7 @@ def site(page: Page, live_server: LiveServer, version: str) -> Page:
     return visit(page, live_server(create_site(version)))
 
 
-def test_the_reveal_starts_at_its_heading_and_copies_exactly(site: Page) -> None:
+def test_reveal_focuses_its_heading_and_copies_exactly(site: Page) -> None:
     generate(site)
     expect(site.get_by_role("heading", name="Token generated")).to_be_focused()
     site.get_by_role("button", name="Copy token").click()
@@ -42,7 +42,7 @@ def test_the_reveal_starts_at_its_heading_and_copies_exactly(site: Page) -> None
     assert TOKEN not in site.content()
 
 
-def test_nobody_loses_the_secret_by_accident(site: Page) -> None:
+def test_reveal_dialog_asks_before_it_closes(site: Page) -> None:
     generate(site)
     site.get_by_role("button", name="Stored").click()
     expect(site.get_by_text("Not copied yet.")).to_be_visible()
@@ -60,7 +60,7 @@ def test_nobody_loses_the_secret_by_accident(site: Page) -> None:
     expect(site.locator("dialog")).to_have_count(0)
 
 
-def test_the_guard_lets_go_of_who_insists(site: Page) -> None:
+def test_close_anyway_closes_the_reveal_dialog(site: Page) -> None:
     generate(site)
     site.keyboard.press("Escape")
     site.get_by_role("button", name="Close anyway").click()
@@ -68,7 +68,7 @@ def test_the_guard_lets_go_of_who_insists(site: Page) -> None:
     assert TOKEN not in site.content()
 
 
-def test_a_back_gesture_meets_the_guard(site: Page) -> None:
+def test_back_gesture_asks_before_the_reveal_closes(site: Page) -> None:
     generate(site)
     closed = site.locator("dialog").evaluate(
         "it => it.dispatchEvent(new Event('cancel', {cancelable: true}))"
@@ -77,7 +77,7 @@ def test_a_back_gesture_meets_the_guard(site: Page) -> None:
     expect(site.get_by_text("Not copied yet.")).to_be_visible()
 
 
-def test_a_download_counts_as_stored(site: Page) -> None:
+def test_download_counts_as_stored(site: Page) -> None:
     generate(site)
     with site.expect_download() as download:
         site.get_by_role("link", name="Download").click()
@@ -97,7 +97,7 @@ def test_copying_the_id_does_not_count(site: Page) -> None:
     expect(site.get_by_text("Not copied yet.")).to_be_visible()
 
 
-def test_without_a_clipboard_it_selects_and_says_so(
+def test_without_a_clipboard_the_secret_is_selected(
     new_page: NewPage, live_server: LiveServer, version: str
 ) -> None:
     address = live_server(create_site(version)).replace("127.0.0.1", "plain.test")
@@ -119,7 +119,7 @@ def test_without_a_clipboard_it_selects_and_says_so(
 
 
 @pytest.mark.parametrize("event", ["pagehide", "turbo:before-cache"])
-def test_the_secret_leaves_with_the_page(site: Page, event: str) -> None:
+def test_secret_is_removed_when_the_page_is_left(site: Page, event: str) -> None:
     generate(site)
     site.evaluate("event => dispatchEvent(new Event(event))", event)
     assert TOKEN not in site.content()
@@ -128,7 +128,7 @@ def test_the_secret_leaves_with_the_page(site: Page, event: str) -> None:
 # -- toasts
 
 
-def test_a_success_leaves_unless_somebody_reads_it(site: Page) -> None:
+def test_success_toast_disappears_unless_it_is_hovered(site: Page) -> None:
     site.clock.install()
     ask_to_revoke(site)
     site.get_by_role("button", name="Revoke token").click()
@@ -142,7 +142,7 @@ def test_a_success_leaves_unless_somebody_reads_it(site: Page) -> None:
     expect(toast).to_have_count(0)
 
 
-def test_copied_is_said_for_three_seconds(site: Page) -> None:
+def test_copied_label_is_shown_for_three_seconds(site: Page) -> None:
     site.clock.install()
     generate(site)
     site.get_by_role("button", name="Copy token").click()

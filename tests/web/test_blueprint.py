@@ -42,7 +42,7 @@ def addresses(html: Any) -> set[str]:
         ({}, {"SCRIPT_NAME": "/x"}, "/x/account/api-tokens/"),
     ],
 )
-def test_every_address_resolves(
+def test_every_address_resolves_to_a_view(
     make_app: MakeApp, config: dict[str, Any], environ: dict[str, str], prefix: str
 ) -> None:
     app = make_app(services=False, **config)
@@ -97,7 +97,7 @@ def style(app: Flask, user: Any) -> str:
     return str(one(page, "link[href$='/apitokens.css']")["href"])
 
 
-def test_static_files_are_kept_for_good(app: Flask, style: str) -> None:
+def test_static_file_is_cached_for_a_year(app: Flask, style: str) -> None:
     response = app.test_client().get(style)
     response.close()
     assert response.status_code == 200
@@ -109,7 +109,7 @@ def test_static_files_are_kept_for_good(app: Flask, style: str) -> None:
     assert "Set-Cookie" not in response.headers
 
 
-def test_an_old_address_is_a_stopgap(app: Flask, style: str) -> None:
+def test_static_file_under_an_old_address_is_not_cached(app: Flask, style: str) -> None:
     old = style.replace(templating.static_version(), "0" * 12)
     response = app.test_client().get(old)
     response.close()
@@ -122,7 +122,7 @@ def test_an_old_address_is_a_stopgap(app: Flask, style: str) -> None:
     "name",
     ["apitokens.js", "apitokens.css", "apitokens-layout.css", templating.HTMX],
 )
-def test_what_the_pages_ask_for_is_there(app: Flask, name: str) -> None:
+def test_every_file_a_page_loads_exists(app: Flask, name: str) -> None:
     with app.test_request_context():
         url = templating.static_url(name)
     response = app.test_client().get(url)
@@ -131,7 +131,7 @@ def test_what_the_pages_ask_for_is_there(app: Flask, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "../blueprint.py", "%2e%2e/forms.py"])
-def test_nothing_else_is_served(app: Flask, style: str, name: str) -> None:
+def test_static_address_serves_no_other_file(app: Flask, style: str, name: str) -> None:
     url = urljoin(style, "x").removesuffix("x") + name
     assert app.test_client().get(url).status_code in {302, 404}
 

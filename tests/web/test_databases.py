@@ -28,7 +28,7 @@ def ada(make_app: MakeApp, database_url: str) -> Visitor:
     return visitor(app, hosts.create_user(app, "ada@example.com"), "tmy", "timeseries")
 
 
-def test_the_whole_way_on_each_database(ada: Visitor) -> None:
+def test_token_is_generated_renamed_and_revoked_on_each_database(ada: Visitor) -> None:
     name = "🚀 नमस्ते — ‮x"
     wish = {"service": "tmy", "scope": "read", "expiry": "30"}
     assert ada.generate(name=name, **wish).status_code == 201
@@ -48,7 +48,7 @@ def test_the_whole_way_on_each_database(ada: Visitor) -> None:
     assert stored(ada.app, ada.user) == []
 
 
-def test_a_form_sent_many_times_at_once_makes_one_token(ada: Visitor) -> None:
+def test_parallel_posts_of_one_form_generate_one_token(ada: Visitor) -> None:
     """LIF-02, LIF-04, CON-06"""
     form = hidden_fields(ada.get("new").text)
     fields = {**form, "name": "Deploy", "kind": "api", "expiry": "never"}
@@ -58,7 +58,7 @@ def test_a_form_sent_many_times_at_once_makes_one_token(ada: Visitor) -> None:
     assert len(stored(ada.app, ada.user)) == 1
 
 
-def test_one_name_asked_for_many_times_at_once_is_given_once(ada: Visitor) -> None:
+def test_parallel_requests_for_one_name_store_it_once(ada: Visitor) -> None:
     wishes = []
     for _ in range(AT_ONCE):
         form = hidden_fields(ada.get("new").text)

@@ -39,7 +39,7 @@ def filled(app: Flask, kind: type[ProtectedForm], **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_a_form_of_this_session_is_genuine(
+def test_form_with_the_sessions_csrf_token_is_genuine(
     app: Flask, kind: type[ProtectedForm]
 ) -> None:
     assert filled(app, kind)
@@ -47,7 +47,7 @@ def test_a_form_of_this_session_is_genuine(
 
 @pytest.mark.parametrize("kind", FORMS)
 @pytest.mark.parametrize("token", ["", "x", "\N{SNOWMAN}", "a.b.c", "x" * 5000])
-def test_without_its_token_it_is_not(
+def test_form_without_a_valid_csrf_token_is_not_genuine(
     app: Flask, kind: type[ProtectedForm], token: str
 ) -> None:
     data = {"csrf_token": token, "form_id": secrets.token_urlsafe(16)}
@@ -56,7 +56,9 @@ def test_without_its_token_it_is_not(
 
 
 @pytest.mark.parametrize("form_id", ["", "short", "a" * 21 + "!", "a" * 23])
-def test_the_generate_form_needs_an_id_of_its_own(app: Flask, form_id: str) -> None:
+def test_generate_form_without_a_form_id_is_not_genuine(
+    app: Flask, form_id: str
+) -> None:
     app.testing = True
     app.config["WTF_CSRF_ENABLED"] = False
     with app.test_request_context(method="POST", data={"form_id": form_id}):
@@ -67,7 +69,7 @@ def test_the_generate_form_needs_an_id_of_its_own(app: Flask, form_id: str) -> N
 
 
 @pytest.mark.parametrize(("testing", "open_"), [(False, False), (True, True)])
-def test_protection_is_off_only_under_test(
+def test_csrf_check_is_disabled_only_under_test(
     app: Flask, testing: bool, open_: bool
 ) -> None:
     app.testing = testing
@@ -85,7 +87,7 @@ def test_protection_is_off_only_under_test(
         (False, None, True),
     ],
 )
-def test_https_asks_for_a_referer_as_csrf_protect_does(
+def test_form_over_https_needs_a_referer_of_the_same_host(
     app: Flask, strict: bool, referer: str | None, genuine: bool
 ) -> None:
     app.config["WTF_CSRF_SSL_STRICT"] = strict
@@ -94,12 +96,12 @@ def test_https_asks_for_a_referer_as_csrf_protect_does(
     assert filled(app, RenameForm, **options) is genuine
 
 
-def test_a_form_reads_neither_json_nor_the_address(app: Flask) -> None:
+def test_form_ignores_json_and_query_arguments(app: Flask) -> None:
     with app.test_request_context("/?name=x", method="POST", json=[1, 2]):
         assert RenameForm().name.data is None
 
 
-def test_several_values_of_one_field(app: Flask) -> None:
+def test_multiple_field_keeps_all_values(app: Flask) -> None:
     data = {"scope": ["read", "write"], "name": ["first", "second"]}
     with app.test_request_context(method="POST", data=data):
         form = GenerateForm()
@@ -107,7 +109,7 @@ def test_several_values_of_one_field(app: Flask) -> None:
         assert form.name.data == "first"
 
 
-def test_the_hidden_field_follows_the_hosts_name_for_it(app: Flask) -> None:
+def test_csrf_field_has_the_configured_name(app: Flask) -> None:
     app.config["WTF_CSRF_FIELD_NAME"] = "_protection"
     with app.test_request_context():
         field = CsrfField.fresh()

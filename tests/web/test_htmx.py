@@ -28,14 +28,14 @@ def app() -> Flask:
         ({"X-Requested-With": "XMLHttpRequest"}, False),
     ],
 )
-def test_which_requests_want_a_fragment(
+def test_wants_fragment_is_true_only_for_requests_of_controls(
     app: Flask, headers: dict[str, str], wanted: bool
 ) -> None:
     with app.test_request_context(headers=headers):
         assert htmx.wants_fragment() is wanted
 
 
-def test_a_fragment_is_one_main_content_and_panels(app: Flask) -> None:
+def test_fragment_has_one_main_content_and_panels(app: Flask) -> None:
     with app.test_request_context():
         response = htmx.fragment(
             Markup("<p>main</p>"),
@@ -52,7 +52,7 @@ def test_a_fragment_is_one_main_content_and_panels(app: Flask) -> None:
     ]
 
 
-def test_a_fragment_can_go_somewhere_else(app: Flask) -> None:
+def test_fragment_can_be_retargeted(app: Flask) -> None:
     with app.test_request_context():
         response = htmx.fragment(Markup("<p>"), target=htmx.TOASTS)
     assert response.headers["HX-Retarget"] == "#at-toasts"
@@ -77,7 +77,7 @@ def test_a_fragment_can_go_somewhere_else(app: Flask) -> None:
     ],
 )
 @pytest.mark.parametrize("header", ["HX-Current-URL", "Referer"])
-def test_the_page_a_fragment_was_asked_from(
+def test_page_asked_from_returns_only_pages_of_this_origin(
     app: Flask, header: str, url: str, page: str | None
 ) -> None:
     with app.test_request_context(headers={header: url}):

@@ -70,7 +70,7 @@ def next_of(url: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
-def test_strangers_see_and_change_nothing(
+def test_signed_out_user_sees_and_changes_nothing(
     plain_app: Flask, ada: Visitor, method: str, path: str
 ) -> None:
     """AUZ-03"""
@@ -86,13 +86,13 @@ def test_strangers_see_and_change_nothing(
     assert stored(plain_app, ada.user) == before
 
 
-def test_a_page_leads_to_the_log_in_and_back(client: FlaskClient) -> None:
+def test_signed_out_user_is_redirected_to_log_in_and_back(client: FlaskClient) -> None:
     response = client.get(f"{U}new")
     assert response.status_code == 302
     assert next_of(response.headers["Location"]) == f"{U}new"
 
 
-def test_a_search_does_not_travel_through_the_log_in(client: FlaskClient) -> None:
+def test_log_in_link_does_not_carry_the_search(client: FlaskClient) -> None:
     """Somebody may have searched for a whole token."""
     response = client.get(f"{U}?q=apt_secret")
     assert response.status_code == 302
@@ -112,7 +112,7 @@ def test_a_search_does_not_travel_through_the_log_in(client: FlaskClient) -> Non
         ({}, U),
     ],
 )
-def test_a_control_says_that_one_is_signed_out(
+def test_control_of_a_signed_out_user_answers_401_with_a_dialog(
     client: FlaskClient, headers: dict[str, str], back: str
 ) -> None:
     """CSR-06"""
@@ -128,7 +128,7 @@ def test_a_control_says_that_one_is_signed_out(
     assert soup(response).select("form") == []
 
 
-def test_who_was_disabled_is_out(plain_app: Flask, ada: Visitor) -> None:
+def test_inactive_user_is_signed_out(plain_app: Flask, ada: Visitor) -> None:
     host = hosts.host_of(plain_app)
     with plain_app.app_context():
         user: Any = host.db.session.get(host.user_model, ada.user.id)
@@ -137,13 +137,15 @@ def test_who_was_disabled_is_out(plain_app: Flask, ada: Visitor) -> None:
     assert ada.get().status_code == 401
 
 
-def test_login_disabled_opens_nothing(make_app: MakeApp) -> None:
+def test_login_disabled_does_not_open_the_pages(make_app: MakeApp) -> None:
     """AUZ-12"""
     app = make_app(LOGIN_DISABLED=True)
     assert app.test_client().get(U).status_code == 302
 
 
-def test_a_token_opens_no_page(plain_app: Flask, ada: Visitor) -> None:
+def test_token_in_a_header_does_not_open_the_pages(
+    plain_app: Flask, ada: Visitor
+) -> None:
     """AUZ-05"""
     plaintext = plaintext_in(ada.generate())
     host = hosts.host_of(plain_app)
@@ -163,7 +165,7 @@ def test_a_token_opens_no_page(plain_app: Flask, ada: Visitor) -> None:
     assert ada.client.get(U, headers=bearer).status_code == 200
 
 
-def test_a_remembered_log_in_counts(plain_app: Flask) -> None:
+def test_remembered_log_in_opens_the_pages(plain_app: Flask) -> None:
     user = hosts.create_user(plain_app, "grace@example.com")
     from flask_login import login_user
 
@@ -184,7 +186,7 @@ def test_a_remembered_log_in_counts(plain_app: Flask) -> None:
 
 @pytest.mark.parametrize("path", CHANGES)
 @pytest.mark.parametrize("token", ["", "nonsense", "foreign"])
-def test_without_the_sessions_own_csrf_token_nothing_changes(
+def test_post_without_the_sessions_csrf_token_changes_nothing(
     plain_app: Flask, ada: Visitor, path: str, token: str
 ) -> None:
     """CSR-01"""
@@ -213,7 +215,7 @@ def test_without_the_sessions_own_csrf_token_nothing_changes(
     assert stored(plain_app, ada.user) == before
 
 
-def test_a_form_open_too_long(make_app: MakeApp) -> None:
+def test_form_with_an_expired_csrf_token_is_shown_again(make_app: MakeApp) -> None:
     """CSR-05"""
     app = make_app(services=False, WTF_CSRF_TIME_LIMIT=-1)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
@@ -249,7 +251,7 @@ def _disabled(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("arrange", [_none, _late, _exempt_all, _unchecked, _disabled])
-def test_the_pages_protect_themselves_in_every_host(
+def test_csrf_token_is_checked_whatever_the_application_configures(
     plain_app: Flask, arrange: Any
 ) -> None:
     """CSR-14"""
@@ -271,7 +273,7 @@ def visitor_past_csrf(app: Flask) -> Visitor:
     return Visitor(app, user, client)
 
 
-def test_with_csrf_protect_in_the_host_from_the_start(make_app: MakeApp) -> None:
+def test_pages_work_beside_csrf_protect(make_app: MakeApp) -> None:
     """HTTP-16, the pages' half"""
     app = make_app(services=False, csrf_protect=True)
     app.add_url_rule("/own", "own", lambda: "done", methods=["POST"])
@@ -283,21 +285,21 @@ def test_with_csrf_protect_in_the_host_from_the_start(make_app: MakeApp) -> None
     assert ada.client.post("/own").status_code == 400
 
 
-def test_tests_of_a_host_may_switch_csrf_off(make_app: MakeApp) -> None:
+def test_csrf_check_can_be_disabled_under_test(make_app: MakeApp) -> None:
     app = make_app(services=False, TESTING=True, WTF_CSRF_ENABLED=False)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     fields = {"name": "x", "kind": "api", "expiry": "never", "form_id": "a" * 22}
     assert ada.client.post(U, data=fields, headers=HTMX).status_code == 201
 
 
-def test_the_host_may_rename_the_field(make_app: MakeApp) -> None:
+def test_csrf_field_can_be_renamed(make_app: MakeApp) -> None:
     app = make_app(services=False, WTF_CSRF_FIELD_NAME="_protection")
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     assert ada.generate().status_code == 201
 
 
 @pytest.mark.parametrize("path", CHANGES)
-def test_another_site_changes_nothing_even_with_a_token(
+def test_cross_site_post_is_refused_despite_a_csrf_token(
     plain_app: Flask, ada: Visitor, path: str
 ) -> None:
     """CSR-11"""
@@ -329,7 +331,7 @@ def test_another_site_changes_nothing_even_with_a_token(
         ("", 400),
     ],
 )
-def test_over_https_the_referer_counts(
+def test_post_over_https_without_referer_is_refused(
     plain_app: Flask, ada: Visitor, referer: str, status: int
 ) -> None:
     """CSR-04"""
@@ -346,7 +348,7 @@ def test_over_https_the_referer_counts(
     assert response.status_code == status
 
 
-def test_no_secret_or_protection_stands_in_an_address(ada: Visitor) -> None:
+def test_address_never_contains_a_secret_or_csrf_token(ada: Visitor) -> None:
     """CSR-03"""
     add_token(ada.app, ada.user)
     pages = [ada.get(), ada.get("new"), ada.generate(name="Second")]
@@ -361,7 +363,7 @@ def test_no_secret_or_protection_stands_in_an_address(ada: Visitor) -> None:
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
 @pytest.mark.parametrize("htmx", [True, False])
-def test_every_answer_is_kept_out_of_caches_and_frames(
+def test_every_response_forbids_caching_and_framing(
     plain_app: Flask, ada: Visitor, method: str, path: str, htmx: bool
 ) -> None:
     """WEB-03, WEB-17, CSR-08"""
@@ -389,7 +391,7 @@ def test_every_answer_is_kept_out_of_caches_and_frames(
         ("frame-ancestors 'self'", ["frame-ancestors 'self'"]),
     ],
 )
-def test_the_hosts_own_policy_stays(
+def test_security_policy_of_the_application_is_kept(
     plain_app: Flask, policy: str, expected: list[str]
 ) -> None:
     @plain_app.after_request
@@ -406,7 +408,7 @@ def test_the_hosts_own_policy_stays(
     assert other.headers.getlist("Content-Security-Policy") == [policy]
 
 
-def test_a_restored_or_boosted_page_is_a_page(ada: Visitor) -> None:
+def test_restored_or_boosted_request_gets_a_whole_page(ada: Visitor) -> None:
     """CSR-08"""
     for header in ("HX-History-Restore-Request", "HX-Boosted"):
         response = ada.client.get(U, headers={**HTMX, header: "true"})
@@ -429,7 +431,7 @@ def test_a_restored_or_boosted_page_is_a_page(ada: Visitor) -> None:
         ("GET", "0" * 12, 404),
     ],
 )
-def test_stray_requests_are_refused_in_our_own_words(
+def test_unknown_address_or_method_gets_an_error_page(
     ada: Visitor, method: str, path: str, status: int
 ) -> None:
     note = ada.client.open(U + path, method=method, headers=HTMX)
@@ -444,13 +446,13 @@ def test_stray_requests_are_refused_in_our_own_words(
         assert page.headers["Allow"]
 
 
-def test_without_its_slash_the_address_still_leads_there(ada: Visitor) -> None:
+def test_address_without_trailing_slash_redirects(ada: Visitor) -> None:
     response = ada.client.get(U.rstrip("/"))
     assert response.status_code == 308
     assert urlsplit(response.headers["Location"]).path == U
 
 
-def test_a_database_away_is_said_and_nothing_changed(
+def test_unreachable_database_answers_503(
     ada: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
@@ -467,7 +469,7 @@ def test_a_database_away_is_said_and_nothing_changed(
     assert "secret_column" not in note.text + page.text
 
 
-def test_a_database_away_for_the_layout_as_well(
+def test_unreachable_database_answers_503_if_the_layout_needs_it(
     plain_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> Any:
@@ -485,7 +487,7 @@ def test_a_database_away_for_the_layout_as_well(
 
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("path", ["", "{id}/rename", "{id}/revoke", "{id}/delete"])
-def test_a_commit_without_an_answer_may_have_been_carried_out(
+def test_failed_commit_message_says_that_it_may_be_saved(
     plain_app: Flask,
     ada: Visitor,
     monkeypatch: pytest.MonkeyPatch,
@@ -514,7 +516,9 @@ def test_a_commit_without_an_answer_may_have_been_carried_out(
         assert ("It may have been saved all the same." in said) is not before
 
 
-def test_missing_tables_say_what_to_do(plain_app: Flask, ada: Visitor) -> None:
+def test_missing_tables_raise_configuration_error(
+    plain_app: Flask, ada: Visitor
+) -> None:
     host = hosts.host_of(plain_app)
     with plain_app.app_context():
         for table in reversed(plain_app.extensions["apitokens"].models.tables):
@@ -524,14 +528,14 @@ def test_missing_tables_say_what_to_do(plain_app: Flask, ada: Visitor) -> None:
         ada.get()
 
 
-def test_a_host_without_flask_login_is_told(plain_app: Flask) -> None:
+def test_missing_login_manager_raises_configuration_error(plain_app: Flask) -> None:
     del plain_app.login_manager  # type: ignore[attr-defined]
     plain_app.config["PROPAGATE_EXCEPTIONS"] = True
     with pytest.raises(ConfigurationError, match="Flask-Login"):
         plain_app.test_client().get(U)
 
 
-def test_a_session_of_another_secret_is_a_strangers(ada: Visitor) -> None:
+def test_session_signed_with_another_key_is_signed_out(ada: Visitor) -> None:
     """VER-18, the pages' half"""
     ada.app.secret_key = "another"
     assert ada.without_script().get().status_code == 302

@@ -40,7 +40,7 @@ SHAPES_ON = {
 }
 
 
-def test_htmx_is_the_file_its_publisher_packed() -> None:
+def test_htmx_file_equals_the_published_one() -> None:
     folder = STATIC / "vendor" / "htmx.org@2.0.11"
     content = (folder / "htmx.min.js").read_bytes()
     assert hashlib.sha256(content).hexdigest() == HTMX_SHA256
@@ -66,17 +66,17 @@ def test_the_script_is_small() -> None:
         r"['\"`]\s*<",
     ],
 )
-def test_the_script_makes_no_code_of_text(forbidden: str) -> None:
+def test_script_never_evaluates_text(forbidden: str) -> None:
     for name in ("apitokens.js", "apitokens-times.js"):
         assert re.search(forbidden, (STATIC / name).read_text("utf-8")) is None
 
 
 @pytest.mark.parametrize("name", STYLES)
-def test_a_stylesheet_asks_for_nothing_else(name: str) -> None:
+def test_stylesheet_loads_no_other_file(name: str) -> None:
     assert re.search(r"url\(|@import|@font-face", style(name)) is None
 
 
-def test_nothing_of_the_section_leaks_into_a_host() -> None:
+def test_stylesheet_selects_only_elements_of_the_section() -> None:
     selectors = re.findall(r"^ *([^\s{}@][^{}]*)\{", style("apitokens.css"), re.M)
     parts = [part for text in selectors for part in re.split(r",(?![^(]*\))", text)]
     keyframes = {"from", "to"}
@@ -90,16 +90,16 @@ def test_nothing_of_the_section_leaks_into_a_host() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read(scheme: str) -> None:
+def test_text_has_enough_contrast(scheme: str) -> None:
     assert too_faint(scheme, TEXT_ON, 4.5) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_controls_can_be_seen(scheme: str) -> None:
+def test_controls_have_enough_contrast(scheme: str) -> None:
     assert too_faint(scheme, SHAPES_ON, 3.0) == []
 
 
-def test_the_colours_without_light_dark_are_the_light_ones() -> None:
+def test_fallback_colours_are_the_light_ones() -> None:
     plain = re.findall(r"--_([\w-]+): var\(--apitokens-[\w-]+, (#\w+)\)", style())
     light = colours("light")
     assert {name: parse(value) for name, value in plain} == light

@@ -117,7 +117,7 @@ def every_answer(ada: Visitor) -> list[TestResponse]:
 @pytest.mark.parametrize(
     "gallery", SETS, ids=lambda path: path.name if path else "none"
 )
-def test_everything_renders_with_every_set(
+def test_user_pages_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
     ada = member(host(make_app, gallery))
@@ -209,7 +209,7 @@ def every_administrators_answer(root: Visitor) -> list[TestResponse]:
 @pytest.mark.parametrize(
     "gallery", SETS, ids=lambda path: path.name if path else "none"
 )
-def test_every_page_of_the_administrators_renders_with_every_set(
+def test_every_admin_page_renders_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
     app = administration.administered(make_app)
@@ -226,7 +226,7 @@ def test_every_page_of_the_administrators_renders_with_every_set(
 @pytest.mark.parametrize(
     "gallery", SETS, ids=lambda path: path.name if path else "none"
 )
-def test_administration_renders_with_every_set(
+def test_admin_actions_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
     app = host(make_app, gallery, is_admin=lambda user: True)
@@ -238,7 +238,7 @@ def test_administration_renders_with_every_set(
 @pytest.mark.parametrize(
     "gallery", SETS, ids=lambda path: path.name if path else "none"
 )
-def test_single_token_mode_renders_with_every_set(
+def test_single_token_mode_renders_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
     ada = member(host(make_app, gallery, APITOKENS_MAX_PER_OWNER=1))
@@ -306,7 +306,7 @@ def every_answer_about_access(app: Flask) -> list[TestResponse]:
 @pytest.mark.parametrize(
     "gallery", SETS, ids=lambda path: path.name if path else "none"
 )
-def test_everything_about_access_renders_with_every_set(
+def test_access_requests_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access_requests, "PAGE_SIZE", 1)
@@ -329,7 +329,7 @@ def test_everything_about_access_renders_with_every_set(
         assert words in text
 
 
-def test_the_gallery_overrides_only_what_we_ship() -> None:
+def test_override_sets_contain_only_shipped_template_names() -> None:
     names = {path.relative_to(SHIPPED) for path in SHIPPED.rglob("*.html")}
     for gallery in filter(None, SETS):
         own = {path.relative_to(gallery) for path in gallery.rglob("*.html")}
@@ -338,7 +338,7 @@ def test_the_gallery_overrides_only_what_we_ship() -> None:
 
 
 @pytest.mark.parametrize("path", PARTIALS, ids=lambda path: str(path.stem))
-def test_a_partial_names_its_locals_and_is_short(path: Path) -> None:
+def test_partial_lists_its_locals_and_is_short(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     assert lines[0].startswith("{# "), "the first line names the locals"
     assert len(lines) < 60
@@ -347,7 +347,7 @@ def test_a_partial_names_its_locals_and_is_short(path: Path) -> None:
 # -- overriding ----------------------------------------------------------------
 
 
-def test_a_hosts_file_wins_and_the_mark_reaches_the_shipped_one(
+def test_application_template_overrides_and_can_extend_the_shipped_one(
     make_app: MakeApp,
 ) -> None:
     own = {
@@ -367,7 +367,7 @@ def test_a_hosts_file_wins_and_the_mark_reaches_the_shipped_one(
     assert one(ada.get(), "#own")
 
 
-def test_the_macros_alone_carry_the_look(make_app: MakeApp) -> None:
+def test_overriding_the_macros_alone_changes_the_look(make_app: MakeApp) -> None:
     shipped = (SHIPPED / "apitokens/_macros.html").read_text("utf-8")
     assert "at-chip" in shipped
     own = {"apitokens/_macros.html": re.sub(r"\bat-chip", "own-chip", shipped)}
@@ -378,7 +378,7 @@ def test_the_macros_alone_carry_the_look(make_app: MakeApp) -> None:
     assert "at-chip" not in ada.without_script().get().text
 
 
-def test_the_loader_lists_what_it_has(app: Flask) -> None:
+def test_loader_lists_every_template(app: Flask) -> None:
     names = app.jinja_env.list_templates()
     assert "apitokens/base.html" in names
     assert "apitokens/partials/_token_row.html" in names
@@ -387,7 +387,7 @@ def test_the_loader_lists_what_it_has(app: Flask) -> None:
 # -- the host's layout ---------------------------------------------------------
 
 
-def test_our_blocks_stand_in_the_hosts(make_app: MakeApp) -> None:
+def test_blocks_are_placed_in_the_layouts_blocks(make_app: MakeApp) -> None:
     app = host(
         make_app,
         {"own.html": LAYOUT},
@@ -406,7 +406,7 @@ def test_our_blocks_stand_in_the_hosts(make_app: MakeApp) -> None:
     assert "at-layout" not in page.text
 
 
-def test_blocks_may_be_inherited_and_shared(make_app: MakeApp) -> None:
+def test_blocks_of_the_layout_may_be_inherited_and_shared(make_app: MakeApp) -> None:
     layouts = {
         "root.html": "<body>{% block body %}{% endblock %}</body>",
         "own.html": '{% extends "root.html" %}{% block title %}lost{% endblock %}',
@@ -421,7 +421,7 @@ def test_blocks_may_be_inherited_and_shared(make_app: MakeApp) -> None:
     assert body == ["link", "div", "script", "script"]
 
 
-def test_a_layout_known_only_later_is_trusted(make_app: MakeApp) -> None:
+def test_layout_with_a_dynamic_parent_is_accepted(make_app: MakeApp) -> None:
     layouts = {
         "own.html": "{% extends which %}",
         "root.html": LAYOUT,
@@ -458,7 +458,7 @@ def test_a_layout_known_only_later_is_trusted(make_app: MakeApp) -> None:
         ),
     ],
 )
-def test_a_layout_that_does_not_fit_says_what_to_do(
+def test_layout_without_a_content_block_raises_configuration_error(
     make_app: MakeApp, config: dict[str, str], message: str
 ) -> None:
     layouts = {
@@ -473,7 +473,7 @@ def test_a_layout_that_does_not_fit_says_what_to_do(
         ada.without_script().get()
 
 
-def test_a_nonce_of_the_host_is_used(make_app: MakeApp) -> None:
+def test_nonce_of_the_application_is_used(make_app: MakeApp) -> None:
     """WEB-14"""
     app = host(make_app)
     nonces: list[Callable[[], str] | str] = ["n1", lambda: "n2"]
@@ -489,7 +489,7 @@ def test_a_nonce_of_the_host_is_used(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "bundled", "host", "off"])
-def test_the_script_is_told_which_htmx(make_app: MakeApp, mode: str) -> None:
+def test_htmx_setting_reaches_the_script(make_app: MakeApp, mode: str) -> None:
     page = member(host(make_app, APITOKENS_HTMX=mode)).without_script().get()
     script = one(page, "script[data-apitokens-htmx]")
     assert script["data-apitokens-htmx"] == mode
@@ -497,7 +497,7 @@ def test_the_script_is_told_which_htmx(make_app: MakeApp, mode: str) -> None:
     assert bool(soup(page).select("[hx-get]")) is (mode != "off")
 
 
-def test_the_root_shuts_out_what_the_host_sets_on_its_body(make_app: MakeApp) -> None:
+def test_section_resets_htmx_attributes_of_the_body(make_app: MakeApp) -> None:
     root = one(member(host(make_app)).without_script().get(), "[data-apitokens]")
     assert root["hx-disinherit"] == "*"
     assert root["hx-history"] == "false"
@@ -507,13 +507,13 @@ def test_the_root_shuts_out_what_the_host_sets_on_its_body(make_app: MakeApp) ->
         assert root[name] == root[f"{name}:inherited"] == ""
 
 
-def test_our_own_layout_names_language_and_direction(make_app: MakeApp) -> None:
+def test_built_in_layout_sets_language_and_direction(make_app: MakeApp) -> None:
     app = host(make_app)
     html = one(member(app).without_script().get(), "html")
     assert (html["lang"], html["dir"]) == ("en", "ltr")
 
 
-def test_with_flask_babel_the_layout_follows_the_locale(make_app: MakeApp) -> None:
+def test_built_in_layout_follows_the_locale_of_flask_babel(make_app: MakeApp) -> None:
     from flask_babel import Babel
 
     app = host(make_app)
@@ -522,7 +522,7 @@ def test_with_flask_babel_the_layout_follows_the_locale(make_app: MakeApp) -> No
     assert (html["lang"], html["dir"]) == ("ar", "rtl")
 
 
-def test_a_missing_layout_is_told_at_the_first_request_and_fails_none(
+def test_missing_layout_is_logged_at_the_first_request(
     make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app(APITOKENS_BASE_TEMPLATE="missing.html")
@@ -535,7 +535,7 @@ def test_a_missing_layout_is_told_at_the_first_request_and_fails_none(
     assert "APITOKENS_BASE_TEMPLATE" in told[0]
 
 
-def test_where_uses_are_not_recorded_none_is_not_called_never(
+def test_unrecorded_usage_is_not_shown_as_never_used(
     make_app: MakeApp,
 ) -> None:
     app = make_app(APITOKENS_USAGE="off")
@@ -550,7 +550,7 @@ def test_where_uses_are_not_recorded_none_is_not_called_never(
 
 
 @pytest.mark.parametrize(("longest", "promised"), [(None, True), (30, False)])
-def test_no_expiry_is_promised_only_where_it_is_allowed(
+def test_no_expiry_is_offered_only_without_a_longest_lifetime(
     make_app: MakeApp, longest: int | None, promised: bool
 ) -> None:
     app = make_app(APITOKENS_EXPIRY_MAX=longest)
@@ -561,7 +561,7 @@ def test_no_expiry_is_promised_only_where_it_is_allowed(
     assert ("Can be set to never expire." in text) is promised
 
 
-def test_several_tokens_need_several_replacements(app: Flask, user: Any) -> None:
+def test_moved_tokens_note_uses_the_plural(app: Flask, user: Any) -> None:
     guest = visitor(app, user, "tmy").without_script()
     days = timedelta(days=2)
     span: dict[str, Any] = {

@@ -162,7 +162,7 @@ def page_of(visitor: Visitor) -> TestResponse:
 # -- what it takes -------------------------------------------------------------
 
 
-def test_who_may_use_nothing_sees_what_it_takes(grace: Visitor) -> None:
+def test_user_without_any_access_sees_the_request_form_alone(grace: Visitor) -> None:
     for page in (page_of(grace), grace.client.get("/account")):
         assert cards(page) == [NOT_YET]
         assert text_of(page, "#at-asking .at-chip") == "No access"
@@ -180,7 +180,7 @@ def test_who_may_use_nothing_sees_what_it_takes(grace: Visitor) -> None:
         assert not soup(page).select("#at-list")
 
 
-def test_who_lacks_one_service_can_ask_below_the_list(app: Flask) -> None:
+def test_user_without_one_service_can_request_it_below_the_list(app: Flask) -> None:
     page = page_of(guest(app, "ada", "tmy"))
     assert one(page, "#at-list ~ *, .at-card ~ #at-panel")
     assert cards(page) == ["Request access"]
@@ -188,7 +188,7 @@ def test_who_lacks_one_service_can_ask_below_the_list(app: Flask) -> None:
     assert not soup(page).select("#at-asking .at-chip")
 
 
-def test_who_lacks_nothing_is_not_asked(app: Flask) -> None:
+def test_user_with_all_services_sees_no_request_form(app: Flask) -> None:
     for names in (("tmy", "timeseries"),):
         page = page_of(guest(app, "ada", *names))
         assert one(page, "#at-panel")
@@ -196,7 +196,7 @@ def test_who_lacks_nothing_is_not_asked(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("services", [True, False])
-def test_who_may_not_use_the_api_asks_for_all_of_it(
+def test_user_without_api_access_requests_the_whole_api(
     make_app: MakeApp, *, services: bool
 ) -> None:
     barred = guest(make_app(plugin=hosts.accounts(), services=services), "noapi")
@@ -211,7 +211,9 @@ def test_who_may_not_use_the_api_asks_for_all_of_it(
     assert words(facts[0]) == "The whole API"
 
 
-def test_without_administrators_nobody_is_asked(make_app: MakeApp) -> None:
+def test_application_without_administrators_offers_no_request_form(
+    make_app: MakeApp,
+) -> None:
     lonely = guest(make_app(plugin={"can_use_api": lambda user: False}))
     page = page_of(lonely)
     assert cards(page) == [NOT_YET]
@@ -222,7 +224,7 @@ def test_without_administrators_nobody_is_asked(make_app: MakeApp) -> None:
     assert cards(page_of(some)) == []
 
 
-def test_a_service_off_for_the_account_is_not_offered(
+def test_service_off_for_the_account_cannot_be_requested(
     app: Flask, grace: Visitor
 ) -> None:
     bearing.switch_service(app, "tmy", active=False, account="example.com")
@@ -233,7 +235,7 @@ def test_a_service_off_for_the_account_is_not_offered(
     assert not soup(page).select("#at-panel form")
 
 
-def test_who_keeps_tokens_of_before_still_sees_them(app: Flask) -> None:
+def test_user_who_lost_access_still_sees_their_tokens(app: Flask) -> None:
     ada = guest(app, "ada", "tmy")
     add_token(app, ada.user, "Old", service="tmy", scopes=["read"])
     subscribe(app, ada.user, "tmy", active=False)
@@ -246,7 +248,7 @@ def test_who_keeps_tokens_of_before_still_sees_them(app: Flask) -> None:
 
 
 @BOTH
-def test_a_request_is_sent_and_waits(app: Flask, *, htmx: bool) -> None:
+def test_request_is_stored_and_shown_as_waiting(app: Flask, *, htmx: bool) -> None:
     grace = guest(app, htmx=htmx)
     fields = {"service": "tmy", "reason": HOSTILE, "alone": "1"}
     response = grace.post("request", **fields)
@@ -269,7 +271,7 @@ def test_a_request_is_sent_and_waits(app: Flask, *, htmx: bool) -> None:
 
 
 @BOTH
-def test_all_services_are_asked_for_at_once(app: Flask, *, htmx: bool) -> None:
+def test_all_services_can_be_requested_at_once(app: Flask, *, htmx: bool) -> None:
     grace = guest(app, htmx=htmx)
     asked(grace, "tmy", "before")
     grace.post("request", service="*", reason="now")
@@ -289,7 +291,7 @@ def test_all_services_are_asked_for_at_once(app: Flask, *, htmx: bool) -> None:
 
 @BOTH
 @pytest.mark.parametrize("service", ["tmy", "*"])
-def test_a_form_sent_twice_makes_one_request(
+def test_form_sent_twice_stores_one_request(
     app: Flask, told: list[Notice], service: str, *, htmx: bool
 ) -> None:
     grace = guest(app, htmx=htmx)
@@ -300,7 +302,7 @@ def test_a_form_sent_twice_makes_one_request(
 
 @BOTH
 @pytest.mark.parametrize("service", ["gone", "", "\0", "\U0001f511", "TMY"])
-def test_what_cannot_be_asked_for_is_a_conflict(
+def test_request_for_an_unavailable_service_answers_409(
     app: Flask, service: str, *, htmx: bool
 ) -> None:
     grace = guest(app, htmx=htmx)
@@ -316,7 +318,7 @@ def test_what_cannot_be_asked_for_is_a_conflict(
 
 @BOTH
 @pytest.mark.parametrize("reason", ["a\0b", "\x1b[31m", "lost \ufffd", "x" * 10_000])
-def test_a_reason_that_cannot_be_stored_comes_back(
+def test_invalid_reason_is_shown_again_with_its_error(
     app: Flask, reason: str, *, htmx: bool
 ) -> None:
     grace = guest(app, htmx=htmx)
@@ -336,9 +338,7 @@ def test_a_reason_that_cannot_be_stored_comes_back(
 
 
 @BOTH
-def test_a_form_of_another_session_is_refused_and_kept(
-    app: Flask, *, htmx: bool
-) -> None:
+def test_stale_form_is_shown_again_with_its_input(app: Flask, *, htmx: bool) -> None:
     grace = guest(app, htmx=htmx)
     response = grace.post("request", csrf_token="", service="*", reason="Why not")
     assert response.status_code == 400
@@ -352,7 +352,7 @@ def test_a_form_of_another_session_is_refused_and_kept(
 
 
 @BOTH
-def test_a_request_is_taken_back(app: Flask, *, htmx: bool) -> None:
+def test_request_can_be_withdrawn(app: Flask, *, htmx: bool) -> None:
     grace = guest(app, htmx=htmx)
     asked(grace)
     response = grace.post("request/withdraw", service="tmy", alone="1")
@@ -365,7 +365,7 @@ def test_a_request_is_taken_back(app: Flask, *, htmx: bool) -> None:
         assert "Request withdrawn" in text_of(grace.get(), ".at-note")
 
 
-def test_a_declined_request_shows_why_and_the_form_again(grace: Visitor) -> None:
+def test_declined_request_shows_its_reason_and_the_form(grace: Visitor) -> None:
     decide(grace, asked(grace), approve=False, reason=HOSTILE)
     page = page_of(grace)
     assert cards(page) == [NOT_YET]
@@ -377,7 +377,7 @@ def test_a_declined_request_shows_why_and_the_form_again(grace: Visitor) -> None
 
 
 @pytest.mark.parametrize("others", [(), ("timeseries",)])
-def test_an_approval_without_effect_says_what_it_waits_for(
+def test_approval_without_effect_shows_what_it_waits_for(
     app: Flask, others: tuple[str, ...]
 ) -> None:
     grace = guest(app, "grace", *others)
@@ -398,7 +398,9 @@ def test_an_approval_without_effect_says_what_it_waits_for(
     assert ("tmy", "TMY data") in options(page_of(grace))
 
 
-def test_an_approval_of_the_api_shows_until_the_host_grants_it(app: Flask) -> None:
+def test_approval_of_the_api_is_shown_until_the_application_grants_it(
+    app: Flask,
+) -> None:
     barred = guest(app, "noapi")
     decide(barred, asked(barred, ""), approve=True)
     page = page_of(barred)
@@ -415,7 +417,7 @@ def test_an_approval_of_the_api_shows_until_the_host_grants_it(app: Flask) -> No
     assert "was approved" not in page_of(barred).text
 
 
-def test_a_page_that_lacks_the_tokens_is_loaded_anew_once_it_may_have_some(
+def test_conflict_reloads_a_page_without_the_list_once_access_is_granted(
     grace: Visitor,
 ) -> None:
     decide(grace, asked(grace), approve=True)
@@ -434,7 +436,7 @@ def test_a_page_that_lacks_the_tokens_is_loaded_anew_once_it_may_have_some(
         assert one(page, "#at-list")
 
 
-def test_a_page_that_has_the_tokens_is_brought_up_to_date(grace: Visitor) -> None:
+def test_conflict_refreshes_the_panels_of_a_page_with_the_list(grace: Visitor) -> None:
     subscribe(grace.app, grace.user, "timeseries")
     decide(grace, asked(grace), approve=True)
     response = grace.post("request/withdraw", service="tmy")
@@ -443,12 +445,12 @@ def test_a_page_that_has_the_tokens_is_brought_up_to_date(grace: Visitor) -> Non
     assert cards(response) == []
 
 
-def test_an_address_of_a_form_leads_back_to_the_page(grace: Visitor) -> None:
+def test_get_of_a_form_address_redirects_to_the_list(grace: Visitor) -> None:
     for path in ("request", "request/withdraw"):
         assert grace.without_script().get(path).location == U
 
 
-def test_nobody_asks_without_signing_in(app: Flask) -> None:
+def test_signed_out_user_cannot_request_access(app: Flask) -> None:
     stranger = Visitor(app, None, app.test_client())
     for path in ("request", "request/withdraw"):
         assert stranger.post(path, service="tmy").status_code == 401
@@ -463,7 +465,7 @@ def rows(response: TestResponse, table: str = "#at-table") -> list[str]:
     return [words(row) for row in soup(response).select(f"{table} tbody tr")]
 
 
-def test_nobody_waits(admin: Administrator) -> None:
+def test_page_without_waiting_requests_says_so(admin: Administrator) -> None:
     page = admin.plain().get()
     assert text_of(page, ".at-empty h3") == "No one is waiting for access"
     assert not soup(page).select("#at-decided")
@@ -472,7 +474,7 @@ def test_nobody_waits(admin: Administrator) -> None:
     assert link["aria-current"] == "page"
 
 
-def test_who_waits_is_listed_and_counted(
+def test_waiting_requests_are_listed_and_counted(
     admin: Administrator, grace: Visitor, app: Flask
 ) -> None:
     asked(grace, "tmy", HOSTILE)
@@ -493,7 +495,7 @@ def test_who_waits_is_listed_and_counted(
 
 
 @BOTH
-def test_a_request_is_approved_at_once(
+def test_request_is_approved_without_a_question(
     admin: Administrator, grace: Visitor, told: list[Notice], *, htmx: bool
 ) -> None:
     number = asked(grace)
@@ -547,7 +549,7 @@ def test_a_request_is_declined_after_a_question(
     assert "<script>alert" not in response.text
 
 
-def test_an_approval_that_the_host_has_yet_to_follow_says_so(
+def test_approval_says_that_the_application_must_grant_access_too(
     admin: Administrator, app: Flask
 ) -> None:
     barred = guest(app, "noapi")
@@ -558,7 +560,7 @@ def test_an_approval_that_the_host_has_yet_to_follow_says_so(
     assert "It counts once the application lets them" in response.text
 
 
-def test_an_approval_of_what_is_off_for_the_account_says_so(
+def test_approval_says_that_the_service_is_off_for_the_account(
     admin: Administrator, app: Flask
 ) -> None:
     users = [guest(app, name) for name in ("a", "b")]
@@ -570,7 +572,7 @@ def test_an_approval_of_what_is_off_for_the_account_says_so(
     assert "off for" not in admin.post(f"/{second}", do="decline", confirm="1").text
 
 
-def test_the_next_row_takes_the_focus(admin: Administrator, app: Flask) -> None:
+def test_next_waiting_row_gets_the_focus(admin: Administrator, app: Flask) -> None:
     users = [guest(app, name) for name in ("a", "b", "c")]
     numbers = [asked(user) for user in users]
     for number, focused in ((numbers[1], numbers[2]), (numbers[2], None)):
@@ -581,7 +583,7 @@ def test_the_next_row_takes_the_focus(admin: Administrator, app: Flask) -> None:
 
 
 @BOTH
-def test_what_was_decided_meanwhile_is_a_conflict(
+def test_decision_on_a_decided_request_answers_409(
     admin: Administrator, grace: Visitor, *, htmx: bool
 ) -> None:
     number = asked(grace)
@@ -601,7 +603,7 @@ def test_what_was_decided_meanwhile_is_a_conflict(
 
 
 @BOTH
-def test_another_accounts_request_is_not_there(
+def test_request_of_another_account_answers_404(
     admin: Administrator, app: Flask, *, htmx: bool
 ) -> None:
     carol = visitor(app, hosts.create_user(app, "carol@other.example"))
@@ -616,7 +618,7 @@ def test_another_accounts_request_is_not_there(
 
 
 @BOTH
-def test_a_decision_needs_the_forms_protection(
+def test_decision_without_csrf_token_changes_nothing(
     admin: Administrator, grace: Visitor, *, htmx: bool
 ) -> None:
     number = asked(grace)
@@ -629,7 +631,7 @@ def test_a_decision_needs_the_forms_protection(
     assert requests_of(grace)["tmy"][1]
 
 
-def test_only_administrators_decide(app: Flask, grace: Visitor) -> None:
+def test_only_administrators_can_decide(app: Flask, grace: Visitor) -> None:
     number = asked(grace)
     for client, status in ((grace.client, 403), (app.test_client(), 302)):
         other = Administrator(client, htmx=False)
@@ -639,7 +641,7 @@ def test_only_administrators_decide(app: Flask, grace: Visitor) -> None:
     assert requests_of(grace)["tmy"][1]
 
 
-def test_a_long_list_is_paged_and_costs_no_more(
+def test_number_of_statements_does_not_grow_with_the_requests(
     admin: Administrator, app: Flask
 ) -> None:
     def statements() -> int:
@@ -676,7 +678,7 @@ def test_a_long_list_is_paged_and_costs_no_more(
         assert admin.plain().get(nonsense).status_code == 200
 
 
-def test_what_is_gone_is_only_declined(
+def test_request_for_a_removed_service_can_only_be_declined(
     admin: Administrator, app: Flask, grace: Visitor
 ) -> None:
     number = asked(grace)

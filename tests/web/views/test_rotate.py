@@ -72,7 +72,9 @@ def facts(response: TestResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_the_whole_way(ada: Visitor, htmx: bool) -> None:
+def test_token_is_rotated_from_the_form_to_the_new_plaintext(
+    ada: Visitor, htmx: bool
+) -> None:
     ada = ada if htmx else ada.without_script()
     old_id = add_token(ada.app, ada.user, service="tmy", scopes=["read"])
     page = ada.without_script().get(old_id)
@@ -111,7 +113,7 @@ def test_the_whole_way(ada: Visitor, htmx: bool) -> None:
         assert soup(response).select(f".at-dialog__foot a[href='{U}{new['id']}']")
 
 
-def test_what_the_form_offers(app: Flask, ada: Visitor) -> None:
+def test_form_offers_grace_periods_and_expiries(app: Flask, ada: Visitor) -> None:
     now = datetime.now(UTC)
     forever = add_token(app, ada.user, "forever")
     ten = add_token(app, ada.user, "ten", created_at=now, expires_at=now + 10 * DAY)
@@ -129,7 +131,9 @@ def test_what_the_form_offers(app: Flask, ada: Visitor) -> None:
     assert words(soup(form).select(".at-choice__t")[0]) == "Stop it at once"
 
 
-def test_what_the_form_offers_within_a_policy(make_app: MakeApp) -> None:
+def test_form_offers_only_expiries_within_the_longest_lifetime(
+    make_app: MakeApp,
+) -> None:
     app = make_app(APITOKENS_EXPIRY_MAX=60, APITOKENS_ROTATION_GRACE=(0, 3))
     ada = visitor(app, hosts.create_user(app, "ada@example.com"), "tmy")
     token_id = bearing.generate(app, ada.user, expires_at=datetime.now(UTC) + 20 * DAY)[
@@ -143,9 +147,7 @@ def test_what_the_form_offers_within_a_policy(make_app: MakeApp) -> None:
     assert stored(app, ada.user)[1]["expires_at"] is not None
 
 
-def test_what_lives_for_thousands_of_years_is_rotated_all_the_same(
-    app: Flask, ada: Visitor
-) -> None:
+def test_token_with_a_far_expiry_is_rotated(app: Flask, ada: Visitor) -> None:
     """As long again would be after the last year there is."""
     first = add_token(app, ada.user, expires_at=validation.LATEST)
     assert rotate(ada, first).status_code == 201
@@ -158,7 +160,7 @@ def test_what_lives_for_thousands_of_years_is_rotated_all_the_same(
     assert all(validation.LATEST - 2 * DAY < end <= validation.LATEST for end in ends)
 
 
-def test_what_is_wrong_is_said_beside_it(app: Flask, ada: Visitor) -> None:
+def test_invalid_input_is_shown_beside_its_field(app: Flask, ada: Visitor) -> None:
     token_id = add_token(app, ada.user)
     for htmx in (ada, ada.without_script()):
         past = rotate(htmx, token_id, expiry="custom", expiry_date="2020-01-01")
@@ -182,7 +184,7 @@ def test_what_is_wrong_is_said_beside_it(app: Flask, ada: Visitor) -> None:
     assert len(stored(app, ada.user)) == 2
 
 
-def test_who_comes_second_is_told_and_sees_how_it_stands(
+def test_second_rotation_answers_409_and_refreshes_the_page(
     app: Flask, ada: Visitor
 ) -> None:
     """CON-03 in the pages; LIF-02."""
@@ -205,7 +207,7 @@ def test_who_comes_second_is_told_and_sees_how_it_stands(
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_one_that_is_deleted_meanwhile_is_gone(
+def test_rotation_of_a_deleted_token_answers_404(
     ada: Visitor, htmx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = ada if htmx else ada.without_script()
@@ -223,7 +225,7 @@ def test_one_that_is_deleted_meanwhile_is_gone(
     assert "This token no longer exists." in late.text
 
 
-def test_nothing_is_rotated_for_others_or_by_a_get(
+def test_rotation_by_another_user_or_by_get_changes_nothing(
     app: Flask, ada: Visitor, other_user: Any
 ) -> None:
     """AUZ-01, CSR-02"""
@@ -238,7 +240,9 @@ def test_nothing_is_rotated_for_others_or_by_a_get(
     assert stored(app, ada.user) == before
 
 
-def test_what_cannot_be_rotated_offers_it_nowhere(app: Flask, ada: Visitor) -> None:
+def test_token_that_cannot_be_rotated_has_no_rotate_link(
+    app: Flask, ada: Visitor
+) -> None:
     now = datetime.now(UTC)
     ended: dict[str, dict[str, Any]] = {
         "revoked": {"revoked_at": now},
@@ -255,7 +259,7 @@ def test_what_cannot_be_rotated_offers_it_nowhere(app: Flask, ada: Visitor) -> N
     assert ada.get(f"{paused}/rotate").status_code == 403
 
 
-def test_kin_that_was_deleted_is_named_but_not_linked(app: Flask, ada: Visitor) -> None:
+def test_deleted_predecessor_is_named_but_not_linked(app: Flask, ada: Visitor) -> None:
     token_id = add_token(app, ada.user)
     rotate(ada, token_id)
     new = stored(app, ada.user)[1]["id"]
@@ -267,7 +271,7 @@ def test_kin_that_was_deleted_is_named_but_not_linked(app: Flask, ada: Visitor) 
     assert ada.get(f"{token_id}/rotate").status_code == 409
 
 
-def test_an_administrator_rotates_for_an_owner(make_app: MakeApp) -> None:
+def test_administrator_rotates_a_token_of_a_user(make_app: MakeApp) -> None:
     told: list[tuple[str, str]] = []
     plugin = {"on_notice": lambda notice: told.append((notice.kind, notice.text))}
     app = administration.administered(make_app, plugin=plugin)
@@ -297,7 +301,7 @@ def test_an_administrator_rotates_for_an_owner(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_the_new_token_is_shown_though_the_old_one_is_deleted_meanwhile(
+def test_plaintext_is_shown_even_if_the_old_token_is_deleted_meanwhile(
     app: Flask, ada: Visitor, monkeypatch: pytest.MonkeyPatch, htmx: bool
 ) -> None:
     """Whoever waited to delete it gets their turn right after the commit."""

@@ -67,7 +67,7 @@ def buttons(response: TestResponse) -> list[str]:
     return [words(link) for link in soup(response).select("#at-list a.at-btn")]
 
 
-def test_the_page_without_a_token_leads_to_the_form(ada: Visitor) -> None:
+def test_page_without_a_token_links_to_the_form(ada: Visitor) -> None:
     for browser in (ada.without_script(), ada):
         page = browser.without_script().get()
         assert text_of(page, "h1") == "API token"
@@ -88,7 +88,7 @@ def test_the_page_without_a_token_leads_to_the_form(ada: Visitor) -> None:
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_the_whole_way(ada: Visitor, htmx: bool) -> None:
+def test_token_is_generated_replaced_and_revoked(ada: Visitor, htmx: bool) -> None:
     """LIF-06, VER-09"""
     first = plaintext_in(ada.generate(name="", expiry="90"))
     ada = ada if htmx else ada.without_script()
@@ -120,7 +120,7 @@ def test_the_whole_way(ada: Visitor, htmx: bool) -> None:
         assert second not in browser.get().text
 
 
-def test_a_form_counts_once_and_for_the_token_it_saw(ada: Visitor) -> None:
+def test_replace_form_takes_effect_once_and_for_its_token(ada: Visitor) -> None:
     """CON-01, LIF-02, CSR-01"""
     ada.generate(name="")
     form = ada.get("replace").text
@@ -143,7 +143,7 @@ def test_a_form_counts_once_and_for_the_token_it_saw(ada: Visitor) -> None:
     assert len(live(ada.app, ada.user)) == 1
 
 
-def test_a_token_of_somebody_else_is_not_found(ada: Visitor) -> None:
+def test_token_of_another_user_answers_404(ada: Visitor) -> None:
     """AUZ-01"""
     ada.generate(name="")
     eve = visitor(ada.app, hosts.create_user(ada.app, "eve@example.com"))
@@ -155,7 +155,7 @@ def test_a_token_of_somebody_else_is_not_found(ada: Visitor) -> None:
     assert len(live(ada.app, ada.user)) == len(live(ada.app, eve.user)) == 1
 
 
-def test_revoked_it_makes_room(ada: Visitor) -> None:
+def test_revoked_token_makes_room_for_a_new_one(ada: Visitor) -> None:
     ada.generate(name="")
     [token] = live(ada.app, ada.user)
     done = ada.post(f"{token}/revoke")
@@ -164,7 +164,7 @@ def test_revoked_it_makes_room(ada: Visitor) -> None:
     assert ada.generate(name="").status_code == 201
 
 
-def test_what_stands_on_the_card_of_a_token_that_does_not_work(
+def test_card_shows_why_a_token_does_not_work(
     make_app: MakeApp,
 ) -> None:
     app = make_app(**ONE)
@@ -192,7 +192,7 @@ def test_what_stands_on_the_card_of_a_token_that_does_not_work(
     assert text_of(page.get(), "#at-list .at-chip") == "Active"
 
 
-def test_who_has_more_from_before_sees_the_list(make_app: MakeApp) -> None:
+def test_user_with_several_live_tokens_sees_the_list(make_app: MakeApp) -> None:
     app = make_app(services=False)
     user = hosts.create_user(app, "ada@example.com")
     ids = [add_token(app, user, name) for name in ("a", "b")]
@@ -205,7 +205,7 @@ def test_who_has_more_from_before_sees_the_list(make_app: MakeApp) -> None:
     assert buttons(ada.without_script().get())[0] == "Generate a new token"
 
 
-def test_it_is_not_there_where_tokens_may_stand_beside_each_other(
+def test_replace_page_answers_404_without_single_token_mode(
     app: Flask, user: Any
 ) -> None:
     """LIF-07"""
@@ -214,7 +214,7 @@ def test_it_is_not_there_where_tokens_may_stand_beside_each_other(
     assert ada.post("replace", current="x").status_code == 404
 
 
-def test_it_stands_in_a_page_of_the_hosts(ada: Visitor) -> None:
+def test_panel_shows_the_card_in_a_page_of_the_application(ada: Visitor) -> None:
     ada.generate(name="")
     page = ada.client.get("/account")
     assert text_of(page, "h2#at-title") == "API token"
@@ -222,12 +222,12 @@ def test_it_stands_in_a_page_of_the_hosts(ada: Visitor) -> None:
     assert soup(page).select("#at-list a#at-generate")
 
 
-def test_a_panel_is_what_htmx_gets(ada: Visitor) -> None:
+def test_htmx_gets_the_card_as_a_panel(ada: Visitor) -> None:
     ada.generate(name="")
     assert len(soup(ada.get()).select("dl.at-facts")) == 1
 
 
-def test_the_command_line_says_what_to_do(ada: Visitor) -> None:
+def test_command_line_explains_the_limit(ada: Visitor) -> None:
     generate = ("token", "generate", "--owner", "ada@example.com", "--name", "CI")
     run(ada.app, *generate)
     [token] = live(ada.app, ada.user)
@@ -241,7 +241,7 @@ def test_the_command_line_says_what_to_do(ada: Visitor) -> None:
     assert "The owner already has 1 token, the most allowed." in said
 
 
-def test_of_many_who_overwrite_at_once_one_does(
+def test_parallel_replacements_store_one_token(
     make_app: MakeApp, database_url: str
 ) -> None:
     """CON-01"""
@@ -262,7 +262,9 @@ def test_of_many_who_overwrite_at_once_one_does(
     assert outcomes(["apt_" for _ in rotations]) == {"made": 1}
 
 
-def test_of_many_first_tokens_one_is_made(make_app: MakeApp, database_url: str) -> None:
+def test_parallel_first_tokens_store_one_token(
+    make_app: MakeApp, database_url: str
+) -> None:
     """LIF-13"""
     app = make_app(database_url, services=False, **ONE, **ROOMY)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))

@@ -45,7 +45,7 @@ def alive(app: Flask, plaintext: str) -> bool:
 # -- rename --------------------------------------------------------------------
 
 
-def test_a_row_becomes_a_form(ada: Visitor) -> None:
+def test_rename_shows_the_row_as_a_form(ada: Visitor) -> None:
     token_id = add_token(ada.app, ada.user, "Old")
     add_token(ada.app, ada.user, "Other")
     response = ada.get(f"{token_id}/rename")
@@ -60,7 +60,7 @@ def test_a_row_becomes_a_form(ada: Visitor) -> None:
     assert words(one(focused, "[data-apitokens-focus]")) == "Rename token Old"
 
 
-def test_renaming_changes_the_name_alone(ada: Visitor) -> None:
+def test_rename_changes_only_the_name(ada: Visitor) -> None:
     """LIF-08"""
     ada.generate(name="Old", expiry="30").close()
     before = stored(ada.app, ada.user)[0]
@@ -73,7 +73,7 @@ def test_renaming_changes_the_name_alone(ada: Visitor) -> None:
 
 
 @pytest.mark.parametrize("act", ["revoke", "delete"])
-def test_who_keeps_a_token_keeps_the_list_too(ada: Visitor, act: str) -> None:
+def test_cancel_link_keeps_the_state_of_the_list(ada: Visitor, act: str) -> None:
     token_id = add_tokens(ada.app, ada.user, 12)[0]
     browser = ada.without_script()
     response = browser.get(f"{token_id}/{act}?sort=name&page=2")
@@ -81,7 +81,7 @@ def test_who_keeps_a_token_keeps_the_list_too(ada: Visitor, act: str) -> None:
     assert keep["href"] == f"{U}?sort=name&page=2"
 
 
-def test_renaming_without_script_comes_back_to_the_list(ada: Visitor) -> None:
+def test_rename_without_htmx_redirects_to_the_list(ada: Visitor) -> None:
     token_id = add_token(ada.app, ada.user, "Old")
     browser = ada.without_script()
     assert one(browser.get(f"{token_id}/rename"), "h1").get_text() == "API tokens"
@@ -101,7 +101,7 @@ def test_renaming_without_script_comes_back_to_the_list(ada: Visitor) -> None:
         ("Other", "You already have a token called “Other”. Choose another name."),
     ],
 )
-def test_a_name_that_cannot_be_is_said_beside_the_field(
+def test_invalid_name_is_shown_beside_the_field(
     ada: Visitor, name: str, message: str
 ) -> None:
     token_id = add_token(ada.app, ada.user, "Old")
@@ -114,7 +114,7 @@ def test_a_name_that_cannot_be_is_said_beside_the_field(
     assert {row["name"] for row in stored(ada.app, ada.user)} == {"Old", "Other"}
 
 
-def test_a_row_on_another_page_is_found_to_be_renamed(ada: Visitor) -> None:
+def test_row_on_another_page_can_be_renamed(ada: Visitor) -> None:
     oldest = add_tokens(ada.app, ada.user, 12)[0]
     assert one(ada.get(f"{oldest}/rename"), "#rn")["value"] == "Token 1"
     onpage = ada.get(f"{oldest}/rename?page=2")
@@ -123,7 +123,7 @@ def test_a_row_on_another_page_is_found_to_be_renamed(ada: Visitor) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_has_ended_is_not_renamed(ada: Visitor, method: str) -> None:
+def test_ended_token_cannot_be_renamed(ada: Visitor, method: str) -> None:
     token_id = add_token(ada.app, ada.user, "Old", revoked_at=NOW, live_name=None)
     send = ada.get if method == "GET" else ada.post
     response = send(f"{token_id}/rename")
@@ -136,7 +136,9 @@ def test_what_has_ended_is_not_renamed(ada: Visitor, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_gone_leaves_the_list_at_once(ada: Visitor, method: str) -> None:
+def test_action_on_a_deleted_token_refreshes_the_list(
+    ada: Visitor, method: str
+) -> None:
     add_tokens(ada.app, ada.user, 12)
     send = ada.get if method == "GET" else ada.post
     response = send("0" * 12 + "/delete?page=2")
@@ -153,7 +155,7 @@ def test_what_is_gone_leaves_the_list_at_once(ada: Visitor, method: str) -> None
 # -- revoke --------------------------------------------------------------------
 
 
-def test_revoking_asks_first(ada: Visitor) -> None:
+def test_revoke_asks_first(ada: Visitor) -> None:
     """WEB-13"""
     used: dict[str, Any] = {
         "last_used_at": NOW - timedelta(hours=3),
@@ -176,7 +178,7 @@ def test_revoking_asks_first(ada: Visitor) -> None:
     assert stored(ada.app, ada.user)[0]["revoked_at"] is None
 
 
-def test_revoking_stops_the_token_and_keeps_its_row(ada: Visitor) -> None:
+def test_revoke_ends_the_token_and_keeps_its_row(ada: Visitor) -> None:
     plaintext = plaintext_in(ada.generate())
     token_id = stored(ada.app, ada.user)[0]["id"]
     assert alive(ada.app, plaintext)
@@ -198,7 +200,7 @@ def test_revoking_stops_the_token_and_keeps_its_row(ada: Visitor) -> None:
     assert ada.get(f"{token_id}/revoke").status_code == 409
 
 
-def test_revoking_without_script(ada: Visitor) -> None:
+def test_revoke_works_without_htmx(ada: Visitor) -> None:
     token_id = add_token(ada.app, ada.user, "Deploy")
     browser = ada.without_script()
     page = browser.get(f"{token_id}/revoke")
@@ -239,7 +241,7 @@ def test_revoking_without_script(ada: Visitor) -> None:
         ),
     ],
 )
-def test_deleting_says_what_breaks(
+def test_delete_question_says_what_breaks(
     ada: Visitor, columns: dict[str, timedelta | None], title: str, text: str
 ) -> None:
     now = datetime.now(UTC)
@@ -252,7 +254,7 @@ def test_deleting_says_what_breaks(
     assert text_of(response, "#at-dlg-d").startswith(text)
 
 
-def test_deleting_removes_the_row_and_a_second_time_finds_none(ada: Visitor) -> None:
+def test_delete_removes_the_row_and_then_answers_404(ada: Visitor) -> None:
     """LIF-09"""
     plaintext = plaintext_in(ada.generate())
     token_id = stored(ada.app, ada.user)[0]["id"]
@@ -265,7 +267,7 @@ def test_deleting_removes_the_row_and_a_second_time_finds_none(ada: Visitor) -> 
     assert ada.post(f"{token_id}/delete").status_code == 404
 
 
-def test_the_list_stays_where_it_was(ada: Visitor) -> None:
+def test_action_keeps_search_order_and_page_of_the_list(ada: Visitor) -> None:
     ids = add_tokens(ada.app, ada.user, 12)
     question = ada.get(f"{ids[0]}/delete?page=2&sort=-created&q=")
     action = str(one(question, "form")["action"])
@@ -277,7 +279,7 @@ def test_the_list_stays_where_it_was(ada: Visitor) -> None:
 # -- several -------------------------------------------------------------------
 
 
-def test_revoking_several_asks_and_then_does(ada: Visitor) -> None:
+def test_revoke_many_asks_and_then_revokes(ada: Visitor) -> None:
     ids = add_tokens(ada.app, ada.user, 12)
     question = ada.post("revoke", id=ids[:2])
     assert question.status_code == 200
@@ -296,7 +298,7 @@ def test_revoking_several_asks_and_then_does(ada: Visitor) -> None:
     assert sorted(revoked) == sorted(ids[:2])
 
 
-def test_revoking_several_without_script(ada: Visitor) -> None:
+def test_revoke_many_works_without_htmx(ada: Visitor) -> None:
     ids = add_tokens(ada.app, ada.user, 11)
     browser = ada.without_script()
     page = browser.post("revoke", id=ids[:3])
@@ -308,7 +310,7 @@ def test_revoking_several_without_script(ada: Visitor) -> None:
     assert text_of(browser.get(), ".at-note--ok") == "3 tokens revoked"
 
 
-def test_nothing_selected_is_said(ada: Visitor) -> None:
+def test_revoke_many_without_selection_answers_with_a_message(ada: Visitor) -> None:
     response = ada.post("revoke")
     assert response.status_code == 422
     assert response.headers["HX-Retarget"] == "#at-toasts"
@@ -317,7 +319,7 @@ def test_nothing_selected_is_said(ada: Visitor) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_too_many_at_a_time_are_refused(ada: Visitor, method: str) -> None:
+def test_revoke_many_refuses_too_many_ids(ada: Visitor, method: str) -> None:
     mine = add_token(ada.app, ada.user)
     others = [f"{n:012}" for n in range(500)]
     for browser in (ada, ada.without_script()):
@@ -332,7 +334,7 @@ def test_too_many_at_a_time_are_refused(ada: Visitor, method: str) -> None:
     assert stored(ada.app, ada.user)[0]["revoked_at"] is None
 
 
-def test_only_ones_own_live_tokens_are_revoked(ada: Visitor) -> None:
+def test_revoke_many_ignores_other_users_and_ended_tokens(ada: Visitor) -> None:
     grace = hosts.create_user(ada.app, "grace@example.com")
     foreign = add_token(ada.app, grace)
     ended = add_token(ada.app, ada.user, "Old", revoked_at=NOW, live_name=None)
@@ -347,7 +349,7 @@ def test_only_ones_own_live_tokens_are_revoked(ada: Visitor) -> None:
     assert ada.post("revoke", id=[ended], confirm="1").status_code == 409
 
 
-def test_no_address_changes_anything_by_get_or_head(ada: Visitor) -> None:
+def test_get_and_head_change_nothing(ada: Visitor) -> None:
     """CSR-02"""
     token_id = add_token(ada.app, ada.user)
     before = stored(ada.app, ada.user)

@@ -59,7 +59,7 @@ def ada(app: Flask, user: object) -> Visitor:
 # -- the list ------------------------------------------------------------------
 
 
-def test_the_list_is_empty_at_first_and_offers_to_generate(ada: Visitor) -> None:
+def test_empty_list_offers_to_generate(ada: Visitor) -> None:
     response = ada.without_script().get()
     assert response.status_code == 200
     assert text_of(response, "#at-list h2") == "No tokens yet"
@@ -67,13 +67,15 @@ def test_the_list_is_empty_at_first_and_offers_to_generate(ada: Visitor) -> None
     assert one(response, "h1").get_text() == "API tokens"
 
 
-def test_who_may_use_no_service_reads_what_it_takes(app: Flask, user: object) -> None:
+def test_user_without_services_reads_how_to_get_access(
+    app: Flask, user: object
+) -> None:
     response = visitor(app, user).without_script().get()
     assert "You do not have API access yet" in response.text
     assert soup(response).select("#at-generate, #at-list") == []
 
 
-def test_tokens_of_a_service_switched_off_are_paused_and_stay(ada: Visitor) -> None:
+def test_tokens_of_a_service_that_is_off_are_paused(ada: Visitor) -> None:
     ada.generate(service="tmy", scope="read")
     subscribe(ada.app, ada.user, "tmy", "timeseries", active=False)
     response = ada.without_script().get()
@@ -88,7 +90,7 @@ def test_tokens_of_a_service_switched_off_are_paused_and_stay(ada: Visitor) -> N
         )
 
 
-def test_a_search_answers_the_list_alone_and_says_what_it_found(plain: Visitor) -> None:
+def test_search_returns_the_list_and_announces_the_result(plain: Visitor) -> None:
     add_tokens(plain.app, plain.user, 12)
     response = plain.get(query_string={"q": "token 1"})
     assert response.headers["Apitokens-Fragment"] == "1"
@@ -99,7 +101,7 @@ def test_a_search_answers_the_list_alone_and_says_what_it_found(plain: Visitor) 
     assert soup(response).select("html, [data-apitokens-focus]") == []
 
 
-def test_a_search_that_finds_nothing_says_for_what(plain: Visitor) -> None:
+def test_search_without_result_repeats_the_query(plain: Visitor) -> None:
     add_tokens(plain.app, plain.user, 2)
     response = plain.without_script().get(query_string={"q": "deplyo <b>"})
     assert text_of(response, "#at-list h2") == "No token matches “deplyo <b>”"
@@ -107,7 +109,7 @@ def test_a_search_that_finds_nothing_says_for_what(plain: Visitor) -> None:
     assert one(response, "#at-q")["value"] == "deplyo <b>"
 
 
-def test_the_search_can_be_cleared_where_it_stands(plain: Visitor) -> None:
+def test_search_can_be_cleared(plain: Visitor) -> None:
     add_tokens(plain.app, plain.user, 12)
     response = plain.get(query_string={"q": "nothing"})
     clear = one(response, ".at-empty a.at-btn")
@@ -123,7 +125,7 @@ def test_the_search_can_be_cleared_where_it_stands(plain: Visitor) -> None:
     assert again == []
 
 
-def test_a_whole_token_in_the_search_is_cut_to_its_id(plain: Visitor) -> None:
+def test_search_for_a_whole_token_keeps_only_its_id(plain: Visitor) -> None:
     plaintext = plaintext_in(plain.generate())
     query = {"q": f" {plaintext} ", "sort": "name", "focus": "x"}
     found = plain.get(query_string=query)
@@ -149,7 +151,7 @@ def test_a_whole_token_in_the_search_is_cut_to_its_id(plain: Visitor) -> None:
         ({"sort": "-name", "page": "2"}, ["Token 10", "Token 1"]),
     ],
 )
-def test_pages_and_orders(
+def test_list_is_paged_and_sorted(
     plain: Visitor, asked: dict[str, str], expected: list[str]
 ) -> None:
     add_tokens(plain.app, plain.user, 12)
@@ -177,7 +179,7 @@ def test_pages_and_orders(
         {"focus": '"><script>'},
     ],
 )
-def test_nonsense_in_the_address_is_passed_over(
+def test_invalid_query_arguments_are_ignored(
     plain: Visitor, nonsense: dict[str, str]
 ) -> None:
     add_tokens(plain.app, plain.user, 1)
@@ -186,7 +188,7 @@ def test_nonsense_in_the_address_is_passed_over(
     assert "<script>" not in response.text
 
 
-def test_a_status_filter(plain: Visitor) -> None:
+def test_status_filter_selects_tokens(plain: Visitor) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
     days = timedelta(days=3)
     ages = {"created_at": NOW - 9 * days, "expires_at": NOW + days}
@@ -201,7 +203,7 @@ def test_a_status_filter(plain: Visitor) -> None:
         assert names(plain.get(query_string={"status": status})) == expected
 
 
-def test_ten_tokens_need_no_toolbar_and_eleven_do(plain: Visitor) -> None:
+def test_toolbar_is_shown_above_ten_tokens(plain: Visitor) -> None:
     tools = "[role=search], [data-apitokens-select], #at-bulk"
     add_tokens(plain.app, plain.user, 10)
     assert soup(plain.without_script().get()).select(tools) == []
@@ -212,7 +214,7 @@ def test_ten_tokens_need_no_toolbar_and_eleven_do(plain: Visitor) -> None:
     assert "at-search" in response.text
 
 
-def test_where_nothing_can_be_stopped_there_is_nothing_to_select(
+def test_list_without_live_tokens_has_no_selection(
     plain: Visitor,
 ) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
@@ -227,7 +229,7 @@ def test_where_nothing_can_be_stopped_there_is_nothing_to_select(
     assert len(soup(plain.get(query_string={"q": "o"})).select(select)) == 2
 
 
-def test_sort_links_say_how_the_list_is_sorted(plain: Visitor) -> None:
+def test_sort_links_mark_the_present_order(plain: Visitor) -> None:
     add_tokens(plain.app, plain.user, 2)
     heads = soup(plain.get(query_string={"sort": "name"})).select("th[aria-sort]")
     assert [head["aria-sort"] for head in heads] == ["ascending", "none", "none"]
@@ -235,7 +237,7 @@ def test_sort_links_say_how_the_list_is_sorted(plain: Visitor) -> None:
     assert links == [f"{U}?sort=-name", f"{U}?sort=-last_used", f"{U}?sort=expires"]
 
 
-def test_a_row_shows_two_tags_and_counts_the_rest(app: Flask, user: object) -> None:
+def test_row_shows_two_scopes_and_counts_the_rest(app: Flask, user: object) -> None:
     many = {name: "" for name in ("a", "b", "c", "d", "e")}
     hosts.host_of(app).apitokens.service("wide", "Wide", scopes=many)
     ada = visitor(app, user, "wide")
@@ -244,7 +246,7 @@ def test_a_row_shows_two_tags_and_counts_the_rest(app: Flask, user: object) -> N
     assert [words(tag) for tag in tags] == ["a", "b", "+3 more"]
 
 
-def test_an_inactive_row_offers_delete_alone(plain: Visitor) -> None:
+def test_row_of_an_ended_token_offers_only_delete(plain: Visitor) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
     row = one(plain.get(), "tbody tr")
     assert [words(link) for link in row.select(".at-cell-actions a")] == [
@@ -253,7 +255,7 @@ def test_an_inactive_row_offers_delete_alone(plain: Visitor) -> None:
     assert row["class"] == ["at-row--off"]
 
 
-def test_a_token_that_never_reached_a_browser_says_so(plain: Visitor) -> None:
+def test_token_never_shown_is_marked(plain: Visitor) -> None:
     """LIF-05"""
     long_ago = NOW - timedelta(minutes=5)
     add_token(plain.app, plain.user, "Lost", shown_at=None, created_at=long_ago)
@@ -265,7 +267,7 @@ def test_a_token_that_never_reached_a_browser_says_so(plain: Visitor) -> None:
     assert chips == {"Lost": True, "Seen": False}
 
 
-def test_the_number_of_statements_does_not_grow_with_the_list(ada: Visitor) -> None:
+def test_number_of_statements_does_not_grow_with_the_list(ada: Visitor) -> None:
     ada.get()  # the first page of a process looks once whether a pepper is missing
     counts = []
     for number in (1, 9):
@@ -290,7 +292,7 @@ def test_the_number_of_statements_does_not_grow_with_the_list(ada: Visitor) -> N
 # -- one token -----------------------------------------------------------------
 
 
-def test_a_token_has_a_page_of_its_own(ada: Visitor) -> None:
+def test_token_page_shows_its_properties_and_events(ada: Visitor) -> None:
     ada.generate(service="timeseries", scope=["read", "write"], expiry="30")
     token_id = stored(ada.app, ada.user)[0]["id"]
     response = ada.without_script().get(token_id)
@@ -305,7 +307,7 @@ def test_a_token_has_a_page_of_its_own(ada: Visitor) -> None:
 
 @pytest.mark.parametrize("path", ["{id}", "{id}/rename", "{id}/revoke", "{id}/delete"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_foreign_token_is_as_good_as_none(
+def test_token_of_another_user_answers_404(
     app: Flask, user: object, other_user: object, path: str, method: str
 ) -> None:
     """AUZ-01"""
@@ -327,7 +329,7 @@ def test_a_foreign_token_is_as_good_as_none(
 # -- generate ------------------------------------------------------------------
 
 
-def test_generating_shows_the_plaintext_once_and_it_works(ada: Visitor) -> None:
+def test_generate_shows_a_working_plaintext_once(ada: Visitor) -> None:
     """LIF-01, LIF-03"""
     response = ada.generate(service="tmy", scope="read", expiry="30")
     assert response.status_code == 201
@@ -345,7 +347,7 @@ def test_generating_shows_the_plaintext_once_and_it_works(ada: Visitor) -> None:
         assert plaintext not in ada.get(path).text
 
 
-def test_the_list_comes_along_with_the_reveal(plain: Visitor) -> None:
+def test_reveal_refreshes_the_list_out_of_band(plain: Visitor) -> None:
     response = plain.generate()
     panels = soup(response).select("[hx-swap-oob]")
     assert [panel["id"] for panel in panels] == ["at-list", "at-tools", "at-actions"]
@@ -358,7 +360,7 @@ def test_the_list_comes_along_with_the_reveal(plain: Visitor) -> None:
     assert plaintext_in(response) not in "".join(map(str, panels))
 
 
-def test_the_download_is_dotenv(make_app: MakeApp) -> None:
+def test_download_is_a_dotenv_file(make_app: MakeApp) -> None:
     app = make_app(plugin={"account_of": lambda user: 'acc "1"'}, services=False)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     response = ada.generate()
@@ -373,16 +375,14 @@ def test_the_download_is_dotenv(make_app: MakeApp) -> None:
     )
 
 
-def test_how_to_use_it_names_a_route_that_lets_the_token_in(ada: Visitor) -> None:
+def test_examples_name_a_route_that_admits_the_token(ada: Visitor) -> None:
     response = ada.generate(service="tmy", scope="read")
     lines = words(one(response, "details"))
     assert "curl http://localhost/api/tmy" in lines
     assert plaintext_in(response) not in lines
 
 
-def test_how_to_use_it_knows_the_routes_of_a_protected_blueprint(
-    app: Flask, user: Any
-) -> None:
+def test_examples_know_the_routes_of_a_guarded_blueprint(app: Flask, user: Any) -> None:
     shut = Blueprint("shut", __name__, url_prefix="/a")
     for path in ("/about", "/both", "/data"):
         shut.add_url_rule(path, path.strip("/"), lambda: "in")
@@ -396,7 +396,7 @@ def test_how_to_use_it_knows_the_routes_of_a_protected_blueprint(
     assert "curl http://localhost/a/data" in words(one(response, "details"))
 
 
-def test_an_access_token_is_shown_how_to_log_in_alone(plain: Visitor) -> None:
+def test_examples_of_an_access_token_show_the_log_in_alone(plain: Visitor) -> None:
     response = plain.generate(kind="access", expiry="30")
     assert response.status_code == 201
     lines = soup(response).select("details pre")
@@ -405,7 +405,7 @@ def test_an_access_token_is_shown_how_to_log_in_alone(plain: Visitor) -> None:
     ]
 
 
-def test_without_script_the_answer_is_a_page(ada: Visitor) -> None:
+def test_generate_without_htmx_answers_with_a_page(ada: Visitor) -> None:
     """CSR-10"""
     response = ada.without_script().generate(service="tmy", scope="read")
     assert response.status_code == 201
@@ -415,7 +415,7 @@ def test_without_script_the_answer_is_a_page(ada: Visitor) -> None:
     assert "Apitokens-Fragment" not in response.headers
 
 
-def test_a_form_sent_twice_makes_one_token(plain: Visitor) -> None:
+def test_form_sent_twice_generates_one_token(plain: Visitor) -> None:
     """LIF-02, LIF-04"""
     form = hidden_fields(plain.get("new").text)
     fields = {**form, "name": "Deploy", "kind": "api", "expiry": "never"}
@@ -431,7 +431,7 @@ def test_a_form_sent_twice_makes_one_token(plain: Visitor) -> None:
 
 
 @pytest.mark.parametrize("form_id", ["", "x", "a" * 23, "é" * 22])
-def test_a_forged_form_id_gets_a_new_form(plain: Visitor, form_id: str) -> None:
+def test_forged_form_id_gets_a_new_form(plain: Visitor, form_id: str) -> None:
     response = plain.generate(form_id=form_id, name="Kept")
     assert response.status_code == 400
     assert "This form was open too long. Try again." in response.text
@@ -440,7 +440,7 @@ def test_a_forged_form_id_gets_a_new_form(plain: Visitor, form_id: str) -> None:
     assert stored(plain.app, plain.user) == []
 
 
-def test_all_that_is_wrong_is_said_at_once_and_the_input_kept(ada: Visitor) -> None:
+def test_all_errors_are_shown_at_once_and_the_input_is_kept(ada: Visitor) -> None:
     ada.generate(service="tmy", scope="read")
     fields = {"name": "Deploy", "kind": "access", "service": "timeseries"}
     response = ada.generate(**fields)
@@ -472,7 +472,7 @@ def test_all_that_is_wrong_is_said_at_once_and_the_input_kept(ada: Visitor) -> N
         ("x" * 10_000, "Use 80 characters or fewer."),
     ],
 )
-def test_names_that_cannot_be_stored(plain: Visitor, name: str, message: str) -> None:
+def test_invalid_name_is_refused(plain: Visitor, name: str, message: str) -> None:
     """DBS-09"""
     response = plain.generate(name=name)
     assert response.status_code == 422
@@ -480,7 +480,7 @@ def test_names_that_cannot_be_stored(plain: Visitor, name: str, message: str) ->
     assert stored(plain.app, plain.user) == []
 
 
-def test_a_name_of_megabytes_does_not_come_back(plain: Visitor) -> None:
+def test_huge_name_is_not_echoed(plain: Visitor) -> None:
     token_id = add_token(plain.app, plain.user)
     name, date = "x" * 400_000, "9" * 50_000
     wish = {"name": name, "expiry": "custom", "expiry_date": date}
@@ -509,7 +509,7 @@ def test_a_name_of_megabytes_does_not_come_back(plain: Visitor) -> None:
         "‘quoted’ & co",
     ],
 )
-def test_hostile_names_are_text(plain: Visitor, name: str) -> None:
+def test_hostile_name_is_escaped(plain: Visitor, name: str) -> None:
     assert plain.generate(name=name).status_code == 201
     token_id = stored(plain.app, plain.user)[0]["id"]
     assert names(plain.get()) == [name]
@@ -520,7 +520,7 @@ def test_hostile_names_are_text(plain: Visitor, name: str) -> None:
             assert soup(response).select("img, script:not([src])") == []
 
 
-def test_bytes_that_are_no_text_are_no_fault(plain: Visitor) -> None:
+def test_invalid_utf8_causes_no_error(plain: Visitor) -> None:
     form = hidden_fields(plain.get("new").text)
     body = b"csrf_token=" + form["csrf_token"].encode() + b"&form_id=\xff&name=\xff\xfe"
     kind = "application/x-www-form-urlencoded"
@@ -530,7 +530,7 @@ def test_bytes_that_are_no_text_are_no_fault(plain: Visitor) -> None:
     assert response.status_code == 400
 
 
-def test_forged_fields_change_nothing(plain: Visitor, plain_app: Flask) -> None:
+def test_forged_fields_are_ignored(plain: Visitor, plain_app: Flask) -> None:
     """AUZ-04"""
     grace = hosts.create_user(plain_app, "grace@example.com")
     forged = {
@@ -553,7 +553,9 @@ def test_forged_fields_change_nothing(plain: Visitor, plain_app: Flask) -> None:
 
 
 @pytest.mark.parametrize("service", ["", "nonsense", "timeseries"])
-def test_a_service_the_user_may_not_use(app: Flask, user: object, service: str) -> None:
+def test_service_without_access_is_refused(
+    app: Flask, user: object, service: str
+) -> None:
     """AUZ-08"""
     ada = visitor(app, user, "tmy")
     response = ada.generate(service=service, scope="read")
@@ -567,7 +569,7 @@ def test_a_service_the_user_may_not_use(app: Flask, user: object, service: str) 
     assert stored(app, user) == []
 
 
-def test_a_host_without_services_shows_none(plain: Visitor) -> None:
+def test_application_without_services_shows_no_service_field(plain: Visitor) -> None:
     dialog = plain.get("new")
     assert soup(dialog).select("#service, #at-scopes, [name=scope]") == []
     plain.generate()
@@ -575,7 +577,7 @@ def test_a_host_without_services_shows_none(plain: Visitor) -> None:
     assert heads == ["Token", "Last used", "Status", "Actions"]
 
 
-def test_the_most_allowed(make_app: MakeApp) -> None:
+def test_generate_refuses_more_tokens_than_allowed(make_app: MakeApp) -> None:
     app = make_app(services=False, APITOKENS_MAX_PER_OWNER=2)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     assert ada.generate().status_code == 201
@@ -588,7 +590,7 @@ def test_the_most_allowed(make_app: MakeApp) -> None:
     assert one(response, "#name")["value"] == "Third"
 
 
-def test_the_access_follows_the_service(ada: Visitor) -> None:
+def test_scopes_follow_the_chosen_service(ada: Visitor) -> None:
     response = ada.get("new/scopes", query_string={"service": "timeseries"})
     boxes = soup(response).select("[name=scope]")
     assert [(box["value"], box.has_attr("checked")) for box in boxes] == [
@@ -605,7 +607,7 @@ def test_the_access_follows_the_service(ada: Visitor) -> None:
         )
 
 
-def test_without_script_the_access_is_asked_for_with_the_form(ada: Visitor) -> None:
+def test_without_htmx_the_form_reloads_with_the_scopes(ada: Visitor) -> None:
     browser = ada.without_script()
     fields = {"name": "Kept", "service": "timeseries", "change": "service"}
     response = browser.generate(**fields)
@@ -619,7 +621,7 @@ def test_without_script_the_access_is_asked_for_with_the_form(ada: Visitor) -> N
     assert browser.get("new/scopes").headers["Location"] == f"{U}new"
 
 
-def test_the_answer_is_noted_as_shown_when_it_was_sent(plain: Visitor) -> None:
+def test_token_is_marked_shown_after_the_response_is_sent(plain: Visitor) -> None:
     response = plain.generate()
     assert stored(plain.app, plain.user)[0]["shown_at"] is None
     response.close()
@@ -629,7 +631,7 @@ def test_the_answer_is_noted_as_shown_when_it_was_sent(plain: Visitor) -> None:
 # -- the panel -----------------------------------------------------------------
 
 
-def test_the_panel_stands_in_the_hosts_own_page(ada: Visitor) -> None:
+def test_panel_renders_in_a_page_of_the_application(ada: Visitor) -> None:
     ada.generate(service="tmy", scope="read")
     response = ada.client.get("/account")
     assert one(response, "h1").get_text() == "Account"
@@ -641,7 +643,7 @@ def test_the_panel_stands_in_the_hosts_own_page(ada: Visitor) -> None:
     assert names(response) == ["Deploy"]
 
 
-def test_signing_in_again_comes_back_to_the_hosts_page(ada: Visitor) -> None:
+def test_log_in_link_returns_to_the_page_of_the_application(ada: Visitor) -> None:
     response = ada.client.get("/account?tab=api&x=%C3%A9")
     # Selectors pass over what stands in a template.
     spare = soup(response).find("template", {"data-apitokens-signed-out": True})
@@ -652,7 +654,7 @@ def test_signing_in_again_comes_back_to_the_hosts_page(ada: Visitor) -> None:
     )
 
 
-def test_the_panel_is_empty_for_strangers(client: FlaskClient) -> None:
+def test_panel_is_empty_for_a_signed_out_user(client: FlaskClient) -> None:
     response = client.get("/account")
     assert response.status_code == 200
     assert "at-" not in response.text

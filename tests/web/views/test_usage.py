@@ -114,7 +114,7 @@ def at_half_past(ctx: Context) -> Window:
     return replace(window, since=window.since.replace(minute=30))
 
 
-def test_a_service_shows_figures_bars_and_calls(
+def test_service_history_shows_figures_chart_and_calls(
     app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
@@ -171,7 +171,7 @@ def test_a_service_shows_figures_bars_and_calls(
     assert sum(int(words(day).split()[-1]) for day in days) == 5
 
 
-def test_filters_narrow_calls_and_file_and_leave_the_figures(
+def test_filters_select_calls_but_not_the_figures(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = administration.administered(make_app, database_url)
@@ -238,7 +238,7 @@ def test_filters_narrow_calls_and_file_and_leave_the_figures(
 
 
 @pytest.mark.parametrize("user_key", ["int", "uuid", "str"])
-def test_what_the_guard_has_recorded_is_shown(make_app: MakeApp, user_key: str) -> None:
+def test_recorded_call_is_shown(make_app: MakeApp, user_key: str) -> None:
     options: dict[str, Any] = {"user_key": user_key, "APITOKENS_USAGE": "sync"}
     app = administration.administered(make_app, **options)
     boss = administrator(app).without_script()
@@ -275,7 +275,7 @@ def test_what_the_guard_has_recorded_is_shown(make_app: MakeApp, user_key: str) 
     assert choices(shown, "token") == ["All tokens", chosen]
 
 
-def test_pages_lead_to_each_other_with_and_without_script(
+def test_page_links_work_with_and_without_htmx(
     app: Flask, boss: Visitor, ada: Any
 ) -> None:
     deploy = token_of(app, ada)
@@ -310,7 +310,7 @@ def test_pages_lead_to_each_other_with_and_without_script(
     assert said == "60 calls found"
 
 
-def test_the_file_has_everything_and_computes_nothing(
+def test_csv_file_has_every_column_and_no_formula(
     app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "BATCH_SIZE", 2)
@@ -357,7 +357,7 @@ def test_the_file_has_everything_and_computes_nothing(
     assert empty.splitlines() == [file.text.splitlines()[0]]
 
 
-def test_no_connection_is_held_while_somebody_reads_a_file_slowly(
+def test_no_connection_is_held_while_a_client_reads_slowly(
     app: Flask, boss: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "BATCH_SIZE", 2)
@@ -371,7 +371,9 @@ def test_no_connection_is_held_while_somebody_reads_a_file_slowly(
     assert held == [0, 0, 0]
 
 
-def test_only_ones_own_account_is_there(app: Flask, boss: Visitor, ada: Any) -> None:
+def test_history_shows_only_the_administrators_account(
+    app: Flask, boss: Visitor, ada: Any
+) -> None:
     deploy = token_of(app, ada)
     note(app, call_with(deploy, ada))
     root = administrator(app, "root", "other").without_script()
@@ -392,7 +394,7 @@ def test_only_ones_own_account_is_there(app: Flask, boss: Visitor, ada: Any) -> 
         assert app.test_client().get(A + path).status_code == 302
 
 
-def test_no_filter_tells_names_of_another_account(
+def test_filters_name_nothing_of_another_account(
     app: Flask, boss: Visitor, ada: Any
 ) -> None:
     deploy, gone = token_of(app, ada), token_of(app, ada, "Notebook")
@@ -407,7 +409,7 @@ def test_no_filter_tells_names_of_another_account(
         assert choices(shown, "user") == ["All users", "Userless", "Former user"]
 
 
-def test_what_people_typed_stays_text(app: Flask, boss: Visitor) -> None:
+def test_typed_text_is_escaped(app: Flask, boss: Visitor) -> None:
     hostile = dict.fromkeys(("path", "rule", "user_agent", "token_name"), HOSTILE)
     note(app, call_with(GONE, None, **hostile, method="<b>", code="<i>"))
     shown = boss.get("usage")
@@ -415,9 +417,7 @@ def test_what_people_typed_stays_text(app: Flask, boss: Visitor) -> None:
     assert HOSTILE in words(one(shown, "#at-calls-table"))
 
 
-def test_a_long_list_of_tokens_is_cut_and_said_so(
-    app: Flask, boss: Visitor, ada: Any
-) -> None:
+def test_long_filter_is_cut_and_says_so(app: Flask, boss: Visitor, ada: Any) -> None:
     deploy = token_of(app, ada)
     at = datetime.now(UTC) - timedelta(days=1, hours=3)
     many = [call_with(f"{n:012}", None) for n in range(105)]
@@ -434,7 +434,9 @@ def test_a_long_list_of_tokens_is_cut_and_said_so(
     assert len(called(chosen)) == 1
 
 
-def test_a_page_takes_few_statements(app: Flask, boss: Visitor, ada: Any) -> None:
+def test_page_takes_a_fixed_number_of_statements(
+    app: Flask, boss: Visitor, ada: Any
+) -> None:
     deploy = token_of(app, ada)
     mine: dict[str, Any] = {"token_id": deploy, "owner_key": str(ada.id)}
     note(app, *some(60, **mine), call_with(GONE, None))
@@ -452,7 +454,7 @@ def test_a_page_takes_few_statements(app: Flask, boss: Visitor, ada: Any) -> Non
     assert len(told) <= 8, told
 
 
-def test_ways_lead_to_it(app: Flask, boss: Visitor, ada: Any) -> None:
+def test_pages_link_to_the_history(app: Flask, boss: Visitor, ada: Any) -> None:
     deploy = token_of(app, ada)
     assert hrefs(boss.get("services"))["Usage history"] == f"{A}usage"
     user = boss.get(f"services/tmy/users/{ada.id}")
@@ -466,7 +468,7 @@ def test_ways_lead_to_it(app: Flask, boss: Visitor, ada: Any) -> None:
 # -- a token's -----------------------------------------------------------------
 
 
-def test_the_owner_sees_the_calls_of_their_token(app: Flask, ada: Any) -> None:
+def test_owner_sees_the_calls_of_their_token(app: Flask, ada: Any) -> None:
     deploy, other = token_of(app, ada), token_of(app, ada, "Other")
     mine: dict[str, Any] = {"token_id": deploy, "owner_key": str(ada.id)}
     note(app, *some(60, **mine), call_with(other, ada, path="/api/other"))
@@ -500,7 +502,7 @@ def test_the_owner_sees_the_calls_of_their_token(app: Flask, ada: Any) -> None:
         assert eve.get(path).status_code == 404
 
 
-def test_an_administrator_sees_the_same_on_the_tokens_page(
+def test_administrator_sees_the_calls_on_the_token_page(
     app: Flask, boss: Visitor, ada: Any
 ) -> None:
     deploy = token_of(app, ada)
@@ -514,7 +516,7 @@ def test_an_administrator_sees_the_same_on_the_tokens_page(
 
 
 @pytest.mark.parametrize("act", ["revoke", "delete", "deactivate", "many"])
-def test_questions_say_how_often_it_was_called(
+def test_questions_show_the_number_of_recent_calls(
     app: Flask, boss: Visitor, ada: Any, act: str
 ) -> None:
     deploy = token_of(app, ada)
@@ -530,7 +532,7 @@ def test_questions_say_how_often_it_was_called(
     assert facts.endswith("Calls in 7 days 1,234")
 
 
-def test_where_nothing_is_recorded_nothing_is_told(make_app: MakeApp) -> None:
+def test_history_answers_404_if_calls_are_not_recorded(make_app: MakeApp) -> None:
     app = administration.administered(make_app, APITOKENS_USAGE="off")
     ada = administration.create_user(app, "ada")
     subscribe(app, ada, "tmy")
@@ -556,7 +558,7 @@ def test_where_nothing_is_recorded_nothing_is_told(make_app: MakeApp) -> None:
     assert me.get(f"{deploy}/usage.csv").status_code == 404
 
 
-def test_the_clock_of_the_process_does_not_matter(
+def test_history_does_not_depend_on_the_time_zone(
     app: Flask, boss: Visitor, ada: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

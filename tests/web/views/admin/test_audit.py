@@ -170,7 +170,7 @@ def story(app: Flask, ada: Any, root: Any) -> str:
     return token_id
 
 
-def test_every_act_is_a_line_in_words(app: Flask, root: Visitor) -> None:
+def test_every_event_is_described(app: Flask, root: Visitor) -> None:
     ada = hosts.create_user(app, "ada@acme.example")
     token_id = story(app, ada, root.user)
     rows = rows_of(ask(root))
@@ -201,7 +201,7 @@ def test_every_act_is_a_line_in_words(app: Flask, root: Visitor) -> None:
     assert {row[4] for row in rows} == {"203.0.113.7", "198.51.100.9"}
 
 
-def test_a_line_says_when_to_the_second_and_who(app: Flask, root: Visitor) -> None:
+def test_line_shows_time_to_the_second_and_actor(app: Flask, root: Visitor) -> None:
     note(app, actor_label="system", ip=None)
     page = ask(root)
     assert rows_of(page)[0][:2] == ["21 Nov 2026, 09:14:02", "System"]
@@ -212,7 +212,7 @@ def test_a_line_says_when_to_the_second_and_who(app: Flask, root: Visitor) -> No
     assert text_of(page, ".at-card__foot") == "1 event"
 
 
-def test_search_and_filters(app: Flask, root: Visitor) -> None:
+def test_search_and_filters_select_events(app: Flask, root: Visitor) -> None:
     ada = hosts.create_user(app, "ada@acme.example")
     token_id = story(app, ada, root.user)
     note(app, token_name="old", at=NOW - timedelta(days=1), actor_label="Zoë")
@@ -240,7 +240,7 @@ def test_search_and_filters(app: Flask, root: Visitor) -> None:
     assert count(f"?from={today + timedelta(days=1)}&event=generated") == 0
 
 
-def test_a_day_begins_at_midnight_in_utc(app: Flask, root: Visitor) -> None:
+def test_day_filter_begins_at_midnight_utc(app: Flask, root: Visitor) -> None:
     midnight = NOW.replace(hour=0, minute=0, second=0)
     note(app, token_name="last night", at=midnight - timedelta(microseconds=1))
     note(app, token_name="midnight", at=midnight)
@@ -257,7 +257,7 @@ def test_a_day_begins_at_midnight_in_utc(app: Flask, root: Visitor) -> None:
         *("?after=0", "?after=1e9", "?q=%00", "?q=%20", "?q=%ED%A0%80&event="),
     ],
 )
-def test_what_makes_no_sense_is_passed_over(
+def test_invalid_query_arguments_are_ignored(
     app: Flask, root: Visitor, query: str
 ) -> None:
     note(app, 2)
@@ -267,7 +267,7 @@ def test_what_makes_no_sense_is_passed_over(
         assert names(ask(root, query)) == ["n1", "n0"]
 
 
-def test_a_page_stays_while_lines_arrive(app: Flask, root: Visitor) -> None:
+def test_page_is_stable_while_events_arrive(app: Flask, root: Visitor) -> None:
     note(app, 120)
     first = ask(root, "?q=n")
     assert names(first)[:2] == ["n119", "n118"]
@@ -286,7 +286,7 @@ def test_a_page_stays_while_lines_arrive(app: Flask, root: Visitor) -> None:
     assert "q=n" in str(one(back, ".at-pager a[href*=before]")["href"])
 
 
-def test_htmx_swaps_the_list_and_the_address_of_the_file(
+def test_htmx_refreshes_the_list_and_the_download_link(
     app: Flask, root: Visitor
 ) -> None:
     note(app, 60)
@@ -311,11 +311,11 @@ def test_htmx_swaps_the_list_and_the_address_of_the_file(
     assert one(nothing, ".at-empty a")["href"] == f"{A}audit"
 
 
-def test_an_empty_log_says_so(root: Visitor) -> None:
+def test_empty_log_says_so(root: Visitor) -> None:
     assert "No events yet" in ask(root).text
 
 
-def test_a_whole_token_is_cut_to_its_id(app: Flask, root: Visitor) -> None:
+def test_search_for_a_whole_token_keeps_only_its_id(app: Flask, root: Visitor) -> None:
     ada = hosts.create_user(app, "ada@acme.example")
     token_id, plaintext = bearing.generate(app, ada, name="found")
     page = ask(root, f"?q={plaintext}&event=generated")
@@ -326,7 +326,7 @@ def test_a_whole_token_is_cut_to_its_id(app: Flask, root: Visitor) -> None:
     assert plaintext[18:] not in found.text
 
 
-def test_another_accounts_lines_are_shown_nowhere(app: Flask, root: Visitor) -> None:
+def test_events_of_another_account_are_never_shown(app: Flask, root: Visitor) -> None:
     note(app, token_name="ours")
     note(app, 60, token_name="theirs{}", account_id="other.example")
     note(app, token_name="nobody's", account_id="")
@@ -338,7 +338,7 @@ def test_another_accounts_lines_are_shown_nowhere(app: Flask, root: Visitor) -> 
     assert "ours" not in names(ask(theirs))
 
 
-def test_administrators_alone_see_it(app: Flask, root: Visitor) -> None:
+def test_only_administrators_see_the_log(app: Flask, root: Visitor) -> None:
     note(app)
     for email in ("ada@acme.example", "eve@other.example"):
         someone = sign_in(app, email)
@@ -358,14 +358,14 @@ def test_administrators_alone_see_it(app: Flask, root: Visitor) -> None:
     assert anonymous.get(f"{A}audit.csv", headers=with_token).status_code == 302
 
 
-def test_nothing_can_be_written_to_it(root: Visitor) -> None:
+def test_log_accepts_no_post(root: Visitor) -> None:
     for path in ("audit", "audit.csv"):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             answer = root.client.open(A + path, method=method)
             assert answer.status_code == 405, (method, path)
 
 
-def test_hostile_names_are_text(app: Flask, root: Visitor) -> None:
+def test_hostile_name_is_escaped(app: Flask, root: Visitor) -> None:
     note(
         app,
         token_name=HOSTILE,
@@ -383,7 +383,7 @@ def test_hostile_names_are_text(app: Flask, root: Visitor) -> None:
     assert one(ask(root), "tbody tr:first-child .at-chip").get_text() == "<b>odd</b>"
 
 
-def test_a_page_costs_a_fixed_number_of_statements(app: Flask, root: Visitor) -> None:
+def test_page_takes_a_fixed_number_of_statements(app: Flask, root: Visitor) -> None:
     ada = hosts.create_user(app, "ada@acme.example")
     story(app, ada, root.user)
     note(app, 100)
@@ -399,7 +399,7 @@ def test_a_page_costs_a_fixed_number_of_statements(app: Flask, root: Visitor) ->
         assert len(sent) <= 5, sent
 
 
-def test_retention_counts_at_once(make_app: MakeApp) -> None:
+def test_retention_hides_old_events_at_once(make_app: MakeApp) -> None:
     app = build(make_app, APITOKENS_AUDIT_RETENTION_DAYS=30)
     root = sign_in(app, "root@acme.example")
     now = datetime.now(UTC)
@@ -418,7 +418,7 @@ def lines_of(response: TestResponse) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(response.text, newline="")))
 
 
-def test_the_file_has_every_column(app: Flask, root: Visitor) -> None:
+def test_csv_file_has_every_column(app: Flask, root: Visitor) -> None:
     note(
         app,
         action="renamed",
@@ -447,7 +447,7 @@ def test_the_file_has_every_column(app: Flask, root: Visitor) -> None:
     ]
 
 
-def test_the_file_follows_search_and_filters(app: Flask, root: Visitor) -> None:
+def test_csv_file_follows_search_and_filters(app: Flask, root: Visitor) -> None:
     note(app, 12)
     note(app, token_name="n1 revoked", action="revoked")
     page = ask(root, "?q=n1&event=generated")
@@ -458,7 +458,7 @@ def test_the_file_follows_search_and_filters(app: Flask, root: Visitor) -> None:
 
 
 @pytest.mark.parametrize("start", [*"=+-@＝＋－＠", "\t", "\r", "\n"])
-def test_no_cell_is_a_formula(make_app: MakeApp, start: str) -> None:
+def test_csv_file_has_no_formula(make_app: MakeApp, start: str) -> None:
     app = build(make_app)
     root = sign_in(app, "root@acme.example")
     evil = f"{start}HYPERLINK(1)"
@@ -470,7 +470,7 @@ def test_no_cell_is_a_formula(make_app: MakeApp, start: str) -> None:
     assert lines_of(root.client.get(f"{A}audit.csv"))[0]["token_name"] == f"a{evil}"
 
 
-def test_a_long_log_is_streamed(app: Flask, root: Visitor) -> None:
+def test_long_log_is_streamed(app: Flask, root: Visitor) -> None:
     for _ in range(10):
         note(app, 1000, token_name="a rather long name of a token {}")
     with app.app_context():
@@ -503,7 +503,7 @@ def test_a_long_log_is_streamed(app: Flask, root: Visitor) -> None:
 # -- one token -----------------------------------------------------------------
 
 
-def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -> None:
+def test_owner_sees_what_administrators_did_and_why(app: Flask, root: Visitor) -> None:
     ada = sign_in(app, "ada@acme.example")
     with app.app_context():
         ctx = bearing.context_of(app)
@@ -549,7 +549,7 @@ def test_owners_see_what_administrators_did_and_why(app: Flask, root: Visitor) -
     assert "Leaked" in text_of(page, "#at-table"), "the story stays"
 
 
-def test_a_userless_token_is_nobodys(app: Flask, root: Visitor) -> None:
+def test_event_of_a_userless_token_has_no_owner(app: Flask, root: Visitor) -> None:
     token_id, _ = bearing.generate(app, None, account_id="acme.example")
     page = root.client.get(f"{A}tokens/{token_id}")
     assert "Owner Userless" in text_of(page, ".at-facts")

@@ -72,7 +72,7 @@ def many(app: Flask, token_id: str, number: int) -> None:
         connection.execute(insert(model.__table__), rows)
 
 
-def test_a_line_tells_all_that_the_list_does(app: Flask, boss: Visitor) -> None:
+def test_csv_line_has_all_that_the_list_shows(app: Flask, boss: Visitor) -> None:
     ada = administration.create_user(app, "ada", name="Ada")
     bearing.subscribe(app, ada, "tmy", "timeseries")
     used, plaintext = bearing.generate(
@@ -115,7 +115,7 @@ def test_a_line_tells_all_that_the_list_does(app: Flask, boss: Visitor) -> None:
     assert (line["status"], line["reason"]) == ("paused", "Subscription is off")
 
 
-def test_the_file_follows_search_and_filters(app: Flask, boss: Visitor) -> None:
+def test_csv_file_follows_search_and_filters(app: Flask, boss: Visitor) -> None:
     ada = administration.create_user(app, "ada")
     for number in range(30):
         bearing.generate(app, ada, name=f"Deploy {number:02}")
@@ -139,7 +139,7 @@ def test_the_file_follows_search_and_filters(app: Flask, boss: Visitor) -> None:
     assert "Download CSV" not in boss.get("services/tmy/userless").text
 
 
-def test_a_long_file_is_read_by_key(
+def test_long_file_is_read_by_key(
     app: Flask, boss: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "BATCH_SIZE", 10)
@@ -168,7 +168,7 @@ def test_a_long_file_is_read_by_key(
     assert before < 12
 
 
-def test_administrators_alone_get_it(app: Flask, boss: Visitor) -> None:
+def test_only_administrators_get_the_file(app: Flask, boss: Visitor) -> None:
     ada = administration.create_user(app, "ada")
     bearing.generate(app, ada, name="Mine")
     client = app.test_client()

@@ -115,7 +115,7 @@ def asked(place: Place, client: FlaskClient) -> Iterator[tuple[str, str, Any]]:
                 yield method, url, answer
 
 
-def test_the_map_has_all_of_them(place: Place) -> None:
+def test_url_map_has_every_listed_endpoint(place: Place) -> None:
     """Else the tests below would prove nothing."""
     endpoints = {endpoint for endpoint, _rule, _url in place.addresses()}
     assert len(endpoints) >= 40
@@ -130,7 +130,9 @@ def test_the_map_has_all_of_them(place: Place) -> None:
 
 
 @pytest.mark.parametrize("who", ["ada", "eve"])
-def test_who_is_no_administrator_gets_nothing_anywhere(place: Place, who: str) -> None:
+def test_user_who_is_no_administrator_gets_403_everywhere(
+    place: Place, who: str
+) -> None:
     """AUZ-02: 403, or for what is not there 404 and 405."""
     client = place.app.test_client()
     hosts.login(client, getattr(place, who))
@@ -142,7 +144,7 @@ def test_who_is_no_administrator_gets_nothing_anywhere(place: Place, who: str) -
     assert place.everything() == before
 
 
-def test_strangers_get_nothing_anywhere(place: Place) -> None:
+def test_signed_out_user_is_refused_everywhere(place: Place) -> None:
     """AUZ-03: a page leads to the log-in, a control says that one is signed out."""
     before = place.everything()
     for method, url, answer in asked(place, place.app.test_client()):
@@ -152,7 +154,7 @@ def test_strangers_get_nothing_anywhere(place: Place) -> None:
     assert place.everything() == before
 
 
-def test_no_address_changes_anything_without_the_forms_protection(
+def test_no_address_changes_anything_without_csrf_token(
     place: Place,
 ) -> None:
     """CSR-01: also those that a list of changes could forget."""
@@ -168,7 +170,7 @@ def test_no_address_changes_anything_without_the_forms_protection(
     assert place.everything() == before
 
 
-def test_looking_changes_nothing(place: Place) -> None:
+def test_get_changes_nothing(place: Place) -> None:
     """CSR-02: whatever the address carries, as a form would send it."""
     before, client = place.everything(), place.boss.client
     for endpoint, _rule, url in place.addresses():
@@ -183,7 +185,7 @@ def test_looking_changes_nothing(place: Place) -> None:
     assert place.everything() == before
 
 
-def test_every_link_leads_somewhere_and_changes_nothing(place: Place) -> None:
+def test_every_link_answers_and_changes_nothing(place: Place) -> None:
     """CSR-02: an administrator follows all there are, from page to page."""
     before, client = place.everything(), place.boss.client
     waiting = [(f"{A}services", False)]

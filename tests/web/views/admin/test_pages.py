@@ -148,7 +148,7 @@ def every_way(scene: Scene, client: FlaskClient) -> list[Any]:
 # -- who gets in ---------------------------------------------------------------
 
 
-def test_who_is_no_administrator_gets_in_nowhere(app: Flask, scene: Scene) -> None:
+def test_user_who_is_no_administrator_gets_403(app: Flask, scene: Scene) -> None:
     before = scene.stored()
     client = app.test_client()
     hosts.login(client, scene.ada)
@@ -158,7 +158,7 @@ def test_who_is_no_administrator_gets_in_nowhere(app: Flask, scene: Scene) -> No
     assert scene.stored() == before
 
 
-def test_strangers_are_turned_away(app: Flask, scene: Scene) -> None:
+def test_signed_out_user_is_redirected_to_log_in(app: Flask, scene: Scene) -> None:
     before = scene.stored()
     for response in every_way(scene, app.test_client()):
         if "HX-Request" in response.request.headers:
@@ -171,16 +171,14 @@ def test_strangers_are_turned_away(app: Flask, scene: Scene) -> None:
     assert scene.stored() == before
 
 
-def test_without_is_admin_nobody_is_an_administrator(make_app: MakeApp) -> None:
+def test_without_is_admin_no_user_is_an_administrator(make_app: MakeApp) -> None:
     app = make_app(plugin={"account_of": hosts.user_model_of().account})
     scene = Scene(app)
     assert {r.status_code for r in every_way(scene, scene.boss.client)} == {403}
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_an_administrator_is_asked_at_each_request(
-    make_app: MakeApp, fails: bool
-) -> None:
+def test_is_admin_is_called_at_each_request(make_app: MakeApp, fails: bool) -> None:
     failing: list[bool] = []
 
     def is_admin(user: Any) -> bool:
@@ -199,7 +197,7 @@ def test_an_administrator_is_asked_at_each_request(
     assert scene.stored() == before
 
 
-def test_no_token_and_no_switch_of_a_test_opens_the_pages(
+def test_token_and_login_disabled_do_not_open_the_pages(
     app: Flask, scene: Scene
 ) -> None:
     """A token of an administrator's is theirs to call the API with, no more."""
@@ -213,9 +211,7 @@ def test_no_token_and_no_switch_of_a_test_opens_the_pages(
     assert scene.stored() == before
 
 
-def test_a_search_for_a_token_does_not_travel_through_the_log_in(
-    app: Flask, scene: Scene
-) -> None:
+def test_log_in_link_does_not_carry_the_search(app: Flask, scene: Scene) -> None:
     """Neither from a control of the page whose address has it."""
     here = f"http://localhost{A}tokens?q={scene.plaintext}"
     response = app.test_client().get(
@@ -230,7 +226,7 @@ def test_a_search_for_a_token_does_not_travel_through_the_log_in(
 
 
 @pytest.mark.parametrize("csrf_protect", [False, True])
-def test_no_change_without_the_forms_protection(
+def test_post_without_csrf_token_changes_nothing(
     make_app: MakeApp, csrf_protect: bool
 ) -> None:
     app = administration.administered(make_app, csrf_protect=csrf_protect)
@@ -247,7 +243,7 @@ def test_no_change_without_the_forms_protection(
     assert scene.stored() == before
 
 
-def test_other_sites_change_nothing(scene: Scene) -> None:
+def test_cross_site_post_is_refused(scene: Scene) -> None:
     before, client = scene.stored(), scene.boss.client
     token = hosts.csrf_token(client)
     for path, fields in CHANGES.items():
@@ -261,7 +257,9 @@ def test_other_sites_change_nothing(scene: Scene) -> None:
     assert scene.stored() == before
 
 
-def test_each_of_those_changes_is_one(make_app: MakeApp, tmp_path: Any) -> None:
+def test_each_post_of_the_list_changes_something(
+    make_app: MakeApp, tmp_path: Any
+) -> None:
     """Else the tests above would prove nothing."""
     for number, (path, fields) in enumerate(CHANGES.items()):
         url = f"sqlite:///{tmp_path}/changes{number}.sqlite"
@@ -284,7 +282,7 @@ def test_each_of_those_changes_is_one(make_app: MakeApp, tmp_path: Any) -> None:
 # -- tenancy -------------------------------------------------------------------
 
 
-def test_what_is_another_accounts_is_not_there(scene: Scene) -> None:
+def test_address_of_another_account_answers_404(scene: Scene) -> None:
     """A 404, word for word that of what never was."""
     before = scene.stored()
     boss = scene.boss
@@ -334,7 +332,7 @@ def test_what_is_another_accounts_is_not_there(scene: Scene) -> None:
     assert "Eve" not in boss.get("tokens?q=eve").text.replace("“eve”", "")
 
 
-def test_what_no_button_leads_to_is_not_there(scene: Scene) -> None:
+def test_action_without_a_button_answers_404(scene: Scene) -> None:
     """Among everybody's tokens one is stopped, not renamed, nor generated."""
     before = scene.stored()
     for path in ("tokens/{token}/rename", "tokens/revoke", "tokens/new"):
@@ -347,7 +345,7 @@ def test_what_no_button_leads_to_is_not_there(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("account", [None, ""])
-def test_who_is_of_no_account_administers_nothing(
+def test_user_without_an_account_administers_nothing(
     make_app: MakeApp, account: str | None
 ) -> None:
     """Least of all the others who have none: they have nothing in common."""
@@ -370,7 +368,7 @@ def test_who_is_of_no_account_administers_nothing(
     assert only.get("services").status_code == 200
 
 
-def test_a_service_the_account_has_not_is_not_there(make_app: MakeApp) -> None:
+def test_service_that_the_account_lacks_answers_404(make_app: MakeApp) -> None:
     plugin = {"services_for": lambda account: ["tmy"]}
     scene_app = administration.administered(make_app, plugin=plugin)
     boss = administration.administrator(scene_app)
@@ -384,7 +382,7 @@ def test_a_service_the_account_has_not_is_not_there(make_app: MakeApp) -> None:
 # -- what each answers ---------------------------------------------------------
 
 
-def test_each_page_is_whole_and_each_fragment_a_part(scene: Scene) -> None:
+def test_each_address_answers_a_page_or_a_fragment(scene: Scene) -> None:
     whole_always = {"services", "services/tmy", "tokens/{token}"}
     for path in PAGES:
         address = scene.fill(path)
@@ -404,7 +402,7 @@ def test_each_page_is_whole_and_each_fragment_a_part(scene: Scene) -> None:
         assert "<html" not in fragment.text
 
 
-def test_the_services_stand_there_with_their_figures(scene: Scene) -> None:
+def test_services_page_shows_figures(scene: Scene) -> None:
     page = scene.boss.without_script().get("services")
     rows = [words(row) for row in soup(page).select("tbody tr")]
     assert len(rows) == 2
@@ -415,7 +413,7 @@ def test_the_services_stand_there_with_their_figures(scene: Scene) -> None:
     assert one(page, f"a[href='{A}services/tmy']")
 
 
-def test_each_service_says_how_much_it_was_called(scene: Scene) -> None:
+def test_services_page_shows_calls(scene: Scene) -> None:
     note(scene.app, *some(1200), *some(3, account_id=OTHER, service="timeseries"))
     page = soup(scene.boss.without_script().get("services"))
     calls = [words(cell) for cell in page.select("[data-label='Calls, 7 days']")]
@@ -425,14 +423,14 @@ def test_each_service_says_how_much_it_was_called(scene: Scene) -> None:
     assert len(bars) == 8, "a bar a day, the first of which has begun before"
 
 
-def test_where_calls_are_not_recorded_services_name_none(make_app: MakeApp) -> None:
+def test_services_page_shows_no_calls_if_none_are_recorded(make_app: MakeApp) -> None:
     app = administration.administered(make_app, APITOKENS_USAGE="off")
     page = administration.administrator(app).without_script().get("services")
     assert "Calls" not in page.text
     assert soup(page).select("tbody tr")
 
 
-def test_a_service_is_switched_off_for_everybody_and_on_again(scene: Scene) -> None:
+def test_service_is_turned_off_for_the_account_and_on_again(scene: Scene) -> None:
     def call() -> str:
         client = scene.app.test_client()
         response = client.get("/api/tmy", headers=bearer(scene.plaintext))
@@ -454,7 +452,7 @@ def test_a_service_is_switched_off_for_everybody_and_on_again(scene: Scene) -> N
     assert actions[-4:] == ["service-disabled", "service-enabled"] * 2
 
 
-def test_the_start_leads_to_the_services(scene: Scene) -> None:
+def test_start_redirects_to_the_services(scene: Scene) -> None:
     response = scene.boss.without_script().get("")
     assert response.status_code == 302
     assert response.headers["Location"] == f"{A}services"
@@ -469,7 +467,9 @@ def test_the_start_leads_to_the_services(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "path", ["services", "services/tmy/users", "services/tmy/userless", "tokens"]
 )
-def test_a_list_is_few_statements_whatever_its_length(app: Flask, path: str) -> None:
+def test_number_of_statements_does_not_grow_with_the_list(
+    app: Flask, path: str
+) -> None:
     boss = administration.administrator(app)
     boss.get("audit")  # a process's first page looks whether a pepper is missing
     numbers = []
@@ -488,7 +488,7 @@ def test_a_list_is_few_statements_whatever_its_length(app: Flask, path: str) -> 
     assert numbers[:4] == numbers[4:]
 
 
-def test_who_stands_in_two_accounts_sees_the_one_they_are_in(
+def test_administrator_sees_only_their_present_account(
     app: Flask, scene: Scene
 ) -> None:
     bearing.change_user(app, scene.boss.user, account=OTHER)

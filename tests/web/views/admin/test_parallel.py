@@ -79,7 +79,7 @@ def stopping(boss: Visitor, ids: Sequence[str]) -> Send:
     return lambda: boss.post("tokens/deactivate", reason=str(boss.user.email), **fields)
 
 
-def test_two_who_stop_the_same_tokens_stop_each_once(
+def test_parallel_deactivations_of_the_same_tokens_act_once(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever order they selected them in, their owners are held in one."""
@@ -107,7 +107,7 @@ def test_two_who_stop_the_same_tokens_stop_each_once(
 
 @pytest.mark.database
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_who_loses_a_deadlock_begins_anew(
+def test_change_is_repeated_after_a_deadlock(
     kind: str,
     request: pytest.FixtureRequest,
     make_app: MakeApp,
@@ -138,7 +138,7 @@ def test_who_loses_a_deadlock_begins_anew(
     assert len(set(administration.column(app, "Token", "deactivated_reason"))) == 1
 
 
-def test_two_who_save_switches_both_count(app: Flask) -> None:
+def test_parallel_saves_of_subscriptions_both_count(app: Flask) -> None:
     """CON-05: no act is lost, none fails, and the last one is what the list shows."""
     one, other = two(app)
     users = [administration.create_user(app, f"user{n}") for n in range(7)]
@@ -169,7 +169,7 @@ def test_two_who_save_switches_both_count(app: Flask) -> None:
     }
 
 
-def test_a_request_is_answered_once(make_app: MakeApp, database_url: str) -> None:
+def test_parallel_decisions_store_one(make_app: MakeApp, database_url: str) -> None:
     """By whoever comes first: who approves, who declines or who takes it back."""
     told: list[Any] = []
     plugin = {"on_notice": told.append}
@@ -214,7 +214,7 @@ def create_app():
 """
 
 
-def test_two_processes_that_prune_share_the_work(
+def test_parallel_pruning_shares_the_work(
     make_app: MakeApp, database_url: str, tmp_path: Path
 ) -> None:
     app = make_app(database_url)

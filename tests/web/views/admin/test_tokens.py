@@ -73,7 +73,7 @@ def column(app: Flask, name: str, **where: Any) -> list[Any]:
     return administration.column(app, "Token", name, **where)
 
 
-def test_a_userless_token_is_made_renamed_revoked_and_deleted(
+def test_userless_token_is_generated_renamed_revoked_and_deleted(
     app: Flask, boss: Visitor
 ) -> None:
     answer = generate_in(boss, f"{USERLESS}/new", USERLESS)
@@ -97,7 +97,9 @@ def test_a_userless_token_is_made_renamed_revoked_and_deleted(
     assert actions == ["generated", "renamed", "revoked", "deleted"]
 
 
-def test_no_userless_token_for_a_service_that_is_off(app: Flask, boss: Visitor) -> None:
+def test_userless_token_cannot_be_generated_for_a_service_that_is_off(
+    app: Flask, boss: Visitor
+) -> None:
     bearing.switch_service(app, "tmy", active=False, account="acme")
     assert boss.get(f"{USERLESS}/new").status_code in {403, 409}
     answer = boss.post(USERLESS, kind="api", expiry="never", scope="read")
@@ -105,7 +107,7 @@ def test_no_userless_token_for_a_service_that_is_off(app: Flask, boss: Visitor) 
     assert column(app, "id") == []
 
 
-def test_all_tokens_are_searched_and_filtered(
+def test_all_tokens_can_be_searched_and_filtered(
     app: Flask, boss: Visitor, ada: Any
 ) -> None:
     used, _ = make(app, ada, "Used")
@@ -137,7 +139,7 @@ def test_all_tokens_are_searched_and_filtered(
         assert set(names(boss.get(f"tokens?{query}"))) == found, query
 
 
-def test_a_token_is_deactivated_with_a_reason_and_activated_again(
+def test_token_is_deactivated_with_a_reason_and_activated_again(
     app: Flask, boss: Visitor, ada: Any, heard: list[Notice]
 ) -> None:
     token_id, plaintext = make(app, ada, "CI")
@@ -172,7 +174,7 @@ def test_a_token_is_deactivated_with_a_reason_and_activated_again(
         assert boss.post(f"{at}/{act}", reason="x").status_code == 409
 
 
-def test_several_are_deactivated_with_one_reason(
+def test_selected_tokens_are_deactivated_with_one_reason(
     app: Flask, boss: Visitor, ada: Any, heard: list[Notice]
 ) -> None:
     made = [make(app, ada, "one"), make(app, None, "two"), make(app, ada, "ended")]
@@ -198,7 +200,7 @@ def test_several_are_deactivated_with_one_reason(
     assert gone.status_code == 409
 
 
-def test_a_whole_token_in_the_address_is_cut_to_its_id(
+def test_search_for_a_whole_token_keeps_only_its_id(
     app: Flask, boss: Visitor, ada: Any
 ) -> None:
     token_id, plaintext = make(app, ada, "CI")

@@ -81,7 +81,7 @@ def done(boss: Visitor) -> set[int]:
 # -- saving --------------------------------------------------------------------
 
 
-def test_turning_on_is_saved_without_a_question(
+def test_turning_on_needs_no_question(
     app: Flask, boss: Visitor, ada: Any, bob: Any
 ) -> None:
     page = boss.without_script().get(USERS)
@@ -108,7 +108,7 @@ def test_turning_on_is_saved_without_a_question(
     assert event == boss.user.email
 
 
-def test_turning_off_asks_first_and_says_what_pauses(
+def test_turning_off_asks_first_and_counts_the_tokens(
     app: Flask, boss: Visitor, ada: Any, bob: Any
 ) -> None:
     tmy: dict[str, Any] = {"service": "tmy", "scopes": ["read"]}
@@ -134,7 +134,7 @@ def test_turning_off_asks_first_and_says_what_pauses(
     assert call(app, plaintext) == "200"
 
 
-def test_two_administrators_undo_nothing_of_each_others(
+def test_form_changes_only_rows_that_the_administrator_changed(
     app: Flask, boss: Visitor, ada: Any, bob: Any
 ) -> None:
     """A row that a stale form does not change is left as it is now."""
@@ -153,7 +153,7 @@ def test_two_administrators_undo_nothing_of_each_others(
 
 
 @pytest.mark.parametrize("key", ["4711", "x", "\0", "", "{0}", "0{1}", " {1}"])
-def test_a_row_that_is_no_user_of_the_account_changes_nothing(
+def test_row_of_a_user_outside_the_account_changes_nothing(
     app: Flask, boss: Visitor, ada: Any, key: str
 ) -> None:
     eve = administration.create_user(app, "eve", "other")
@@ -168,7 +168,7 @@ def test_a_row_that_is_no_user_of_the_account_changes_nothing(
         assert saved(app) == {ada.id: True}
 
 
-def test_more_changes_than_a_form_may_carry_are_refused(
+def test_form_with_too_many_changes_is_refused(
     app: Flask, boss: Visitor, ada: Any
 ) -> None:
     keys = [str(n) for n in range(501)]
@@ -178,7 +178,7 @@ def test_more_changes_than_a_form_may_carry_are_refused(
     assert saved(app) == {ada.id: True}
 
 
-def test_nothing_to_save_is_said(app: Flask, boss: Visitor, ada: Any) -> None:
+def test_form_without_changes_says_so(app: Flask, boss: Visitor, ada: Any) -> None:
     key = str(ada.id)
     answer = boss.post(USERS, row=key, was=key, active=key)
     assert answer.status_code in done(boss)
@@ -192,7 +192,7 @@ def test_nothing_to_save_is_said(app: Flask, boss: Visitor, ada: Any) -> None:
 # -- generating for somebody ---------------------------------------------------
 
 
-def test_a_token_for_a_user_is_theirs(
+def test_token_generated_for_a_user_belongs_to_them(
     app: Flask, boss: Visitor, ada: Any, heard: list[Notice]
 ) -> None:
     at = f"{USERS}/{ada.id}"
@@ -222,7 +222,9 @@ def test_a_token_for_a_user_is_theirs(
     assert own.client.get(U).text.count("Ada ") >= 2
 
 
-def test_the_same_form_makes_one_token(app: Flask, boss: Visitor, ada: Any) -> None:
+def test_form_sent_twice_generates_one_token(
+    app: Flask, boss: Visitor, ada: Any
+) -> None:
     at = f"{USERS}/{ada.id}"
     fields = hidden_fields(boss.get(f"{at}/new").text)
     wish = {**fields, "kind": "api", "name": "", "expiry": "never", "scope": "read"}
@@ -235,7 +237,7 @@ def test_the_same_form_makes_one_token(app: Flask, boss: Visitor, ada: Any) -> N
 
 
 @pytest.mark.parametrize("why", ["subscription", "service", "permission", "disabled"])
-def test_no_token_is_made_that_would_not_work(
+def test_token_cannot_be_generated_for_a_user_without_access(
     app: Flask, boss: Visitor, ada: Any, why: str
 ) -> None:
     at = f"{USERS}/{ada.id}"
