@@ -14,10 +14,10 @@ from flask import Flask
 from sqlalchemy import Engine
 from sqlalchemy import select
 
+from flask_apitokens.db.schema_check import shares_connection
 from flask_apitokens.state import State
 from flask_apitokens.state import commit
 from flask_apitokens.state import state_of
-from flask_apitokens.usage.writer import shares_connection
 
 from . import call_watch
 

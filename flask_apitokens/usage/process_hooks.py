@@ -1,4 +1,4 @@
-"""The forks and the end of a process, told to those who keep something in it."""
+"""Run hooks in a forked child process and before a process exits."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from types import FrameType
 from typing import Protocol
 
 
-class Resident(Protocol):
-    """Something that keeps what belongs to one process, or must not be lost with it."""
+class ProcessHook(Protocol):
+    """An object that belongs to one process, or has to be saved before its exit."""
 
     def after_fork(self) -> None:
-        """Start anew: this is the child, and all that is here is the parent's."""
+        """Start anew in a child process: all state is a copy of the parent's."""
 
-    def at_end(self) -> None:
-        """Put away what would be lost: the process is about to end."""
-
-
-_residents: weakref.WeakSet[Resident] = weakref.WeakSet()
+    def on_exit(self) -> None:
+        """Save what would be lost when the process exits."""
 
 
-def watch(resident: Resident) -> None:
-    """Tell *resident* of forks and of the end, for as long as it is in use."""
-    _residents.add(resident)
+#: Weak, so that a hook is collected with the application it belongs to.
+_hooks: weakref.WeakSet[ProcessHook] = weakref.WeakSet()
 
 
-def end_well_on_sigterm() -> None:
-    """Make SIGTERM tell the residents too, where it would kill without a word.
+def register(hook: ProcessHook) -> None:
+    """Call *hook* at forks and before the exit, as long as it is referenced."""
+    _hooks.add(hook)
 
-    That is in servers that do not handle it, such as the development server and
-    waitress. The handler of a host or its server stays, and one set later replaces
-    ours. Only the main thread can do this; from another this does nothing.
+
+def run_exit_hooks_on_sigterm() -> None:
+    """Run the exit hooks at SIGTERM too, unless the signal has a handler.
+
+    Servers such as the development server and waitress do not handle SIGTERM, so it
+    would end the process without atexit. A handler of the host or its server stays, and
+    one that is set later replaces ours. Python sets handlers in the main thread only;
+    in another thread this function does nothing.
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         with contextlib.suppress(ValueError):
@@ -43,33 +45,33 @@ def end_well_on_sigterm() -> None:
 
 
 def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one kills at once
-    # Not here: what was interrupted may hold any lock, or be gevent's hub, which must
-    # not wait.
-    _thread.start_new_thread(_end_by_sigterm, ())
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # A second one kills at once.
+    # In a thread, because the interrupted code may hold any lock, or be gevent's hub,
+    # which must not wait.
+    _thread.start_new_thread(_exit_by_sigterm, ())
 
 
-def _end_by_sigterm() -> None:
+def _exit_by_sigterm() -> None:
     try:
-        _tell_of_end()
+        _run_exit_hooks()
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _tell_of_end() -> None:
-    for resident in list(_residents):
-        resident.at_end()
+def _run_exit_hooks() -> None:
+    for hook in list(_hooks):
+        hook.on_exit()
 
 
-def _tell_of_fork() -> None:
-    for resident in list(_residents):
-        resident.after_fork()
-    # A worker is often stopped by SIGTERM, by code that knows nothing of us.
+def _run_fork_hooks() -> None:
+    for hook in list(_hooks):
+        hook.after_fork()
+    # A parent often stops its workers by SIGTERM, and does not expect our handler.
     if signal.getsignal(signal.SIGTERM) is _on_sigterm:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-atexit.register(_tell_of_end)
-if hasattr(os, "register_at_fork"):  # Windows has no forks
-    os.register_at_fork(after_in_child=_tell_of_fork)
+atexit.register(_run_exit_hooks)
+if hasattr(os, "register_at_fork"):  # Windows cannot fork.
+    os.register_at_fork(after_in_child=_run_fork_hooks)

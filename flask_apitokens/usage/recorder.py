@@ -1,13 +1,12 @@
-"""Recording of calls: in batches, off the request, never at the cost of a call.
+"""Record calls in batches, outside of the request.
 
-A call costs its request one append to a bounded buffer. In each process one thread,
-started at the first record there, writes what has gathered. No fault of the database
-reaches a call: the calls recorded wait, the oldest go when the buffer is full, one line
-is logged when an outage begins and one when it ends.
+Recording costs a request one append to a bounded buffer. One thread in each process,
+started at its first record, writes the buffer. A database error never reaches a
+request: the calls wait, the oldest are dropped when the buffer is full, and the log has
+one line when an outage begins and one when it ends.
 
-The promise: a process that ends writes what it holds, whether its work is done, its
-server stops it or SIGTERM kills it; SIGKILL and ``os._exit`` lose at most the calls of
-the last ``flush_seconds``.
+A process writes its buffer before it exits, also at SIGTERM. SIGKILL and ``os._exit``
+lose at most the calls of the last ``flush_seconds``.
 """
 
 from __future__ import annotations
@@ -16,53 +15,51 @@ import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+
+from flask_apitokens.db.schema_check import shares_connection
 
 from . import process_hooks
+from .buffer import CallBuffer
+from .outage import Outage
 from .rows import Call
 from .statements import Tables
-from .writer import Outage
 from .writer import Writer
 from .writer import is_hopeless
-from .writer import reason
-from .writer import shares_connection
 
 _log = logging.getLogger("flask_apitokens.usage")
 
-#: calls that are written before their time has come
-_ENOUGH = 500
-#: calls in one transaction: after an outage too, its row locks are held but shortly
-_AT_ONCE = 5_000
-#: seconds a write is tried again before it counts as failed
-_PATIENCE = 1.0
-#: seconds without a call after which the thread ends and its connection is closed
+#: so many waiting calls are written before ``flush_seconds`` are over
+_WRITE_AT = 500
+#: calls in one transaction, so that it holds its row locks for a short time only
+_BATCH = 5_000
+#: seconds in which a write is repeated before it counts as failed
+_RETRY_FOR = 1.0
+#: seconds without a call after which the thread ends and closes its connection
 _IDLE = 60.0
-#: seconds that an ending process waits for a database that does not answer, and those
-#: it tries its last write again: somebody's lock may outlive the usual patience
-_FAREWELL = 5.0
-_LAST_PATIENCE = 4.0
-#: seconds between two looks for what is past retention, and those one look may take
+#: seconds that an exiting process waits for the database, and repeats its last write:
+#: longer than usual, because there is no later attempt
+_EXIT_TIMEOUT = 5.0
+_RETRY_AT_EXIT_FOR = 4.0
+#: seconds between two prunings in a process, and how long one may take
 _PRUNE_EVERY = 600.0
 _PRUNE_FOR = 0.2
 
 
 class Recorder:
-    """The calls of one application, on their way into its database.
+    """The recorded calls of one application that wait to be written.
 
-    :param engine_of: names the host's engine. It is called in the thread of a record,
-        so it may need the application context.
-    :param tables: those the calls go to.
+    :param engine_of: returns the host's engine. It is called in the thread that records
+        or prepares, so it may need the application context.
     :param mode: ``"buffered"`` writes in the background, ``"sync"`` before
         :meth:`record` returns, ``"off"`` records nothing.
     :param flush_seconds: how long a call waits at most, while the database answers.
-    :param max_rows: how many calls are kept while it does not.
+    :param max_rows: how many calls wait at most, while it does not.
     :param retention_days: how long a call stays in the database.
     """
 
@@ -77,7 +74,6 @@ class Recorder:
         retention_days: int = 7,
     ) -> None:
         self._engine_of = engine_of
-        #: those the calls go to
         self.tables = tables
         #: whether anything is recorded at all
         self.on = mode != "off"
@@ -86,31 +82,26 @@ class Recorder:
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
         self._retention = timedelta(days=retention_days)
-        # So many wake the thread before its time, which bounds what a burst takes in
-        # memory. Not fewer: of all the calls with a token in one batch, only the last
-        # moves its last use.
-        self._enough = min(_ENOUGH, max_rows // 2)
-        self._calls: deque[Call] = deque()
+        # A limit bounds the memory of a burst. It is not lower, because a batch updates
+        # the last use of each token once, however many calls it has.
+        self._write_at = min(_WRITE_AT, max_rows // 2)
         self._begin_process()
-        process_hooks.watch(self)
+        process_hooks.register(self)
         if mode == "buffered":
-            process_hooks.end_well_on_sigterm()
+            process_hooks.run_exit_hooks_on_sigterm()
 
     def _begin_process(self) -> None:
-        self._calls.clear()
+        self._calls = CallBuffer(self._max_rows)
         self._writer: Writer | None = None
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._running = False
         self._ending = False
-        # Held for moments only, never while something is waited for: gevent may come
-        # to patch the threads after this lock was made.
+        # Never held while waiting: gevent may patch the threads after it was made.
         self._lock = threading.Lock()
         self._outage = Outage(self._flush_seconds)
-        # Not all the processes of a server at once, and none at its first call.
+        # At random, so that the processes of a server do not prune at the same time.
         self._prune_at = time.monotonic() + random.uniform(1, 60)  # noqa: S311
-        #: calls lost since the process began: for want of room, or as unwritable
-        self.dropped = 0
 
     @property
     def pending(self) -> int:
@@ -118,8 +109,13 @@ class Recorder:
         return len(self._calls)
 
     @property
+    def dropped(self) -> int:
+        """How many calls were lost since the process began."""
+        return self._calls.dropped
+
+    @property
     def shares_connection(self) -> bool:
-        """Whether all threads of the host use one connection (in-memory SQLite)."""
+        """Whether all threads of the host share a connection (in-memory SQLite)."""
         return shares_connection(self._engine_of())
 
     @property
@@ -128,42 +124,42 @@ class Recorder:
         return self._outage.failures
 
     def prepare(self) -> None:
-        """Find the database now, for a record outside of the application context."""
+        """Find the database now, so that a record needs no application context."""
         if self._writer is not None:
             return
         try:
             self._open_writer()
         except Exception as error:
-            self._outage.note(error)
+            self._outage.add_failure(error)
 
     def record(self, call: Call) -> None:
-        """Remember a call. It never raises, and waits for nothing but in ``"sync"``."""
+        """Add a call to the buffer. Never raises; waits only in mode ``"sync"``."""
         if not self.on:
             return
         calls = self._calls
         calls.append(call)
-        if not self._running or len(calls) >= self._enough:
+        if not self._running or len(calls) >= self._write_at:
             if self._running and self._wake.is_set() and len(calls) <= self._max_rows:
-                return  # the thread has been told already
+                return  # The thread is awake already.
             self._attend()
 
     def _attend(self) -> None:
-        """Do what a record needs besides the append, which is rarely anything."""
+        """Drop the surplus; start or wake the thread, or write in this one."""
         try:
             self._trim()
             if self._outage.remaining():
                 return
             writer = self._writer or self._open_writer()
             if self.sync or writer.shared:
-                self._write_out(writer, wait=_PATIENCE)
+                self._write_out(writer, wait=_RETRY_FOR)
             elif self._running:
-                # Or another thread has just started it, and nothing is urgent.
-                if len(self._calls) >= self._enough:
+                # Not if another thread has just started it.
+                if len(self._calls) >= self._write_at:
                     self._wake.set()
             else:
                 self._start(writer)
         except Exception as error:
-            self._outage.note(error)
+            self._outage.add_failure(error)
 
     def _open_writer(self) -> Writer:
         writer = Writer(self._engine_of(), self.tables)
@@ -182,21 +178,21 @@ class Recorder:
             self._thread, self._wake = thread, threading.Event()
         try:
             thread.start()
-        except RuntimeError:  # no more threads, or the interpreter is ending
+        except RuntimeError:  # No more threads, or the interpreter is shutting down.
             self._running, self._thread = False, None
             raise
-        process_hooks.end_well_on_sigterm()
+        process_hooks.run_exit_hooks_on_sigterm()
 
     def _run(self, writer: Writer) -> None:
-        """Write at least every ``flush_seconds``, until told to end or long idle."""
+        """Write every ``flush_seconds``, until the recorder is closed or long idle."""
         this = threading.current_thread()
         busy = time.monotonic()
         try:
-            # Under gevent a fork copies the running greenlets: the copy has no work.
+            # Under gevent, a fork copies the running greenlets. The copy must end.
             while self._thread is this:
                 self._wake.wait(self._outage.remaining() or self._flush_seconds)
                 self._wake.clear()
-                ending = self._ending  # read before the write that is to be the last
+                ending = self._ending  # Read before the write that may be the last.
                 if self._calls and self._thread is this:
                     self._write_out(writer)
                     busy = time.monotonic()
@@ -210,10 +206,12 @@ class Recorder:
                     self._running, self._thread = False, None
 
     def _retire(self, writer: Writer) -> bool:
-        """End for want of work, unless a call comes in at this very moment.
+        """End the idle thread, unless a call is recorded at this moment.
 
-        A record appends and then looks whether the thread runs; this is the other way
-        round, so one of the two sees the other.
+        A record appends and then checks whether the thread runs. This clears the flag
+        and then checks the buffer, so one of the two sees the other.
+
+        :returns: whether the thread is to end.
         """
         writer.disconnect()
         self._running = False
@@ -224,11 +222,11 @@ class Recorder:
                 return True
         return not self._running
 
-    def flush(self, *, timeout: float = _FAREWELL) -> bool:
-        """Write what waits, in the calling thread; never raises.
+    def flush(self, *, timeout: float = _EXIT_TIMEOUT) -> bool:
+        """Write the buffer in the calling thread. Never raises.
 
-        :param timeout: seconds to wait for a write that is already under way.
-        :returns: whether all that was recorded before is written.
+        :param timeout: seconds to wait for a write in another thread.
+        :returns: whether all calls that were recorded before are written.
         """
         try:
             if self._writer is None and not self._calls:
@@ -236,18 +234,20 @@ class Recorder:
             writer = self._writer or self._open_writer()
             return self._write_out(writer, wait=timeout)
         except Exception as error:
-            self._outage.note(error)
+            self._outage.add_failure(error)
             return False
 
-    def close(self, *, timeout: float = _FAREWELL) -> bool:
-        """Flush, end the thread, close its connection; a later record starts anew.
+    def close(self, *, timeout: float = _EXIT_TIMEOUT) -> bool:
+        """Write the buffer, end the thread, close the connection.
+
+        A later record starts a new thread.
 
         :param timeout: seconds to wait for a database that does not answer.
-        :returns: whether all that was recorded before is written.
+        :returns: whether all calls that were recorded before are written.
         """
         thread = self._thread
         if thread is not None:
-            # The last write is the thread's own: should it hang, the process need not.
+            # The thread does the last write: if it hangs, the process exits anyway.
             self._ending = True
             self._wake.set()
             thread.join(timeout)
@@ -265,9 +265,9 @@ class Recorder:
         try:
             if writer.is_lent_out():
                 return not self._calls
-            left = len(self._calls)  # what comes in meanwhile is for the next time
+            left = len(self._calls)  # Later calls are for the next write.
             while left > 0:
-                calls = self._take(min(left, _AT_ONCE))
+                calls = self._calls.take(min(left, _BATCH))
                 if not self._write(writer, calls):
                     return False
                 left -= len(calls)
@@ -278,85 +278,65 @@ class Recorder:
             writer.writing.release()
 
     def _write(self, writer: Writer, calls: list[Call]) -> bool:
-        patience = _LAST_PATIENCE if self._ending else _PATIENCE
-        if writer.shared or (self._outage.lasts and not self._ending):
+        patience = _RETRY_AT_EXIT_FOR if self._ending else _RETRY_FOR
+        if writer.shared or (self._outage.is_on and not self._ending):
             patience = 0
         try:
             writer.write(calls, patience=patience)
         except BaseException as error:
             if is_hopeless(error):
-                self._count_dropped(len(calls))
+                self._calls.count_dropped(len(calls))
             else:
-                self._put_back(calls)
+                self._calls.put_back(calls)
+                self._trim()
             if not isinstance(error, Exception):
                 raise
-            # A session may stay as bad as it is, read-only after a failover for one.
+            # The session may stay unusable, for example read-only after a failover.
             writer.disconnect()
-            self._outage.note(error)
+            self._outage.add_failure(error)
             return False
         self._outage.end(self.dropped)
         return True
 
     def _prune(self, writer: Writer) -> None:
-        """Remove some of what is past retention; go on at the next write if need be."""
-        done = True
-        try:
-            done = writer.prune(self._since(), seconds=_PRUNE_FOR)
-        except Exception as error:
-            # Somebody's lock may be in the way: then it is done another time.
-            passing = isinstance(error, OperationalError)
-            level = logging.INFO if passing else logging.WARNING
-            _log.log(level, "The usage history was not pruned: %s", reason(error))
-        if done:
+        """Remove some of the calls past retention, the rest after the next write."""
+        from . import retention  # Most processes need it late, or never.
+
+        since = self._since()
+        if retention.prune_for(_PRUNE_FOR, writer.engine, self.tables, since=since):
             self._prune_at = time.monotonic() + _PRUNE_EVERY
 
     def prune(self) -> int:
         """Remove all calls past retention, in the calling thread.
 
-        :returns: how many rows of the history went.
-        :raises SQLAlchemyError: if the database does not let us.
+        :returns: the number of removed rows.
+        :raises SQLAlchemyError: if the database refuses.
         """
+        from . import retention
+
         writer = self._writer or self._open_writer()
-        return writer.prune_all(self._since())
+        return retention.prune_all(writer.engine, self.tables, since=self._since())
 
     def _since(self) -> datetime:
         return datetime.now(UTC) - self._retention
 
-    def _take(self, count: int) -> list[Call]:
-        with self._lock:
-            count = min(count, len(self._calls))
-            return [self._calls.popleft() for _ in range(count)]
-
-    def _put_back(self, calls: list[Call]) -> None:
-        with self._lock:
-            self._calls.extendleft(reversed(calls))
-        self._trim()
-
     def _trim(self) -> None:
-        with self._lock:
-            surplus = max(0, len(self._calls) - self._max_rows)
-            for _ in range(surplus):
-                self._calls.popleft()
-            self.dropped += surplus
-        if surplus:
-            self._outage.tell("more than %d calls wait to be written", self._max_rows)
-
-    def _count_dropped(self, count: int) -> None:
-        with self._lock:
-            self.dropped += count
+        if self._calls.trim():
+            self._outage.log_once("more than %d calls are waiting", self._max_rows)
 
     def after_fork(self) -> None:
-        """Start anew in a child process: what the parent holds, the parent writes."""
+        """Start with an empty buffer in a child: the parent writes its own calls."""
         if self._writer is not None:
-            # Its connection is the parent's: not to be used here, nor to be closed.
+            # Its connection belongs to the parent, which a close here would disturb.
             _inherited.append(self._writer)
         self._begin_process()
 
-    def at_end(self) -> None:
-        """Write what waits: the process is about to end."""
+    def on_exit(self) -> None:
+        """Write the buffer before the process exits."""
         if not self.close() and not (self._writer and self._writer.shared):
             _log.warning("The process ends before all recorded calls were written")
 
 
-#: writers of parent processes, kept so that nothing closes their connections
+#: Writers of parent processes. Referenced, because collecting them would close their
+#: connections.
 _inherited: list[Writer] = []

@@ -6,12 +6,10 @@ forked process has inherited with its connections in it, is none of our business
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -23,10 +21,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import StatementError
-from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
+
+from flask_apitokens.db.schema_check import shares_connection
 
 from .rows import Call
 from .statements import Tables
@@ -34,21 +32,6 @@ from .statements import statements_for
 
 #: seconds before the second try of a write; each further pause is twice as long
 _FIRST_PAUSE = 0.02
-#: seconds between two tries in an outage, at most
-_LONGEST_PAUSE = 30.0
-
-#: of tables and columns that are not there
-_WHAT_TO_DO = " - after an upgrade, run your migrations or db.create_all()"
-
-_log = logging.getLogger("flask_apitokens.usage")
-
-
-def shares_connection(engine: Engine) -> bool:
-    """Whether the pool lends one connection to all of a thread or of the process.
-
-    It does for in-memory SQLite, where another connection has another database.
-    """
-    return isinstance(engine.pool, StaticPool | SingletonThreadPool)
 
 
 class Writer:
@@ -68,7 +51,6 @@ class Writer:
         self.writing = threading.Lock()
         #: what it writes on
         self.engine = host if self.shared else _private_engine(host)
-        self._tables = tables
         self._statements = statements_for(tables, self.engine.dialect)
 
     def is_lent_out(self) -> bool:
@@ -97,94 +79,10 @@ class Writer:
             time.sleep(pause)
             pause *= 2
 
-    def prune(self, since: datetime, *, seconds: float) -> bool:
-        """Remove what is older than *since*, for so long at most.
-
-        :returns: whether nothing is left that this process has to remove.
-        """
-        from .retention import prune_some  # most processes need it late, or never
-
-        end = time.monotonic() + seconds
-        while prune_some(self.engine, self._tables, since=since):
-            if time.monotonic() > end:
-                return False
-        return True
-
-    def prune_all(self, since: datetime) -> int:
-        """Remove all that is older than *since*; the number of rows.
-
-        Others get their turn between two batches, whether they write or prune too.
-
-        :raises OperationalError: if for long none of it can be removed.
-        """
-        from .retention import prune_some
-
-        removed, give_up = 0, time.monotonic() + _LONGEST_PAUSE
-        while True:
-            begun = time.monotonic()
-            try:
-                number = prune_some(self.engine, self._tables, since=since)
-            except OperationalError:
-                if begun > give_up:
-                    raise
-                number = None
-            if number == 0:
-                return removed
-            if number:
-                removed, give_up = removed + number, begun + _LONGEST_PAUSE
-            time.sleep(max(_FIRST_PAUSE, time.monotonic() - begun))
-
     def disconnect(self) -> None:
         """Close our connection; the next write opens one."""
         if not self.shared:
             self.engine.dispose()
-
-
-class Outage:
-    """A time in which the database does not take what we write."""
-
-    def __init__(self, first_pause: float) -> None:
-        self.failures = 0
-        self._first_pause = first_pause
-        self._in_a_row = 0
-        self._retry_at = 0.0
-        self._told = False
-
-    @property
-    def lasts(self) -> bool:
-        """Whether the last write failed."""
-        return self._in_a_row > 0
-
-    def remaining(self) -> float:
-        """Seconds until the next try is due, 0 if one is."""
-        return max(0.0, self._retry_at - time.monotonic())
-
-    def note(self, error: Exception) -> None:
-        """Count a failure, wait longer for the next try, say so at the first."""
-        self.failures += 1
-        self._in_a_row += 1
-        pause = self._first_pause * 2 ** min(self._in_a_row, 16)
-        self._retry_at = time.monotonic() + min(pause, _LONGEST_PAUSE)
-        self.tell("%s", reason(error))
-
-    def tell(self, message: str, *details: object) -> None:
-        """Log what is wrong, once until it is over."""
-        if not self._told:
-            self._told = True
-            text = "Recorded calls are not written for now, no call fails for it: "
-            _log.warning(text + message, *details)
-
-    def end(self, dropped: int) -> None:
-        """Say that it is over, if it was ever said to be on."""
-        self._in_a_row = 0
-        self._retry_at = 0.0
-        if self._told:
-            self._told = False
-            _log.warning(
-                "Recorded calls are written again; %d were dropped since the process "
-                "began",
-                dropped,
-            )
 
 
 def is_hopeless(error: BaseException) -> bool:
@@ -192,16 +90,6 @@ def is_hopeless(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError)
     return isinstance(error, StatementError | ValueError | TypeError)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in one line."""
-    # The driver's own words: SQLAlchemy's add the statement.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    line = f"{type(cause).__name__}: {cause}".splitlines()[0]
-    # SQLite calls it operational.
-    lacking = isinstance(error, ProgrammingError) or ": no such " in line
-    return line + (_WHAT_TO_DO if lacking else "")
 
 
 def _in_transaction(engine: Engine) -> bool:

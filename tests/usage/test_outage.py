@@ -202,7 +202,7 @@ def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
 def test_a_process_that_ends_waits_longer_for_a_lock(
     on_sqlite: Tokens, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage_recorder, "_PATIENCE", 0.0)
+    monkeypatch.setattr(usage_recorder, "_RETRY_FOR", 0.0)
     tries: list[object] = []
     event.listen(on_sqlite.engine, "checkout", lambda *_: tries.append(1))
     recorder = on_sqlite.recorder(flush_seconds=NEVER)
