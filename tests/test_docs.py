@@ -299,7 +299,7 @@ INTERNAL = {
 
 
 def test_every_public_name_has_a_docstring() -> None:
-    # A proxy has the docstring of its object, and outside a request there is none.
+    # A proxy has the docstring of its object; outside a request it has no object.
     for name in set(flask_apitokens.__all__) - {"current_token"}:
         assert getattr(flask_apitokens, name).__doc__, name
 

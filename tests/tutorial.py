@@ -36,7 +36,7 @@ def commands(console: str) -> Iterator[tuple[str, str]]:
 
 
 def fits(printed: str, output: str) -> bool:
-    """Whether *output* is what is *printed*, in which "…" stands for any text."""
+    """Return whether *output* is as *printed*; a "…" there means any text."""
     pattern = ".*".join(re.escape(part) for part in printed.split("…"))
     return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
 
