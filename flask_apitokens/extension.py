@@ -1,4 +1,4 @@
-"""``APITokens``: what a host creates, tells about its services and registers."""
+"""``APITokens``: the object that a host creates and registers."""
 
 from __future__ import annotations
 
@@ -20,20 +20,14 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
 from flask_apitokens.api.blueprint import build_endpoints
-from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.callbacks import UserValue
 from flask_apitokens.core.callbacks import bind_callbacks
-from flask_apitokens.core.callbacks import default_email
 from flask_apitokens.core.context import utcnow
-from flask_apitokens.core.user_model import active_column
-from flask_apitokens.core.user_model import has_own_is_active
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.mapping import bind_models
 from flask_apitokens.db.mapping import user_key_of
 from flask_apitokens.guard.policy import Policy
-from flask_apitokens.usage.recorder import Recorder
-from flask_apitokens.usage.statements import Tables
 from flask_apitokens.web.blueprint import build_admin_blueprint
 from flask_apitokens.web.blueprint import build_blueprint
 from flask_apitokens.web.blueprint import install_globals
@@ -44,22 +38,18 @@ from .catalog import Catalog
 from .catalog import Service
 from .cli.group import group
 from .config import Settings
-from .crypto import tokens as crypto_tokens
 from .errors import ConfigurationError
 from .guard import call_watch
 from .guard import decorator
-from .guard import integration
-from .guard import registry
 from .host_api import HostAPI
-from .lookup.finder import TokenFinder
 from .refusals import Refusal
+from .registration import build_state
+from .registration import finish_at_first_request
 from .state import KEY
 from .state import Protection
-from .state import State
-from .web import templating
 
 if TYPE_CHECKING:
-    from flask_apitokens.crypto.foreign_digests import PepperSet
+    pass
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -67,8 +57,8 @@ Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 class APITokens(HostAPI):
     """API tokens for a Flask application.
 
-    One object may serve several applications; all it keeps of them is in their
-    ``extensions``.
+    One object may serve several applications: what belongs to one of them is kept in
+    its ``extensions``.
 
     An argument that takes a user may be a column of the user model instead:
     ``account_of=User.account_id``. The guard reads `account_of`, `can_use_api` and
@@ -137,14 +127,14 @@ class APITokens(HostAPI):
     ) -> Service:
         """Declare an API product that tokens are bound to.
 
-        :param slug: the word in tokens, guards and the command line.
-        :param name: what people read.
+        :param slug: its name in tokens, guards and the command line.
+        :param name: its name on pages.
         :param description: one or two sentences about it.
         :param scopes: scope names and one line on each.
-        :param docs_url: where its documentation stands.
+        :param docs_url: the address of its documentation.
         :param default_active: whether users may use it without a subscription.
-        :raises ConfigurationError: for a slug or scope that cannot be one, a slug
-            declared already, or the first one after a token was looked up.
+        :raises ConfigurationError: if the slug or a scope is not valid, if the slug is
+            declared already, or if it is the first service and a token was looked up.
         """
         if self.sealed:
             raise ConfigurationError(
@@ -165,10 +155,10 @@ class APITokens(HostAPI):
         return declared
 
     def error_handler(self, handler: Handler) -> Handler:
-        """Make the body of refusals yourself.
+        """Register *handler* to make the body of refusals.
 
-        The function gets the :class:`~flask_apitokens.errors.Refusal` and answers what
-        a view may answer; status, challenge and ``Cache-Control`` stay as they are.
+        :param handler: takes the :class:`~flask_apitokens.errors.Refusal` and returns
+            what a view may return. Status, challenge and ``Cache-Control`` are kept.
         """
         self.refusal_handler = handler
         return handler
@@ -187,7 +177,8 @@ class APITokens(HostAPI):
 
         The arguments are those of :func:`~flask_apitokens.token_required`.
 
-        :param exempt: names of views that stay open.
+        :param exempt: the names of views that stay open: their endpoints without the
+            blueprint's name.
         """
         policy = Policy.of(
             service=service,
@@ -207,7 +198,9 @@ class APITokens(HostAPI):
     ) -> None:
         """Register pages, command line and guard on *app*.
 
-        :raises ConfigurationError: if something is missing or wrong; it says what.
+        :param db: the Flask-SQLAlchemy object, unless the constructor has it.
+        :param user_model: the user class, unless the constructor has it.
+        :raises ConfigurationError: if a setting or an argument is missing or wrong.
         """
         db, user_model = db or self._db, user_model or self._user_model
         if db is None or user_model is None:
@@ -219,57 +212,22 @@ class APITokens(HostAPI):
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
-        callbacks = self._bind_callbacks(user_model)
-        _check_email(callbacks, settings, user_model)
-        state = self._state(app, db, settings, models, callbacks)
-        app.extensions[KEY] = state
-        app.register_blueprint(build_blueprint(settings))
-        app.register_blueprint(build_admin_blueprint(settings))
-        app.register_blueprint(build_endpoints(settings))
+        state = app.extensions[KEY] = build_state(
+            app,
+            settings,
+            extension=self,
+            db=db,
+            models=models,
+            callbacks=self._bind_callbacks(user_model),
+            declares_services=self._declares_services,
+        )
+        for build in (build_blueprint, build_admin_blueprint, build_endpoints):
+            app.register_blueprint(build(settings))
         app.cli.add_command(group)
         install_globals(app)
         if state.recorder.on:
             call_watch.install(app)
-        _when_requests_come(app)
-
-    def _state(
-        self,
-        app: Flask,
-        db: SQLAlchemy,
-        settings: Settings,
-        models: Models,
-        callbacks: Callbacks,
-    ) -> State:
-        recorder = Recorder(
-            lambda: app.extensions[KEY].engine,
-            _usage_tables(models),
-            mode=settings.usage,
-            flush_seconds=settings.usage_flush_seconds,
-            max_rows=settings.usage_buffer_rows,
-            retention_days=settings.usage_retention_days,
-        )
-        finder = TokenFinder(
-            models,
-            callbacks,
-            settings,
-            declares_services=self._declares_services,
-            engine=lambda: app.extensions[KEY].engine,
-            session=db.session,
-        )
-        return State(
-            app=app,
-            db=db,
-            settings=settings,
-            extension=self,
-            models=models,
-            callbacks=callbacks,
-            recorder=recorder,
-            finder=finder,
-            asks_user=_asks_user(models.user),
-            parse=crypto_tokens.parser(settings.brand),
-            pepper_set=_pepper_set(settings),
-            session_prefix=f"{settings.brand}s_".encode(),
-        )
+        finish_at_first_request(app)
 
     def _declares_services(self) -> bool:
         """Return whether there are services; the first cannot be declared later."""
@@ -277,44 +235,11 @@ class APITokens(HostAPI):
         return bool(self.catalog)
 
 
-def _check_email(
-    callbacks: Callbacks, settings: Settings, user_model: type[Any]
-) -> None:
-    """Refuse to tie tokens to an email address that the user model does not have."""
-    is_default = callbacks.email_of is default_email
-    if settings.bind_to_email and is_default and not hasattr(user_model, "email"):
-        raise ConfigurationError(
-            f"APITOKENS_BIND_TO_EMAIL is True, and {user_model.__name__} has no "
-            f"'email'; give APITokens email_of={user_model.__name__}.… or "
-            "email_of=lambda user: …"
-        )
-
-
-def _usage_tables(models: Models) -> Tables:
-    classes: tuple[Any, ...] = (models.Token, models.Call, models.CallHour)
-    return Tables(*[model.__table__ for model in classes])
-
-
-def _pepper_set(settings: Settings) -> PepperSet | None:
-    if not settings.peppers:
-        return None
-    from flask_apitokens.crypto.foreign_digests import (
-        PepperSet,  # for hosts that imported tokens alone
-    )
-
-    return PepperSet(settings.peppers, settings.brand)
-
-
-def _asks_user(user_model: type[Any]) -> bool:
-    """Whether only the user object itself can say that it is active."""
-    column = active_column(user_model)
-    return column is None and has_own_is_active(user_model)
-
-
 def _follow_deletions(models: Models) -> None:
-    """A user deleted through the session takes their tokens along, on SQLite too.
+    """Delete a user's tokens when the user is deleted through the session.
 
-    There it does so late if the host went by the session: when the key is used again.
+    SQLite does not enforce foreign keys by default. A user who is deleted there without
+    the session keeps the tokens until a new user gets the same key.
     """
     table = models.tables[0]
     # Not in the info of the table, which Alembic writes into migrations.
@@ -325,36 +250,17 @@ def _follow_deletions(models: Models) -> None:
 
     @event.listens_for(models.user, "before_delete", propagate=True)
     def forget(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
-        # The host may not have made our tables yet.
+        # The host may not have created our tables yet.
         if inspect(connection).has_table(table.name, table.schema):
             from .domain import (
-                tokens,  # a process that only guards calls has no use for it
+                tokens,  # a process that only guards calls does not need it
             )
 
             key = mapper.primary_key_from_instance(user)[0]
             tokens.forget_owner(connection, models, key, at=utcnow())
 
     @event.listens_for(models.user, "after_insert", propagate=True)
-    def inherit_nothing(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
-        # Elsewhere the foreign key has seen to it.
+    def forget_former(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
+        # Other databases have deleted them by the foreign key.
         if connection.dialect.name == "sqlite":
             forget(mapper, connection, user)
-
-
-def _when_requests_come(app: Flask) -> None:
-    """Look around once, at the first request, when everything is registered."""
-
-    @app.before_request
-    def look_around() -> None:
-        functions = app.before_request_funcs
-        functions[None] = [f for f in functions[None] if f is not look_around]
-        call_watch.move_to_end(app)
-        integration.exempt_from_csrf(app)
-        registry.warn_of_open_routes(app)
-        registry.warn_of_closed_routes(app)
-        templating.warn_of_layout(app)
-        state = app.extensions[KEY]
-        if state.pepper_set is not None:
-            registry.warn_of_peppers(state)
-
-    integration.exempt_from_csrf(app)

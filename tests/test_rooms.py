@@ -32,6 +32,7 @@ ORDER = (
     ("host_api",),
     ("web",),
     ("cli", "api", "testing"),
+    ("registration",),
     ("extension",),
     ("__init__",),
 )

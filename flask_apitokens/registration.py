@@ -1,0 +1,126 @@
+"""Build what ``init_app`` registers, and finish it at the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_apitokens.core.callbacks import Callbacks
+from flask_apitokens.core.callbacks import default_email
+from flask_apitokens.core.user_model import active_column
+from flask_apitokens.core.user_model import has_own_is_active
+from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.db.mapping import Models
+from flask_apitokens.guard import call_watch
+from flask_apitokens.guard import integration
+from flask_apitokens.guard import registry
+from flask_apitokens.lookup.finder import TokenFinder
+from flask_apitokens.usage.recorder import Recorder
+from flask_apitokens.usage.statements import Tables
+from flask_apitokens.web import templating
+
+from .config import Settings
+from .errors import ConfigurationError
+from .state import KEY
+from .state import Extension
+from .state import State
+
+if TYPE_CHECKING:
+    from flask_apitokens.crypto.foreign_digests import PepperSet
+
+
+def build_state(
+    app: Flask,
+    settings: Settings,
+    *,
+    extension: Extension,
+    db: SQLAlchemy,
+    models: Models,
+    callbacks: Callbacks,
+    declares_services: Callable[[], bool],
+) -> State:
+    """Build the state of *app* from its settings and the host's declarations.
+
+    :param declares_services: returns whether the host declared services; it is called
+        at the first look-up, since the SELECT depends on it.
+    :raises ConfigurationError: if a setting does not fit the user model.
+    """
+    if settings.bind_to_email:
+        _require_email(models.user, callbacks)
+    finder = TokenFinder(
+        models,
+        callbacks,
+        settings,
+        declares_services=declares_services,
+        engine=lambda: app.extensions[KEY].engine,
+        session=db.session,
+    )
+    return State(
+        app=app,
+        db=db,
+        settings=settings,
+        extension=extension,
+        models=models,
+        callbacks=callbacks,
+        recorder=_recorder(app, models, settings),
+        finder=finder,
+        asks_user=active_column(models.user) is None and has_own_is_active(models.user),
+        parse=crypto_tokens.parser(settings.brand),
+        pepper_set=_pepper_set(settings),
+        session_prefix=f"{settings.brand}s_".encode(),
+    )
+
+
+def _require_email(user_model: type[Any], callbacks: Callbacks) -> None:
+    """Refuse to tie tokens to an email address that the user model does not have."""
+    if callbacks.email_of is default_email and not hasattr(user_model, "email"):
+        raise ConfigurationError(
+            f"APITOKENS_BIND_TO_EMAIL is True, and {user_model.__name__} has no "
+            f"'email'; give APITokens email_of={user_model.__name__}.… or "
+            "email_of=lambda user: …"
+        )
+
+
+def _recorder(app: Flask, models: Models, settings: Settings) -> Recorder:
+    classes: tuple[Any, ...] = (models.Token, models.Call, models.CallHour)
+    return Recorder(
+        lambda: app.extensions[KEY].engine,
+        Tables(*[model.__table__ for model in classes]),
+        mode=settings.usage,
+        flush_seconds=settings.usage_flush_seconds,
+        max_rows=settings.usage_buffer_rows,
+        retention_days=settings.usage_retention_days,
+    )
+
+
+def _pepper_set(settings: Settings) -> PepperSet | None:
+    if not settings.peppers:
+        return None
+    # Only a host that imported tokens needs the module.
+    from flask_apitokens.crypto.foreign_digests import PepperSet
+
+    return PepperSet(settings.peppers, settings.brand)
+
+
+def finish_at_first_request(app: Flask) -> None:
+    """Run what needs every route and extension to be registered, once."""
+
+    @app.before_request
+    def finish() -> None:
+        functions = app.before_request_funcs
+        functions[None] = [f for f in functions[None] if f is not finish]
+        call_watch.move_to_end(app)
+        integration.exempt_from_csrf(app)
+        registry.warn_of_open_routes(app)
+        registry.warn_of_closed_routes(app)
+        templating.warn_of_layout(app)
+        state = app.extensions[KEY]
+        if state.pepper_set is not None:
+            registry.warn_of_peppers(state)
+
+    # Also now: CSRFProtect checks before our function if it is registered already.
+    integration.exempt_from_csrf(app)
