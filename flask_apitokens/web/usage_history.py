@@ -167,6 +167,7 @@ class Reading:
                 for row in page.items
             ],
             self.args,
+            at=self.at,
             days=self.days_kept,
             tokens_shown=names is not None,
             focus=request.args.get("focus") == "list",

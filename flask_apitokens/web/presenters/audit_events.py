@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from flask import url_for
 
 from flask_apitokens.audit.queries import GROUPS
 from flask_apitokens.catalog import Catalog
@@ -21,6 +25,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
 from .widgets import Badge
+from .widgets import PageLinks
 
 #: the head of an export
 CSV_HEADER = (
@@ -185,33 +190,30 @@ def _kin(event: Event) -> str:
 
 @dataclass(frozen=True)
 class EventList:
-    """What stands in ``#at-list`` of the audit log, and what it was asked for.
+    """One page of the audit log: the content of ``#at-list``.
 
     :param args: the search and the filters, as arguments of an address.
-    :param newer: the arguments of the page of newer events; none where it is the first.
-    :param older: the same for older ones.
-    :param focus: whether it was paged, rather than searched.
+    :param focus: whether the page was reached by a page link, not by a search.
     """
 
     rows: Sequence[EventRow]
-    args: dict[str, Any]
-    newer: dict[str, Any] | None
-    older: dict[str, Any] | None
+    args: Mapping[str, Any]
+    links: PageLinks
     focus: bool = False
 
     @property
     def count(self) -> str:
-        """How many events are shown."""
+        """The number of events on this page, as text."""
         return _n("%(n)s event", "%(n)s events", len(self.rows))
 
     @property
     def announce(self) -> str:
-        """What is spoken of it."""
+        """The text that a screen reader speaks when the list changes."""
+        number = len(self.rows)
         if self.focus and self.rows:
             first, last = self.rows[0].at.text, self.rows[-1].at.text
             return _("Events of %(last)s to %(first)s", last=last, first=first)
-        number = len(self.rows)
-        if self.older:
+        if self.links.next:
             return _n(
                 "More than %(n)s event found", "More than %(n)s events found", number
             )
@@ -219,17 +221,14 @@ class EventList:
 
 
 def list_of(
-    page: KeysetPage[Event], catalog: Catalog, args: dict[str, Any], *, focus: bool
+    page: KeysetPage[Event], catalog: Catalog, args: Mapping[str, Any], *, focus: bool
 ) -> EventList:
-    """One page of events with the ways to its neighbours."""
-    items = page.items
-    return EventList(
-        rows=[row_of(event, catalog) for event in items],
-        args=args,
-        newer={**args, "after": items[0].id} if items and page.has_newer else None,
-        older={**args, "before": items[-1].id} if items and page.has_older else None,
-        focus=focus,
-    )
+    """Return one page of events with the links to its neighbours."""
+    items, url = page.items, partial(url_for, "apitokens_admin.audit")
+    newer = {**args, "after": items[0].id} if items and page.has_newer else None
+    older = {**args, "before": items[-1].id} if items and page.has_older else None
+    rows = [row_of(event, catalog) for event in items]
+    return EventList(rows, args, PageLinks.of(url, newer, older), focus)
 
 
 # -- as a file -----------------------------------------------------------------

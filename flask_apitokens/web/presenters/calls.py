@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +17,10 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage.export import RESULTS
 from flask_apitokens.usage.queries import PAGE_SIZE
+from flask_apitokens.web.urls import UsageUrlSet
 
 from .widgets import Badge
+from .widgets import PageLinks
 
 _TONES = ("ok", "warn", "bad")
 
@@ -122,87 +125,85 @@ def status_badge(status: int, result: int) -> Badge:
 
 @dataclass(frozen=True)
 class CallList:
-    """What stands in ``#at-list`` of a usage history, and what it was asked for.
+    """One page of calls: the content of ``#at-list`` in a usage history.
 
     :param args: the filters, as arguments of an address.
-    :param newer: the arguments of the page of newer calls; none where it is the first.
-    :param older: the same for older ones.
-    :param days: how long calls are kept.
-    :param tokens_shown: whether calls are with several tokens.
-    :param focus: whether it was paged, rather than filtered.
+    :param days: how many days calls are kept.
+    :param tokens_shown: whether the calls may be with several tokens.
+    :param focus: whether the page was reached by a page link, not by a filter.
     """
 
     rows: Sequence[CallRow]
-    first: int
-    total: int
-    args: dict[str, Any]
-    newer: dict[str, Any] | None
-    older: dict[str, Any] | None
+    page: KeysetPage[Any]
+    args: Mapping[str, Any]
+    links: PageLinks
     days: int
     tokens_shown: bool
     focus: bool = False
 
     @property
     def span(self) -> str:
-        """Which of them are shown: ``1–50 of 12,480``."""
-        last = self.first + len(self.rows) - 1
-        return _(
-            "%(first)s–%(last)s of %(total)s",
-            first=f"{self.first:,}",
-            last=f"{last:,}",
-            total=f"{self.total:,}",
-        )
+        """The numbers of the calls shown: ``1–50 of 12,480``."""
+        return _("%(first)s–%(last)s of %(total)s", **self._numbers())
 
     @property
     def announce(self) -> str:
-        """What is spoken of it."""
+        """The text that a screen reader speaks when the list changes."""
         if not self.rows:
             return _("No call matches")
         if self.focus:
-            last = self.first + len(self.rows) - 1
-            return _(
-                "Calls %(first)s to %(last)s of %(total)s",
-                first=f"{self.first:,}",
-                last=f"{last:,}",
-                total=f"{self.total:,}",
-            )
-        number = f"{self.total:,}"
+            return _("Calls %(first)s to %(last)s of %(total)s", **self._numbers())
+        total = self.page.total
         return _n(
             "%(number)s call found",
             "%(number)s calls found",
-            self.total,
-            number=number,
+            total,
+            number=f"{total:,}",
         )
 
     @property
     def none_title(self) -> str:
-        """What is said where nothing was called at all."""
+        """The heading when no call was recorded."""
         return _n(
             "No calls in the last %(n)s day",
             "No calls in the last %(n)s days",
             self.days,
         )
 
+    def _numbers(self) -> dict[str, str]:
+        first, last = self.page.first, self.page.first + len(self.rows) - 1
+        numbers = {"first": first, "last": last, "total": self.page.total}
+        return {name: f"{number:,}" for name, number in numbers.items()}
+
 
 def list_of(
     page: KeysetPage[Any],
     rows: Sequence[CallRow],
-    args: dict[str, Any],
+    args: Mapping[str, Any],
     *,
+    at: UsageUrlSet,
     days: int,
     tokens_shown: bool,
     focus: bool,
 ) -> CallList:
-    """One page of calls with the ways to its neighbours."""
+    """Return one page of calls with the links to its neighbours."""
     newer = older = None
+    # "from" repeats the number of the first call, which a keyset page does not know.
     if rows and page.has_newer:
-        place = max(1, page.first - PAGE_SIZE)
-        newer = {**args, "after": _position(page.items[0]), "from": place}
+        first = max(1, page.first - PAGE_SIZE)
+        newer = {**args, "after": _position(page.items[0]), "from": first}
     if rows and page.has_older:
-        place = page.first + len(rows)
-        older = {**args, "before": _position(page.items[-1]), "from": place}
+        first = page.first + len(rows)
+        older = {**args, "before": _position(page.items[-1]), "from": first}
+    page_url = partial(at.page_url, _anchor="at-calls")
     return CallList(
-        rows, page.first, page.total, args, newer, older, days, tokens_shown, focus
+        rows=rows,
+        page=page,
+        args=args,
+        links=PageLinks.of(page_url, newer, older, fragment_url=at.list_url),
+        days=days,
+        tokens_shown=tokens_shown,
+        focus=focus,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask_apitokens.catalog import Catalog
@@ -19,6 +20,7 @@ from flask_apitokens.web.urls import UrlSet
 
 from .tokens import Row
 from .tokens import status_badges
+from .widgets import PageLinks
 
 #: up to so many tokens a list needs neither search nor filters
 TOOLBAR_ABOVE = 10
@@ -118,6 +120,13 @@ class TokenList:
     def file_args(self) -> dict[str, Any]:
         """The arguments of the file of all that the query finds."""
         return query_args(replace(self.query, page=1, sort=ListQuery().sort))
+
+    @property
+    def links(self) -> PageLinks:
+        """The links to the pages before and after this one."""
+        return PageLinks.numbered(
+            partial(self.at.url, "tokens"), self.page, self.page_args
+        )
 
     def page_args(self, step: int) -> dict[str, Any]:
         """The arguments of the page *step* pages on."""

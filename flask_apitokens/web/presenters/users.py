@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+from flask import url_for
 
 from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import ago
@@ -17,6 +20,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
 from .widgets import Badge
+from .widgets import PageLinks
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,12 @@ class MemberList:
     def args(self) -> dict[str, Any]:
         """The query as arguments of an address, without what goes without saying."""
         return self.page_args(0)
+
+    @property
+    def links(self) -> PageLinks:
+        """The links to the pages before and after this one."""
+        url = partial(url_for, "apitokens_admin.users", slug=self.slug)
+        return PageLinks.numbered(url, self.page, self.page_args)
 
     def page_args(self, step: int) -> dict[str, Any]:
         """The arguments of the page *step* pages on."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from flask_apitokens.db.pagination import Page
+
+Args = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,3 +81,59 @@ class Summary:
     strong: str
     intro: str
     items: Sequence[ErrorItem] = ()
+
+
+@dataclass(frozen=True)
+class PageLinks:
+    """The links from one page of a list to the pages before and after it.
+
+    Each is a pair: the address of the page, and that of the fragment htmx swaps in.
+    """
+
+    previous: tuple[str, str] | None
+    next: tuple[str, str] | None
+
+    @classmethod
+    def of(
+        cls,
+        url: Callable[..., str],
+        previous: Args | None,
+        following: Args | None,
+        *,
+        fragment_url: Callable[..., str] | None = None,
+        focus: str = "list",
+    ) -> PageLinks:
+        """Return the links to the pages with these arguments; ``None`` for no page.
+
+        :param url: returns the address of a page from its arguments.
+        :param fragment_url: the same for the fragment, if it has its own address.
+        :param focus: tells the fragment which table takes the focus.
+        """
+
+        def link(args: Args | None) -> tuple[str, str] | None:
+            if args is None:
+                return None
+            return url(**args), (fragment_url or url)(focus=focus, **args)
+
+        return cls(link(previous), link(following))
+
+    @classmethod
+    def numbered(
+        cls,
+        url: Callable[..., str],
+        page: Page[Any],
+        args: Callable[[int], Args],
+        *,
+        focus: str = "list",
+    ) -> PageLinks:
+        """Return the links beside a numbered page.
+
+        :param args: returns the arguments of the page so many pages further on.
+        """
+        previous = args(-1) if page.number > 1 else None
+        return cls.of(url, previous, args(1) if page.more else None, focus=focus)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether the list has other pages."""
+        return self.previous is not None or self.next is not None

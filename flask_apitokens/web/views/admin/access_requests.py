@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters.access_requests import label_of
 from flask_apitokens.web.presenters.confirmations import decline_question
 from flask_apitokens.web.presenters.widgets import Badge
+from flask_apitokens.web.presenters.widgets import PageLinks
 from flask_apitokens.web.query_args import LAST_PAGE
 
 
@@ -94,6 +96,15 @@ class RequestList:
     def args(self) -> dict[str, Any]:
         """The arguments of an address that shows the same pages."""
         return self.page_args("waiting", 0)
+
+    def links(self, table: str) -> PageLinks:
+        """The links to the pages before and after the one shown of a table."""
+        return PageLinks.numbered(
+            functools.partial(url_for, f"{NAME}.requests"),
+            self.pages[table],
+            functools.partial(self.page_args, table),
+            focus=table,
+        )
 
     def page_args(self, table: str, step: int) -> dict[str, Any]:
         """Return the arguments that move one table *step* pages on."""
