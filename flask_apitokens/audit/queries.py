@@ -1,6 +1,6 @@
-"""The audit log as it is read: searched, filtered, a page or a batch at a time.
+"""Read the audit log: search, filter, in pages or in batches.
 
-Always by key, so that a page stays the same page while lines arrive above it.
+Pages are keyset pages, so that a page stays the same while events are added.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from flask_apitokens.db.pagination import KeysetPage
 from . import log as audit_log
 
 PAGE_SIZE = 50
-#: what the pages let people choose from, each with its actions
+#: the choices of the event filter, each with its actions
 GROUPS = {
     "generated": ("generated",),
     "imported": ("imported",),
@@ -55,15 +55,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which events are wanted.
+    """The search and the filters of the audit log.
 
-    :param q: part of what a person is called, of a token's name or of its id.
-    :param actions: some of :data:`ACTIONS`; none for all.
-    :param since: nothing from before this moment.
-    :param token_id: the events of this token alone.
-    :param subject_id: those about this user alone, by the primary key as text.
-    :param before: an event's id: only older ones, the newest of them first.
-    :param after: an event's id: only newer ones, the oldest of them on the page.
+    :param q: part of a user's label, of a token's name or of its id.
+    :param actions: some of :data:`ACTIONS`; empty for all.
+    :param since: the first moment.
+    :param token_id: only events of this token.
+    :param subject_id: only events about this user, by the primary key as text.
+    :param before: the id of an event; only older ones.
+    :param after: the id of an event; only newer ones.
     """
 
     q: str = ""
@@ -97,9 +97,9 @@ def page_of(ctx: Context, account_id: str, query: LogQuery) -> KeysetPage[Event]
 def newest(
     ctx: Context, query: LogQuery, *, account_id: str | None = None, limit: int
 ) -> Sequence[Event]:
-    """The newest events, the newest first.
+    """Return the newest events, the newest first.
 
-    :param account_id: of this account alone; ``None`` for every account's.
+    :param account_id: only of this account; ``None`` for every account.
     """
     found = _below(ctx, _found(ctx, account_id, query), query.before)
     return ctx.session.scalars(found.limit(limit)).all()
@@ -108,10 +108,9 @@ def newest(
 def batches(
     ctx: Context, account_id: str, query: LogQuery
 ) -> Iterator[Sequence[Row[Any]]]:
-    """All of an account's events that *query* finds, newest first, some at a time.
+    """Read all events of an account that *query* finds, in batches, the newest first.
 
-    Rows of :data:`COLUMNS`, which the session does not keep. What is added meanwhile
-    is newer than the first of them and left out.
+    :returns: rows of :data:`COLUMNS`, which the session does not keep.
     """
     columns = [getattr(ctx.models.Event, name) for name in COLUMNS]
     found: Select[Any] = _found(ctx, account_id, query).with_only_columns(*columns)
@@ -150,7 +149,7 @@ def _matches(ctx: Context, found: Select[Event], text: str) -> ColumnElement[boo
     model, part = ctx.models.Event, searchable(text)
     could_be_id = set(part.lower()) <= set(ID_ALPHABET)
     if could_be_id and len(part) == ID_LENGTH:
-        # The whole id of one: then nothing else is meant, and its index finds it.
+        # The whole id of a token finds only this token, by an index.
         whole = model.token_id == part.lower()
         one = found.with_only_columns(model.id).where(whole).limit(1)
         if ctx.session.scalar(one) is not None:

@@ -1,4 +1,4 @@
-"""Files that spreadsheets open: lines of cells, none of which is a formula."""
+"""Lines of CSV files. No cell is a formula for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 from .utc import rfc3339
 
-#: what a spreadsheet takes for the start of a formula
+#: the characters that begin a formula in a spreadsheet
 _FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 
 
 def lines(rows: Iterable[Iterable[Any]], header: Sequence[str] = ()) -> str:
-    """Rows of cells as lines of a file.
+    """Return rows of cells as lines of a CSV file.
 
-    :param rows: of plain values; none makes an empty cell.
-    :param header: the names of the columns, where they come first.
+    :param rows: of plain values; ``None`` makes an empty cell.
+    :param header: the names of the columns, for the first line of a file.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -30,11 +30,14 @@ def lines(rows: Iterable[Iterable[Any]], header: Sequence[str] = ()) -> str:
 
 
 def _inert(cell: Any) -> str:
-    """*cell* as text: no spreadsheet is to compute what people have typed."""
+    """Return a cell as text, with an apostrophe before what looks like a formula.
+
+    A token's name that is a formula would run in the administrator's spreadsheet.
+    """
     text = "" if cell is None else str(cell)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def at(moment: datetime | None) -> str:
-    """A moment in UTC, as a spreadsheet reads it; empty for none."""
+    """Return a moment as RFC 3339 text in UTC; empty for ``None``."""
     return "" if moment is None else rfc3339(moment)

@@ -11,7 +11,8 @@ from sqlalchemy import or_
 
 from .context import Context
 
-#: categories of characters that no column takes: controls, surrogates, line ends
+#: The categories of characters that some database refuses: controls, surrogates and
+#: line ends.
 NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -21,19 +22,22 @@ def is_text(text: str) -> bool:
 
 
 def contains(ctx: Context, column: Any, text: str) -> ColumnElement[bool]:
-    """Whether *column* contains *text*, whatever the case of its letters."""
+    """Return the condition that *column* contains *text*, in any letter case."""
     part = searchable(text)
     if ctx.dialect == "postgresql" and part.isascii():
-        # To fold the case of any letter takes a database longer than all the rest.
+        # Folding the case of all letters takes longer than the rest of the search.
         column = collate(column, "C")
     match: ColumnElement[bool] = column.icontains(part, autoescape=True)
     if ctx.dialect != "sqlite":
         return match
-    # It folds the case of ASCII alone, so the text as it came too.
+    # SQLite folds the case of ASCII letters only, so also search for the exact text.
     return or_(match, column.contains(part, autoescape=True))
 
 
 def searchable(text: str) -> str:
-    """What of a search can stand in a column at all: a database refuses the rest."""
+    """Return a search without the characters that a column cannot contain.
+
+    A database would refuse the statement.
+    """
     normal = unicodedata.normalize("NFC", text.strip())
     return "".join(c for c in normal if unicodedata.category(c) not in NOT_TEXT)

@@ -1,7 +1,7 @@
-"""Moments as people read them: in UTC, recent ones in words.
+"""Moments as text for people, in UTC; recent ones as "3 hours ago".
 
-A page shows the words; the exact moment stands in the ``title`` and, for machines, in
-``datetime``.
+A page shows the text. The exact moment is in the ``title``, and in ``datetime`` for
+scripts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from flask_apitokens.i18n import ngettext as _n
 
 from .utc import rfc3339
 
-#: hours for which "3 hours ago" says more than the time of day
+#: the hours after which a page shows the time of day instead of "3 hours ago"
 HOURS_IN_WORDS = 6
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time: as read, for machines, and exactly."""
+    """A moment as text, as RFC 3339, and as the exact time for a tooltip."""
 
     text: str
     iso: str
@@ -30,7 +30,7 @@ class Moment:
 
 
 def months() -> tuple[str, ...]:
-    """The short names of the months."""
+    """Return the short names of the months."""
     return (
         _("Jan"),
         _("Feb"),
@@ -48,7 +48,7 @@ def months() -> tuple[str, ...]:
 
 
 def day(at: datetime) -> str:
-    """The date: ``21 Nov 2026``."""
+    """Return the date: ``21 Nov 2026``."""
     at = at.astimezone(UTC)
     return _(
         "%(day)s %(month)s %(year)s",
@@ -59,20 +59,20 @@ def day(at: datetime) -> str:
 
 
 def day_and_time(at: datetime) -> str:
-    """The minute: ``21 Nov 2026, 09:14``."""
+    """Return date and minute: ``21 Nov 2026, 09:14``."""
     return _(
         "%(day)s, %(time)s", day=day(at), time=at.astimezone(UTC).strftime("%H:%M")
     )
 
 
 def moment(at: datetime, text: str = "") -> Moment:
-    """A moment that reads as *text*, or exactly to the minute."""
+    """Return a moment with *text*, by default its date and minute."""
     exact = day_and_time(at)
     return Moment(text or exact, rfc3339(at), _("%(time)s UTC", time=exact))
 
 
 def to_the_second(at: datetime) -> Moment:
-    """A moment that reads exactly to the second: ``21 Nov 2026, 09:14:02``."""
+    """Return a moment with its second: ``21 Nov 2026, 09:14:02``."""
     text = _(
         "%(day)s, %(time)s", day=day(at), time=at.astimezone(UTC).strftime("%H:%M:%S")
     )
@@ -80,7 +80,10 @@ def to_the_second(at: datetime) -> Moment:
 
 
 def ago(at: datetime, now: datetime) -> Moment:
-    """A past moment as people say it; a clock that runs ahead reads "Just now"."""
+    """Return a past moment relative to *now*; a future one reads "Just now".
+
+    A moment is in the future if the clocks of two machines differ.
+    """
     at, now = at.astimezone(UTC), now.astimezone(UTC)
     minutes = int((now - at).total_seconds() // 60)
     days = (now.date() - at.date()).days
@@ -99,7 +102,7 @@ def ago(at: datetime, now: datetime) -> Moment:
 
 
 def in_use(at: datetime, now: datetime) -> str:
-    """The last use as a sentence that makes one think before deleting."""
+    """Return the last use as a sentence for a confirmation."""
     at, now = at.astimezone(UTC), now.astimezone(UTC)
     minutes = int((now - at).total_seconds() // 60)
     days = (now.date() - at.date()).days
@@ -116,7 +119,7 @@ def in_use(at: datetime, now: datetime) -> str:
 
 
 def in_days(at: datetime, now: datetime) -> str:
-    """How far off a date is: ``in 5 days``; empty for a past one."""
+    """Return how far off a date is: ``in 5 days``; empty for a past date."""
     days = (at.astimezone(UTC).date() - now.astimezone(UTC).date()).days
     if days < 0:
         return ""
@@ -126,7 +129,7 @@ def in_days(at: datetime, now: datetime) -> str:
 
 
 def span(days: int) -> str:
-    """A length of time: ``90 days``, ``1 year``."""
+    """Return a length of time: ``90 days``, ``1 year``."""
     if days % 365 == 0:
         return _n("%(n)s year", "%(n)s years", days // 365)
     return _n("%(n)s day", "%(n)s days", days)

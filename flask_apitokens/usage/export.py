@@ -1,4 +1,4 @@
-"""Recorded calls for machines: plain values and lines of a CSV file."""
+"""Recorded calls for scripts: plain values, and lines of a CSV file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FILE_HEADER = (
 
 
 def facts_of(row: Any, owners: Mapping[str, str]) -> dict[str, Any]:
-    """A call for machines, by the names of :data:`FILE_HEADER`.
+    """Return a call as plain values by the names of :data:`FILE_HEADER`.
 
-    :param owners: what people call the users, by the primary key as text.
+    :param owners: the labels of the users by the primary key as text.
     """
     values = (
         rfc3339(row.at, "microseconds"),
@@ -37,9 +37,9 @@ def facts_of(row: Any, owners: Mapping[str, str]) -> dict[str, Any]:
 
 
 def csv_lines(rows: Iterable[Any], owners: Mapping[str, str], *, header: bool) -> str:
-    """Calls as lines of a file that spreadsheets open.
+    """Return calls as lines of a CSV file.
 
-    :param rows: with the attributes of :data:`.call_log.COLUMNS`.
+    :param rows: with the attributes of :data:`.queries.COLUMNS`.
     :param header: whether the names of the columns come first.
     """
     cells = (facts_of(row, owners).values() for row in rows)

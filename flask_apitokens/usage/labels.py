@@ -1,4 +1,4 @@
-"""What the tokens and the users of recorded calls are called, looked up when shown."""
+"""The names of the tokens and users of recorded calls, looked up for display."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from flask_apitokens.domain import users as account_users
 def token_names(
     ctx: Context, account_id: str | None, ids: Collection[str]
 ) -> dict[str, str]:
-    """The names of those of an account's tokens that are still there, by their ids.
+    """Return the names of an account's tokens that still exist, by token id.
 
-    :param account_id: ``None``, for the command line, for every account's.
+    :param account_id: ``None`` for every account.
     """
     if not ids:
         return {}
@@ -29,7 +29,7 @@ def token_names(
 
 
 def last_names(ctx: Context, account_id: str, ids: Collection[str]) -> dict[str, str]:
-    """What the audit log calls an account's deleted tokens, by their ids."""
+    """Return the names of an account's deleted tokens from the audit log, by id."""
     if not ids:
         return {}
     model = ctx.models.Event
@@ -42,9 +42,10 @@ def last_names(ctx: Context, account_id: str, ids: Collection[str]) -> dict[str,
 
 
 def last_owners(ctx: Context, account_id: str, ids: Collection[str]) -> dict[str, str]:
-    """What the audit log last called the owners of an account's tokens, by their ids.
+    """Return the last owner of each token from the audit log, by token id.
 
-    Of who is in another account by now, what people call them there is not told here.
+    A user who is in another account by now keeps the label of the audit log, because
+    the label in the other account is not for this one.
     """
     if not ids:
         return {}
@@ -61,11 +62,11 @@ def last_owners(ctx: Context, account_id: str, ids: Collection[str]) -> dict[str
 def owner_labels(
     ctx: Context, account_id: str | None, keys: Collection[str]
 ) -> dict[str, str]:
-    """What people call an account's users, by the primary key as text.
+    """Return the labels of an account's users, by the primary key as text.
 
-    Who was deleted, or is of another account by now, is not among them.
+    Users who were deleted or are in another account by now are left out.
 
-    :param account_id: ``None``, for the command line, for every account's.
+    :param account_id: ``None`` for every account.
     """
     column = ctx.models.user_key
     known = [as_key(column.type, key) for key in set(keys) if key and is_text(key)]

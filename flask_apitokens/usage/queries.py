@@ -1,8 +1,8 @@
-"""The recorded calls as they are read: filtered, a page or a batch at a time.
+"""Read the recorded calls: filtered, in pages or in batches.
 
-Always by moment and key, so that a page stays the same page while calls arrive above
-it. The hours that :mod:`.history` has added up say where to look: a rare result is not
-searched for in a million calls that ended otherwise.
+Pages are keyset pages by moment and id, so that a page stays the same while calls
+arrive. The hourly totals of :mod:`.totals` say which hours to read, so that a rare
+result is not searched for among a million other calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .totals import hour_of
 from .totals import where_clause
 
 PAGE_SIZE = 50
-#: what is read of a call: all but whose account it is
+#: the columns that are read: all but the account
 COLUMNS = (
     *("id", "at", "service", "token_id", "token_name", "owner_key", "method", "rule"),
     *("path", "status", "result", "code", "duration", "ip", "user_agent"),
@@ -43,13 +43,13 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class CallQuery:
-    """Which of the calls of an extent are wanted.
+    """A page of calls, and the filters that the user can change.
 
-    :param day: of this day alone, in UTC.
-    :param result: those that ended so, one of :data:`.models.RESULTS`.
-    :param before: only those older than this one, the newest of them first.
-    :param after: only those newer than this one, the oldest of them on the page.
-    :param first: the number the first of the page is said to have, from 1.
+    :param day: only this day, in UTC.
+    :param result: only this result, one of :data:`flask_apitokens.db.models.RESULTS`.
+    :param before: only calls older than this position.
+    :param after: only calls newer than this position.
+    :param first: the number of the first call according to the address, from 1.
     """
 
     day: date | None = None
@@ -60,16 +60,16 @@ class CallQuery:
 
 
 def within(query: CallQuery, window: Window) -> Window:
-    """The part of the window that *query* asks for."""
+    """Return the part of the window that *query* asks for."""
     return window if query.day is None else window.day(query.day)
 
 
 def count(
     query: CallQuery, window: Window, hours: Mapping[datetime, CallCounts]
 ) -> int:
-    """How many calls *query* finds.
+    """Return how many calls *query* finds.
 
-    :param hours: from :func:`.history.hours_of`, of the same extent and window.
+    :param hours: from :func:`.totals.hours_of`, of the same filter and window.
     """
     part = within(query, window)
     return sum(counts.of(query.result) for _hour, counts in _hours(hours, part))
@@ -144,7 +144,7 @@ def _hours(
 def _spans(
     query: CallQuery, window: Window, hours: Mapping[datetime, CallCounts], limit: int
 ) -> list[tuple[datetime, datetime]]:
-    """The hours that hold the next *limit* calls, those without any left out."""
+    """Return the hours that contain the next *limit* calls, without empty hours."""
     part, spans, held = within(query, window), [], 0
     key = query.after or query.before
     edge = None if key is None else hour_of(key.at)
@@ -155,7 +155,7 @@ def _spans(
         if not number or beyond:
             continue
         spans.append((max(hour, part.since), min(hour + HOUR, part.until)))
-        # Of the hour that the page begins in, nobody knows how much lies behind it.
+        # The hour of the key is read in part, so its calls cannot be counted here.
         held += 0 if hour == edge else number
         if held >= limit:
             break
@@ -165,7 +165,7 @@ def _spans(
 def _joined(
     spans: Sequence[tuple[datetime, datetime]],
 ) -> list[tuple[datetime, datetime]]:
-    """Spans that touch as one."""
+    """Join the spans that touch."""
     joined: list[tuple[datetime, datetime]] = []
     for since, until in spans:
         if joined and joined[-1][1] == since:

@@ -1,8 +1,7 @@
-"""The usage history in figures: added up from the hours, whatever the number of calls.
+"""Count recorded calls by adding up hourly totals, whatever the number of calls.
 
-Everything starts at an account or at one token. What is past retention is not there
-for anybody, pruned or not: of the hour in which the window begins, and of that one
-alone, the calls themselves are counted.
+Calls past retention are never counted, pruned or not. The window therefore begins
+within an hour, and only the calls of that hour are counted one by one.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from flask_apitokens.db.models import CallHour
 from flask_apitokens.db.models import Token
 
 HOUR = timedelta(hours=1)
-#: so many tokens, and so many users, people are offered to choose from
+#: the most tokens, and the most users, that a filter offers
 OFFERED = 100
 #: the hours that :func:`recently_used_tokens` looks at before the whole window
 _LATELY = timedelta(hours=6)
@@ -41,7 +40,7 @@ _LATELY = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class CallCounts:
-    """A number of calls by how they ended."""
+    """The number of calls by result."""
 
     succeeded: int = 0
     rejected: int = 0
@@ -56,11 +55,11 @@ class CallCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all calls."""
         return self.succeeded + self.rejected + self.failed
 
     def of(self, result: int | None) -> int:
-        """How many ended in one way; all of them for ``None``."""
+        """Return the number of calls with a result; ``None`` for any result."""
         if result is None:
             return self.total
         return (self.succeeded, self.rejected, self.failed)[result]
@@ -68,9 +67,9 @@ class CallCounts:
 
 @dataclass(frozen=True)
 class Window:
-    """The time that is shown.
+    """The time that a usage history covers.
 
-    :param since: its first moment.
+    :param since: the first moment.
     :param until: the first moment after it: the next midnight in UTC.
     """
 
@@ -79,18 +78,18 @@ class Window:
 
     @property
     def first_full_hour(self) -> datetime:
-        """The first hour that lies in it as a whole."""
+        """The first hour that is wholly in the window."""
         begun = hour_of(self.since)
         return begun if begun == self.since else begun + HOUR
 
     @property
     def days(self) -> list[date]:
-        """Its days in UTC, of which the first has usually begun before."""
+        """The days in UTC; the first has usually begun before the window."""
         first, after = self.since.date(), self.until.date()
         return [first + timedelta(days=n) for n in range((after - first).days)]
 
     def day(self, wanted: date) -> Window:
-        """One of its days, as far as it lies in it."""
+        """Return the part of a day that is in the window."""
         midnight = datetime.combine(wanted, time(), UTC)
         end = min(self.until, midnight + timedelta(days=1))
         return Window(max(self.since, midnight), end)
@@ -98,13 +97,13 @@ class Window:
 
 @dataclass(frozen=True)
 class CallFilter:
-    """Which calls are meant.
+    """The calls that a usage history is about.
 
-    :param account_id: of this account; ``None``, for the command line, of every one.
-    :param service: with tokens of this service; empty for those bound to none.
-    :param token_id: with this token; empty for all.
+    :param account_id: of this account; ``None`` for every account.
+    :param service: with tokens of this service; empty for tokens without a service.
+    :param token_id: with this token; empty for all tokens.
     :param owner_key: with tokens of this user, by the primary key as text; empty for
-        userless ones.
+        userless tokens.
     """
 
     account_id: str | None
@@ -114,22 +113,22 @@ class CallFilter:
 
 
 def of_account(account_id: str, service: str | None = None) -> CallFilter:
-    """Where an administrator starts: at the calls of the account, or of a service."""
+    """Return the calls of an account, or of one of its services."""
     return CallFilter(account_id, service)
 
 
 def of_token(token: Token) -> CallFilter:
-    """Where an owner starts: at the calls with a token, from a list of theirs."""
+    """Return the calls with one token."""
     return CallFilter(token.account_id, token_id=token.id)
 
 
 def hour_of(at: datetime) -> datetime:
-    """The first moment of the hour of *at*, in UTC."""
+    """Return the first moment of the hour of *at*, in UTC."""
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def window_of(ctx: Context) -> Window:
-    """What is kept, as of now."""
+    """Return the window of the calls that are kept now."""
     now = ctx.now().astimezone(UTC)
     since = now - timedelta(days=ctx.settings.usage_retention_days)
     tomorrow = datetime.combine(now.date(), time(), UTC) + timedelta(days=1)
@@ -139,7 +138,7 @@ def window_of(ctx: Context) -> Window:
 def hours_of(
     ctx: Context, call_filter: CallFilter, window: Window
 ) -> dict[datetime, CallCounts]:
-    """How many calls there were in each hour that had some; two statements.
+    """Return the number of calls in each hour that had any, by two statements.
 
     :param window: from :func:`window_of`.
     """
@@ -165,7 +164,10 @@ def hours_of(
 
 
 def _hours_in(ctx: Context, call_filter: CallFilter) -> list[ColumnElement[bool]]:
-    """The rows to be added up: a service's own, unless a token or a user is meant."""
+    """Return the conditions of the hourly rows to add up.
+
+    A service has rows of its own, which are the sums of those of its tokens.
+    """
     model = ctx.models.CallHour
     where = where_clause(model, call_filter)
     if not call_filter.token_id:
@@ -177,7 +179,7 @@ def _hours_in(ctx: Context, call_filter: CallFilter) -> list[ColumnElement[bool]
 def where_clause(
     model: type[Call] | type[CallHour], call_filter: CallFilter
 ) -> list[ColumnElement[bool]]:
-    """What a row has to be to be among the calls that *extent* means."""
+    """Return the conditions that a row is among the calls of *call_filter*."""
     where = []
     if call_filter.account_id is not None:
         where.append(model.account_id == call_filter.account_id)
@@ -191,7 +193,7 @@ def where_clause(
 
 
 def _counted(ctx: Context, call_filter: CallFilter, window: Window) -> CallCounts:
-    """The calls of less than an hour, one by one."""
+    """Count the calls of a window shorter than an hour one by one."""
     if window.since >= window.until:
         return CallCounts()
     model = ctx.models.Call
@@ -213,7 +215,7 @@ def _counted(ctx: Context, call_filter: CallFilter, window: Window) -> CallCount
 def by_day(
     hours: Mapping[datetime, CallCounts], window: Window
 ) -> dict[date, CallCounts]:
-    """The hours of each day of the window together, its first day first."""
+    """Return the sum of the hours of each day of the window, the first day first."""
     days = dict.fromkeys(window.days, CallCounts())
     for hour, counts in hours.items():
         days[hour.date()] += counts
@@ -264,9 +266,9 @@ def days_by_service(
 def calls_of(
     ctx: Context, among: Select[Token], ids: Collection[str]
 ) -> dict[str, int]:
-    """How many calls there were with each of some tokens; two statements.
+    """Return the number of calls with each of some tokens, by two statements.
 
-    :param among: where the list starts that they are in.
+    :param among: the tokens of the list, without search and filters.
     """
     if not ids:
         return {}
@@ -303,9 +305,9 @@ def calls_of(
 def recently_used_tokens(
     ctx: Context, call_filter: CallFilter, window: Window
 ) -> Sequence[tuple[str, str]]:
-    """The tokens used last, deleted ones too, and their owners' keys.
+    """Return the tokens used last, with their owners' keys; deleted tokens too.
 
-    :returns: :data:`OFFERED` of them at most, and one more where there are more.
+    :returns: at most :data:`OFFERED`, plus one if there are more.
     """
     model = ctx.models.CallHour
     newest = func.max(model.hour)
@@ -317,7 +319,7 @@ def recently_used_tokens(
         .limit(OFFERED + 1)
     )
     found: Sequence[Any] = ()
-    # In a busy account the last hours say it all, and an index finds them.
+    # In a busy account the last hours contain enough tokens, and an index finds them.
     lately = max(hour_of(ctx.now()) - _LATELY, window.first_full_hour)
     for since in (lately, window.first_full_hour):
         found = ctx.session.execute(
@@ -331,9 +333,9 @@ def recently_used_tokens(
 def recently_active_owners(
     ctx: Context, call_filter: CallFilter, window: Window
 ) -> list[str]:
-    """The keys of the users whose tokens were used last, those used last first.
+    """Return the keys of the users whose tokens were used last, the last user first.
 
-    :returns: :data:`OFFERED` of them at most, and one more where there are more.
+    :returns: at most :data:`OFFERED`, plus one if there are more.
     """
     model = ctx.models.Token
     query = select(model.owner_id).where(

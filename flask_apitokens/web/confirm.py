@@ -63,7 +63,7 @@ def _with_calls(scope: TokenScope, question: Confirm) -> Confirm:
     The number tells the user what will break, better than "Are you sure?" does.
     """
     ctx = scope.ctx
-    if not ctx.records_calls or not question.weighs:
+    if not ctx.records_calls or not question.stops_tokens:
         return question
     ids = [row.id for row in question.rows]
     numbers = usage_totals.calls_of(ctx, scope.tokens, ids)

@@ -184,7 +184,7 @@ class Reading:
         return History(
             at=self.at,
             kpis=daily_usage.stats(counts, kept, self.used()),
-            chart=daily_usage.drawn(days, self.window, rtl=templating.is_rtl()),
+            chart=daily_usage.day_chart(days, self.window, rtl=templating.is_rtl()),
             days=daily_usage.days_of(days, self.window),
             list=self.list(hours if same else None),
             filters=filters,

@@ -36,7 +36,9 @@ def test_a_search_says_that_there_are_more(app: Flask) -> None:
             services_shown=False,
             may_generate=False,
         )
-        assert list_presenter.found(shown) == "More than 10,000 tokens found"
+        assert (
+            list_presenter.search_announcement(shown) == "More than 10,000 tokens found"
+        )
         assert shown.page.counted == "10,000+"
 
 
@@ -74,7 +76,9 @@ def test_a_list_says_where_counting_ended(app: Flask) -> None:
             services_shown=False,
             may_generate=False,
         )
-        assert list_presenter.found(shown) == "More than 1,000 tokens found"
+        assert (
+            list_presenter.search_announcement(shown) == "More than 1,000 tokens found"
+        )
         assert shown.page.counted == "1,000+"
 
 

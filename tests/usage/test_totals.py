@@ -97,7 +97,7 @@ def test_a_day_that_is_kept_in_part_says_from_when(
     first, second = [row.label for row in daily_usage.days_of(days, window)][:2]
     assert first == ("Sat 14 Nov, " + remark if remark else "Sat 14 Nov")
     assert second == "Sun 15 Nov"
-    bars = daily_usage.drawn(days, window, rtl=False).bars
+    bars = daily_usage.day_chart(days, window, rtl=False).bars
     assert [bar.remark for bar in bars] == [remark, *[""] * 7]
 
 

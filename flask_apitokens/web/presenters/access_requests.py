@@ -1,4 +1,4 @@
-"""What stands in ``#at-panel``: what a user may not use, and how they ask for it."""
+"""The content of ``#at-panel``: a user's access requests and the form for another."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from flask_apitokens.db.models import Subscription
 from flask_apitokens.domain import access_requests
 from flask_apitokens.i18n import gettext as _
 
-#: what is chosen to ask for each service there is; no service can be called so
+#: the choice that requests every service; no slug can have this value
 ALL = "*"
 
 
 @dataclass(frozen=True)
 class AccessForm:
-    """What was typed into the form and why it did not do.
+    """The access form as the user filled it in, and its errors.
 
-    :param service: what was chosen.
-    :param reason: what it is for.
-    :param error: what is wrong with the reason.
-    :param problem: what is wrong with the form as a whole.
+    :param reason: why the user needs access.
+    :param error: about the reason.
+    :param problem: about the form as a whole.
     """
 
     service: str = ""
@@ -38,11 +37,11 @@ class AccessForm:
 
 @dataclass(frozen=True)
 class AccessRequestRow:
-    """One request of the user's own.
+    """One of the user's requests.
 
     :param at: when it was made, or decided.
-    :param reason: of the user, or of the administrator who declined it; of an
-        approval, what it still waits for.
+    :param reason: of the user, or of the administrator who declined the request. For
+        an approval, what else has to happen before it counts.
     """
 
     slug: str
@@ -53,39 +52,42 @@ class AccessRequestRow:
 
 @dataclass(frozen=True)
 class AccessPanel:
-    """All requests of a user and the form for another."""
+    """The requests of a user and the form for another.
+
+    :param approved: the approvals that have no effect yet.
+    :param options: what can be requested; a single empty value is the whole API.
+    :param answered: whether the host has administrators who can decide.
+    :param told: whether the host sends a message about the decision.
+    :param alone: whether the panel takes the place of the tokens.
+    :param who: the user's label, as administrators see it.
+    :param draft: the form, filled in again after an error.
+    """
 
     waiting: Sequence[AccessRequestRow]
     declined: Sequence[AccessRequestRow]
-    #: granted to no effect yet
     approved: Sequence[AccessRequestRow]
-    #: what can be asked for; a single empty value is the API as a whole
     options: Sequence[tuple[str, str]]
-    #: whether anybody is there to decide
     answered: bool
-    #: whether a message follows the decision
     told: bool
-    #: whether it stands in the place of the tokens
     alone: bool
-    #: what administrators see the user as
     who: str
     draft: AccessForm
     length: int = REASON_LENGTH
 
     @property
     def has_form(self) -> bool:
-        """Whether there is something to ask for and somebody to ask."""
+        """Whether there is something to request, and someone who can decide."""
         return self.answered and bool(self.options)
 
     @property
     def has_card(self) -> bool:
-        """Whether it is said what a user lacks."""
+        """Whether the card about missing access is shown."""
         lacks = self.has_form or (self.alone and not self.waiting)
         return lacks or bool(self.approved)
 
     @property
     def is_first(self) -> bool:
-        """Whether what is lacking is everything, and nothing is under way."""
+        """Whether the user has no access at all and no request is waiting."""
         return self.alone and not self.waiting
 
 
@@ -97,13 +99,13 @@ def access_panel(
     alone: bool,
     draft: AccessForm | None = None,
 ) -> AccessPanel:
-    """What *user* lacks, and what became of their requests.
+    """Return what *user* can request, and the state of the user's requests.
 
-    :param states: every service of theirs and whether they may use it now.
-    :param alone: whether there are no tokens to show above it.
+    :param states: the services of the user's account, and whether each is on.
+    :param alone: whether the panel takes the place of the tokens.
     """
     lacking = access_requests.requestable(ctx, user, states)
-    # Who lacks nothing has no use for a request, and most pages save the statement.
+    # A user who has all access needs no request, so most pages save this statement.
     content = not lacking and all(states.values())
     made = {} if content else access_requests.requests_of(ctx, user)
     waiting = {
@@ -134,13 +136,13 @@ def access_panel(
 def _awaited(
     row: Subscription, lacking: Sequence[str], states: Mapping[str, bool]
 ) -> str:
-    """What an approval still waits for; empty for one that counts, and for no one."""
+    """Return why an approval has no effect yet; empty if it has, or is no approval."""
     if row.decision != "approved":
         return ""
     if row.service == access_requests.WHOLE_API:
         allowed = access_requests.WHOLE_API not in lacking
         return "" if allowed else _("It counts once the application lets you use it.")
-    # What is on for its user and off all the same is off for everybody there.
+    # The subscription is on but the service is off: it is off for the whole account.
     off = bool(row.active) and states.get(row.service) is False
     if not off or access_requests.WHOLE_API in lacking:
         return ""
@@ -153,7 +155,7 @@ def _options(ctx: Context, slugs: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def label_of(ctx: Context, slug: str) -> str:
-    """What a request is for, in a table."""
+    """Return the name of what a request is for."""
     return ctx.catalog.label(slug) if slug else _("The whole API")
 
 

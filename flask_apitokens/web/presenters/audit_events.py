@@ -1,4 +1,4 @@
-"""The audit log as people read it: each event in words, a page and a file of them."""
+"""The audit log: events as texts, a page of them, and a CSV file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_apitokens.i18n import ngettext as _n
 from .widgets import Badge
 from .widgets import PageLinks
 
-#: the head of an export
+#: the header of the CSV file
 CSV_HEADER = (
     *("time", "person", "action", "token_id", "token_name", "service"),
     *("subject", "ip", "detail"),
@@ -35,7 +35,7 @@ CSV_HEADER = (
 
 
 def action_badges() -> dict[str, Badge]:
-    """Each action in words."""
+    """Return the badge of each action."""
     return {
         "generated": Badge(_("Token generated"), "ok"),
         "imported": Badge(_("Token imported"), "ok"),
@@ -58,7 +58,7 @@ def action_badges() -> dict[str, Badge]:
 
 
 def groups_offered() -> list[tuple[str, str]]:
-    """The choices of the event filter."""
+    """Return the choices of the event filter."""
     words = {
         "generated": _("Generated"),
         "imported": _("Imported"),
@@ -77,9 +77,10 @@ def groups_offered() -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class EventLine:
-    """A line of a token's own history.
+    """A line in the events of one token.
 
-    :param note: what was said about it: the reason.
+    :param by: the person, or what acted in place of one.
+    :param note: the reason, or the other token of a rotation.
     """
 
     at: Moment
@@ -90,7 +91,7 @@ class EventLine:
 
 
 def event_line(event: Event) -> EventLine:
-    """An event of one token as a sentence."""
+    """Return an event of one token as a line."""
     words = {
         "generated": _("Generated"),
         "imported": _("Imported"),
@@ -107,7 +108,7 @@ def event_line(event: Event) -> EventLine:
         words.get(event.action, event.action),
         _person(event),
         event.ip or "",
-        str(event.detail.get("reason") or "") or _kin(event),
+        str(event.detail.get("reason") or "") or _replacement(event),
     )
 
 
@@ -122,12 +123,12 @@ def _person(event: Event) -> str:
 
 @dataclass(frozen=True)
 class EventRow:
-    """An event in the list of an account.
+    """An event in the audit log of an account.
 
-    :param about: the token, the user or the service it concerns.
+    :param about: the token, the user or the service that the event is about.
     :param code: the id of the token.
-    :param sub: more about it: the user, the service.
-    :param note: what was said about it: the former name, the reason.
+    :param sub: the owner of the token, or the service.
+    :param note: the former name, the reason, or the other token of a rotation.
     """
 
     at: Moment
@@ -141,7 +142,7 @@ class EventRow:
 
 
 def row_of(event: Event, catalog: Catalog) -> EventRow:
-    """An event as administrators read it."""
+    """Return an event as a row."""
     subject = event.subject_label or event.subject_id or ""
     service = catalog.label(event.service) if event.service else ""
     if event.token_id:
@@ -163,7 +164,7 @@ def row_of(event: Event, catalog: Catalog) -> EventRow:
 
 
 def _whose(event: Event, subject: str) -> str:
-    """Whose token it is, where that is not who did it."""
+    """Return the owner of the token if that is not the person who acted."""
     if event.subject_id is None:
         return _("Userless")
     mine = event.actor_id == event.subject_id
@@ -176,11 +177,11 @@ def _note(event: Event) -> str:
         return _("was “%(name)s”", name=detail["old_name"])
     if detail.get("why") == "owner deleted":
         return _("Its owner was deleted")
-    return str(detail.get("reason") or "") or _kin(event)
+    return str(detail.get("reason") or "") or _replacement(event)
 
 
-def _kin(event: Event) -> str:
-    """Which token took this one's place, or whose place it took."""
+def _replacement(event: Event) -> str:
+    """Return which token replaced this one, or which this one replaced."""
     if event.detail.get("successor"):
         return _("replaced by %(id)s", id=event.detail["successor"])
     if event.detail.get("predecessor"):

@@ -1,4 +1,7 @@
-"""Stacked bars as geometry: numbers in, places out; a template draws the rest."""
+"""The geometry of a chart of stacked bars, which a template draws as SVG.
+
+All lengths are in units of the drawing, which is :data:`WIDTH` wide.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH = 960
-#: the bars stand between these two
+#: the top and the base of the tallest bar
 _TOP, _BASE = 24, 232
-#: below them: a line of text, and another where a bar has a remark
+#: the base lines of the labels below the bars, and of the remarks below those
 _LABEL, _REMARK = 253, 269
 _BAR = 52
-#: what separates one part of a bar from the next, and the least of one that can be seen
+#: the gap between the parts of a bar, and the least height that can be seen
 _GAP, _LEAST = 1.5, 1.5
-#: how wide a character of the chart's text is, about
+#: the approximate width of a character
 _CHARACTER = 7.2
-#: how many spaces the lines of the axis make, about
+#: the approximate number of spaces between the lines of the axis
 _SPACES = 3
 _STEPS = (1, 2, 4, 5, 8, 10)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A bar to be drawn.
+    """The values of a bar.
 
-    :param label: what stands below it.
-    :param title: what it says in words.
-    :param parts: what it is made of, from below.
-    :param text: their sum, as it is read.
-    :param remark: what stands below the label.
+    :param label: the text below the bar.
+    :param title: the values as a sentence.
+    :param parts: the values, from the base upwards.
+    :param text: their sum, as text.
+    :param remark: the text below the label.
     """
 
     label: str
@@ -40,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a bar; *kind* is its number, from 1."""
+    """A part of a bar; *kind* is its number from the base, from 1."""
 
     kind: int
     y: float
@@ -51,7 +54,7 @@ class Part:
 class Bar:
     """A bar with its texts, which are centred at *middle*.
 
-    :param label: empty where there is no room for it, as *text* is.
+    :param label: empty if there is no room for it; so is *text*.
     """
 
     title: str
@@ -76,9 +79,10 @@ class Line:
 class Chart:
     """A drawing of stacked bars.
 
-    :param title: what it shows, and *desc* what is seen in it.
+    :param desc: the description for screen readers.
+    :param bar: the width of a bar.
     :param start, end: where the lines of the axis begin and end.
-    :param axis: where their texts stand, at the end that *anchor* names.
+    :param axis: where their labels are, at the end that *anchor* names.
     """
 
     title: str
@@ -99,9 +103,9 @@ class Chart:
 def chart_of(
     columns: Sequence[Column], *, title: str, desc: str, rtl: bool = False
 ) -> Chart:
-    """The drawing of *columns*, the first of them where reading begins.
+    """Return the drawing of *columns*.
 
-    :param rtl: whether that is on the right.
+    :param rtl: whether the first column is on the right.
     """
     most = max((sum(column.parts) for column in columns), default=0)
     step = step_for(most)
@@ -130,7 +134,7 @@ def chart_of(
 
 
 def step_for(most: int) -> int:
-    """From one line of the axis to the next: a number that people count in."""
+    """Return the step between the lines of the axis: a round number."""
     wanted = max(1, -(-most // _SPACES))
     power: int = 10 ** (len(str(wanted)) - 1)
     return next(n * power for n in _STEPS if n * power >= wanted)
@@ -166,7 +170,7 @@ def _bar(
 
 
 def _stacked(parts: Sequence[int], top: int) -> list[Part]:
-    """The parts on top of each other; what there is is seen, however little."""
+    """Return the parts on top of each other. A value above 0 is always visible."""
     stacked, y = [], float(_BASE)
     for kind, value in enumerate(parts, start=1):
         if not value:

@@ -1,4 +1,4 @@
-"""Recorded calls as people read them: each in words, a page and a file of them."""
+"""Recorded calls as the usage history lists them."""
 
 from __future__ import annotations
 
@@ -25,31 +25,25 @@ from .widgets import PageLinks
 _TONES = ("ok", "warn", "bad")
 
 
-# -- filters -------------------------------------------------------------------
-
-
 def results_offered() -> list[tuple[str, str]]:
-    """The choices of the result filter."""
+    """Return the choices of the result filter."""
     words = (_("Succeeded"), _("Rejected"), _("Failed"))
     return [("", _("All results")), *zip(RESULTS, words, strict=True)]
 
 
-# -- calls ---------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Names:
-    """What tokens and users are called, for those that are still there.
+    """The names of tokens and the labels of users that still exist.
 
-    :param tokens: names by id.
-    :param owners: what people call the users, by the primary key as text.
+    :param tokens: names by token id.
+    :param owners: labels by the primary key as text.
     """
 
     tokens: Mapping[str, str]
     owners: Mapping[str, str]
 
     def owner(self, key: str) -> str:
-        """Whose a token is; a user who was deleted left no name behind."""
+        """Return the owner's label, or a text for a deleted owner or for no owner."""
         return self.owners.get(key) or _("Former user") if key else _("Userless")
 
 
@@ -57,12 +51,12 @@ class Names:
 class CallRow:
     """A call in the list.
 
-    :param rule: the route, where the path does not say it already.
-    :param code: why it was refused.
-    :param token: the name of its token; empty where all are with one.
-    :param deleted: whether that token is no longer there.
-    :param whose: the owner; empty where it goes without saying.
-    :param service: the service, where there are several.
+    :param rule: the route; empty if the path is the same.
+    :param code: why the call was refused.
+    :param token: the name of the token; empty on the page of one token.
+    :param deleted: whether the token was deleted.
+    :param whose: the owner; empty on the page of one token.
+    :param service: the service; empty if the page is about one service.
     """
 
     at: Moment
@@ -82,9 +76,9 @@ class CallRow:
 
 
 def row_of(row: Any, names: Names | None, service: str = "") -> CallRow:
-    """A call as it is listed.
+    """Return a call as a row.
 
-    :param names: none where all calls are with one token, whose page it is.
+    :param names: ``None`` on the page of one token.
     """
     known = names is not None and row.token_id in names.tokens
     name = names.tokens.get(row.token_id, row.token_name) if names else ""
@@ -107,7 +101,7 @@ def row_of(row: Any, names: Names | None, service: str = "") -> CallRow:
 
 
 def status_badge(status: int, result: int) -> Badge:
-    """How a call ended, in a number and a word: ``200 OK``."""
+    """Return the status of a call as a badge: ``200 OK``."""
     words = {
         200: _("OK"),
         401: _("Unauthorized"),

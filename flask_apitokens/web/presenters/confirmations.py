@@ -1,4 +1,4 @@
-"""The questions before something ends: what will break, in words."""
+"""The confirmations before something stops working: what will break."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from flask_apitokens.i18n import ngettext as _n
 
 from .tokens import Row
 
-#: how many users a question names
+#: the most users that a confirmation names
 _FACTS = 20
 
 
 @dataclass(frozen=True)
 class Reason:
-    """The field for a reason that the owner will read."""
+    """The field for a reason, which the owner of the token reads."""
 
     text: str = ""
     error: str = ""
@@ -35,7 +35,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Confirm:
-    """A question before something ends."""
+    """A confirmation, in a dialog or on a page.
+
+    :param back: the address of the list, for "Keep".
+    :param problem: what was wrong with the form that was sent.
+    :param facts: pairs of a user and what the user loses.
+    :param hidden: further fields of the form.
+    :param calls_label: of the numbers of calls.
+    :param calls: how many calls each token made, by token id.
+    :param id_label: the text beside the id of the token.
+    """
 
     title: str
     action: str
@@ -45,33 +54,26 @@ class Confirm:
     rows: Sequence[Row]
     strong: str = ""
     many: bool = False
-    #: the list as it was, for who keeps what there is
     back: str = ""
-    #: what was wrong with the form that asked
     problem: str = ""
-    #: the reason to be given, where one is asked for
     reason: Reason | None = None
-    #: what is at stake, besides tokens, each with a word on it
     facts: Sequence[tuple[str, str]] = ()
-    #: what the form carries besides its protection
     hidden: Sequence[tuple[str, str]] = ()
-    #: what the next is called, and how many calls each token made, in words by its id
     calls_label: str = ""
     calls: Mapping[str, str] = field(default_factory=dict)
-    #: what the one token is called beside its id
     id_label: str = ""
 
     @property
-    def weighs(self) -> bool:
-        """Whether tokens are at stake that still work, so that their use counts."""
+    def stops_tokens(self) -> bool:
+        """Whether working tokens would stop, so that their calls are worth showing."""
         return bool(self.rows) and bool(self.strong or self.many)
 
 
 def with_calls(question: Confirm, numbers: Mapping[str, int], days: int) -> Confirm:
-    """The same question, which says how often each token was called with.
+    """Return the confirmation with the number of calls of each token.
 
-    :param numbers: from :func:`.history.calls_of`.
-    :param days: how many days they are of.
+    :param numbers: from :func:`flask_apitokens.usage.totals.calls_of`.
+    :param days: the days that the numbers cover.
     """
     return replace(
         question,
@@ -81,7 +83,7 @@ def with_calls(question: Confirm, numbers: Mapping[str, int], days: int) -> Conf
 
 
 def revoke_question(row: Row, action: str) -> Confirm:
-    """Ask before a token is revoked."""
+    """Return the confirmation for revoking a token."""
     return Confirm(
         title=_("Revoke “%(name)s”?", name=row.name),
         action=action,
@@ -96,11 +98,11 @@ def revoke_question(row: Row, action: str) -> Confirm:
 
 
 def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
-    """Ask before the tokens selected are revoked."""
+    """Return the confirmation for revoking the selected tokens."""
     if len(rows) == 1:
         return replace(revoke_question(rows[0], action), many=True)
     return Confirm(
-        # The singular is for languages that count another way.
+        # Some languages use the singular form for numbers such as 21.
         title=_n("Revoke %(n)s token?", "Revoke %(n)s tokens?", len(rows)),
         action=action,
         strong=_("Connections using these tokens stop at once."),
@@ -116,7 +118,7 @@ def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
 
 
 def deactivate_question(row: Row, action: str) -> Confirm:
-    """Ask before a token of somebody else's is stopped for a while, and why."""
+    """Return the confirmation, with a reason, for deactivating a user's token."""
     if row.owner:
         title = _("Deactivate “%(name)s” of %(who)s?", name=row.name, who=row.owner)
         told = _(
@@ -140,7 +142,7 @@ def deactivate_question(row: Row, action: str) -> Confirm:
 
 
 def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
-    """Ask before the tokens selected are stopped for a while, and why."""
+    """Return the confirmation, with a reason, for deactivating the selected tokens."""
     if len(rows) == 1:
         return replace(deactivate_question(rows[0], action), many=True)
     return Confirm(
@@ -159,7 +161,7 @@ def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
 def overwrite_question(
     row: Row, action: str, back: str, hidden: Sequence[tuple[str, str]]
 ) -> Confirm:
-    """Ask before the only token a user may have gives way to a new one."""
+    """Return the confirmation for replacing the only token a user may have."""
     return Confirm(
         title=_("Generate a new token and overwrite the old one?"),
         action=action,
@@ -177,11 +179,11 @@ def overwrite_question(
 
 
 def activate_question(row: Row, action: str) -> Confirm:
-    """Ask before a deactivated token works again."""
+    """Return the confirmation for activating a deactivated token."""
     return Confirm(
         title=_("Activate “%(name)s” again?", name=row.name),
         action=action,
-        strong=_("Whoever has this token can use it again at once."),
+        strong=_("Everyone who has this token can use it again at once."),
         text=_("It was deactivated for this reason: %(reason)s", reason=row.reason),
         keep=_("Keep it deactivated"),
         go=_("Activate token"),
@@ -190,7 +192,7 @@ def activate_question(row: Row, action: str) -> Confirm:
 
 
 def service_off_question(name: str, tokens: int, action: str, back: str) -> Confirm:
-    """Ask before a service is switched off for a whole account."""
+    """Return the confirmation for switching a service off for a whole account."""
     return Confirm(
         title=_("Turn off %(service)s for everybody?", service=name),
         action=action,
@@ -216,7 +218,10 @@ def users_off_question(
     now: datetime,
     recorded: bool = True,
 ) -> Confirm:
-    """Ask before users lose a service: how many of their tokens pause."""
+    """Return the confirmation for switching a service off for some users.
+
+    :param losing: the labels of the users, with their tokens.
+    """
     users, tokens = len(losing), sum(member.tokens for _label, member in losing)
     return Confirm(
         title=_n(
@@ -245,7 +250,7 @@ def users_off_question(
 
 
 def decline_question(who: str, service: str, action: str, back: str) -> Confirm:
-    """Ask before a request is declined, and why."""
+    """Return the confirmation, with an optional reason, for declining a request."""
     return Confirm(
         title=_("Decline the request of %(who)s?", who=who),
         action=action,
@@ -297,7 +302,7 @@ def _holding(member: Member, now: datetime, *, recorded: bool) -> str:
 
 
 def delete_question(row: Row, action: str) -> Confirm:
-    """Ask before a token is deleted: what breaks, or that nothing does."""
+    """Return the confirmation for deleting a token from the list."""
     question = Confirm(
         title=_("Delete “%(name)s” from the list?", name=row.name),
         action=action,
@@ -324,7 +329,7 @@ def _never_in_use(row: Row) -> str:
 
 
 def _inactive(status: str) -> str:
-    # Whole sentences: a translator cannot work with halves.
+    # Whole sentences, because a translation cannot be put together from halves.
     if status == "expired":
         return _(
             "This token has already expired, so nothing stops working. Its entry "

@@ -1,4 +1,4 @@
-"""The usage history in numbers as people read it: figures, days, and bars of them."""
+"""The usage history of the last days: statistics, a bar chart and a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .widgets import Stat
 
 @dataclass(frozen=True)
 class DayRow:
-    """A day of the table below the chart."""
+    """A day in the table below the chart."""
 
     label: str
     succeeded: str
@@ -36,9 +36,9 @@ class DayRow:
 def stats(
     counts: CallCounts, days: int, used: tuple[int, int] | None = None
 ) -> list[Stat]:
-    """The figures above the chart.
+    """Return the statistics above the chart.
 
-    :param used: how many tokens were used, of how many; none where it is one token.
+    :param used: the number of tokens in use, and of all; ``None`` for one token.
     """
     share = _share(counts.succeeded, counts.total)
     shown = [
@@ -54,7 +54,7 @@ def stats(
 
 
 def _share(part: int, whole: int) -> str:
-    """A share in per cent; all of it and nothing of it are said of nothing else."""
+    """Return a share in per cent; "0%" and "100%" are always exact."""
     if part in (0, whole):
         return "100%" if part else "0%" if whole else "–"
     tenths = min(max(round(1000 * part / whole), 1), 999)
@@ -67,7 +67,7 @@ def _weekday(day: date) -> str:
 
 
 def _day_label(day: date, window: Window) -> str:
-    """A day in the table and in the filter: ``Sun 15 Nov``, and what is left of it."""
+    """Return a day as ``Sun 15 Nov``, with its first moment if calls of it are gone."""
     label = _(
         "%(weekday)s %(day)s %(month)s",
         weekday=_weekday(day),
@@ -86,7 +86,7 @@ def _remark(day: date, window: Window) -> str:
 
 
 def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:
-    """The days as a table."""
+    """Return the rows of the table."""
     return [
         DayRow(
             _day_label(day, window),
@@ -99,8 +99,8 @@ def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:
     ]
 
 
-def drawn(days: Mapping[date, CallCounts], window: Window, *, rtl: bool) -> Chart:
-    """The days as bars."""
+def day_chart(days: Mapping[date, CallCounts], window: Window, *, rtl: bool) -> Chart:
+    """Return the bar chart of the days."""
     columns = [
         Column(
             _("%(weekday)s %(day)s", weekday=_weekday(day), day=day.day),
@@ -152,7 +152,7 @@ def _date(day: date) -> str:
 
 
 def days_offered(window: Window, days: int) -> list[tuple[str, str]]:
-    """The choices of the day filter: today, then back from there."""
+    """Return the choices of the day filter, today first."""
     whole = _n("Last %(n)s day", "Last %(n)s days", days)
     today, *before = window.days[::-1]
     return [

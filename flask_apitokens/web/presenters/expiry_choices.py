@@ -33,10 +33,10 @@ def _presets(ctx: Context, also: int | None = None) -> list[int]:
 def expiry_words(
     ctx: Context, *, also: int | None = None, kind: str = "api"
 ) -> list[str]:
-    """What can be chosen for the end of a token: days, "custom" and "never".
+    """Return the values of the expiry choices: numbers of days, "custom" and "never".
 
-    :param also: days to be offered besides.
-    :param kind: of the token, where it is known.
+    :param also: a number of days that is offered in addition to the settings.
+    :param kind: of the token, if it is known.
     """
     settings = ctx.settings
     may_last = settings.expiry_max is None and kind == "api" and "api" in settings.kinds
@@ -45,13 +45,13 @@ def expiry_words(
 
 
 def expiry_options(ctx: Context, words: Sequence[str]) -> list[Option]:
-    """The choices of :func:`expiry_words` as buttons."""
+    """Return the choices of :func:`expiry_words` with their texts."""
     today = ctx.now().astimezone(UTC).date()
     return [_expiry_option(ctx, word, today) for word in words]
 
 
 def date_range(ctx: Context) -> tuple[str, str]:
-    """The first and the last day that a date field takes; no last one for any."""
+    """Return the first and the last day of the date field; no last day is empty."""
     today = ctx.now().astimezone(UTC).date()
     longest = ctx.settings.expiry_max
     last = (today + timedelta(days=longest)).isoformat() if longest else ""
@@ -78,7 +78,7 @@ def _expiry_option(ctx: Context, word: str, today: date) -> Option:
 
 
 class Ending(Protocol):
-    """What of a form says when a token is to end."""
+    """The fields of a form that say when a token expires."""
 
     @property
     def expiry(self) -> str: ...
@@ -90,10 +90,10 @@ class Ending(Protocol):
 def expiry_of(
     ctx: Context, entered: Ending, words: Sequence[str] = ()
 ) -> datetime | None:
-    """The moment the token expires, or none for never.
+    """Return the moment the token expires; ``None`` for never.
 
-    :param words: what was offered, if it was more than :func:`expiry_words`.
-    :raises InvalidExpiry: for a choice that is none, or a date that is past or no date.
+    :param words: the values that the form offered; by default :func:`expiry_words`.
+    :raises InvalidExpiry: for another value, or a date that is not in the future.
     """
     if entered.expiry == "never":
         return None

@@ -1,4 +1,4 @@
-"""The generate form: what it offers, and whether what was asked for can be had."""
+"""The generate form: its choices, what the user entered, and its validation."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from .widgets import ErrorItem
 from .widgets import Option
 from .widgets import Summary
 
-#: what comes back into a field of what was sent in it: nobody typed megabytes
+#: the characters of a sent field that the form repeats; nobody types more
 ECHOED = 500
-#: what the widest networks, as many as there may be, take up with their line ends
+#: the length of as many of the longest networks as are allowed, with line ends
 NETWORKS_LENGTH = 1000
-#: the fields that have a place for an error, and where the summary's link leads
+#: the fields that show an error, each with the element the error summary links to
 TARGETS = {
     "name": "name",
     "service": "service",
@@ -49,7 +49,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class GenerateInput:
-    """What the form was filled in with, as plain text."""
+    """What the user entered, as plain text."""
 
     kind: str
     name: str
@@ -61,7 +61,7 @@ class GenerateInput:
 
     @classmethod
     def of(cls, form: GenerateForm) -> GenerateInput:
-        """What *form* asks for."""
+        """Return what the user entered into *form*."""
         return cls(
             kind=form.kind.data or "",
             name=form.name.data or "",
@@ -75,7 +75,15 @@ class GenerateInput:
 
 @dataclass(frozen=True)
 class GenerateView:
-    """The form as it is rendered: choices, input, errors."""
+    """The form as it is rendered.
+
+    :param first_day, last_day: the range of the date field.
+    :param title: of the dialog.
+    :param warning: for an administrator who generates for a user.
+    :param suggested: the name if the field is left empty; empty if it is required.
+    :param service_known: whether the page is about one service.
+    :param networks_offered: whether the token can be limited to networks.
+    """
 
     form_id: str
     entered: GenerateInput
@@ -83,36 +91,32 @@ class GenerateView:
     services: Sequence[tuple[str, str]]
     scopes: Sequence[Option]
     expiries: Sequence[Option]
-    #: the range of the date field
     first_day: str
     last_day: str
     errors: Mapping[str, str]
     summary: Summary | None = None
     name_length: int = NAME_LENGTH
     at: UrlSet = OWN
-    #: of the dialog
     title: str = ""
-    #: what an administrator should know who generates for somebody else
     warning: str = ""
-    #: what it is called if nobody names it; empty where a name is needed
     suggested: str = ""
-    #: whether the service goes without saying
     service_known: bool = False
-    #: whether it may be limited to networks, and how much may be written about them
     networks_offered: bool = True
     networks_length: int = NETWORKS_LENGTH
 
 
 @dataclass
 class FieldErrors:
-    """What speaks against a wish, all of it, so that it can be put right at once."""
+    """All errors of a form, so that the user can correct them at once.
+
+    :param general: an error that belongs to no field.
+    """
 
     fields: dict[str, str] = field(default_factory=dict)
-    #: what no single field can put right
     general: str = ""
 
     def add(self, error: DomainError) -> None:
-        """Note *error* beside its field."""
+        """Add *error* to its field."""
         if error.field in TARGETS:
             self.fields.setdefault(error.field, error.message)
         else:
@@ -123,7 +127,7 @@ class FieldErrors:
 
 
 def first_input(ctx: Context, services: Sequence[Service]) -> GenerateInput:
-    """What a new form is filled in with: the least access there is."""
+    """Return the values of a new form: those that give the least access."""
     settings = ctx.settings
     words = expiry_words(ctx)
     word = str(settings.expiry_default or "never")
@@ -150,19 +154,19 @@ def presented(
     warning: str = "",
     suggested: str = "",
 ) -> GenerateView:
-    """The form filled in with *wish*.
+    """Return the form filled in with what the user entered.
 
-    :param services: those the user may generate for.
-    :param form_id: of the form that was refused; a new form gets a new one.
-    :param at: the list the token will stand in.
-    :param warning: what an administrator should know.
-    :param suggested: the name of a token that is not given one.
+    :param services: those the user may generate tokens for.
+    :param form_id: of the form that was refused; a new form gets a new id.
+    :param at: the addresses of the list that the token will be in.
+
+    The other parameters are those of :class:`GenerateView`.
     """
     first_day, last_day = date_range(ctx)
     refusals = refusals or FieldErrors()
     offered = {service.slug for service in services}
     if services and entered.service not in offered:
-        # It was switched off meanwhile: what is offered instead, with its own scopes.
+        # The service was switched off meanwhile. Offer another, without its scopes.
         entered = replace(entered, service=services[0].slug, scopes=())
     entered = replace(
         entered,
@@ -207,7 +211,7 @@ def _kinds(ctx: Context) -> tuple[Option, ...]:
 
 
 def scopes_of(services: Sequence[Service], slug: str) -> list[Option]:
-    """The access a token of the service *slug* can have."""
+    """Return the scopes of the service *slug* as choices."""
     for service in services:
         if service.slug == slug:
             known = service.scopes.values()
@@ -238,8 +242,9 @@ def validate(
     *,
     account_id: str = "",
 ) -> tuple[FieldErrors, datetime | None]:
-    """Everything that speaks against *wish*, and the moment its token would expire.
+    """Return the errors of a form, and the moment its token would expire.
 
+    :param owner: the user the token is for; ``None`` for a userless token.
     :param account_id: of a userless token.
     """
     refusals = FieldErrors()
@@ -270,7 +275,7 @@ def validate(
 def _check_access(
     ctx: Context, entered: GenerateInput, services: Sequence[Service]
 ) -> None:
-    """Where the host declares services, a user's token is for one of them."""
+    """Check service and scopes: where services exist, a token is for one."""
     if not ctx.catalog:
         return
     if entered.service not in {service.slug for service in services}:

@@ -1,4 +1,4 @@
-"""The rotate form: what it offers, and what a token's page says of its kin."""
+"""The rotate form, and what the page of a token says about its rotations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class RotateInput:
-    """What the form was filled in with, as plain text."""
+    """What the user entered, as plain text."""
 
     grace: str
     expiry: str
@@ -48,7 +48,7 @@ class RotateInput:
 
     @classmethod
     def of(cls, form: RotateForm) -> RotateInput:
-        """What *form* asks for."""
+        """Return what the user entered into *form*."""
         return cls(
             grace=form.grace.data or "",
             expiry=form.expiry.data or "",
@@ -58,7 +58,14 @@ class RotateInput:
 
 @dataclass(frozen=True)
 class RotateView:
-    """The form as it is rendered: choices, input, errors."""
+    """The form as it is rendered.
+
+    :param first_day, last_day: the range of the date field.
+    :param action: the address that the form is sent to.
+    :param back: the address of the token's page.
+    :param warning: for an administrator who rotates a user's token.
+    :param error: about the expiry.
+    """
 
     form_id: str
     title: str
@@ -66,13 +73,10 @@ class RotateView:
     entered: RotateInput
     graces: Sequence[Option]
     expiries: Sequence[Option]
-    #: the range of the date field
     first_day: str
     last_day: str
-    #: where it is sent, and where one is taken who keeps the token as it is
     action: str
     back: str
-    #: what an administrator should know who rotates somebody else's
     warning: str = ""
     error: str = ""
     summary: Summary | None = None
@@ -80,9 +84,9 @@ class RotateView:
 
 @dataclass(frozen=True)
 class RelatedToken:
-    """A token before or after this one.
+    """A token that this one replaced, or that replaced it.
 
-    :param url: its page; empty where it is gone.
+    :param url: its page; empty if it was deleted.
     """
 
     label: str
@@ -91,7 +95,7 @@ class RelatedToken:
 
 
 def first_input(ctx: Context, token: Token) -> RotateInput:
-    """What a new form is filled in with: nothing breaks, and it lives as long again."""
+    """Return the values of a new form: the longest grace, and the same lifetime."""
     also = _same_days(ctx, token)
     return RotateInput(
         grace=str(rotation.first_grace(ctx, token)),
@@ -100,7 +104,7 @@ def first_input(ctx: Context, token: Token) -> RotateInput:
 
 
 def _same_days(ctx: Context, token: Token) -> int | None:
-    """The whole days that the successor lives if it lives as long as *token* was to."""
+    """Return the lifetime of *token* in whole days; ``None`` if it never expires."""
     end = rotation.end_like(ctx, token)
     return None if end is None else max(1, math.ceil((end - ctx.now()) / _DAY))
 
@@ -120,10 +124,10 @@ def presented(
     refused: DomainError | str = "",
     warning: str = "",
 ) -> RotateView:
-    """The form filled in with *wish*.
+    """Return the form filled in with what the user entered.
 
-    :param form_id: of the form that was refused; a new form gets a new one.
-    :param refused: what speaks against it.
+    :param form_id: of the form that was refused; a new form gets a new id.
+    :param refused: the error.
     """
     first_day, last_day = date_range(ctx)
     view = RotateView(
@@ -176,9 +180,9 @@ def _grace_option(ctx: Context, token: Token, days: int) -> Option:
 def validate(
     ctx: Context, token: Token, entered: RotateInput
 ) -> tuple[int, datetime | None]:
-    """The days of grace and the successor's end that *wish* asks for.
+    """Return the grace in days and the moment the successor expires.
 
-    :raises DomainError: for what was not offered.
+    :raises DomainError: for a value that the form did not offer.
     """
     offered = {str(days): days for days in rotation.graces_for(ctx, token)}
     if entered.grace not in offered:
@@ -188,15 +192,15 @@ def validate(
 
 
 def works_until(ctx: Context, token: Token) -> Moment | None:
-    """How long a token that was rotated still works; none if it does not."""
+    """Return how long a rotated token still works; ``None`` if it does not work."""
     at, stopped = token.expires_at, token.revoked_at or token.deactivated_at
     if token.successor_id is None or at is None or stopped or at <= ctx.now():
         return None
     return moment(at)
 
 
-def what_of_the_old(ctx: Context, token: Token) -> str:
-    """What is said beside the new token of the one whose place it took."""
+def old_token_notice(ctx: Context, token: Token) -> str:
+    """Return what happens to the token that a new one replaces."""
     until = works_until(ctx, token)
     if until is None:
         return _("The old token has stopped working.")
@@ -206,9 +210,9 @@ def what_of_the_old(ctx: Context, token: Token) -> str:
 def related_tokens(
     token: Token, known: Sequence[Token], at: UrlSet
 ) -> list[RelatedToken]:
-    """The tokens before and after *token*.
+    """Return the tokens that *token* replaced, and that replaced it.
 
-    :param known: those of them that are there.
+    :param known: those of them that still exist.
     """
     there = {other.id for other in known}
     related = [

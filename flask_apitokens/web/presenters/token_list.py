@@ -22,15 +22,15 @@ from .tokens import Row
 from .tokens import status_badges
 from .widgets import PageLinks
 
-#: up to so many tokens a list needs neither search nor filters
+#: Up to this number of tokens a list has neither a search nor filters.
 TOOLBAR_ABOVE = 10
-#: the ``focus`` of an address that empties the search field and goes there
+#: the value of ``focus`` in an address that clears the search and focuses its field
 SEARCH = "search"
 
 
 @dataclass(frozen=True)
 class Rename:
-    """The row that is a form at the moment."""
+    """The row that shows the rename form."""
 
     token_id: str
     name: str
@@ -39,7 +39,11 @@ class Rename:
 
 @dataclass(frozen=True)
 class Wording:
-    """What a list says of itself."""
+    """The texts of a list.
+
+    :param caption: of the table, for screen readers.
+    :param generate: of the button that generates a token; empty for no button.
+    """
 
     caption: str
     none_title: str
@@ -48,15 +52,15 @@ class Wording:
 
 
 def own_wording(*, self_service: bool = True) -> Wording:
-    """What the list of one's own tokens says.
+    """Return the texts of the list of the user's own tokens.
 
-    :param self_service: whether one generates them oneself.
+    :param self_service: whether users generate their own tokens.
     """
     if not self_service:
         return Wording(
             _("Your API tokens"),
             _("No tokens yet"),
-            _("An administrator generates them. They will stand here."),
+            _("An administrator generates them. You will see them here."),
             "",
         )
     return Wording(
@@ -72,53 +76,57 @@ def own_wording(*, self_service: bool = True) -> Wording:
 
 @dataclass(frozen=True)
 class TokenList:
-    """What stands in ``#at-list``."""
+    """The content of ``#at-list``: one page of tokens.
+
+    :param owned: the number of tokens without search and filters.
+    :param announce: the text that a screen reader speaks when the list changes.
+    :param focus: the id of the row, or "caption", that takes the focus.
+    :param makers_shown: whether a column says who generated each token.
+    :param owners_shown: whether a column says who owns each token.
+    :param sorts: whether the user can choose the order.
+    """
 
     rows: Sequence[Row]
     query: ListQuery
     page: Page[Token]
-    #: all that are here, whatever the query leaves out
     owned: int
     services_shown: bool
     may_generate: bool
     rename: Rename | None = None
     announce: str = ""
-    #: the id of the row, or "caption", that takes the focus
     focus: str = ""
     at: UrlSet = OWN
     wording: Wording = field(default_factory=own_wording)
-    #: whether it says who generated each token, and whose each is
     makers_shown: bool = False
     owners_shown: bool = False
-    #: whether it can be had in another order
     sorts: bool = True
 
     @property
     def selectable(self) -> bool:
-        """Whether several can be stopped at once, and the list be searched."""
+        """Whether the list can be searched and several tokens revoked at once."""
         long = self.owned > TOOLBAR_ABOVE or self.owners_shown
         return long or self.query.narrows
 
     @property
     def stoppable(self) -> bool:
-        """Whether any row that is shown can be selected."""
+        """Whether a row on this page can be selected."""
         renamed = self.rename.token_id if self.rename else ""
         live = any(row.live and row.id != renamed for row in self.rows)
         return self.selectable and live
 
     @property
     def sortable(self) -> bool:
-        """Whether another order would show anything else."""
+        """Whether the heads of the columns are links that sort."""
         return self.sorts and self.owned > 1
 
     @property
     def args(self) -> dict[str, Any]:
-        """The query as arguments of an address, without what goes without saying."""
+        """The query as arguments of an address, without default values."""
         return query_args(self.query)
 
     @property
     def file_args(self) -> dict[str, Any]:
-        """The arguments of the file of all that the query finds."""
+        """The arguments of the CSV file of all that the query finds."""
         return query_args(replace(self.query, page=1, sort=ListQuery().sort))
 
     @property
@@ -129,16 +137,16 @@ class TokenList:
         )
 
     def page_args(self, step: int) -> dict[str, Any]:
-        """The arguments of the page *step* pages on."""
+        """Return the arguments of the page *step* pages further on."""
         return query_args(replace(self.query, page=self.page.number + step))
 
     def sort_args(self, column: str) -> dict[str, Any]:
-        """The arguments of the first page in the next order of *column*."""
+        """Return the arguments of the first page in the next order of *column*."""
         sort = next_sort(self.query.sort, column)
         return query_args(replace(self.query, sort=sort, page=1))
 
     def sorted_by(self, column: str) -> str:
-        """The value of ``aria-sort`` for *column*."""
+        """Return the value of ``aria-sort`` for *column*."""
         if self.query.sort.lstrip("-") != column:
             return "none"
         return "descending" if self.query.sort.startswith("-") else "ascending"
@@ -146,10 +154,10 @@ class TokenList:
 
 @dataclass(frozen=True)
 class Single:
-    """What stands on the page in place of a list.
+    """The only token that a user may have, in place of a list.
 
-    :param row: the token; none where there is none, or it was revoked.
-    :param generate_url: where another one is generated; empty where none can be.
+    :param row: ``None`` if there is no token, or it was revoked.
+    :param generate_url: where another is generated; empty if it cannot be.
     """
 
     row: Row | None
@@ -158,24 +166,26 @@ class Single:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything around the list: the whole section of one user."""
+    """The list with everything around it: the whole section of a user.
+
+    :param statuses: the choices of a filter, like the other pairs.
+    :param moved: how many tokens stopped because the owner's email address changed.
+    :param has_access: whether a token would work, whoever generated it.
+    :param single: in place of the list if a user may have only one token.
+    """
 
     list: TokenList
     account_id: str
     expiring: int
     expiring_days: int
-    #: the choices of the filters
     statuses: Sequence[tuple[str, str]]
     services: Sequence[tuple[str, str]]
-    #: how many tokens of theirs wait for an address they no longer have
     moved: int = 0
-    #: whether a token would work, whoever generates it
     has_access: bool = True
     kinds: Sequence[tuple[str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
     policies: Sequence[tuple[str, str]] = ()
     origins: Sequence[tuple[str, str]] = ()
-    #: what stands in place of the list, where one token is all there may be
     single: Single | None = None
 
 
@@ -192,7 +202,7 @@ def list_of(
     makers_shown: bool = False,
     owners_shown: bool = False,
 ) -> TokenList:
-    """The list of one page, with the page's real number in its query."""
+    """Return the list of a page, whose number its query takes over."""
     return TokenList(
         rows=rows,
         query=replace(query, page=page.number),
@@ -208,20 +218,20 @@ def list_of(
 
 
 def focused(shown: TokenList, focus: str) -> TokenList:
-    """The list with its focus and what is spoken of it.
+    """Return the list with its focus and its announcement.
 
-    :param focus: "list" after paging and sorting, a token's id after its name was
-        changed; :data:`SEARCH` or empty while somebody searches.
+    :param focus: "list" after paging and sorting, a token's id after it was renamed,
+        :data:`SEARCH` or empty during a search.
     """
     if focus == "list":
-        return replace(shown, focus="caption", announce=place(shown.page))
+        return replace(shown, focus="caption", announce=page_announcement(shown.page))
     if focus and focus != SEARCH:
         return replace(shown, focus=focus)
-    return replace(shown, announce=found(shown))
+    return replace(shown, announce=search_announcement(shown))
 
 
-def found(shown: TokenList) -> str:
-    """What a search found, to be spoken."""
+def search_announcement(shown: TokenList) -> str:
+    """Return the announcement of a search."""
     page = shown.page
     if not page.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
@@ -230,8 +240,8 @@ def found(shown: TokenList) -> str:
     return _n("%(n)s token found", "%(n)s tokens found", page.total)
 
 
-def place(page: Page[Token]) -> str:
-    """Which part of the list is on screen, to be spoken."""
+def page_announcement(page: Page[Token]) -> str:
+    """Return the announcement of a page."""
     return _(
         "Tokens %(first)s to %(last)s of %(total)s",
         first=page.first,
@@ -241,7 +251,7 @@ def place(page: Page[Token]) -> str:
 
 
 def query_args(query: ListQuery) -> dict[str, Any]:
-    """The arguments of an address that asks for *query* again."""
+    """Return the arguments of an address that asks for *query* again."""
     every: dict[str, Any] = {
         "q": query.q,
         "status": query.status,
@@ -258,9 +268,10 @@ def query_args(query: ListQuery) -> dict[str, Any]:
 
 
 def next_sort(current: str, column: str) -> str:
-    """The order that a click on the head of *column* asks for.
+    """Return the order that a click on the head of *column* asks for.
 
-    First the useful way round, then the other, then newest first again.
+    The first click gives the more useful direction, the second the other one, and the
+    third the newest tokens first again.
     """
     useful = {"last_used": "-last_used"}.get(column, column)
     other = column if useful.startswith("-") else f"-{column}"
@@ -268,13 +279,13 @@ def next_sort(current: str, column: str) -> str:
 
 
 def statuses_offered() -> list[tuple[str, str]]:
-    """The choices of the status filter."""
+    """Return the choices of the status filter."""
     chips = [(word, badge.text) for word, badge in status_badges().items()]
     return [("", _("All statuses")), *chips]
 
 
 def services_offered(catalog: Catalog) -> list[tuple[str, str]]:
-    """The choices of the service filter, none where there is nothing to choose."""
+    """Return the choices of the service filter, empty without services."""
     if not catalog:
         return []
     named = [(slug, service.name) for slug, service in catalog.services.items()]

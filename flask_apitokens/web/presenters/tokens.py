@@ -1,7 +1,6 @@
-"""What the pages show, worked out before a template is asked.
+"""A token as the pages show it.
 
-Frozen values made of plain text: a template decides nothing and asks the database for
-nothing.
+Frozen values of plain text: a template decides nothing and runs no query.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from flask_apitokens.i18n import gettext as _
 
 from .widgets import Badge
 
-#: tags a row shows before it counts the rest
+#: the scopes that a row names; it counts the rest
 TAGS_SHOWN = 2
-#: the statuses of tokens that work, or will again when nothing is off for them
+#: the statuses of tokens that work, or will work again without the owner's doing
 LIVE = frozenset({"active", "expiring", "paused"})
-#: those of them that work now
+#: the statuses of tokens that work now
 WORKING = frozenset({"active", "expiring"})
-#: a secret that no browser got by then is marked "Never shown"
+#: A token is marked "Never shown" if no browser has received its plaintext by then.
 SHOWN_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
 class Note:
-    """The line under a status: words around a moment."""
+    """The line under a status: text around a moment."""
 
     before: str = ""
     moment: Moment | None = None
@@ -46,7 +45,19 @@ class Note:
 
 @dataclass(frozen=True)
 class Row:
-    """One token, as lists, dialogs and its own page show it."""
+    """A token in a list, in a dialog or on its own page.
+
+    :param in_use: the last use as a sentence, empty for a token never used.
+    :param live: whether the token works, or may work again: it can be revoked.
+    :param fresh: whether this request generated it.
+    :param owner: the owner's label, empty on the owner's own pages.
+    :param reason: why an administrator deactivated it.
+    :param actions: the names of what the signed-in user can do with it.
+    :param recorded: whether calls are recorded, so that no last use means never.
+    :param imported: whether another system made it, so that we never showed it.
+    :param email_changed: whether it stopped because its owner's email address changed.
+    :param networks: the address ranges it may be used from; empty for all.
+    """
 
     id: str
     name: str
@@ -60,48 +71,39 @@ class Row:
     last_used_ip: str
     expires: Moment | None
     expires_in: str
-    #: the last use as a sentence, empty for a token never used
     in_use: str
     status: str
     badge: Badge
     note: Note
     never_shown: bool
-    #: whether it can still open a door: then it can be renamed and revoked
     live: bool
     fresh: bool = False
-    #: what an administrator is told of whose it is
     owner: str = ""
-    #: why an administrator stopped it
     reason: str = ""
-    #: the names of what can be done with it here
     actions: tuple[str, ...] = ()
-    #: whether the host has uses recorded at all
     recorded: bool = True
-    #: whether another system made it: its value never was here to be shown
     imported: bool = False
-    #: whether it waits for an address that its owner no longer has
     email_changed: bool = False
-    #: the ranges of addresses it may be used from; none for all
     networks: tuple[str, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The scopes a row has room for."""
+        """The scopes that the row names."""
         return self.scopes[:TAGS_SHOWN]
 
     @property
     def more_tags(self) -> int:
-        """How many scopes it has no room for."""
+        """The number of further scopes."""
         return max(0, len(self.scopes) - TAGS_SHOWN)
 
     @property
     def unused(self) -> str:
-        """What is said in place of a last use, where none is known."""
+        """The text in place of a last use that is not known."""
         return _("Never used") if self.recorded else _("Not recorded")
 
     @property
     def use(self) -> str:
-        """Its last use in a sentence: what breaks when it goes."""
+        """The last use, with the address it came from."""
         if self.last_used is None:
             return self.unused
         if not self.last_used_ip:
@@ -111,7 +113,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Example:
-    """Lines that use a token, in the language that *label* names."""
+    """Code that uses a token, in the language that *label* names."""
 
     label: str
     text: str
@@ -119,7 +121,13 @@ class Example:
 
 @dataclass(frozen=True)
 class NewToken:
-    """A new token, the one time its plaintext is at hand."""
+    """A new token with its plaintext, which only one response shows.
+
+    :param download: a data URL, so that a download needs no second request.
+    :param back: the address of the list that has the token now.
+    :param toast: the notification after the dialog is closed.
+    :param old: what happens to the token that this one replaces.
+    """
 
     row: Row
     plaintext: str = field(repr=False)
@@ -128,28 +136,23 @@ class NewToken:
     examples: Sequence[Example]
     docs_url: str = ""
     dialog: bool = True
-    #: the list it stands in now, and what is said once its dialog is closed
     back: str = ""
     toast: str = ""
-    #: what is said of the token whose place it took
     old: str = ""
 
     @property
     def file_name(self) -> str:
-        """What the download is called."""
+        """The file name of the download."""
         return f"api-token-{self.row.id}.txt"
 
 
-# -- tokens --------------------------------------------------------------------
-
-
 def kind_label(kind: str) -> str:
-    """The short name of a kind of token."""
+    """Return the short name of a kind of token."""
     return {"api": _("API"), "access": _("Access")}.get(kind, kind)
 
 
 def status_badges() -> dict[str, Badge]:
-    """The chip of each status."""
+    """Return the badge of each status."""
     return {
         "active": Badge(_("Active"), "ok"),
         "expiring": Badge(_("Expires soon"), "warn"),
@@ -161,7 +164,7 @@ def status_badges() -> dict[str, Badge]:
 
 
 def own_actions(status: str) -> tuple[str, ...]:
-    """What an owner can do with a token of this status."""
+    """Return the actions of an owner for a token with this status."""
     return ("rename", "revoke", "delete") if status in LIVE else ("delete",)
 
 
@@ -196,15 +199,13 @@ def row_of(
     recorded: bool = True,
     email_changed: bool = False,
 ) -> Row:
-    """The token as it is shown.
+    """Return a token as a row.
 
-    :param owner: what people call its owner, for others than the owner.
-    :param paused_by: what a paused token waits for.
-    :param actions: what can be done with it; by default what its owner can.
-    :param status: one of :data:`flask_apitokens.tokens.STATUSES`.
-    :param fresh: whether it was generated a moment ago, by this very request.
-    :param recorded: whether uses are recorded, so that none means never.
-    :param email_changed: whether it is tied to an address its owner no longer has.
+    :param status: one of :data:`flask_apitokens.domain.token_status.STATUSES`.
+    :param paused_by: why a paused token does not work.
+    :param actions: by default the actions of its owner.
+
+    The other parameters are those of :class:`Row`.
     """
     at = token.expires_at
     imported = token.scheme == IMPORTED
@@ -237,6 +238,3 @@ def row_of(
         email_changed=email_changed and status in LIVE,
         networks=tuple(token.networks or ()),
     )
-
-
-# -- addresses -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the list of an account's users shows, worked out before a template is asked."""
+"""The list of an account's users, each with the switch of one service."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ from .widgets import PageLinks
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A user of an account with the switch of one service."""
+    """A user with the switch of one service.
+
+    :param sub: what tells the user from another of the same name.
+    :param usable: whether a token can be generated for the user now.
+    :param badge: what stops the user besides the switch.
+    :param change: what saving does if the switch is moved.
+    :param recorded: whether calls are recorded, so that no last use means never.
+    """
 
     key: str
     name: str
-    #: what tells them from another of the same name
     sub: str
     active: bool
     tokens: int
     last_used: Moment | None
-    #: whether a token can be generated for them now
     usable: bool
-    #: what stands in their way besides the switch
     badge: Badge | None
-    #: what saving would do, once the switch is moved
     change: str
-    #: whether uses are recorded, so that none means never
     recorded: bool = True
 
     @classmethod
@@ -56,13 +58,12 @@ class MemberRow:
         now: datetime,
         recorded: bool = True,
     ) -> MemberRow:
-        """The user as the list shows them.
+        """Return a member as a row.
 
-        :param names: from :func:`.people.names_of`.
-        :param usable: whether a token of theirs would work now.
-        :param allowed: whether they may use the API at all.
-        :param enabled: whether the host lets them in.
-        :param recorded: whether uses are recorded at all.
+        :param names: from :func:`.domain.users.names_of`.
+        :param usable: whether a token of the user would work now.
+        :param allowed: whether the user may use the API (``can_use_api``).
+        :param enabled: whether the host lets the user log in.
         """
         name, sub = names
         used = member.last_used_at
@@ -100,7 +101,10 @@ def _change(member: Member) -> str:
 
 @dataclass(frozen=True)
 class MemberList:
-    """What stands in ``#at-list`` of a service's users."""
+    """One page of users: the content of ``#at-list``.
+
+    :param saved: whether this request saved the form.
+    """
 
     slug: str
     rows: Sequence[MemberRow]
@@ -108,12 +112,11 @@ class MemberList:
     page: Page[Member]
     announce: str = ""
     focus: str = ""
-    #: whether the form was saved just now
     saved: bool = False
 
     @property
     def args(self) -> dict[str, Any]:
-        """The query as arguments of an address, without what goes without saying."""
+        """The query as arguments of an address, without default values."""
         return self.page_args(0)
 
     @property
@@ -123,7 +126,7 @@ class MemberList:
         return PageLinks.numbered(url, self.page, self.page_args)
 
     def page_args(self, step: int) -> dict[str, Any]:
-        """The arguments of the page *step* pages on."""
+        """Return the arguments of the page *step* pages further on."""
         every = {
             "q": self.query.q,
             "state": self.query.state,
@@ -140,9 +143,9 @@ def member_list(
     slug: str,
     focus: bool,
 ) -> MemberList:
-    """The list of one page of users and what is spoken of it.
+    """Return one page of users with its announcement.
 
-    :param focus: whether it was paged, rather than searched.
+    :param focus: whether the page was reached by a page link, not by a search.
     """
     shown = MemberList(slug, rows, query, page)
     if focus:

@@ -102,7 +102,7 @@ def _make(
         actor=scope.actor,
         form_key=form_id,
     )
-    return made, plaintext, rotate_form.what_of_the_old(scope.ctx, token)
+    return made, plaintext, rotate_form.old_token_notice(scope.ctx, token)
 
 
 def _check(scope: TokenScope, token: Token) -> None:
