@@ -3,7 +3,7 @@
 if (!window.apitokensAdmin) {
 window.apitokensAdmin = true
 
-const unsaved = new Map() // the key of a user and what their switch says now
+const unsaved = new Map() // by the key of a user: the state of the switch now
 let leaving = false, place
 
 const form = () => document.querySelector('form[data-apitokens-dirty]')
@@ -15,7 +15,7 @@ function note(box) {
 	else unsaved.set(box.value, box.checked)
 }
 
-// what is unsaved on other pages of the list goes along with the form
+// The form also carries the unsaved changes of other pages of the list.
 function carry() {
 	const here = new Set([...switches()].map(box => box.value))
 	form().querySelectorAll('[data-apitokens-carried]').forEach(el => el.remove())
@@ -56,7 +56,7 @@ function restore() {
 	if (!form()) return
 	leaving = false
 	const here = new URL(form().action).pathname
-	// another service's users, in a host that swaps its pages
+	// The host swapped in the users of another service.
 	if (place !== here) unsaved.clear()
 	place = here
 	if (form().closest('[data-apitokens-saved]')) unsaved.clear()

@@ -1,5 +1,5 @@
 'use strict'
-// What is written in UTC, in the time zone of this browser as well. Nothing needs it.
+// Show times in the time zone of the browser too. The pages work without it.
 if (!window.apitokensTimes) {
 window.apitokensTimes = true
 
@@ -8,7 +8,7 @@ const {lang} = document.documentElement
 const format = Intl.DateTimeFormat(/^(en)?$/.test(lang) ? 'en-GB' : lang, {dateStyle: 'medium', timeStyle: 'short'})
 const zone = timeZone.replaceAll('_', ' ')
 
-// A moment as it is called here; empty for what is none.
+// Return a moment in the browser's language; empty for an invalid date.
 function here(iso) {
 	const at = new Date(iso)
 	return isNaN(at) ? '' : `${format.format(at)} (${zone})`
@@ -26,7 +26,7 @@ function localize(root) {
 	for (const el of root.querySelectorAll('[data-apitokens-day-end]')) end(el)
 }
 
-// The last moment of the day that stands in the field beside it.
+// Show the last moment of the day that is chosen in the date field.
 function end(el) {
 	const day = el.closest('fieldset').querySelector('[type=date]').value
 	el.plain ??= el.textContent

@@ -211,7 +211,7 @@ def test_where_administrators_generate_users_cannot_and_are_told(
         page = browser.client.get(browser.base)
         text = words(soup(page))
         assert "Administrators generate the tokens here." in text
-        assert "An administrator generates them. They will stand here." in text
+        assert "An administrator generates them. You will see them here." in text
         assert "You do not have API access yet" not in text
         assert soup(page).select("#at-generate, [href$='/new']") == []
         for answer in (

@@ -30,7 +30,7 @@ def _presets(ctx: Context, also: int | None = None) -> list[int]:
     return sorted(number for number in days if not longest or number <= longest)
 
 
-def expiry_words(
+def expiry_values(
     ctx: Context, *, also: int | None = None, kind: str = "api"
 ) -> list[str]:
     """Return the values of the expiry choices: numbers of days, "custom" and "never".
@@ -40,14 +40,14 @@ def expiry_words(
     """
     settings = ctx.settings
     may_last = settings.expiry_max is None and kind == "api" and "api" in settings.kinds
-    words = [*map(str, _presets(ctx, also)), "custom"]
-    return [*words, "never"] if may_last else words
+    values = [*map(str, _presets(ctx, also)), "custom"]
+    return [*values, "never"] if may_last else values
 
 
-def expiry_options(ctx: Context, words: Sequence[str]) -> list[Option]:
-    """Return the choices of :func:`expiry_words` with their texts."""
+def expiry_options(ctx: Context, values: Sequence[str]) -> list[Option]:
+    """Return the choices of :func:`expiry_values` with their texts."""
     today = ctx.now().astimezone(UTC).date()
-    return [_expiry_option(ctx, word, today) for word in words]
+    return [_expiry_option(ctx, value, today) for value in values]
 
 
 def date_range(ctx: Context) -> tuple[str, str]:
@@ -58,23 +58,23 @@ def date_range(ctx: Context) -> tuple[str, str]:
     return (today + timedelta(days=1)).isoformat(), last
 
 
-def _expiry_option(ctx: Context, word: str, today: date) -> Option:
-    if word == "custom":
-        return Option(word, _("On a date"))
-    if word == "never":
-        return Option(word, _("Never"))
-    days = int(word)
+def _expiry_option(ctx: Context, value: str, today: date) -> Option:
+    if value == "custom":
+        return Option(value, _("On a date"))
+    if value == "never":
+        return Option(value, _("Never"))
+    days = int(value)
     end = start_of_day(today + timedelta(days=days))
     warning = token_expiry.days_of_warning(ctx, days)
     if not warning:
-        return Option(word, span(days), _("Stops working on %(day)s.", day=day(end)))
+        return Option(value, span(days), _("Stops working on %(day)s.", day=day(end)))
     text = _n(
         "Stops working on %(day)s. You will see a warning %(n)s day before.",
         "Stops working on %(day)s. You will see a warning %(n)s days before.",
         warning,
         day=day(end),
     )
-    return Option(word, span(days), text)
+    return Option(value, span(days), text)
 
 
 class Ending(Protocol):
@@ -88,16 +88,16 @@ class Ending(Protocol):
 
 
 def expiry_of(
-    ctx: Context, entered: Ending, words: Sequence[str] = ()
+    ctx: Context, entered: Ending, values: Sequence[str] = ()
 ) -> datetime | None:
     """Return the moment the token expires; ``None`` for never.
 
-    :param words: the values that the form offered; by default :func:`expiry_words`.
+    :param values: the values that the form offered; by default :func:`expiry_values`.
     :raises InvalidExpiry: for another value, or a date that is not in the future.
     """
     if entered.expiry == "never":
         return None
-    if entered.expiry in (words or expiry_words(ctx)) and entered.expiry != "custom":
+    if entered.expiry in (values or expiry_values(ctx)) and entered.expiry != "custom":
         return ctx.now() + timedelta(days=int(entered.expiry))
     last_day = parse_day(entered.expiry_date)
     today = ctx.now().astimezone(UTC).date()

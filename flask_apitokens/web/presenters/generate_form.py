@@ -28,12 +28,12 @@ from flask_apitokens.web.urls import UrlSet
 from .expiry_choices import date_range
 from .expiry_choices import expiry_of
 from .expiry_choices import expiry_options
-from .expiry_choices import expiry_words
+from .expiry_choices import expiry_values
 from .widgets import ErrorItem
 from .widgets import Option
 from .widgets import Summary
 
-#: the characters of a sent field that the form repeats; nobody types more
+#: The most characters of a field that a refused form repeats.
 ECHOED = 500
 #: the length of as many of the longest networks as are allowed, with line ends
 NETWORKS_LENGTH = 1000
@@ -129,7 +129,7 @@ class FieldErrors:
 def first_input(ctx: Context, services: Sequence[Service]) -> GenerateInput:
     """Return the values of a new form: those that give the least access."""
     settings = ctx.settings
-    words = expiry_words(ctx)
+    words = expiry_values(ctx)
     word = str(settings.expiry_default or "never")
     service = services[0] if services else None
     return GenerateInput(
@@ -180,7 +180,7 @@ def presented(
         kinds=[option for option in _kinds(ctx) if option.value in ctx.settings.kinds],
         services=[(service.slug, service.name) for service in services],
         scopes=scopes_of(services, entered.service),
-        expiries=expiry_options(ctx, expiry_words(ctx)),
+        expiries=expiry_options(ctx, expiry_values(ctx)),
         first_day=first_day,
         last_day=last_day,
         errors={name: refusals.fields.get(name, "") for name in TARGETS},
@@ -230,8 +230,9 @@ def _summary(refusals: FieldErrors) -> Summary:
     ]
     if refusals.general:
         return Summary(strong, refusals.general, items)
-    intro = _n("Fix %(n)s thing:", "Fix %(n)s things:", len(items))
-    return Summary(strong, intro, items)
+    # A single problem is named by its link, so that a count would say nothing.
+    several = _n("Fix %(n)s problem:", "Fix %(n)s problems:", len(items))
+    return Summary(strong, several if len(items) > 1 else "", items)
 
 
 def validate(

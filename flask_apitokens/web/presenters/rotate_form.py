@@ -20,14 +20,13 @@ from flask_apitokens.domain import rotation
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import InvalidGrace
 from flask_apitokens.i18n import gettext as _
-from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.urls import UrlSet
 
 from .expiry_choices import date_range
 from .expiry_choices import expiry_of
 from .expiry_choices import expiry_options
-from .expiry_choices import expiry_words
+from .expiry_choices import expiry_values
 from .generate_form import ECHOED
 from .generate_form import TARGETS
 from .tokens import Row
@@ -110,7 +109,7 @@ def _same_days(ctx: Context, token: Token) -> int | None:
 
 
 def _words(ctx: Context, token: Token) -> list[str]:
-    return expiry_words(ctx, also=_same_days(ctx, token), kind=token.kind)
+    return expiry_values(ctx, also=_same_days(ctx, token), kind=token.kind)
 
 
 def presented(
@@ -153,8 +152,7 @@ def _with_refusal(view: RotateView, refused: DomainError | str) -> RotateView:
     if not isinstance(refused, DomainError) or refused.field != "expiry":
         return replace(view, summary=Summary(strong, str(refused)))
     item = ErrorItem(TARGETS["expiry"], refused.message)
-    intro = _n("Fix %(n)s thing:", "Fix %(n)s things:", 1)
-    summary = Summary(strong, intro, [item])
+    summary = Summary(strong, items=[item])
     return replace(view, error=refused.message, summary=summary)
 
 

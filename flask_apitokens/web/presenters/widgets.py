@@ -76,10 +76,13 @@ class ErrorItem:
 
 @dataclass(frozen=True)
 class Summary:
-    """The box above a form that was refused."""
+    """The box above a form that was refused.
+
+    :param intro: the text before the items, if there are several or none.
+    """
 
     strong: str
-    intro: str
+    intro: str = ""
     items: Sequence[ErrorItem] = ()
 
 

@@ -203,7 +203,7 @@ def test_user_without_api_access_requests_the_whole_api(
     page = page_of(barred)
     assert cards(page) == [NOT_YET]
     assert options(page) == []
-    assert "Their decision will stand here." in page.text
+    assert "You will see their decision here." in page.text
     assert one(page, "input[name=service]")["value"] == ""
     assert barred.post("request", service="", reason="", alone="1").status_code == 200
     assert requests_of(barred) == {"": (None, True)}

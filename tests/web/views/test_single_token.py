@@ -77,7 +77,7 @@ def test_page_without_a_token_links_to_the_form(ada: Visitor) -> None:
         assert not soup(page).select("table")
     # The name goes without saying.
     form = ada.get("new")
-    assert "Left empty, it is called “Web API token”." in form.text
+    assert "If you leave this empty, it is called “Web API token”." in form.text
     assert ada.get("replace").headers["Location"].endswith("/new")
     made = ada.generate(name="")
     assert made.status_code == 201

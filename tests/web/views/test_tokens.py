@@ -446,7 +446,7 @@ def test_all_errors_are_shown_at_once_and_the_input_is_kept(ada: Visitor) -> Non
     response = ada.generate(**fields)
     assert response.status_code == 422
     assert text_of(response, "#at-errsum p") == (
-        "The token was not generated. Fix 3 things:"
+        "The token was not generated. Fix 3 problems:"
     )
     links = soup(response).select("#at-errsum a")
     assert [(link["href"], words(link)) for link in links] == [
