@@ -82,7 +82,7 @@ def page_of(ctx: Context, account_id: str, query: LogQuery) -> KeysetPage[Event]
     """
     model, found = ctx.models.Event, _found(ctx, account_id, query)
 
-    def read(before: int | None, after: int | None, limit: int) -> Sequence[Event]:
+    def read(*, before: int | None, after: int | None, limit: int) -> Sequence[Event]:
         if after is None:
             ordered = _below(ctx, found, before)
         else:

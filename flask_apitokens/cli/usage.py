@@ -192,7 +192,7 @@ def export(selection: CallSelection, *, as_json: bool) -> None:
         window = usage_totals.window_of(ctx)
         call_filter, query = selection.call_filter(ctx), selection.query(window)
         is_recording = ctx.records_calls
-        for rows in call_queries.batches(ctx, call_filter, query, window):
+        for rows in call_queries.batches(ctx, call_filter, query, window=window):
             keys = {row.owner_key for row in rows}
             owners = call_labels.owner_labels(ctx, selection.account, keys)
             # The transaction ends before the rows are written: the process that reads

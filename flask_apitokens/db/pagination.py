@@ -131,8 +131,8 @@ def numbered_page(
 def search_page(
     session: Session | scoped_session[Any],
     keys: Select[Any],
-    load: Callable[[Sequence[Any]], Mapping[Any, T]],
     *,
+    load: Callable[[Sequence[Any]], Mapping[Any, T]],
     number: int,
     size: int,
 ) -> Page[T]:
@@ -183,7 +183,7 @@ class KeysetPage(Generic[T]):
 
 
 def keyset_page(
-    read: Callable[[K | None, K | None, int], Sequence[T]],
+    read: Callable[..., Sequence[T]],
     *,
     size: int,
     before: K | None = None,
@@ -194,16 +194,16 @@ def keyset_page(
 
     If fewer newer rows exist than fill a page, the first page is read instead.
 
-    :param read: called with *before*, *after* and a limit. It returns the rows next to
-        the key that is given: oldest first after a key, newest first otherwise.
+    :param read: called with *before*, *after* and *limit* by keyword. It returns the
+        rows next to the key that is given: oldest first after a key, else newest first.
     :param look_ahead: how many newer rows than fill the page are read to count them.
     """
     if after is not None:
-        rows = read(None, after, size + look_ahead)
+        rows = read(before=None, after=after, limit=size + look_ahead)
         if len(rows) >= size:
             return KeysetPage(rows[:size][::-1], len(rows) - size, has_older=True)
         before = None
-    rows = read(before, None, size + 1)
+    rows = read(before=before, after=None, limit=size + 1)
     newer = 0 if before is None else 1
     return KeysetPage(rows[:size], newer, has_older=len(rows) > size)
 

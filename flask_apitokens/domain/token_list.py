@@ -87,7 +87,7 @@ def owned_by(ctx: Context, owner: Any) -> Select[Token]:
     return select(model).where(model.owner_id == ctx.models.user_id(owner))
 
 
-def owned_in(ctx: Context, account_id: str, slug: str, owner: Any) -> Select[Token]:
+def owned_in(ctx: Context, account_id: str, slug: str, *, owner: Any) -> Select[Token]:
     """The tokens of *owner* in an account's service."""
     model = ctx.models.Token
     return owned_by(ctx, owner).where(
@@ -96,7 +96,7 @@ def owned_in(ctx: Context, account_id: str, slug: str, owner: Any) -> Select[Tok
 
 
 def userless_in(ctx: Context, account_id: str, slug: str) -> Select[Token]:
-    """The tokens of an account's service that are nobody's."""
+    """The tokens of an account's service without an owner."""
     model = ctx.models.Token
     return of_account(ctx, account_id).where(
         model.service == slug, model.userless.is_(True)
@@ -145,12 +145,12 @@ def page_in(
     :param found: from :func:`of_account`, :func:`userless_in` and the like.
     :param size: how many tokens make a page.
     """
-    found = _found_in(ctx, found, query, account_id)
+    found = _found_in(ctx, found, query, account_id=account_id)
     return _page(ctx, found, query, size=size)
 
 
 def _found_in(
-    ctx: Context, found: Select[Token], query: ListQuery, account_id: str
+    ctx: Context, found: Select[Token], query: ListQuery, *, account_id: str
 ) -> Select[Token]:
     found = _narrowed(ctx, found, query, account_id=account_id)
     if query.status:
@@ -169,7 +169,7 @@ def batches(
     :param found: as for :func:`page_in`.
     """
     model = ctx.models.Token
-    found = _found_in(ctx, found, query, account_id)
+    found = _found_in(ctx, found, query, account_id=account_id)
     ordered = found.order_by(model.created_at.desc(), model.id.desc())
 
     def read(last: Position | None, limit: int) -> Sequence[Token]:
@@ -220,7 +220,7 @@ def _page(
     if query.narrows:
         keys = found.with_only_columns(ctx.models.Token.id).order_by(*order)
         return pagination.search_page(
-            ctx.session, keys, partial(_by_id, ctx), number=query.page, size=size
+            ctx.session, keys, load=partial(_by_id, ctx), number=query.page, size=size
         )
     return pagination.numbered_page(
         ctx.session,

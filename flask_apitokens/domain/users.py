@@ -94,7 +94,7 @@ def keys_of(ctx: Context, account_id: str) -> Select[Any]:
 def user_in(ctx: Context, account_id: str, key: str) -> Any:
     """The user with the primary key *key*, if it is one of the account's.
 
-    :raises NotFound: if there is none, or in another account.
+    :raises NotFound: if there is no such user, or in another account.
     """
     column = ctx.models.user_key
     value = as_key(column.type, key) if is_text(key) else None
@@ -122,7 +122,7 @@ def users_by_key(
 
 
 def page_of(
-    ctx: Context, account_id: str, slug: str, query: PeopleQuery
+    ctx: Context, account_id: str, slug: str, *, query: PeopleQuery
 ) -> Page[Member]:
     """One page of the users of an account beside what they hold of a service."""
     found = users_of(ctx, account_id).order_by(None)
@@ -133,7 +133,7 @@ def page_of(
         page = _search(ctx, found.where(_matches(ctx, query.q)), query.page)
     else:
         page = _numbered_page(ctx, found, query.page)
-    return replace(page, items=_members(ctx, account_id, slug, page.items))
+    return replace(page, items=_members(ctx, account_id, slug, users=page.items))
 
 
 def _numbered_page(ctx: Context, found: Select[Any], number: int) -> Page[Any]:
@@ -141,7 +141,7 @@ def _numbered_page(ctx: Context, found: Select[Any], number: int) -> Page[Any]:
     total = ctx.session.scalar(select(func.count()).select_from(keys)) or 0
     last = pagination.page_count(total, PAGE_SIZE)
     number = min(max(number, 1), last)
-    users = _from_the_nearer_end(ctx, found, total, (number - 1) * PAGE_SIZE)
+    users = _from_the_nearer_end(ctx, found, total, offset=(number - 1) * PAGE_SIZE)
     return Page(users, total, number, PAGE_SIZE, more=number < last)
 
 
@@ -155,7 +155,7 @@ def _search(ctx: Context, found: Select[Any], number: int) -> Page[Any]:
 
     keys = _keys(ctx, found, *order).order_by(*order)
     return pagination.search_page(
-        ctx.session, keys, load, number=number, size=PAGE_SIZE
+        ctx.session, keys, load=load, number=number, size=PAGE_SIZE
     )
 
 
@@ -172,7 +172,7 @@ def _may_repeat(ctx: Context, found: Select[Any]) -> bool:
 
 
 def _from_the_nearer_end(
-    ctx: Context, found: Select[Any], total: int, offset: int
+    ctx: Context, found: Select[Any], total: int, *, offset: int
 ) -> Sequence[Any]:
     """The users of a page; the last ones are reached from the end, in no time."""
     order = _order(ctx)
@@ -186,7 +186,7 @@ def _from_the_nearer_end(
 
 
 def members(
-    ctx: Context, account_id: str, slug: str, keys: Collection[str]
+    ctx: Context, account_id: str, slug: str, *, keys: Collection[str]
 ) -> list[Member]:
     """The users of an account with these keys beside what they hold of a service."""
     column = ctx.models.user_key
@@ -197,11 +197,11 @@ def members(
     found = ctx.session.scalars(query.order_by(None).order_by(*_order(ctx)))
     # Before anything of theirs is changed the user's own account decides.
     users = [u for u in found.unique() if ctx.account_of(u) == account_id]
-    return _members(ctx, account_id, slug, users)
+    return _members(ctx, account_id, slug, users=users)
 
 
 def _members(
-    ctx: Context, account_id: str, slug: str, users: Sequence[Any]
+    ctx: Context, account_id: str, slug: str, *, users: Sequence[Any]
 ) -> list[Member]:
     keys = [ctx.models.user_id(user) for user in users]
     default = ctx.catalog.services[slug].default_active
@@ -248,7 +248,7 @@ def has_users(ctx: Context, account_id: str) -> bool:
 
 
 def count_subscribed(
-    ctx: Context, account_id: str, services: Collection[Service], users: int
+    ctx: Context, account_id: str, services: Collection[Service], *, users: int
 ) -> dict[str, int]:
     """How many users of an account are subscribed to each of some services.
 

@@ -65,7 +65,7 @@ def within(query: CallQuery, window: Window) -> Window:
 
 
 def count(
-    query: CallQuery, window: Window, hours: Mapping[datetime, CallCounts]
+    query: CallQuery, window: Window, *, hours: Mapping[datetime, CallCounts]
 ) -> int:
     """Return how many calls *query* finds.
 
@@ -79,6 +79,7 @@ def page_of(
     ctx: Context,
     call_filter: CallFilter,
     query: CallQuery,
+    *,
     window: Window,
     hours: Mapping[datetime, CallCounts],
 ) -> KeysetPage[Any]:
@@ -89,9 +90,9 @@ def page_of(
     :param hours: from :func:`.totals.hours_of`, of the same filter and window.
     """
 
-    def read(before: Position | None, after: Position | None, limit: int) -> Any:
+    def read(*, before: Position | None, after: Position | None, limit: int) -> Any:
         beside = replace(query, before=before, after=after)
-        return _read(ctx, call_filter, beside, window, hours, limit=limit)
+        return _read(ctx, call_filter, beside, window=window, hours=hours, limit=limit)
 
     page = pagination.keyset_page(
         read,
@@ -101,10 +102,12 @@ def page_of(
         # Near the first page all newer calls are read, so its number is certain.
         look_ahead=PAGE_SIZE + 1,
     )
-    return _numbered(page, query, count(query, window, hours))
+    return _numbered(page, query, total=count(query, window, hours=hours))
 
 
-def _numbered(page: KeysetPage[Any], query: CallQuery, total: int) -> KeysetPage[Any]:
+def _numbered(
+    page: KeysetPage[Any], query: CallQuery, *, total: int
+) -> KeysetPage[Any]:
     """Return the page with the number of its first call and the total."""
     shown, first = len(page.items), page.newer + 1
     is_exact = not page.newer or (query.after and page.newer <= PAGE_SIZE)
@@ -118,13 +121,13 @@ def _read(
     ctx: Context,
     call_filter: CallFilter,
     query: CallQuery,
+    *,
     window: Window,
     hours: Mapping[datetime, CallCounts],
-    *,
     limit: int,
 ) -> Sequence[Any]:
     model, up = ctx.models.Call, query.after is not None
-    spans = _spans(query, window, hours, limit)
+    spans = _spans(query, window, hours=hours, limit=limit)
     if not spans:
         return ()
     lying = [and_(model.at >= since, model.at < until) for since, until in spans]
@@ -142,7 +145,11 @@ def _hours(
 
 
 def _spans(
-    query: CallQuery, window: Window, hours: Mapping[datetime, CallCounts], limit: int
+    query: CallQuery,
+    window: Window,
+    *,
+    hours: Mapping[datetime, CallCounts],
+    limit: int,
 ) -> list[tuple[datetime, datetime]]:
     """Return the hours that contain the next *limit* calls, without empty hours."""
     part, spans, held = within(query, window), [], 0
@@ -176,7 +183,7 @@ def _joined(
 
 
 def batches(
-    ctx: Context, call_filter: CallFilter, query: CallQuery, window: Window
+    ctx: Context, call_filter: CallFilter, query: CallQuery, *, window: Window
 ) -> Iterator[Sequence[Any]]:
     """Read all calls that *query* finds in batches, the newest first.
 

@@ -158,15 +158,17 @@ class Reading:
         ctx, call_filter, query = self.ctx, self.call_filter, self.query
         if hours is None:
             hours = usage_totals.hours_of(ctx, call_filter, self.window)
-        page = call_queries.page_of(ctx, call_filter, query, self.window, hours)
+        page = call_queries.page_of(
+            ctx, call_filter, query, window=self.window, hours=hours
+        )
         names = self.names(page.items)
         return call_presenter.list_of(
             page,
             [
-                call_presenter.row_of(row, names, self.service_of(row))
+                call_presenter.row_of(row, names, service=self.service_of(row))
                 for row in page.items
             ],
-            self.args,
+            args=self.args,
             at=self.at,
             days=self.days_kept,
             tokens_shown=names is not None,
@@ -183,7 +185,7 @@ class Reading:
         kept = self.days_kept
         return History(
             at=self.at,
-            kpis=daily_usage.stats(counts, kept, self.used()),
+            kpis=daily_usage.stats(counts, kept, used=self.used()),
             chart=daily_usage.day_chart(days, self.window, rtl=templating.is_rtl()),
             days=daily_usage.days_of(days, self.window),
             list=self.list(hours if same else None),

@@ -26,12 +26,12 @@ def app(make_app: MakeApp) -> Flask:
     return make_app()
 
 
-def test_a_search_says_that_there_are_more(app: Flask) -> None:
+def test_search_announces_more_tokens_than_the_limit(app: Flask) -> None:
     with app.test_request_context():
         shown = list_presenter.list_of(
             Page([], UNCOUNTED, 1, 10, more=True, limit=pagination.COUNT_LIMIT),
             [],
-            ListQuery(q="a"),
+            query=ListQuery(q="a"),
             owned=1,
             services_shown=False,
             may_generate=False,
@@ -42,23 +42,25 @@ def test_a_search_says_that_there_are_more(app: Flask) -> None:
         assert shown.page.counted == "10,000+"
 
 
-def test_a_question_says_that_more_stop(app: Flask) -> None:
+def test_confirmation_names_more_tokens_than_the_limit(app: Flask) -> None:
     with app.test_request_context():
-        asked = confirmations.service_off_question("TMY", UNCOUNTED, "/do", "/back")
+        asked = confirmations.service_off_question(
+            "TMY", UNCOUNTED, action="/do", back="/back"
+        )
         assert asked.strong == "More than 10,000 tokens stop working at once."
         asked = confirmations.service_off_question(
-            "TMY", pagination.COUNT_LIMIT, "/do", "/back"
+            "TMY", pagination.COUNT_LIMIT, action="/do", back="/back"
         )
         assert asked.strong == "10000 tokens stop working at once."
 
 
-def test_a_services_tokens_are_counted_as_far_as_either_kind() -> None:
+def test_service_total_is_limited_like_its_parts() -> None:
     made = ServiceFigures(Service("tmy", "TMY"), True, 5, 2, 3, UNCOUNTED)
     told = made.user_counted, made.userless_counted, made.tokens_counted
     assert told == ("3", "10,000+", "10,000+")
 
 
-def test_a_list_says_where_counting_ended(app: Flask) -> None:
+def test_list_names_the_search_limit(app: Flask) -> None:
     with app.test_request_context():
         found: Page[Any] = Page(
             [],
@@ -71,7 +73,7 @@ def test_a_list_says_where_counting_ended(app: Flask) -> None:
         shown = list_presenter.list_of(
             found,
             [],
-            ListQuery(q="a"),
+            query=ListQuery(q="a"),
             owned=1,
             services_shown=False,
             may_generate=False,
@@ -90,13 +92,13 @@ def test_a_list_says_where_counting_ended(app: Flask) -> None:
         (100_000, None, "100,000", "100000 users found"),
     ],
 )
-def test_a_search_for_users_says_that_there_are_more(
+def test_user_search_announces_more_users_than_the_limit(
     app: Flask, total: int, most: int | None, counted: str, spoken: str
 ) -> None:
     with app.test_request_context():
         found: Page[Any] = Page([], total, 1, 25, limit=most)
         query = PeopleQuery(q="a")
-        shown = member_list(found, [], query, slug="tmy", focus=False)
+        shown = member_list(found, [], query=query, slug="tmy", focus=False)
         assert (shown.page.counted, shown.announce) == (counted, spoken)
-        paged = member_list(found, [], query, slug="tmy", focus=True)
+        paged = member_list(found, [], query=query, slug="tmy", focus=True)
         assert paged.announce.endswith(f"of {counted}")

@@ -69,7 +69,7 @@ def emails(found: Page[Member]) -> list[str]:
 def look(ctx: Context, slug: str = CLOSED, **query: Any) -> Page[Member]:
     """A page of the users of ACME, whatever this transaction saw before."""
     ctx.session.rollback()
-    return account_users.page_of(ctx, ACME, slug, PeopleQuery(**query))
+    return account_users.page_of(ctx, ACME, slug, query=PeopleQuery(**query))
 
 
 def test_an_account_is_paged_and_never_shows_another(app: Flask) -> None:
@@ -148,7 +148,7 @@ def test_the_state_filter_knows_what_goes_without_saying(app: Flask) -> None:
         both = look(ctx, OPEN, state="active", q="user03")
         assert emails(both) == ["user03@acme.example"]
         services = list(ctx.services_of(ACME).values())
-        counted = account_users.count_subscribed(ctx, ACME, services, 4)
+        counted = account_users.count_subscribed(ctx, ACME, services, users=4)
         assert (counted[CLOSED], counted[OPEN], counted["timeseries"]) == (1, 3, 0)
 
 
@@ -178,12 +178,12 @@ def test_a_selection_holds_the_accounts_users_alone(app: Flask) -> None:
     with app.app_context():
         ctx = bearing.context_of(app)
         keys = [str(user.id) for user in (grace, stranger, ada)]
-        found = account_users.members(ctx, ACME, CLOSED, [*keys, *ODD, "", "x"])
+        found = account_users.members(ctx, ACME, CLOSED, keys=[*keys, *ODD, "", "x"])
         assert [(m.user.id, m.active) for m in found] == [
             (ada.id, False),
             (grace.id, True),
         ]
-        assert account_users.members(ctx, ACME, CLOSED, []) == []
+        assert account_users.members(ctx, ACME, CLOSED, keys=[]) == []
 
 
 def test_a_host_whose_query_says_too_much_shows_no_stranger(
@@ -202,7 +202,7 @@ def test_a_host_whose_query_says_too_much_shows_no_stranger(
         ctx = bearing.context_of(app)
         with pytest.raises(NotFound):
             account_users.user_in(ctx, ACME, str(stranger.id))
-        assert account_users.members(ctx, ACME, CLOSED, [str(stranger.id)]) == []
+        assert account_users.members(ctx, ACME, CLOSED, keys=[str(stranger.id)]) == []
 
 
 @pytest.mark.parametrize("key", ["int", "uuid", "str"])
@@ -227,7 +227,9 @@ def test_a_user_is_found_by_any_kind_of_key(
             look(ctx, q=text)
         [member] = look(ctx).items
         assert (member.active, member.tokens) == (True, 1)
-        [member] = account_users.members(ctx, ACME, CLOSED, [str(ada.id), absent, "\0"])
+        [member] = account_users.members(
+            ctx, ACME, CLOSED, keys=[str(ada.id), absent, "\0"]
+        )
         assert (member.user.email, member.tokens) == (ada.email, 1)
 
 
@@ -244,10 +246,12 @@ def test_the_number_of_statements_does_not_grow(app: Flask) -> None:
             found = look(ctx, state="active", q="user")
             assert found.items
             look(ctx)
-            account_users.members(ctx, ACME, CLOSED, [str(user.id) for user in made])
+            account_users.members(
+                ctx, ACME, CLOSED, keys=[str(user.id) for user in made]
+            )
             services = list(ctx.services_of(ACME).values())
             number = account_users.count(ctx, ACME)
-            account_users.count_subscribed(ctx, ACME, services, number)
+            account_users.count_subscribed(ctx, ACME, services, users=number)
             counted.append(len(told))
     assert counted[0] == counted[1]
 
@@ -315,7 +319,9 @@ def test_the_search_looks_at_what_there_is(
         ctx = bearing.context_of(app)
         for text, number in found.items():
             query = PeopleQuery(q=text)
-            assert account_users.page_of(ctx, "", CLOSED, query).total == number, text
+            assert (
+                account_users.page_of(ctx, "", CLOSED, query=query).total == number
+            ), text
         db.session.rollback()
     hosts.put_away(app)
 
@@ -381,7 +387,7 @@ def test_the_last_pages_are_reached_from_the_end(database_url: str) -> None:
         ctx = bearing.context_of(app)
         ordered = select(user_model.id).order_by(user_model.name, user_model.id)
         pages = [
-            account_users.page_of(ctx, "", CLOSED, PeopleQuery(page=page))
+            account_users.page_of(ctx, "", CLOSED, query=PeopleQuery(page=page))
             for page in range(1, 6)
         ]
         assert [len(page.items) for page in pages] == [25, 25, 25, 25, 10]

@@ -1,4 +1,4 @@
-"""Recorded calls read by moment and key: pages that stay, batches, what is searched."""
+"""Pages and batches of recorded calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ACCOUNT = usage_totals.of_account(ACME)
 
 @pytest.fixture
 def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
-    """The domain at a certain moment, on each database in turn."""
+    """Return a context at NOW, on each database in turn."""
     app = make_app(database_url)
     with app.app_context():
         yield replace(bearing.context_of(app), now=lambda: NOW)
@@ -44,34 +44,34 @@ def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
 def page(
     ctx: Context, query: CallQuery, extent: usage_totals.CallFilter = ACCOUNT
 ) -> KeysetPage[Any]:
-    """A page as the edges ask for one."""
+    """Return a page of calls."""
     window = usage_totals.window_of(ctx)
     hours = usage_totals.hours_of(ctx, extent, window)
-    return call_queries.page_of(ctx, extent, query, window, hours)
+    return call_queries.page_of(ctx, extent, query, window=window, hours=hours)
 
 
 def paths(found: KeysetPage[Any]) -> list[str]:
-    """The calls of a page by their number, the newest call having been the first."""
+    """Return the last part of each path: the number of the call."""
     return [row.path.removeprefix("/api/") for row in found.items]
 
 
 def key(found: KeysetPage[Any], place: int) -> Position:
-    """The place of one of them."""
+    """Return the position of a call on a page."""
     return Position(found.items[place].at, found.items[place].id)
 
 
 def numbers(first: int, after: int) -> list[str]:
-    """What :func:`paths` is for so many calls."""
+    """Return what :func:`paths` gives for a range of calls."""
     return [str(number) for number in range(first, after)]
 
 
 def scattered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, newest first, with keys by age; they do not lie in that order."""
+    """Return the rows with ids by age, in an order that is not that of the ids."""
     keyed = [row | {"id": 1000 - number} for number, row in enumerate(rows)]
     return keyed[::3] + keyed[1::3] + keyed[2::3]
 
 
-def test_pages_stay_the_same_while_calls_arrive(ctx: Context) -> None:
+def test_page_of_calls_stays_the_same_while_calls_arrive(ctx: Context) -> None:
     # Some at one and the same moment, across the edges of pages and of hours.
     rows = some(130, until=NOW - timedelta(minutes=14))
     for row in rows[45:55]:
@@ -110,7 +110,7 @@ def test_pages_stay_the_same_while_calls_arrive(ctx: Context) -> None:
     assert (newest.first, newest.has_newer) == (1, False)
 
 
-def test_a_place_that_cannot_be_true_is_not_repeated(ctx: Context) -> None:
+def test_page_corrects_an_impossible_first_number(ctx: Context) -> None:
     store(ctx, some(60, until=NOW))
     first = page(ctx, CallQuery(first=30))
     assert first.first == 1
@@ -120,7 +120,7 @@ def test_a_place_that_cannot_be_true_is_not_repeated(ctx: Context) -> None:
     assert (nothing.items, nothing.total, nothing.has_newer) == ((), 60, True)
 
 
-def test_the_filters_find_exactly_what_they_say(ctx: Context) -> None:
+def test_filters_find_exactly_the_matching_calls(ctx: Context) -> None:
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
     named = {
         "gone": call(SINCE - TICK, status=500),
@@ -150,13 +150,13 @@ def test_the_filters_find_exactly_what_they_say(ctx: Context) -> None:
     assert paths(page(ctx, failed, theirs)) == ["end"]
 
     window = usage_totals.window_of(ctx)
-    rows = [*call_queries.batches(ctx, ACCOUNT, both, window)]
+    rows = [*call_queries.batches(ctx, ACCOUNT, both, window=window)]
     assert [[row.path for row in batch] for batch in rows] == [
         ["/api/end", "/api/begin"]
     ]
 
 
-def test_rare_calls_are_found_in_the_hours_that_have_them(ctx: Context) -> None:
+def test_query_reads_only_hours_with_matching_calls(ctx: Context) -> None:
     step = timedelta(hours=2)
     rare = [
         call(NOW - step * n, status=500, path=f"/api/{n}", token_id=TOKEN)
@@ -176,7 +176,7 @@ def test_rare_calls_are_found_in_the_hours_that_have_them(ctx: Context) -> None:
     assert (back.first, back.has_newer) == (1, False)
 
 
-def test_batches_leave_nothing_out_and_nothing_twice(
+def test_batches_contain_every_call_once(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "BATCH_SIZE", 7)
@@ -187,7 +187,7 @@ def test_batches_leave_nothing_out_and_nothing_twice(
 
     seen = []
     window = usage_totals.window_of(ctx)
-    for batch in call_queries.batches(ctx, ACCOUNT, CallQuery(), window):
+    for batch in call_queries.batches(ctx, ACCOUNT, CallQuery(), window=window):
         seen += [row.path.removeprefix("/api/") for row in batch]
         store(ctx, [call(NOW, path="/api/late")])
     assert seen == numbers(0, 21)

@@ -1,4 +1,4 @@
-"""The usage history in figures: exact at both ends of what is kept, of one's own."""
+"""Totals of recorded calls: by window, filter, day, service and token."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ OTHER = "zzzzzzzzzzzz"
 
 @pytest.fixture
 def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
-    """The domain at a certain moment, on each database in turn."""
+    """Return a context at NOW, on each database in turn."""
     app = make_app(database_url)
     with app.app_context():
         yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
 def counts(ctx: Context, extent: CallFilter) -> CallCounts:
-    """All calls of *extent* together."""
+    """Return the number of all calls of *extent*."""
     window = usage_totals.window_of(ctx)
     hours = usage_totals.hours_of(ctx, extent, window)
     return sum(hours.values(), CallCounts())
 
 
-def test_the_window_is_exact_at_both_ends(ctx: Context) -> None:
+def test_totals_count_exactly_the_window(ctx: Context) -> None:
     first_full_hour = datetime(2026, 11, 14, 10, tzinfo=UTC)
     rows = [
         call(SINCE - TICK),
@@ -89,9 +89,7 @@ def test_the_window_is_exact_at_both_ends(ctx: Context) -> None:
         (datetime(2026, 11, 14, 0, 0, 59, tzinfo=UTC), ""),
     ],
 )
-def test_a_day_that_is_kept_in_part_says_from_when(
-    begun: datetime, remark: str
-) -> None:
+def test_partly_kept_day_names_its_first_moment(begun: datetime, remark: str) -> None:
     window = Window(begun, datetime(2026, 11, 22, tzinfo=UTC))
     days = usage_totals.by_day({}, window)
     first, second = [row.label for row in daily_usage.days_of(days, window)][:2]
@@ -101,7 +99,7 @@ def test_a_day_that_is_kept_in_part_says_from_when(
     assert [bar.remark for bar in bars] == [remark, *[""] * 7]
 
 
-def test_only_what_is_meant_is_added_up(ctx: Context) -> None:
+def test_totals_count_only_calls_of_the_filter(ctx: Context) -> None:
     at, begun = NOW - timedelta(hours=3), SINCE + timedelta(minutes=1)
     for moment in (at, begun):
         store(
@@ -133,7 +131,7 @@ def test_only_what_is_meant_is_added_up(ctx: Context) -> None:
         assert counts(ctx, extent).total == 2 * expected, extent
 
 
-def test_the_days_of_each_service_are_told_apart(ctx: Context) -> None:
+def test_daily_totals_are_separate_for_each_service(ctx: Context) -> None:
     rows = [
         call(SINCE - TICK),
         call(SINCE, status=500),
@@ -153,7 +151,7 @@ def test_the_days_of_each_service_are_told_apart(ctx: Context) -> None:
     }
 
 
-def test_calls_of_tokens_start_at_the_list_they_are_in(ctx: Context) -> None:
+def test_calls_of_tokens_outside_the_list_are_not_counted(ctx: Context) -> None:
     user: Any = ctx.models.user
     ada, eve = user(email="ada@example.com"), user(email="eve@example.com")
     ctx.session.add_all([ada, eve])
@@ -191,7 +189,7 @@ def test_calls_of_tokens_start_at_the_list_they_are_in(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize("hours", [0, 20, 100])
-def test_tokens_used_last_are_offered_first(ctx: Context, hours: int) -> None:
+def test_recently_used_tokens_come_first(ctx: Context, hours: int) -> None:
     at = NOW - timedelta(hours=hours)
     rows = [
         call(at, token_id=f"{n:012}", owner_key=str(n % 3))
@@ -212,7 +210,7 @@ def test_tokens_used_last_are_offered_first(ctx: Context, hours: int) -> None:
     assert few == [(TOKEN, "1")]
 
 
-def test_an_hour_in_another_zone_is_an_hour_in_utc(make_app: MakeApp) -> None:
+def test_hour_of_another_time_zone_is_counted_in_utc(make_app: MakeApp) -> None:
     moment = datetime.fromisoformat("2026-11-21T02:29:59+05:30")
     assert usage_totals.hour_of(moment) == datetime(2026, 11, 20, 20, tzinfo=UTC)
     app = make_app(APITOKENS_USAGE_RETENTION_DAYS=1)

@@ -120,9 +120,9 @@ def access_panel(
         waiting=[_waiting(ctx, row) for row in waiting.values()],
         declined=[_declined(ctx, row) for row in declined],
         approved=[
-            _request(ctx, row, row.decided_at, awaited)
+            _request(ctx, row, row.decided_at, reason=awaited)
             for row in made.values()
-            if (awaited := _awaited(row, lacking, states))
+            if (awaited := _awaited(row, lacking, states=states))
         ],
         options=_options(ctx, [slug for slug in lacking if slug not in waiting]),
         answered=ctx.callbacks.is_admin is not None,
@@ -134,7 +134,7 @@ def access_panel(
 
 
 def _awaited(
-    row: Subscription, lacking: Sequence[str], states: Mapping[str, bool]
+    row: Subscription, lacking: Sequence[str], *, states: Mapping[str, bool]
 ) -> str:
     """Return why an approval has no effect yet; empty if it has, or is no approval."""
     if row.decision != "approved":
@@ -160,15 +160,15 @@ def label_of(ctx: Context, slug: str) -> str:
 
 
 def _waiting(ctx: Context, row: Subscription) -> AccessRequestRow:
-    return _request(ctx, row, row.requested_at, row.request_reason)
+    return _request(ctx, row, row.requested_at, reason=row.request_reason)
 
 
 def _declined(ctx: Context, row: Subscription) -> AccessRequestRow:
-    return _request(ctx, row, row.decided_at, row.decision_reason)
+    return _request(ctx, row, row.decided_at, reason=row.decision_reason)
 
 
 def _request(
-    ctx: Context, row: Subscription, at: Any, reason: str | None
+    ctx: Context, row: Subscription, at: Any, *, reason: str | None
 ) -> AccessRequestRow:
     slug = row.service
     when = moment(at, day_and_time(at))

@@ -222,14 +222,16 @@ class EventList:
 
 
 def list_of(
-    page: KeysetPage[Event], catalog: Catalog, args: Mapping[str, Any], *, focus: bool
+    page: KeysetPage[Event], catalog: Catalog, *, args: Mapping[str, Any], focus: bool
 ) -> EventList:
     """Return one page of events with the links to its neighbours."""
     items, url = page.items, partial(url_for, "apitokens_admin.audit")
     newer = {**args, "after": items[0].id} if items and page.has_newer else None
     older = {**args, "before": items[-1].id} if items and page.has_older else None
     rows = [row_of(event, catalog) for event in items]
-    return EventList(rows, args, PageLinks.of(url, newer, older), focus)
+    return EventList(
+        rows, args, PageLinks.of(url, previous=newer, following=older), focus
+    )
 
 
 # -- as a file -----------------------------------------------------------------

@@ -115,7 +115,7 @@ def chart_of(
     slot = (WIDTH - margin) / max(1, len(columns))
     width = round(min(_BAR, slot * 0.6), 1)
     bars = [
-        _bar(column, number, margin, slot, width, top, rtl=rtl)
+        _bar(column, number, margin=margin, slot=slot, width=width, top=top, rtl=rtl)
         for number, column in enumerate(columns)
     ]
     remarks = any(column.remark for column in columns)
@@ -143,11 +143,11 @@ def step_for(most: int) -> int:
 def _bar(
     column: Column,
     number: int,
+    *,
     margin: float,
     slot: float,
     width: float,
     top: int,
-    *,
     rtl: bool,
 ) -> Bar:
     middle = margin + slot * (number + 0.5)

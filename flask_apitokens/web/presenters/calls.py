@@ -75,7 +75,7 @@ class CallRow:
     agent: str
 
 
-def row_of(row: Any, names: Names | None, service: str = "") -> CallRow:
+def row_of(row: Any, names: Names | None, *, service: str = "") -> CallRow:
     """Return a call as a row.
 
     :param names: ``None`` on the page of one token.
@@ -173,8 +173,8 @@ class CallList:
 def list_of(
     page: KeysetPage[Any],
     rows: Sequence[CallRow],
-    args: Mapping[str, Any],
     *,
+    args: Mapping[str, Any],
     at: UsageUrlSet,
     days: int,
     tokens_shown: bool,
@@ -194,7 +194,9 @@ def list_of(
         rows=rows,
         page=page,
         args=args,
-        links=PageLinks.of(page_url, newer, older, fragment_url=at.list_url),
+        links=PageLinks.of(
+            page_url, previous=newer, following=older, fragment_url=at.list_url
+        ),
         days=days,
         tokens_shown=tokens_shown,
         focus=focus,

@@ -69,7 +69,7 @@ class Confirm:
         return bool(self.rows) and bool(self.strong or self.many)
 
 
-def with_calls(question: Confirm, numbers: Mapping[str, int], days: int) -> Confirm:
+def with_calls(question: Confirm, numbers: Mapping[str, int], *, days: int) -> Confirm:
     """Return the confirmation with the number of calls of each token.
 
     :param numbers: from :func:`flask_apitokens.usage.totals.calls_of`.
@@ -159,7 +159,7 @@ def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
 
 
 def overwrite_question(
-    row: Row, action: str, back: str, hidden: Sequence[tuple[str, str]]
+    row: Row, action: str, *, back: str, hidden: Sequence[tuple[str, str]]
 ) -> Confirm:
     """Return the confirmation for replacing the only token a user may have."""
     return Confirm(
@@ -191,7 +191,7 @@ def activate_question(row: Row, action: str) -> Confirm:
     )
 
 
-def service_off_question(name: str, tokens: int, action: str, back: str) -> Confirm:
+def service_off_question(name: str, tokens: int, *, action: str, back: str) -> Confirm:
     """Return the confirmation for switching a service off for a whole account."""
     return Confirm(
         title=_("Turn off %(service)s for everybody?", service=name),
@@ -249,7 +249,7 @@ def users_off_question(
     )
 
 
-def decline_question(who: str, service: str, action: str, back: str) -> Confirm:
+def decline_question(who: str, service: str, *, action: str, back: str) -> Confirm:
     """Return the confirmation, with an optional reason, for declining a request."""
     return Confirm(
         title=_("Decline the request of %(who)s?", who=who),

@@ -34,7 +34,7 @@ class DayRow:
 
 
 def stats(
-    counts: CallCounts, days: int, used: tuple[int, int] | None = None
+    counts: CallCounts, days: int, *, used: tuple[int, int] | None = None
 ) -> list[Stat]:
     """Return the statistics above the chart.
 

@@ -129,15 +129,15 @@ class FieldErrors:
 def first_input(ctx: Context, services: Sequence[Service]) -> GenerateInput:
     """Return the values of a new form: those that give the least access."""
     settings = ctx.settings
-    words = expiry_values(ctx)
-    word = str(settings.expiry_default or "never")
+    values = expiry_values(ctx)
+    default = str(settings.expiry_default or "never")
     service = services[0] if services else None
     return GenerateInput(
         kind=settings.kinds[0],
         name="",
         service=service.slug if service else "",
         scopes=tuple(service.scopes)[:1] if service else (),
-        expiry=word if word in words else words[0],
+        expiry=default if default in values else values[0],
         expiry_date="",
     )
 
@@ -158,22 +158,12 @@ def presented(
 
     :param services: those the user may generate tokens for.
     :param form_id: of the form that was refused; a new form gets a new id.
-    :param at: the addresses of the list that the token will be in.
 
     The other parameters are those of :class:`GenerateView`.
     """
-    first_day, last_day = date_range(ctx)
     refusals = refusals or FieldErrors()
-    offered = {service.slug for service in services}
-    if services and entered.service not in offered:
-        # The service was switched off meanwhile. Offer another, without its scopes.
-        entered = replace(entered, service=services[0].slug, scopes=())
-    entered = replace(
-        entered,
-        name=entered.name[:ECHOED],
-        expiry_date=entered.expiry_date[:ECHOED],
-        networks=entered.networks[:NETWORKS_LENGTH],
-    )
+    first_day, last_day = date_range(ctx)
+    entered = _repeatable(entered, services)
     return GenerateView(
         form_id=form_id or secrets.token_urlsafe(16),
         entered=entered,
@@ -191,6 +181,19 @@ def presented(
         suggested=suggested,
         service_known="slug" in at.values,
         networks_offered=ctx.settings.allowed_networks,
+    )
+
+
+def _repeatable(entered: GenerateInput, services: Sequence[Service]) -> GenerateInput:
+    """Return the input as the form shows it again: shortened, with a known service."""
+    if services and entered.service not in {service.slug for service in services}:
+        # The service was switched off meanwhile. Offer another, without its scopes.
+        entered = replace(entered, service=services[0].slug, scopes=())
+    return replace(
+        entered,
+        name=entered.name[:ECHOED],
+        expiry_date=entered.expiry_date[:ECHOED],
+        networks=entered.networks[:NETWORKS_LENGTH],
     )
 
 
@@ -239,8 +242,8 @@ def validate(
     ctx: Context,
     owner: Any,
     entered: GenerateInput,
-    services: Sequence[Service],
     *,
+    services: Sequence[Service],
     account_id: str = "",
 ) -> tuple[FieldErrors, datetime | None]:
     """Return the errors of a form, and the moment its token would expire.

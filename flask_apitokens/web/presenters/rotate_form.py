@@ -108,7 +108,7 @@ def _same_days(ctx: Context, token: Token) -> int | None:
     return None if end is None else max(1, math.ceil((end - ctx.now()) / _DAY))
 
 
-def _words(ctx: Context, token: Token) -> list[str]:
+def _expiry_values(ctx: Context, token: Token) -> list[str]:
     return expiry_values(ctx, also=_same_days(ctx, token), kind=token.kind)
 
 
@@ -116,8 +116,8 @@ def presented(
     ctx: Context,
     token: Token,
     row: Row,
-    entered: RotateInput,
     *,
+    entered: RotateInput,
     at: UrlSet,
     form_id: str = "",
     refused: DomainError | str = "",
@@ -137,7 +137,7 @@ def presented(
         graces=[
             _grace_option(ctx, token, days) for days in rotation.graces_for(ctx, token)
         ],
-        expiries=expiry_options(ctx, _words(ctx, token)),
+        expiries=expiry_options(ctx, _expiry_values(ctx, token)),
         first_day=first_day,
         last_day=last_day,
         action=at.url("rotate", token_id=token.id),
@@ -185,7 +185,7 @@ def validate(
     offered = {str(days): days for days in rotation.graces_for(ctx, token)}
     if entered.grace not in offered:
         raise InvalidGrace(offered.values())
-    end = expiry_of(ctx, entered, _words(ctx, token))
+    end = expiry_of(ctx, entered, _expiry_values(ctx, token))
     return offered[entered.grace], end
 
 
@@ -206,7 +206,7 @@ def old_token_notice(ctx: Context, token: Token) -> str:
 
 
 def related_tokens(
-    token: Token, known: Sequence[Token], at: UrlSet
+    token: Token, known: Sequence[Token], *, at: UrlSet
 ) -> list[RelatedToken]:
     """Return the tokens that *token* replaced, and that replaced it.
 

@@ -133,7 +133,7 @@ class TokenList:
     def links(self) -> PageLinks:
         """The links to the pages before and after this one."""
         return PageLinks.numbered(
-            partial(self.at.url, "tokens"), self.page, self.page_args
+            partial(self.at.url, "tokens"), self.page, args=self.page_args
         )
 
     def page_args(self, step: int) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Overview:
 
     :param statuses: the choices of a filter, like the other pairs.
     :param moved: how many tokens stopped because the owner's email address changed.
-    :param has_access: whether a token would work, whoever generated it.
+    :param has_access: whether a token would work, if an administrator generated it.
     :param single: in place of the list if a user may have only one token.
     """
 
@@ -192,8 +192,8 @@ class Overview:
 def list_of(
     page: Page[Token],
     rows: Sequence[Row],
-    query: ListQuery,
     *,
+    query: ListQuery,
     owned: int,
     services_shown: bool,
     may_generate: bool,

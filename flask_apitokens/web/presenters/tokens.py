@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
@@ -74,9 +75,9 @@ class Row:
     in_use: str
     status: str
     badge: Badge
-    note: Note
-    never_shown: bool
     live: bool
+    note: Note = Note()
+    never_shown: bool = False
     fresh: bool = False
     owner: str = ""
     reason: str = ""
@@ -168,7 +169,7 @@ def own_actions(status: str) -> tuple[str, ...]:
     return ("rename", "revoke", "delete") if status in LIVE else ("delete",)
 
 
-def _note(token: Token, status: str, now: datetime, paused_by: str) -> Note:
+def _note(token: Token, status: str, *, now: datetime, paused_by: str) -> Note:
     if status == "revoked" and token.revoked_at:
         return Note(_("On"), moment(token.revoked_at, day(token.revoked_at)))
     if status == "deactivated" and token.deactivated_at:
@@ -207,9 +208,23 @@ def row_of(
 
     The other parameters are those of :class:`Row`.
     """
-    at = token.expires_at
-    imported = token.scheme == IMPORTED
-    unseen = token.shown_at is None and not fresh and not imported
+    row = _plain_row(token, status, catalog=catalog, now=now)
+    unseen = token.shown_at is None and not fresh and not row.imported
+    return replace(
+        row,
+        note=_note(token, status, now=now, paused_by=paused_by),
+        never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
+        fresh=fresh,
+        owner=owner,
+        actions=actions or own_actions(status),
+        recorded=recorded,
+        email_changed=email_changed and row.live,
+    )
+
+
+def _plain_row(token: Token, status: str, *, catalog: Catalog, now: datetime) -> Row:
+    """Return what the token itself says, independent of the page."""
+    end, used = token.expires_at, token.last_used_at
     return Row(
         id=token.id,
         name=token.name,
@@ -219,22 +234,15 @@ def row_of(
         scopes=tuple(token.scopes),
         created=moment(token.created_at),
         created_by=token.created_by,
-        last_used=ago(token.last_used_at, now) if token.last_used_at else None,
+        last_used=ago(used, now) if used else None,
         last_used_ip=token.last_used_ip or "",
-        expires=moment(at, day(at)) if at else None,
-        expires_in=in_days(at, now) if at else "",
-        in_use=in_use(token.last_used_at, now) if token.last_used_at else "",
+        expires=moment(end, day(end)) if end else None,
+        expires_in=in_days(end, now) if end else "",
+        in_use=in_use(used, now) if used else "",
         status=status,
         badge=status_badges()[status],
-        note=_note(token, status, now, paused_by),
-        never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
         live=status in LIVE,
-        fresh=fresh,
-        owner=owner,
         reason=token.deactivated_reason or "",
-        actions=actions or own_actions(status),
-        recorded=recorded,
-        imported=imported,
-        email_changed=email_changed and status in LIVE,
+        imported=token.scheme == IMPORTED,
         networks=tuple(token.networks or ()),
     )

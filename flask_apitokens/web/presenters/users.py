@@ -123,7 +123,7 @@ class MemberList:
     def links(self) -> PageLinks:
         """The links to the pages before and after this one."""
         url = partial(url_for, "apitokens_admin.users", slug=self.slug)
-        return PageLinks.numbered(url, self.page, self.page_args)
+        return PageLinks.numbered(url, self.page, args=self.page_args)
 
     def page_args(self, step: int) -> dict[str, Any]:
         """Return the arguments of the page *step* pages further on."""
@@ -138,8 +138,8 @@ class MemberList:
 def member_list(
     page: Page[Member],
     rows: Sequence[MemberRow],
-    query: PeopleQuery,
     *,
+    query: PeopleQuery,
     slug: str,
     focus: bool,
 ) -> MemberList:

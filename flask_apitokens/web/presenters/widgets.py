@@ -100,9 +100,9 @@ class PageLinks:
     def of(
         cls,
         url: Callable[..., str],
+        *,
         previous: Args | None,
         following: Args | None,
-        *,
         fragment_url: Callable[..., str] | None = None,
         focus: str = "list",
     ) -> PageLinks:
@@ -125,8 +125,8 @@ class PageLinks:
         cls,
         url: Callable[..., str],
         page: Page[Any],
-        args: Callable[[int], Args],
         *,
+        args: Callable[[int], Args],
         focus: str = "list",
     ) -> PageLinks:
         """Return the links beside a numbered page.
@@ -134,7 +134,8 @@ class PageLinks:
         :param args: returns the arguments of the page so many pages further on.
         """
         previous = args(-1) if page.number > 1 else None
-        return cls.of(url, previous, args(1) if page.more else None, focus=focus)
+        following = args(1) if page.more else None
+        return cls.of(url, previous=previous, following=following, focus=focus)
 
     @property
     def has_any(self) -> bool:

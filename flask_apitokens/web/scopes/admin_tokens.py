@@ -205,7 +205,7 @@ class AdminTokenScope(TokenScope):
         shown = list_presenter.list_of(
             found,
             self.rows(found.items, fresh=fresh),
-            query,
+            query=query,
             owned=owned,
             services_shown=False,
             may_generate=self.actions.generate,

@@ -142,7 +142,7 @@ class OwnTokenScope(TokenScope):
             list=list_presenter.list_of(
                 found,
                 self.rows(found.items, fresh=fresh),
-                query,
+                query=query,
                 owned=counts.total,
                 services_shown=bool(self.ctx.catalog),
                 may_generate=self.actions.generate,

@@ -49,7 +49,7 @@ def load_user_scope(slug: str, key: str) -> AdminTokenScope:
     return AdminTokenScope(
         **_in_service(admin, service, can_generate=has_access),
         urls=UrlSet(f"{NAME}.user_", TOKEN, values),
-        tokens=token_list.owned_in(ctx, admin.account_id, slug, member),
+        tokens=token_list.owned_in(ctx, admin.account_id, slug, owner=member),
         owner=member,
         label=name,
         form_title=_("Generate token for %(name)s", name=name),

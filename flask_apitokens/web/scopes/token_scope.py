@@ -205,7 +205,7 @@ class TokenScope(ABC):
             "owner": "",
             "account_id": self.account_id,
             "events": [self.event_line(e) for e in audit_log.events_of(ctx, token.id)],
-            "kin": rotate_form.related_tokens(token, known, self.urls),
+            "kin": rotate_form.related_tokens(token, known, at=self.urls),
             "works_until": rotate_form.works_until(ctx, token),
             "usage_url": "",
             "may_generate": self.actions.generate,

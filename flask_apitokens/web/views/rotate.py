@@ -130,7 +130,7 @@ def _form(
         scope.ctx,
         token,
         scope.row(token),
-        entered,
+        entered=entered,
         at=scope.urls,
         form_id=form_id,
         refused=refused,

@@ -75,4 +75,6 @@ def _question(scope: TokenScope) -> ResponseReturnValue:
 def _confirm(scope: TokenScope, token: Token) -> Confirm:
     hidden = [("form_id", secrets.token_urlsafe(16)), ("current", token.id)]
     action, back = scope.urls.url("replace"), scope.urls.url("tokens")
-    return confirmations.overwrite_question(scope.row(token), action, back, hidden)
+    return confirmations.overwrite_question(
+        scope.row(token), action, back=back, hidden=hidden
+    )

@@ -164,7 +164,7 @@ def generate(scope: TokenScope) -> ResponseReturnValue:
         scope.ctx,
         scope.owner,
         wanted,
-        scope.services,
+        services=scope.services,
         account_id=scope.account_id,
     )
     if refusals:

@@ -102,7 +102,7 @@ class RequestList:
         return PageLinks.numbered(
             functools.partial(url_for, f"{NAME}.requests"),
             self.pages[table],
-            functools.partial(self.page_args, table),
+            args=functools.partial(self.page_args, table),
             focus=table,
         )
 

@@ -52,7 +52,7 @@ def log() -> ResponseReturnValue:
 def _list(admin: Admin) -> EventList:
     found = audit_queries.page_of(admin.ctx, admin.account_id, _asked())
     paged = request.args.get("focus") == "list"
-    return audit_events.list_of(found, admin.ctx.catalog, _args(), focus=paged)
+    return audit_events.list_of(found, admin.ctx.catalog, args=_args(), focus=paged)
 
 
 def _asked() -> LogQuery:

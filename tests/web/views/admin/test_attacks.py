@@ -188,8 +188,14 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
         db.session.commit()
         ctx = bearing.context_of(app)
         assert account_users.count(ctx, ACME) == 2
-        assert account_users.page_of(ctx, OTHER, "tmy", PeopleQuery(q="c")).total == 1
-        assert account_users.page_of(ctx, OTHER, "tmy", PeopleQuery(q="a")).total == 0
+        assert (
+            account_users.page_of(ctx, OTHER, "tmy", query=PeopleQuery(q="c")).total
+            == 1
+        )
+        assert (
+            account_users.page_of(ctx, OTHER, "tmy", query=PeopleQuery(q="a")).total
+            == 0
+        )
         db.session.rollback()
     hosts.put_away(app)
 
