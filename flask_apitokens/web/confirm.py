@@ -68,7 +68,7 @@ def _with_calls(scope: TokenScope, question: Confirm) -> Confirm:
     ids = [row.id for row in question.rows]
     numbers = usage_totals.calls_of(ctx, scope.tokens, ids)
     days = ctx.settings.usage_retention_days
-    return confirmations.with_calls(question, numbers, days)
+    return confirmations.with_calls(question, numbers, days=days)
 
 
 def show_question(question: Confirm, status: int) -> ResponseReturnValue:

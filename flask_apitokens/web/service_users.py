@@ -44,7 +44,7 @@ def people_args() -> dict[str, Any]:
 def user_list(admin: Admin, slug: str) -> MemberList:
     """Return the users that this address asks for, each with their subscription."""
     ctx, query = admin.ctx, asked_people()
-    found = account_users.page_of(ctx, admin.account_id, slug, query)
+    found = account_users.page_of(ctx, admin.account_id, slug, query=query)
     on = subscriptions.is_on(ctx, admin.account_id, slug)
     rows = [_row(admin, member, on=on) for member in found.items]
     focus = request.args.get("focus", "") == "list"

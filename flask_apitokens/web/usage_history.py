@@ -215,7 +215,9 @@ class Reading:
     def file(self) -> ResponseReturnValue:
         """Answer with all calls that the filters find, as a CSV file."""
         query = replace(self.query, before=None, after=None)
-        found = call_queries.batches(self.ctx, self.call_filter, query, self.window)
+        found = call_queries.batches(
+            self.ctx, self.call_filter, query, window=self.window
+        )
         header = call_export.FILE_HEADER
         return stream_csv(self.ctx, self.file_name, header, map(self._cells, found))
 

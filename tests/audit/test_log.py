@@ -199,7 +199,7 @@ def test_whose_token_it_was_stays_as_text(
     ]
 
 
-def test_a_search_finds_people_names_and_ids(ctx: Context, user: Any) -> None:
+def test_search_finds_users_token_names_and_ids(ctx: Context, user: Any) -> None:
     token, _ = tokens.generate(ctx, user, name="Nächtlicher 100%_Lauf", actor=BOB)
     _note(ctx, "other")
     ctx.session.commit()
@@ -226,7 +226,7 @@ def _folds(ctx: Context) -> bool:
     return ctx.session.get_bind(ctx.models.Event).dialect.name != "sqlite"
 
 
-def test_a_filter_is_by_action_moment_token_and_user(
+def test_filters_by_action_moment_token_and_user(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     at = [_at(ctx, hour) for hour in range(3)]
@@ -251,11 +251,11 @@ def test_a_filter_is_by_action_moment_token_and_user(
     assert found(subject_id=str(user.id)) == found()
 
 
-def test_every_action_can_be_chosen() -> None:
+def test_every_action_is_in_a_filter_group() -> None:
     assert len(set(audit_queries.ACTIONS)) == len(audit_queries.ACTIONS) == 17
 
 
-def test_a_page_stays_the_same_while_lines_arrive(ctx: Context) -> None:
+def test_page_of_events_stays_the_same_while_events_arrive(ctx: Context) -> None:
     _notes(ctx, 120)
 
     def page(**wanted: Any) -> KeysetPage[Event]:
@@ -282,7 +282,7 @@ def test_a_page_stays_the_same_while_lines_arrive(ctx: Context) -> None:
     assert (len(top.items), top.has_newer, top.has_older) == (50, False, True)
 
 
-def test_exactly_one_page_leads_nowhere(ctx: Context) -> None:
+def test_single_full_page_has_no_neighbours(ctx: Context) -> None:
     _notes(ctx, 50)
     page = audit_queries.page_of(ctx, "7", LogQuery())
     assert (len(page.items), page.has_newer, page.has_older) == (50, False, False)
@@ -291,7 +291,7 @@ def test_exactly_one_page_leads_nowhere(ctx: Context) -> None:
     assert (len(page.items), page.has_newer, page.has_older) == (50, False, True)
 
 
-def test_batches_are_all_of_it_once(
+def test_batches_contain_every_event_once(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "BATCH_SIZE", 4)

@@ -1,4 +1,4 @@
-"""times.py: moments as people read them, in UTC."""
+"""Moments as text for people, in UTC."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NOW = datetime(2026, 11, 21, 12, 14, 30, tzinfo=UTC)
         (timedelta(days=9), "12 Nov 2026"),
     ],
 )
-def test_a_past_moment_as_people_say_it(age: timedelta, text: str) -> None:
-    """DBS-08: a clock that runs ahead gives no negative age."""
+def test_ago_words_a_past_moment(age: timedelta, text: str) -> None:
+    """DBS-08: a moment in the future has no negative age."""
     assert time_format.ago(NOW - age, NOW).text == text
 
 
-def test_across_midnight_hours_still_count() -> None:
+def test_ago_counts_hours_across_midnight() -> None:
     just_after = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
     before = just_after - timedelta(hours=2)
     assert time_format.ago(before, just_after).text == "2 hours ago"
@@ -50,7 +50,7 @@ def test_across_midnight_hours_still_count() -> None:
         (timedelta(days=30), "In use on 22 Oct 2026."),
     ],
 )
-def test_the_last_use_as_a_sentence(age: timedelta, sentence: str) -> None:
+def test_in_use_is_a_sentence(age: timedelta, sentence: str) -> None:
     assert time_format.in_use(NOW - age, NOW) == sentence
 
 
@@ -63,7 +63,7 @@ def test_the_last_use_as_a_sentence(age: timedelta, sentence: str) -> None:
         (timedelta(days=90), "in 90 days"),
     ],
 )
-def test_how_far_off_a_date_is(ahead: timedelta, text: str) -> None:
+def test_in_days_counts_days_to_a_date(ahead: timedelta, text: str) -> None:
     assert time_format.in_days(NOW + ahead, NOW) == text
 
 
@@ -71,11 +71,11 @@ def test_how_far_off_a_date_is(ahead: timedelta, text: str) -> None:
     ("days", "text"),
     [(1, "1 day"), (90, "90 days"), (365, "1 year"), (730, "2 years")],
 )
-def test_lengths(days: int, text: str) -> None:
+def test_span_names_days_and_years(days: int, text: str) -> None:
     assert time_format.span(days) == text
 
 
-def test_the_exact_moment_is_in_utc_whatever_its_zone() -> None:
+def test_moment_of_any_time_zone_is_shown_in_utc() -> None:
     """DBS-06"""
     kathmandu = NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))
     moment = time_format.moment(kathmandu)
@@ -85,7 +85,7 @@ def test_the_exact_moment_is_in_utc_whatever_its_zone() -> None:
     )
 
 
-def test_every_month_has_a_name() -> None:
+def test_day_names_every_month() -> None:
     names = [
         time_format.day(datetime(2026, month, 1, tzinfo=UTC)) for month in range(1, 13)
     ]

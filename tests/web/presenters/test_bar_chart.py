@@ -1,4 +1,4 @@
-"""The geometry of the bars: steps people count in, nothing unseen, both directions."""
+"""The geometry of the bar chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask_apitokens.web.presenters.bar_chart import step_for
 
 
 def drawn(*parts: tuple[int, int, int], rtl: bool = False) -> Chart:
-    """A chart of bars named by their numbers."""
+    """Return a chart of bars that are labelled with their numbers."""
     columns = [
         Column(f"day {n}", f"title {n}", values, f"{sum(values):,}", "" if n else "!")
         for n, values in enumerate(parts)
@@ -24,11 +24,11 @@ def drawn(*parts: tuple[int, int, int], rtl: bool = False) -> Chart:
     ("most", "step"),
     [(0, 1), (1, 1), (3, 1), (4, 2), (10, 4), (13, 5), (24, 8), (25, 10), (2110, 800)],
 )
-def test_steps_are_numbers_people_count_in(most: int, step: int) -> None:
+def test_axis_steps_are_round_numbers(most: int, step: int) -> None:
     assert step_for(most) == step
 
 
-def test_the_mocks_bars_stand_where_the_mock_has_them() -> None:
+def test_bars_have_the_coordinates_of_the_mock() -> None:
     chart = drawn((2010, 88, 12), (1402, 96, 22))
     assert [line.text for line in chart.lines] == ["0", "800", "1,600", "2,400"]
     assert [line.y for line in chart.lines] == [232.0, 162.7, 93.3, 24.0]
@@ -45,7 +45,7 @@ def test_the_mocks_bars_stand_where_the_mock_has_them() -> None:
         assert above.y + above.height < below.y
 
 
-def test_what_there_is_is_seen_however_little() -> None:
+def test_chart_draws_a_minimum_height() -> None:
     chart = drawn((10_000_000, 1, 0), (0, 0, 0), (0, 0, 1))
     assert [part.kind for part in chart.bars[0].parts] == [1, 2]
     assert chart.bars[0].parts[1].height >= 1.5
@@ -55,7 +55,7 @@ def test_what_there_is_is_seen_however_little() -> None:
     assert chart.axis >= len("10,000,000") * 7
 
 
-def test_from_right_to_left_it_is_the_mirror_image() -> None:
+def test_chart_is_mirrored_for_right_to_left_languages() -> None:
     ltr, rtl = drawn((5, 1, 1), (9, 0, 0)), drawn((5, 1, 1), (9, 0, 0), rtl=True)
     mirrored = [WIDTH - bar.middle for bar in ltr.bars]
     assert [bar.middle for bar in rtl.bars] == pytest.approx(mirrored)
@@ -66,7 +66,7 @@ def test_from_right_to_left_it_is_the_mirror_image() -> None:
 
 
 @pytest.mark.parametrize("days", [1, 8, 31, 401])
-def test_as_many_labels_as_there_is_room_for(days: int) -> None:
+def test_chart_leaves_out_labels_without_room(days: int) -> None:
     chart = drawn(*[(1_234_567, 0, 0)] * days)
     labelled = [bar.middle for bar in chart.bars if bar.label]
     assert chart.bars[0].label

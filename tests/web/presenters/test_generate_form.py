@@ -1,4 +1,4 @@
-"""generating.py: what the form offers, and when the token would end."""
+"""The choices of the generate form, and the expiry that they give."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 21, 9, 14, tzinfo=UTC)
 
 
 class _Domain:
-    """What of a domain the form asks for."""
+    """The part of a context that the form uses."""
 
     def __init__(self, **settings: Any) -> None:
         config = {f"APITOKENS_{key.upper()}": value for key, value in settings.items()}
@@ -35,18 +35,18 @@ class _Domain:
 
 
 def ctx(**settings: Any) -> Any:
-    """The surroundings of a form, at NOW."""
+    """Return a context at NOW."""
     return _Domain(**settings)
 
 
 def entered(**fields: str) -> GenerateInput:
-    """A form filled in."""
+    """Return what a user entered."""
     filled = {"kind": "api", "name": "x", "service": "", "expiry": "", **fields}
     return GenerateInput(scopes=(), **{"expiry_date": "", **filled})
 
 
 def words(around: Any) -> list[str]:
-    """The choices of expiry."""
+    """Return the expiry choices that the form offers."""
     view = presented(around, first_input(around, []), [])
     return [option.value for option in view.expiries]
 
@@ -67,7 +67,7 @@ def words(around: Any) -> list[str]:
         ({"kinds": ("access",)}, ["7", "30", "90", "365", "custom"], "7"),
     ],
 )
-def test_what_is_offered(
+def test_form_offers_the_expiries_of_the_settings(
     settings: dict[str, Any], offered: list[str], chosen: str
 ) -> None:
     around = ctx(**settings)
@@ -75,7 +75,7 @@ def test_what_is_offered(
     assert first_input(around, []).expiry == chosen
 
 
-def test_each_preset_says_when_it_ends() -> None:
+def test_expiry_preset_names_its_last_day() -> None:
     view = presented(ctx(), first_input(ctx(), []), [])
     texts = {option.value: option.text for option in view.expiries}
     assert texts["7"] == (
@@ -87,14 +87,14 @@ def test_each_preset_says_when_it_ends() -> None:
     assert texts["never"] == texts["custom"] == ""
 
 
-def test_the_date_field_knows_its_range() -> None:
+def test_date_field_has_the_allowed_range() -> None:
     around = ctx(expiry_max=365)
     view = presented(around, first_input(around, []), [])
     assert (view.first_day, view.last_day) == ("2026-11-22", "2027-11-21")
     assert presented(ctx(), first_input(ctx(), []), []).last_day == ""
 
 
-def test_kinds_are_those_of_the_settings() -> None:
+def test_form_offers_the_kinds_of_the_settings() -> None:
     view = presented(ctx(kinds=("access",)), first_input(ctx(), []), [])
     assert [option.value for option in view.kinds] == ["access"]
 
@@ -108,7 +108,9 @@ def test_kinds_are_those_of_the_settings() -> None:
         ("custom", "9999-12-31", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_when_the_token_ends(expiry: str, date: str, expected: datetime | None) -> None:
+def test_expiry_choice_gives_the_moment(
+    expiry: str, date: str, expected: datetime | None
+) -> None:
     assert expiry_of(ctx(), entered(expiry=expiry, expiry_date=date)) == expected
 
 
@@ -128,7 +130,7 @@ def test_when_the_token_ends(expiry: str, date: str, expected: datetime | None) 
         ("nonsense", ""),
     ],
 )
-def test_what_is_no_end(expiry: str, date: str) -> None:
+def test_expiry_choice_that_is_invalid_is_refused(expiry: str, date: str) -> None:
     with pytest.raises(InvalidExpiry, match="Choose a date after today."):
         expiry_of(ctx(), entered(expiry=expiry, expiry_date=date))
 
@@ -153,7 +155,7 @@ def test_what_is_no_end(expiry: str, date: str) -> None:
         ),
     ],
 )
-def test_ends_the_rules_refuse(
+def test_expiry_outside_the_policy_is_refused(
     make_app: MakeApp,
     settings: dict[str, Any],
     fields: dict[str, str],
@@ -167,7 +169,7 @@ def test_ends_the_rules_refuse(
     assert text_of(response, "#exp-e") == f"Error: {message}"
 
 
-def test_a_date_on_the_last_day_allowed_is_accepted(make_app: MakeApp) -> None:
+def test_expiry_on_the_last_allowed_day_is_accepted(make_app: MakeApp) -> None:
 
     app = make_app(services=False, APITOKENS_EXPIRY_MAX=30)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))

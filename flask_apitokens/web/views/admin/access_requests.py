@@ -210,8 +210,8 @@ def decide(number: int) -> ResponseReturnValue:
     question = decline_question(
         account_users.names_of(admin.ctx, user)[0],
         subscriptions.label(admin.ctx, row.service),
-        url_for(f"{NAME}.decide", number=number, **_list_args()),
-        _list_url(),
+        action=url_for(f"{NAME}.decide", number=number, **_list_args()),
+        back=_list_url(),
     )
     asked = ask_unless_confirmed(question, needs_flag=True)
     if asked is not None:

@@ -78,7 +78,9 @@ def switch(slug: str) -> ResponseReturnValue:
         require_genuine_form()
     else:
         action = url_for(f"{NAME}.switch", slug=slug)
-        question = service_off_question(name, section.figures.tokens, action, url)
+        question = service_off_question(
+            name, section.figures.tokens, action=action, back=url
+        )
         asked = ask_unless_confirmed(question, needs_flag=True)
         if asked is not None:
             return asked
@@ -162,7 +164,9 @@ def _members(admin: Admin, slug: str, keys: Set[str]) -> list[Member]:
     :raises Conflict: if a user was deleted or has left the account.
     """
     ctx = admin.ctx
-    found = account_users.members(ctx, admin.account_id, slug, keys) if keys else []
+    found = (
+        account_users.members(ctx, admin.account_id, slug, keys=keys) if keys else []
+    )
     if {ctx.key_text(member.user) for member in found} != set(keys):
         raise Conflict
     # Every request locks rows in this order. Two requests that lock the same rows in
