@@ -1,9 +1,9 @@
-"""A small real host of flask_apitokens, written to be read.
+"""A small, complete application that uses flask_apitokens.
 
-Start with `create_app` below; then `extensions.py`, where the plugin is registered,
-and `api.py`, where it guards routes. Everything else is what any host has: users
-who sign in (`models.py`, `pages.py`), a layout (`templates/base.html`), settings
-(`config.py`), headers (`security.py`) and something worth guarding (`solar.py`).
+Read `create_app` below first, then `extensions.py`, which registers the plugin, and
+`api.py`, which guards routes with it. The rest is what any application has: users who
+log in (`models.py`, `pages.py`), a layout (`templates/base.html`), settings
+(`config.py`), headers (`security.py`) and data to guard (`solar.py`).
 """
 
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ def create_app(
 ) -> Flask:
     """Build the application.
 
-    :param config: settings that win over defaults and the `FLASK_…` environment.
-    :param instance_path: where the database and the secret key live; `instance/`
-        beside this package unless given.
+    :param config: settings that override the defaults and the `FLASK_…` environment.
+    :param instance_path: the folder of the database and the secret key; `instance/`
+        beside this package if not given.
     """
     path = str(instance_path) if instance_path else None
     app = Flask(__name__, instance_path=path)

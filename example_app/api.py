@@ -1,4 +1,4 @@
-"""The data services: routes under `/api`, guarded by the plugin."""
+"""The data services: routes under `/api` that the plugin guards."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ from flask_apitokens import token_required
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 blueprint.register_error_handler(ParameterError, parameter_problem)
 
-#: any year of 365 days would do: the model only knows the day of the year
+#: Any year of 365 days gives the same values: the model knows only the day of the year.
 TYPICAL_YEAR = read_period(
     {"start": "2023-01-01", "end": "2023-12-31"}, first="start", last="end"
 )
@@ -31,14 +31,14 @@ TYPICAL_YEAR = read_period(
 
 @blueprint.get("/open")
 def open_to_all() -> dict[str, Any]:
-    """Answer everybody: a route without a guard, to compare with."""
+    """Respond without a token: a route without a guard, for comparison."""
     return {"ok": True}
 
 
 @blueprint.get("/ping")
 @token_required(service=ANY_SERVICE)
 def ping() -> dict[str, Any]:
-    """Say who the token stands for."""
+    """Return the token of the request and its owner."""
     owner = current_token.owner
     return {
         "owner": owner.email if owner else None,
@@ -51,7 +51,7 @@ def ping() -> dict[str, Any]:
 @blueprint.get("/tmy")
 @token_required(service="tmy", scopes="read")
 def typical_year() -> Response:
-    """Answer the clear-sky irradiance of every hour of a typical year."""
+    """Return the clear-sky irradiance of every hour of a typical year."""
     place = read_place(request.args, lat="lat", lon="lon")
     return _irradiance(place, TYPICAL_YEAR)
 
@@ -59,7 +59,7 @@ def typical_year() -> Response:
 @blueprint.get("/timeseries")
 @token_required(service="timeseries", scopes="read")
 def timeseries() -> Response:
-    """Answer the clear-sky irradiance of every hour from `start` to `end`."""
+    """Return the clear-sky irradiance of every hour from `start` to `end`."""
     place = read_place(request.args, lat="lat", lon="lon")
     return _irradiance(place, read_period(request.args, first="start", last="end"))
 
@@ -67,14 +67,14 @@ def timeseries() -> Response:
 @blueprint.post("/timeseries/jobs")
 @token_required(service="timeseries", scopes="write")
 def start_job() -> tuple[dict[str, str], int]:
-    """Accept a job; the example has nothing to run, so this is all that happens."""
+    """Accept a job; this example does not run any."""
     return {"job": str(uuid4()), "status": "accepted"}, 202
 
 
 @blueprint.get("/stream")
 @token_required(service=ANY_SERVICE)
 def stream() -> Response:
-    """Answer in ten chunks."""
+    """Stream a response of ten chunks."""
 
     def chunks() -> Iterator[str]:
         for number in range(1, 11):

@@ -1,4 +1,4 @@
-"""Settings: defaults, then the `FLASK_…` environment, then what the caller passes."""
+"""Settings: the defaults, then the `FLASK_…` environment, then the caller's."""
 
 import os
 import secrets
@@ -10,25 +10,25 @@ from typing import Any
 from flask import Flask
 from jinja2 import FileSystemLoader
 
-#: the layout of this host that goes with each override set in the top-level templates/
+#: the layout for each set of template overrides in the top-level templates/
 LAYOUTS = {None: "base.html", "bootstrap5": "base_bootstrap.html"}
 
 DEFAULTS: dict[str, Any] = {
-    #: an override set of the plugin's templates to mount: a key of LAYOUTS
+    #: the set of overrides of the plugin's templates: a key of LAYOUTS
     "EXAMPLE_TEMPLATES": None,
-    #: whether tokens of another system were imported, to try them by hand
+    #: whether the demo imports tokens of another system
     "EXAMPLE_IMPORTED": False,
-    #: how many proxies in front of us are ours, so that we believe what they forward
+    #: how many proxies before the application may set X-Forwarded-… headers
     "TRUSTED_PROXIES": 0,
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
-    #: None marks the cookie Secure where the page came over https
+    #: None: Secure exactly if the request came over https
     "SESSION_COOKIE_SECURE": None,
 }
 
 
 def load(app: Flask, overrides: Mapping[str, Any]) -> None:
-    """Fill `app.config`."""
+    """Load the settings into `app.config`."""
     app.config.from_mapping(DEFAULTS)
     app.config.from_prefixed_env()
     app.config.from_mapping(overrides)
@@ -50,11 +50,10 @@ def _instance(app: Flask) -> Path:
 
 
 def _secret_key(path: Path) -> str:
-    """Return the key in this file; make one, readable by us alone, at the first start.
-
-    Several workers may start at once: each writes a file of its own (mkstemp makes it
-    0600), and linking it into place succeeds for one of them only.
-    """
+    """Return the key in this file; create the file at the first start."""
+    # Several workers may start at once and must end up with the same key. Each writes
+    # a file of its own, which mkstemp makes readable by its owner only. Linking it to
+    # the final name succeeds for exactly one of them.
     if not path.exists():
         handle, name = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "w") as file:
@@ -69,7 +68,7 @@ def _secret_key(path: Path) -> str:
 
 
 def _choose_templates(app: Flask) -> None:
-    """Mount the override set and pick the layout that goes with it."""
+    """Mount the template overrides and choose the layout for them."""
     chosen = app.config["EXAMPLE_TEMPLATES"] or None
     if chosen not in LAYOUTS:
         allowed = ", ".join(str(name) for name in LAYOUTS)

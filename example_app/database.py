@@ -1,4 +1,4 @@
-"""What SQLite needs to serve several threads and processes at once."""
+"""SQLite settings for several threads and processes."""
 
 from sqlite3 import Connection
 from typing import Any
@@ -8,16 +8,16 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 
 _PRAGMAS = (
-    # Readers do not wait for a writer, nor a writer for readers …
+    # With a write-ahead log, readers and a writer do not wait for each other.
     "PRAGMA journal_mode = WAL",
-    # … and a second writer waits for the first, up to five seconds.
+    # A second writer waits up to five seconds instead of failing at once.
     "PRAGMA busy_timeout = 5000",
     "PRAGMA foreign_keys = ON",
 )
 
 
 def tune_sqlite(app: Flask, db: SQLAlchemy) -> None:
-    """Set the pragmas on every new connection; other databases are left alone."""
+    """Set the pragmas on every new connection, if the database is SQLite."""
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "connect", _set_pragmas)

@@ -1,8 +1,8 @@
-"""`POST /datadelivery/request?key=…`, as `pvlib.iotools.get_solargis` speaks it.
+"""`POST /datadelivery/request?key=…`, for the client `pvlib.iotools.get_solargis`.
 
-That client cannot send a header, so this one route takes the token from its query
-string. The request is XML with the namespaces of Solargis; the answer is XML whose
-rows hold their values in one attribute, separated by spaces.
+That client cannot send a header, so this one route also takes the token from its query
+string. The request is XML with the namespaces of Solargis. Each row of the XML response
+has its values in one attribute, separated by spaces.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ blueprint.register_error_handler(ParameterError, parameter_problem)
 BODY_LIMIT = 64 * 1024
 NAMESPACE = "http://geomodel.eu/schema/ws/data"
 
-#: what each column holds; sun angles as Solargis counts them: azimuth 0 is south
+#: the value of each column; as in Solargis data, azimuth 0 is south
 COLUMNS: dict[str, Callable[[Sample], float]] = {
     "GHI": lambda sample: sample.ghi,
     "GHI_C": lambda sample: sample.ghi,
@@ -50,7 +50,7 @@ COLUMNS: dict[str, Callable[[Sample], float]] = {
 @blueprint.post("/request")
 @token_required(service="timeseries", scopes="read", query_parameter="key")
 def deliver() -> Response:
-    """Answer the time series an XML document asks for."""
+    """Return the time series that the XML document requests."""
     wanted = parse(_body(), columns=COLUMNS)
     period = wanted.period
     samples = clear_sky(wanted.place, period.start, end=period.end, step=wanted.step)
@@ -59,7 +59,7 @@ def deliver() -> Response:
 
 @blueprint.errorhandler(RequestEntityTooLarge)
 def too_large(_error: RequestEntityTooLarge) -> Response:
-    """Say how long a request may be."""
+    """Refuse a document above the limit."""
     detail = f"The document is longer than {BODY_LIMIT} bytes."
     return problem(413, "Content Too Large", detail)
 
@@ -100,7 +100,7 @@ def _metadata(wanted: DeliveryRequest) -> str:
             f"#Issued: {datetime.now(UTC):%Y-%m-%d %H:%M}",
             f"#Latitude: {wanted.place.latitude:.6f}",
             f"#Longitude: {wanted.place.longitude:.6f}",
-            # The model knows no terrain: everything is at sea level.
+            # The model has no terrain, so every place is at sea level.
             "#Elevation: 0.0 m a.s.l.",
             f"#Summarization type: {minutes} min",
             f"#Summarization period: {period.first} - {period.last}",

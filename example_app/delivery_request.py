@@ -1,4 +1,4 @@
-"""Reading the XML of a data delivery request, without trusting it."""
+"""Parse the XML of a data delivery request, which is untrusted input."""
 
 import re
 from collections.abc import Container
@@ -23,16 +23,16 @@ STEPS = {
     "MIN_30": timedelta(minutes=30),
     "HOURLY": timedelta(hours=1),
 }
-#: where in its interval a time stamp stands, as a fraction of the step
+#: the position of a time stamp in its interval, as a fraction of the step
 STAMPS = {"START": 0.0, "CENTER": 0.5, "END": 1.0}
 _ZONE = re.compile(r"GMT([+-])(\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRequest:
-    """What was asked for.
+    """A parsed request.
 
-    :param label: from the beginning of an interval to its time stamp.
+    :param label: the time from the beginning of an interval to its time stamp.
     """
 
     site: str
@@ -44,10 +44,10 @@ class DeliveryRequest:
 
 
 def parse(document: bytes, *, columns: Container[str]) -> DeliveryRequest:
-    """Read a request.
+    """Parse a request.
 
-    :param columns: the columns there are.
-    :raises ParameterError: for anything that is not a request we can answer.
+    :param columns: the names of the columns that exist.
+    :raises ParameterError: if the request is malformed or cannot be served.
     """
     found = _read(document)
     summary = found.processing.get("summarization", "HOURLY")
@@ -70,7 +70,7 @@ def parse(document: bytes, *, columns: Container[str]) -> DeliveryRequest:
 
 @dataclass(slots=True)
 class _Found:
-    """The attributes of the three elements that matter, and the texts within."""
+    """The attributes of three elements, and the texts of all."""
 
     request: dict[str, str] = field(default_factory=dict)
     site: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class _Found:
     open: list[str] = field(default_factory=list)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """Note an element that begins."""
+        """Handle the start of an element."""
         local = name.rpartition(" ")[2]
         self.open.append(local)
         if local == "dataDeliveryRequest":
@@ -90,21 +90,19 @@ class _Found:
             self.processing = attributes
 
     def end(self, _name: str) -> None:
-        """Note an element that ends."""
+        """Handle the end of an element."""
         self.open.pop()
 
     def text(self, data: str) -> None:
-        """Add to the text of the element that is open."""
+        """Handle a piece of text in the current element."""
         local = self.open[-1]
         self.texts[local] = self.texts.get(local, "") + data
 
 
 def _read(document: bytes) -> _Found:
-    """Run the document through expat, which opens no files and fetches nothing.
-
-    A document type is refused at its first word, so no entity is ever declared, let
-    alone expanded a billion times.
-    """
+    """Parse the document with expat, which opens no files and no addresses."""
+    # A document type may declare entities that expand to gigabytes. It is refused at
+    # its start, so no entity is ever declared.
     found = _Found()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = _refuse_doctype
@@ -115,7 +113,7 @@ def _read(document: bytes) -> _Found:
         parser.Parse(document, True)
     except ParameterError:
         raise
-    # An unknown encoding is a LookupError, one of several bytes a ValueError.
+    # An unknown encoding raises LookupError, a multi-byte one ValueError.
     except (expat.ExpatError, LookupError, ValueError):
         raise ParameterError("body", "a well-formed XML document is needed.") from None
     return found
@@ -126,7 +124,8 @@ def _refuse_doctype(*_declared: object) -> None:
 
 
 def _columns(words: str, known: Container[str]) -> tuple[str, ...]:
-    # A column named twice is a column: the answer cannot be made to grow without end.
+    # A column that is named twice is sent once. Else a short request could ask for a
+    # response of any size.
     names = tuple(dict.fromkeys(words.split()))
     unknown = [name for name in names if name not in known]
     if not names or unknown:

@@ -1,4 +1,4 @@
-"""`flask --app example_app seed`, `demo` and `change-email`."""
+"""The commands `flask --app example_app seed`, `demo` and `change-email`."""
 
 import errno
 import secrets
@@ -18,9 +18,9 @@ from example_app.models import User
 from example_app.models import db
 
 HOST = "127.0.0.1"
-PASSWORD = "demo-password"  # noqa: S105 - printed for everybody to use
+PASSWORD = "demo-password"  # noqa: S105 - public on purpose
 DEMO_TOKEN = "Curl line of the demo"  # noqa: S105 - a name
-#: what tokens of "the system before" are called here, and how long theirs were
+#: the names of the imported tokens, and their lengths
 IMPORTED = {"From the old API": 32, "From the old API, too short": 16}
 
 
@@ -77,7 +77,7 @@ def init_app(app: Flask) -> None:
 
 
 def seed() -> None:
-    """Create tables and users where they are missing; what is there stays."""
+    """Create the tables and users that do not exist yet."""
     db.create_all()
     for wanted in SEEDS:
         if User.with_email(wanted.email) is None:
@@ -114,20 +114,20 @@ def seed_command() -> None:
 @click.argument("new")
 @with_appcontext
 def change_email_command(former: str, new: str) -> None:
-    """Give a user another address, to see what becomes of their tokens."""
+    """Change the email address of a user, to see its effect on their tokens."""
     user = User.with_email(former)
     if user is None:
-        raise click.ClickException(f"Nobody has the address {former}.")
+        raise click.ClickException(f"No user has the address {former}.")
     user.email = new.strip().lower()
     db.session.commit()
     click.echo(f"{user.name} has the address {user.email} now.")
 
 
 @click.command("demo")
-@click.option("--port", default=5000, show_default=True, help="Where to listen.")
+@click.option("--port", default=5000, show_default=True, help="The port to listen on.")
 @click.pass_obj
 def demo_command(script: ScriptInfo, port: int) -> None:
-    """Seed, print what to try, and serve."""
+    """Create the demo data, print what to try, and run a server."""
     app = script.load_app()
     listener = _listen(port)
     with app.app_context():
@@ -142,7 +142,7 @@ def demo_command(script: ScriptInfo, port: int) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    """Take the port before anything is changed."""
+    """Bind the port first, so that a port in use changes no data."""
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
@@ -155,10 +155,10 @@ def _listen(port: int) -> socket.socket:
 
 
 def _demo_token() -> str:
-    """Return a new token of ada's, in place of the one of the last start."""
+    """Return a new token of ada, which replaces the one of the last start."""
     ada = User.with_email("ada@example.com")
     if ada is None:
-        raise click.ClickException("ada@example.com is gone; the demo acts for her.")
+        raise click.ClickException("The demo needs ada@example.com.")
     only_one = current_app.config.get("APITOKENS_MAX_PER_OWNER") == 1
     for token in apitokens.tokens_of(ada):
         if token.name == DEMO_TOKEN or only_one:
@@ -171,7 +171,7 @@ def _demo_token() -> str:
 
 
 def imported_tokens() -> list[str]:
-    """Import what another system might have given ada, anew at each start."""
+    """Import new tokens of another system for ada, at each start."""
     ada = User.with_email("ada@example.com")
     for token in apitokens.tokens_of(ada):
         if token.name in IMPORTED:
@@ -194,7 +194,7 @@ def _curl(address: str, token: str) -> str:
 
 
 def welcome(address: str, token: str, imported: list[str]) -> str:
-    """Tell who there is and what to try, in ready lines."""
+    """Return the users, the pages and command lines that can be copied."""
     lines = "".join(_curl(address, one) for one in imported)
     before = f"\nThe same with tokens of another system, imported\n{lines}"
     users = "\n".join(

@@ -1,4 +1,4 @@
-"""The extensions of the host, and the registration of the plugin."""
+"""The Flask extensions of the application, and the registration of the plugin."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ csrf = CSRFProtect()
 
 login_manager = LoginManager()
 login_manager.login_view = "pages.login"
-# Signing in again is what makes a log-in fresh (APITOKENS_FRESH_LOGIN).
+# With APITOKENS_FRESH_LOGIN, a user whose log-in is not fresh is sent here.
 login_manager.refresh_view = "pages.login"
 
 apitokens = APITokens(
@@ -42,7 +42,8 @@ apitokens.service(
 def grant_the_api(
     sender: Flask, *, subscription: Any, actor: Actor, approved: bool
 ) -> None:
-    """Grant the permission that somebody asked for: services the plugin grants."""
+    """Grant the permission for the API as a whole, which the application stores."""
+    # A request for a service has a slug, and the plugin itself grants it.
     if approved and not subscription.service:
         user = db.session.get(User, subscription.user_id)
         if user is not None:
@@ -51,6 +52,6 @@ def grant_the_api(
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
 def load_user(user_id: str) -> User | None:
-    """Return the user of a session; switching a user off ends their session."""
+    """Return the user of a session; a user who was deactivated has none."""
     user = db.session.get(User, int(user_id))
     return user if user and user.is_active else None

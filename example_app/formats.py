@@ -1,4 +1,4 @@
-"""Writing samples as CSV or JSON, whichever the caller takes."""
+"""Responses with samples as CSV or JSON."""
 
 import csv
 import io
@@ -20,9 +20,9 @@ _COLUMNS = ("time", "ghi", "dni", "dhi")
 
 
 def answer(place: Place, samples: Iterable[Sample]) -> Response:
-    """Answer the samples in the format that `?format=` or `Accept` names.
+    """Return the samples in the format that `?format=` or `Accept` asks for.
 
-    :raises ParameterError: for a format there is not.
+    :raises ParameterError: if `?format=` has another value.
     """
     if _wanted() == "csv":
         return _csv(samples)

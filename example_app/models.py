@@ -1,4 +1,4 @@
-"""The host's own tables. The plugin adds its tables to the same `db`."""
+"""The tables of the application. The plugin adds its own to the same `db`."""
 
 from functools import cache
 
@@ -14,14 +14,14 @@ from werkzeug.security import generate_password_hash
 
 
 class Base(DeclarativeBase):
-    """What every model of this application is built on."""
+    """The base class of the models."""
 
 
 db = SQLAlchemy(model_class=Base)
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
-    """Somebody who can sign in."""
+    """A user who can log in."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
@@ -43,13 +43,14 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
 
     @classmethod
     def with_password(cls, email: str, password: str) -> "User | None":
-        """Return the user whose address and password these are, or None."""
+        """Return the user with this address and password, or None."""
         user = cls.with_email(email)
-        # An unknown address costs one hash as well: the time does not tell who exists.
-        stored = user.password_hash if user else _hash_of_nobody()
+        # For an unknown address a hash is computed too. Else the response time would
+        # reveal which addresses exist.
+        stored = user.password_hash if user else _dummy_hash()
         return user if check_password_hash(stored, password) else None
 
 
 @cache
-def _hash_of_nobody() -> str:
+def _dummy_hash() -> str:
     return generate_password_hash("")

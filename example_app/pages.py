@@ -1,4 +1,4 @@
-"""The pages of the host: start page, log-in, account preferences."""
+"""The pages of the application: start page, log-in, account preferences."""
 
 from urllib.parse import urlsplit
 
@@ -53,13 +53,13 @@ class LoginForm(FlaskForm):
 
 @blueprint.get("/")
 def start() -> str:
-    """Show what this application offers, to everybody."""
+    """Show the start page, which needs no log-in."""
     return render_template("start.html")
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
 def login() -> str | Response | tuple[str, int]:
-    """Sign somebody in and take them where they were going."""
+    """Log a user in and redirect to the page they asked for."""
     form = LoginForm()  # type: ignore[no-untyped-call]
     if request.method != "POST":
         if current_user.is_authenticated and login_fresh():  # type: ignore[attr-defined]
@@ -67,13 +67,13 @@ def login() -> str | Response | tuple[str, int]:
         return render_template("login.html", form=form)
     if not form.validate() or not _sign_in(form):
         return render_template("login.html", form=form), 422
-    # 303: whatever was posted, what follows is fetched
+    # 303 makes the browser follow with GET instead of a second POST.
     return redirect(safe_next(), 303)
 
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    """Sign out."""
+    """Log the user out."""
     logout_user()
     return redirect(url_for("pages.login"), 303)
 
@@ -87,7 +87,7 @@ def preferences() -> str:
 
 @blueprint.errorhandler(CSRFError)
 def form_too_old(_error: CSRFError) -> tuple[str, int]:
-    """Say that a form was open too long."""
+    """Explain that the form has expired."""
     text = "This form was open too long. Nothing was changed."
     return render_template("message.html", heading="Try again", text=text), 400
 
@@ -95,21 +95,20 @@ def form_too_old(_error: CSRFError) -> tuple[str, int]:
 @blueprint.errorhandler(OperationalError)
 @blueprint.errorhandler(ProgrammingError)
 def database_not_ready(_error: Exception) -> Response:
-    """Say what to do where the tables are missing or the database is away."""
+    """Explain what to do if the database is down or has no tables."""
     text = (
         "The database does not answer, or has no tables yet. "
         "Create and fill them with: flask --app example_app seed\n"
     )
-    # Not a page: the layout would ask the same database who is signed in.
+    # Plain text, because the layout would query the same database for the user.
     return Response(text, 503, mimetype="text/plain")
 
 
 def safe_next() -> str:
-    """Return where to go after signing in: a path of this site, or the preferences.
-
-    A browser reads `//host` and `/\\host` as another site and drops control
-    characters, so everything but a plain path is refused.
-    """
+    """Return the path to go to after the log-in: `next`, or the preferences."""
+    # An attacker may send a user to /login with an address of another site in `next`.
+    # Browsers read `//host` and `/\\host` as another site and drop control characters,
+    # so only a plain path is accepted.
     home = url_for("pages.preferences")
     target = request.args.get("next", "")
     if not target.startswith("/") or target[1:2] in {"/", "\\"}:
@@ -124,7 +123,7 @@ def safe_next() -> str:
 
 
 def _sign_in(form: LoginForm) -> bool:
-    """Sign in who the form names, or tell the form why not."""
+    """Log in the user that the form names, or add an error to the form."""
     user = User.with_password(form.email.data or "", form.password.data or "")
     if user is None:
         form.form_errors.append("That email address and password do not match.")

@@ -1,6 +1,6 @@
-"""Calls of the last days, so that the usage history of the demo has something to show.
+"""Made-up calls of the last days, for the usage history of the demo.
 
-A real host never does this: calls are recorded as they are made.
+A real application never does this: the plugin records its calls.
 """
 
 from datetime import UTC
@@ -14,8 +14,8 @@ from flask_apitokens.state import current_apitokens
 from flask_apitokens.usage.rows import Call
 
 TOKEN = "Nightly download"  # noqa: S105 - a name
-#: rule, method, status, the guard's code and the seconds it took: each call is one of
-#: these, mostly of the first ones
+#: rule, method, status, error code and duration in seconds: each call is one of these,
+#: most often the first
 KINDS = (
     ("/api/timeseries", "GET", 200, None, 0.118),
     ("/api/timeseries", "GET", 200, None, 0.094),
@@ -27,7 +27,7 @@ HOURS = 7 * 24 - 1
 
 
 def leave() -> None:
-    """Record calls with a token of ada's, unless an earlier start has done so."""
+    """Record calls with a token of ada, unless an earlier start did."""
     owner = User.with_email("ada@example.com")
     state = current_apitokens
     one_token = state.settings.max_per_owner == 1
@@ -49,7 +49,7 @@ def leave() -> None:
 def _calls(token_id: str, owner: User, now: datetime) -> list[Call]:
     calls = []
     for ago in range(HOURS, 0, -1):
-        # From one to six an hour, more of them later in the week.
+        # One to six calls an hour, more of them on later days.
         for number in range(1 + (ago * 7) % 3 + (HOURS - ago) // 48):
             at = now - timedelta(hours=ago) + timedelta(minutes=9 * number)
             seed = ago + 5 * number

@@ -1,4 +1,4 @@
-"""Reading where and when a caller asks about: places, days, zones."""
+"""Parse the place and the period in a request."""
 
 import math
 from collections.abc import Mapping
@@ -28,21 +28,21 @@ class Period:
 
     @property
     def start(self) -> datetime:
-        """The moment the first day begins."""
+        """Return the beginning of the first day."""
         return datetime.combine(self.first, time(), self.zone)
 
     @property
     def end(self) -> datetime:
-        """The moment the last day is over."""
+        """Return the end of the last day."""
         return datetime.combine(self.last, time(), self.zone) + timedelta(days=1)
 
 
 def read_place(values: Mapping[str, str], *, lat: str, lon: str) -> Place:
-    """Read a place.
+    """Parse a place.
 
-    :param lat: what the latitude is called in `values`.
-    :param lon: what the longitude is called in `values`.
-    :raises ParameterError: when one is missing or not on Earth.
+    :param lat: the name of the latitude in `values`.
+    :param lon: the name of the longitude in `values`.
+    :raises ParameterError: if one is missing or out of range.
     """
     return Place(_degrees(values, lat, limit=90), _degrees(values, lon, limit=180))
 
@@ -50,11 +50,11 @@ def read_place(values: Mapping[str, str], *, lat: str, lon: str) -> Place:
 def read_period(
     values: Mapping[str, str], *, first: str, last: str, zone: tzinfo = UTC
 ) -> Period:
-    """Read a period of whole days.
+    """Parse a period of whole days.
 
-    :param first: what the first day is called in `values`.
-    :param last: what the last day is called in `values`.
-    :raises ParameterError: when one is missing, no date, or too far off.
+    :param first: the name of the first day in `values`.
+    :param last: the name of the last day in `values`.
+    :raises ParameterError: if one is missing, not a date, or out of range.
     """
     period = Period(_day(values, first), _day(values, last), zone)
     if period.last < period.first:

@@ -1,4 +1,4 @@
-"""Errors of the API as RFC 9457 problem details."""
+"""Error responses of the API, as problem details (RFC 9457)."""
 
 from flask import Response
 from flask import json
@@ -6,10 +6,10 @@ from flask import request
 
 
 class ParameterError(ValueError):
-    """A caller's parameter that cannot be used.
+    """A parameter of the caller is missing or invalid.
 
-    :param name: the parameter.
-    :param expected: a sentence saying what would do.
+    :param name: the name of the parameter.
+    :param expected: a sentence with what is needed.
     """
 
     def __init__(self, name: str, expected: str) -> None:
@@ -18,12 +18,12 @@ class ParameterError(ValueError):
 
 
 def parameter_problem(error: ParameterError) -> Response:
-    """Answer 400, naming the parameter."""
+    """Return a 400 with the name of the parameter."""
     return problem(400, "Bad Request", str(error), parameter=error.name)
 
 
 def problem(status: int, title: str, detail: str, **more: str) -> Response:
-    """Build an `application/problem+json` answer."""
+    """Build an `application/problem+json` response."""
     body = {
         "type": "about:blank",
         "title": title,

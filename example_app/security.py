@@ -1,4 +1,4 @@
-"""Headers, cookies and logs of the host."""
+"""Security headers, the session cookie, proxies and the access log."""
 
 import logging
 import re
@@ -22,12 +22,12 @@ POLICY = {
     "object-src": "'none'",
     "frame-ancestors": "'none'",
 }
-#: Bootstrap's stylesheet draws its icons from `data:` addresses
+#: Bootstrap's stylesheet has its icons as `data:` URLs.
 BOOTSTRAP_POLICY = POLICY | {"img-src": "'self' data:"}
 
 
 def init_app(app: Flask) -> None:
-    """Set the headers, the session cookie, the proxies and the log filter."""
+    """Set up headers, session cookie, proxies and log filter."""
     app.session_interface = SchemeAwareSessions()
     app.after_request(add_headers)
     logging.getLogger("werkzeug").addFilter(_KEYS_HIDDEN)
@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
 
 
 def add_headers(response: Response) -> Response:
-    """Add the security headers every answer carries."""
+    """Add the security headers to a response."""
     headers = response.headers
     bootstrap = current_app.config["EXAMPLE_TEMPLATES"]
     policy = BOOTSTRAP_POLICY if bootstrap else POLICY
@@ -47,28 +47,29 @@ def add_headers(response: Response) -> Response:
         "Content-Security-Policy",
         "; ".join(f"{what} {where}" for what, where in policy.items()),
     )
-    # Not no-referrer: over https CSRFProtect wants to see where a form came from.
+    # Not no-referrer: over https, CSRFProtect checks the Referer of a form.
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     if response.mimetype == "text/html":
-        # Back after signing out shows nothing of the account.
+        # After the log-out, the browser's Back button must not show a page again.
         headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 class SchemeAwareSessions(SecureCookieSessionInterface):
-    """Flask's sessions, Secure exactly where the page came over https."""
+    """Flask's session cookie, with Secure exactly if the request came over https."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return the setting or, where it is None, whether this request is https."""
+        """Return the setting or, if it is None, whether this request is https."""
         configured = app.config["SESSION_COOKIE_SECURE"]
         return request.is_secure if configured is None else bool(configured)
 
 
 class HideKeys(logging.Filter):
-    """Keep tokens out of the access log: one route takes them in its URL.
+    """Remove tokens from the URLs in the access log.
 
-    And somebody may search for one: `q` is blanked where it holds what looks like it.
+    One route takes a token as `key`. A user may also search for a token, so `q` is
+    removed if its value looks like one.
     """
 
     _key = re.compile(
@@ -76,7 +77,7 @@ class HideKeys(logging.Filter):
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Blank what may be a token; let each record pass."""
+        """Replace tokens in the message; return True to log it."""
         message = record.getMessage()
         if "key=" in message or "q=" in message:
             record.msg = self._key.sub(r"\1…", message)

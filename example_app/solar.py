@@ -1,7 +1,6 @@
-"""Clear-sky irradiance from solar geometry, with the standard library alone.
+"""Clear-sky irradiance from solar geometry, with the standard library only.
 
-Good enough for an example that answers real numbers, and small enough to read. The
-formulas are published ones:
+The values are realistic enough for an example. The formulas are published:
 
 * distance, declination and equation of time: J. W. Spencer, "Fourier series
   representation of the position of the sun", Search 2 (5), p. 172 (1971), as in
@@ -31,9 +30,9 @@ SOURCES = (
 SOLAR_CONSTANT = 1366.1
 HOUR = timedelta(hours=1)
 
-# Erbs divides by the cosine of the zenith. Next to the horizon that would blow up, so
-# clearness is computed as if the sun stood no lower than 86.3°, and nothing is direct
-# beyond 87°.
+# Erbs divides by the cosine of the zenith, which is close to 0 near the horizon. So
+# clearness is computed for a zenith of 86.3° at most, and beyond 87° all irradiance is
+# diffuse.
 _LOWEST_COSINE = 0.065
 _LAST_DIRECT_ZENITH = 87.0
 
@@ -48,9 +47,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Sun:
-    """Where the sun stands, in degrees, and how strong it is above the air.
+    """The position of the sun in degrees, and its strength outside the atmosphere.
 
-    :param zenith: 0 overhead, 90 at the horizon; the true one, refraction left out.
+    :param zenith: 0 overhead, 90 at the horizon; without refraction.
     :param azimuth: clockwise from north, 0 to 360.
     :param irradiance: on a plane facing the sun, outside the atmosphere, in W/m².
     """
@@ -62,7 +61,7 @@ class Sun:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One interval: when it begins, and what its middle gets, in W/m² and degrees."""
+    """One interval: its beginning, and the values of its middle in W/m² and degrees."""
 
     time: datetime
     ghi: float
@@ -88,7 +87,7 @@ def clear_sky(
 
 
 def sun_at(place: Place, moment: datetime) -> Sun:
-    """Return where the sun stands (Spencer 1971, Iqbal 1983).
+    """Return the position of the sun (Spencer 1971, Iqbal 1983).
 
     :param moment: an aware time.
     """
@@ -171,7 +170,7 @@ def _position(
     cosine = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(
         declination
     ) * math.cos(hour_angle)
-    # Rounding can push the cosine a hair over 1, where acos has no answer.
+    # Rounding can make the cosine slightly larger than 1, where acos fails.
     zenith = math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
     from_south = math.atan2(
         math.sin(hour_angle),

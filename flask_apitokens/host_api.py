@@ -190,6 +190,7 @@ class HostAPI:
         from .importing import (
             service as import_service,  # for hosts that imported tokens alone
         )
+        from .importing.owners import import_owner
 
         state = current_apitokens
         if state.pepper_set is None:
@@ -197,9 +198,9 @@ class HostAPI:
         ctx = state.context()
         item = import_service.checked_item(
             ctx,
-            state.pepper_set,
-            import_service.import_owner(ctx, owner, account_id),
             token,
+            pepper_set=state.pepper_set,
+            owner=import_owner(ctx, owner, account_id),
             digest=digest,
             name=name,
             service=service,

@@ -50,7 +50,7 @@ def host_of_models(
     plugin: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Flask:
-    """A host with a user class of the test's own, its tables made, nobody in them."""
+    """Return a host with the test's own user class, with tables and no users."""
     app = Flask("tests.own")
     app.config.update(
         SECRET_KEY="not-a-secret",
@@ -145,7 +145,7 @@ def change(app: Flask, token_id: str, **values: Any) -> None:
 
 
 def change_user(app: Flask, user: Any, **values: Any) -> None:
-    """Change the row of a user behind everybody's back."""
+    """Change the row of a user without the session of the host."""
     model = hosts.host_of(app).user_model
     with engine_of(app).begin() as connection:
         connection.execute(update(model).where(model.id == user.id).values(**values))
@@ -173,7 +173,7 @@ def bearer(plaintext: str) -> dict[str, str]:
 
 
 def sealed(public: str, brand: str = "apt", tail: str = "0" * 32) -> str:
-    """A token that nobody generated, with a checksum that is right."""
+    """Return a token with a valid checksum that was never generated."""
     head = f"{brand}_{public}_{tail}"
     return head + crypto_tokens.crc_of(head.encode()).decode()
 

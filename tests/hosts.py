@@ -75,7 +75,7 @@ def create_host(
     plugin: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Flask:
-    """A new host with its tables made and nobody in them.
+    """Return a new host with tables and no users.
 
     :param user_key: the type of its users' primary key.
     :param services: whether it declares tmy (read) and timeseries (read, write).

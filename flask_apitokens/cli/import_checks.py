@@ -19,10 +19,10 @@ from flask_apitokens.core.text import is_text
 from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing import service as import_service
+from flask_apitokens.importing.owners import ImportOwner
+from flask_apitokens.importing.owners import import_owner
 from flask_apitokens.importing.service import ExistingImport
 from flask_apitokens.importing.service import ImportItem
-from flask_apitokens.importing.service import ImportOwner
-from flask_apitokens.importing.service import import_owner
 
 from . import lookups
 from .import_records import BATCH
@@ -152,9 +152,9 @@ class ImportChecker:
             raise DomainError(owner)
         return import_service.checked_item(
             self._ctx,
-            self._defaults.pepper_set,
-            owner,
             record.token,
+            pepper_set=self._defaults.pepper_set,
+            owner=owner,
             digest=self._defaults.digest,
             name=record.name,
             service=record.service or self._defaults.service,
@@ -188,7 +188,7 @@ def _expires_at(record: Record) -> datetime | None:
         moment = parse_expiry(record.expires)
     except click.BadParameter:
         raise DomainError(
-            "its expiry is none of 2027-01-31, 2027-01-31T12:00Z and never"
+            "its expiry is not in the form 2027-01-31, 2027-01-31T12:00Z or never"
         ) from None
     return moment if isinstance(moment, datetime) else None
 
@@ -222,7 +222,7 @@ def _one_owner(
         return "no user has the key of its owner"
     try:
         # Names above were compared exactly. A database may ignore the case of letters,
-        # so a name without an exact match is looked up once more by itself.
+        # so a name without an exact match is looked up once more, alone.
         user = users[0] if users else lookups.find_owner(ctx, str(name))
         return import_owner(ctx, user)
     except click.BadParameter:

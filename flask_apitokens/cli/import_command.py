@@ -21,8 +21,8 @@ from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.errors import Conflict
 from flask_apitokens.importing import pepper_check
 from flask_apitokens.importing import service as import_service
+from flask_apitokens.importing.owners import ImportOwner
 from flask_apitokens.importing.service import ImportItem
-from flask_apitokens.importing.service import ImportOwner
 from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
@@ -162,7 +162,9 @@ def import_tokens(**given: Any) -> None:
         report = _check(ctx, defaults, records)
         if not asked.dry_run and (asked.skip_bad or not report.bad):
             to_clear = column if asked.clear else None
-            report = _import(ctx, defaults, records, to_clear, total=report.imported)
+            report = _import(
+                ctx, defaults, records, to_clear=to_clear, total=report.imported
+            )
     _print_report(report, asked)
 
 
@@ -186,8 +188,8 @@ def _defaults(ctx: Context, asked: ImportOptions) -> Defaults:
 def _pepper_set(ctx: Context) -> PepperSet:
     """Return the configured peppers.
 
-    :raises click.ClickException: if there is none, or if stored tokens need another
-        one: the same token could then be imported twice.
+    :raises click.ClickException: if no pepper is configured, or if stored tokens need
+        another one: the same token could then be imported twice.
     """
     peppers = current_apitokens.pepper_set
     if peppers is None:
@@ -226,8 +228,8 @@ def _import(
     ctx: Context,
     defaults: Defaults,
     records: Records,
-    to_clear: TokenColumn | None,
     *,
+    to_clear: TokenColumn | None,
     total: int,
 ) -> ImportReport:
     """Store the new tokens; each batch is committed before the next one is read.
@@ -265,7 +267,9 @@ def _store(
 ) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            stored = import_service.add(ctx, hashed, actor=cli_session.current_actor())
+            stored = import_service.store_items(
+                ctx, hashed, actor=cli_session.current_actor()
+            )
             commit(ctx)
         except Conflict:
             ctx.session.rollback()

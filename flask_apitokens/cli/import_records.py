@@ -101,7 +101,7 @@ def _csv(text: str) -> Iterator[Record]:
             columns, is_header = _header(cells)
             if is_header:
                 continue
-        yield _record_of_cells(number, columns, cells)
+        yield _record_of_cells(number, cells, columns=columns)
 
 
 def _header(cells: list[str]) -> tuple[tuple[str, ...], bool]:
@@ -110,21 +110,23 @@ def _header(cells: list[str]) -> tuple[tuple[str, ...], bool]:
     :raises click.ClickException: if the header has an unknown column or one twice; the
         records below it would be misread.
     """
-    words = tuple(cell.strip().lower() for cell in cells)
+    names = tuple(cell.strip().lower() for cell in cells)
     # No token is as short as this word. A first record with this word in another cell
     # is refused, which does less harm than a header that is taken for a record.
-    if "token" not in words:
+    if "token" not in names:
         return BARE, False
-    if len(set(words)) < len(words) or not set(words) <= {*COLUMNS}:
+    if len(set(names)) < len(names) or not set(names) <= {*COLUMNS}:
         raise click.ClickException(
             'The first line is a header, as it has a cell "token", but names other '
             f"columns than {', '.join(COLUMNS)}, or one of them twice. Nothing was "
             "imported."
         )
-    return words, True
+    return names, True
 
 
-def _record_of_cells(number: int, columns: tuple[str, ...], cells: list[str]) -> Record:
+def _record_of_cells(
+    number: int, cells: list[str], *, columns: tuple[str, ...]
+) -> Record:
     fewest = 2 if columns == BARE else len(columns)
     if not fewest <= len(cells) <= len(columns):
         wanted = ", ".join(columns)
@@ -270,25 +272,16 @@ def token_column(
 ) -> TokenColumn:
     """Return the column that ``--table`` and ``--column`` name.
 
-    :param table: the name of the table, with its schema and a dot before it if the
-        schema is not the default one.
+    :param table: its name, after its schema and a dot if not in the default schema.
     :param owner_column: without it, the primary key of the user table.
     :param expires_column: without it, no token expires.
     :raises click.BadParameter: if the table or a column does not exist.
     :raises click.UsageError: if the table needs an owner column.
     """
-    schema, _dot, name = table.rpartition(".")
     users = ctx.models.user_key.table
-    found = users.metadata.tables.get(table)
-    if found is None:
-        try:
-            found = Table(name, MetaData(), schema=schema or None, autoload_with=engine)
-        except NoSuchTableError:
-            raise click.BadParameter(
-                "the database has no such table.", param_hint="'--table'"
-            ) from None
-    keys = list(found.primary_key.columns)
-    if len(keys) != 1:
+    mapped = users.metadata.tables.get(table)
+    found = _reflect_table(engine, table) if mapped is None else mapped
+    if len(keys := list(found.primary_key.columns)) != 1:
         raise click.BadParameter(
             "its primary key has to be one column.", param_hint="'--table'"
         )
@@ -297,22 +290,30 @@ def token_column(
             "The rows of this table are no users: name the column with the users' keys "
             "by --owner-column."
         )
-    token = _column(found, column, "--column", default=None)
-    if found.metadata is not users.metadata:
+    token = _column(found, column, option="--column")
+    if mapped is None:
         # SQLite reports an unknown type as a number, and SQLAlchemy would convert the
         # token to one. Without a type, the driver's value is used as it is.
         token.type = NullType()
-    return TokenColumn(
-        key=keys[0],
-        owner=_column(found, owner_column, "--owner-column", default=keys[0]),
-        token=token,
-        expires=_column(found, expires_column, "--expires-column", default=None),
-    )
+    owner, expires = keys[0], None
+    if owner_column is not None:
+        owner = _column(found, owner_column, option="--owner-column")
+    if expires_column is not None:
+        expires = _column(found, expires_column, option="--expires-column")
+    return TokenColumn(keys[0], owner, token, expires)
 
 
-def _column(table: Table, name: str | None, option: str, *, default: Any) -> Any:
-    if name is None:
-        return default
+def _reflect_table(engine: Engine, name: str) -> Table:
+    schema, _dot, bare_name = name.rpartition(".")
+    try:
+        return Table(bare_name, MetaData(), schema=schema or None, autoload_with=engine)
+    except NoSuchTableError:
+        raise click.BadParameter(
+            "the database has no such table.", param_hint="'--table'"
+        ) from None
+
+
+def _column(table: Table, name: str, *, option: str) -> Column[Any]:
     if name not in table.columns:
         raise click.BadParameter(
             "the table has no such column.", param_hint=f"'{option}'"

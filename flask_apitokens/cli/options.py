@@ -46,11 +46,9 @@ def argument(name: str, *, metavar: str, help: str, **settings: Any) -> Decorato
     return click.argument(name, cls=_Argument, metavar=metavar, help=help, **settings)
 
 
-def _checked_account(
-    _ctx: click.Context, _param: click.Parameter, account: str | None
-) -> str | None:
+def _parse_account(account: str) -> str:
     # Refused before the query: some databases raise an error for such a text.
-    if account is None or (0 < len(account) <= ACCOUNT_LENGTH and is_text(account)):
+    if 0 < len(account) <= ACCOUNT_LENGTH and is_text(account):
         return account
     raise click.BadParameter(
         f"an account id has 1 to {ACCOUNT_LENGTH} characters of text."
@@ -59,7 +57,7 @@ def _checked_account(
 
 def account_option(text: str = "Only this account.") -> Decorator:
     """Declare ``--account``; the text of the id is checked, not its existence."""
-    return click.option("--account", metavar="ID", callback=_checked_account, help=text)
+    return click.option("--account", metavar="ID", type=_parse_account, help=text)
 
 
 def owner_option(text: str, *, required: bool = False) -> Decorator:
@@ -144,8 +142,8 @@ def parse_expiry(value: str) -> datetime | str:
         return parse_moment(value) if day is None else end_of_day(day)
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"“{printable(value)}” is none of 90d, 2027-01-31, 2027-01-31T12:00Z "
-            "(with Z or an offset) and never."
+            f"“{printable(value)}” is not in the form 90d, 2027-01-31, "
+            "2027-01-31T12:00Z (with Z or an offset) or never."
         ) from None
 
 

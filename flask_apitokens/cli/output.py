@@ -90,7 +90,7 @@ def print_records(
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns with a header; a dash stands for no value."""
+    """Print aligned columns with a header; a dash means no value."""
     titles = [_title(name).upper() for name in columns]
     lines = [titles, *([format_cell(value) for value in row] for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]

@@ -42,7 +42,7 @@ def serialize_tokens(ctx: Context, tokens: Sequence[Token]) -> list[Record]:
             "name": token.name,
             "kind": token.kind,
             "imported": token.scheme == IMPORTED,
-            "status": _status(ctx, token, owner, status),
+            "status": _status(ctx, token, owner, status=status),
             "owner": None if owner is None else ctx.user_label(owner),
             "owner_id": serialize_key(token.owner_id),
             "userless": token.userless,
@@ -56,7 +56,7 @@ def serialize_tokens(ctx: Context, tokens: Sequence[Token]) -> list[Record]:
     return records
 
 
-def _status(ctx: Context, token: Token, owner: Any, status: str) -> str:
+def _status(ctx: Context, token: Token, owner: Any, *, status: str) -> str:
     # Whether the owner's email changed is known to the application's code, so the
     # statement that finds the other statuses cannot tell it.
     works = status in {"active", "expiring"}
@@ -111,4 +111,4 @@ def _owner_text(record: Mapping[str, Any]) -> str:
     if not record["userless"]:
         return str(record["owner"] or record["owner_id"])
     account = record["account_id"]
-    return f"nobody (account {account})" if account else "nobody"
+    return f"no owner (account {account})" if account else "no owner"

@@ -33,7 +33,7 @@ _COLUMNS: tuple[str, ...] = ("service", "name", "active", *_CHANGE)
 @options.json_option
 def activate(*, owner: str, services: tuple[str, ...], as_json: bool) -> None:
     """Let a user use services from now on."""
-    _switch(subscriptions.activate, owner, services, as_json=as_json)
+    _switch(subscriptions.activate, owner, services=services, as_json=as_json)
 
 
 @subscription_group.command("deactivate")
@@ -42,14 +42,14 @@ def activate(*, owner: str, services: tuple[str, ...], as_json: bool) -> None:
 @options.json_option
 def deactivate(*, owner: str, services: tuple[str, ...], as_json: bool) -> None:
     """Stop a user from using services; tokens for them are paused, not deleted."""
-    _switch(subscriptions.deactivate, owner, services, as_json=as_json)
+    _switch(subscriptions.deactivate, owner, services=services, as_json=as_json)
 
 
 def _switch(
     switch: Callable[..., Subscription],
     owner: str,
-    services: tuple[str, ...],
     *,
+    services: tuple[str, ...],
     as_json: bool,
 ) -> None:
     actor = cli_session.current_actor()
@@ -87,7 +87,7 @@ def list_subscriptions(
             columns, empty = _COLUMNS, "The application declares no services."
         else:
             found = [
-                _serialize(ctx, user, service or "", row, active=active)
+                _serialize(ctx, user, service or "", row=row, active=active)
                 for user, row, active in subscriptions.subscribers(
                     ctx, service or "", account
                 )
@@ -100,13 +100,13 @@ def list_subscriptions(
 def _of_user(ctx: Context, user: Any) -> list[Record]:
     stored = {row.service: row for row in subscriptions.subscriptions_of(ctx, user)}
     return [
-        _serialize(ctx, user, slug, stored.get(slug), active=active)
+        _serialize(ctx, user, slug, row=stored.get(slug), active=active)
         for slug, active in subscriptions.states(ctx, user).items()
     ]
 
 
 def _serialize(
-    ctx: Context, user: Any, slug: str, row: Subscription | None, *, active: bool
+    ctx: Context, user: Any, slug: str, *, row: Subscription | None, active: bool
 ) -> Record:
     return {
         "owner": ctx.user_label(user),

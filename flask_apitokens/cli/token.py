@@ -149,7 +149,7 @@ def _generate(
         raise click.ClickException(message) from None
     except ServiceUnavailable:
         account = (account_id or "") if user is None else ctx.account_of(user)
-        message = _how_to_allow(ctx, user, service or "", account)
+        message = _how_to_allow(ctx, user, slug=service or "", account=account)
         raise click.ClickException(message) from None
 
 
@@ -167,7 +167,7 @@ def _how_to_replace(ctx: Context, user: Any) -> str:
     )
 
 
-def _how_to_allow(ctx: Context, user: Any, slug: str, account: str) -> str:
+def _how_to_allow(ctx: Context, user: Any, *, slug: str, account: str) -> str:
     """Return why a service cannot be used, and the command that changes it."""
     where = f"the account {output.printable(account)}" if account else "every user"
     active = subscriptions.services_on(ctx, account)

@@ -1,7 +1,7 @@
-"""``APITOKENS_PEPPERS``: the secrets that imported tokens are hashed under.
+"""``APITOKENS_PEPPERS``: the secret keys that imported tokens are hashed under.
 
-A pepper has an id, which is public and stored beside each hash, and a secret, which is
-in no error, log line or ``repr``.
+A pepper has an id and a secret. The id is public: it is stored beside each hash. The
+secret is in no error, log line or ``repr``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
-#: characters of a secret: 32 of base64 are 192 bits
+#: the length of a secret: 32 characters of base64 are 192 bits
 SHORTEST = 32
 FEWEST_DIFFERENT = 10
 FORM = (
@@ -23,7 +23,7 @@ FORM = (
     "prints"
 )
 _ID = re.compile(r"[A-Za-z0-9._-]{1,16}")
-#: words of examples and templates of settings, without punctuation
+#: words of example settings, in small letters and without punctuation
 _PLACEHOLDERS = (
     *("changeme", "changethis", "replaceme", "replacethis", "placeholder", "example"),
     *("yoursecret", "yourpepper", "mysecret", "notasecret", "supersecret", "password"),
@@ -35,8 +35,8 @@ _PLACEHOLDERS = (
 class Pepper:
     """A secret key and its public id.
 
-    :param id: is shown in the database, in logs and on the command line.
-    :param secret: is shown nowhere.
+    :param id: appears in the database, in logs and on the command line.
+    :param secret: appears nowhere.
     """
 
     id: str
@@ -44,17 +44,17 @@ class Pepper:
 
 
 def peppers_of(value: Any) -> tuple[Pepper, ...]:
-    """Read ``APITOKENS_PEPPERS``.
+    """Parse ``APITOKENS_PEPPERS``.
 
     :param value: "id:secret" strings or pairs in a list or tuple, a mapping of ids to
-        secrets, or one string with commas between, as environment variables have it.
-    :raises ValueError: names the wrong id and what is allowed, and no secret.
+        secrets, or one string with commas between, as in an environment variable.
+    :raises ValueError: with what is allowed and the id in question, never a secret.
     """
     peppers = tuple(_pepper(*pair) for pair in _pairs(value))
     ids = [pepper.id for pepper in peppers]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
-        raise ValueError(f"each id once, and {', '.join(twice)} stands there twice")
+        raise ValueError(f"each id once, and {', '.join(twice)} is there twice")
     if len({pepper.secret for pepper in peppers}) < len(peppers):
         raise ValueError("a secret of its own for each id")
     return peppers
@@ -68,8 +68,8 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
     if not isinstance(value, list | tuple):
         raise ValueError(FORM)
     for item in value:
-        # An item without a colon may be a secret without an id, so the error does not
-        # repeat it.
+        # A text without a colon may be a secret whose id was forgotten, so the error
+        # does not repeat it.
         pair = item.split(":", 1) if isinstance(item, str) else item
         paired = isinstance(pair, list | tuple) and len(pair) == 2
         if not paired or not all(isinstance(part, str) for part in pair):
@@ -79,8 +79,8 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
 
 def _pepper(name: str, secret: str) -> Pepper:
     if not _ID.fullmatch(name):
-        # If the id was forgotten, the text before the colon may be the secret, so the
-        # error does not repeat it.
+        # The text before the colon may be part of a secret whose id was forgotten, so
+        # the error does not repeat it.
         raise ValueError(FORM)
     plain = re.sub(r"[^a-z0-9]", "", secret.lower())
     for word in _PLACEHOLDERS:

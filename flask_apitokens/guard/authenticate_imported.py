@@ -160,7 +160,9 @@ def _source(state: State, known: ImportedCandidate) -> ColumnElement[Any]:
     whens = [
         (
             imported_as
-            == literal(KeyedDigest.of(old, name, materials[name]).digest, kind),
+            == literal(
+                KeyedDigest.of(old, kind=name, material=materials[name]).digest, kind
+            ),
             literal(pepper_set.keyed_digest(name, materials[name]).digest, kind),
         )
         for name in DIGESTS

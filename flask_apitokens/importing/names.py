@@ -36,7 +36,9 @@ def names_for(ctx: Context, several: Sequence[NameRequest]) -> list[str]:
     while waiting:
         used = {digest for _name, digest in names.values()}
         for place in waiting:
-            names[place] = _next_name(several[place], numbers, counts, used)
+            names[place] = _next_name(
+                several[place], numbers=numbers, counts=counts, used=used
+            )
             used.add(names[place][1])
         taken = _taken(ctx, [names[place][1] for place in waiting])
         waiting = [place for place in waiting if names[place][1] in taken]
@@ -52,6 +54,7 @@ def names_for(ctx: Context, several: Sequence[NameRequest]) -> list[str]:
 
 def _next_name(
     asked: NameRequest,
+    *,
     numbers: dict[NameRequest, int],
     counts: dict[OwnerKey, int],
     used: Collection[bytes],

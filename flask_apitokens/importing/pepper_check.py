@@ -61,6 +61,6 @@ def complaint(lacking: Mapping[str, int]) -> str:
 def complain(
     connection: Connection, models: Models, settings: Settings, *, now: datetime
 ) -> str:
-    """Return the :func:`complaint` about missing peppers; empty if there is none."""
+    """Return the :func:`complaint` about missing peppers; empty without one."""
     lacking = missing(settings, needed(connection, models, now=now))
     return complaint(lacking) if lacking else ""

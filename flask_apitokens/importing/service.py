@@ -21,7 +21,6 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.actor import Actor
-from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS
@@ -40,28 +39,9 @@ from flask_apitokens.errors import ImportRefused
 from flask_apitokens.i18n import gettext as _
 
 from . import names as import_names
+from .owners import ImportOwner
 
 log = logging.getLogger("flask_apitokens")
-
-
-@dataclass(frozen=True)
-class ImportOwner:
-    """The owner of an imported token.
-
-    :param owner_id: the primary key of the user; None for a userless token.
-    :param account_id: the account the token belongs to.
-    :param email: the address that the token is bound to (``APITOKENS_BIND_TO_EMAIL``).
-    """
-
-    owner_id: Any
-    account_id: str
-    subject: audit_log.Subject = field(default_factory=audit_log.Subject, compare=False)
-    email: object = field(default=None, compare=False, repr=False)
-
-    @property
-    def key(self) -> tuple[Any, str]:
-        """A value that stays the same if the owner changes the account."""
-        return self.owner_id, self.account_id if self.owner_id is None else ""
 
 
 @dataclass(frozen=True)
@@ -95,33 +75,12 @@ class ExistingImport:
     owner_key: tuple[Any, str] | None
 
 
-def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
-    """Return the owner of tokens to import.
-
-    :param owner: a user, or None for userless tokens of *account_id*.
-    :raises ImportRefused: if the user has no account, or the application's function for
-        the email address fails.
-    """
-    if owner is None:
-        return ImportOwner(None, account_id)
-    account = ctx.account_of(owner)
-    if account == NO_ACCOUNT:
-        raise ImportRefused(_("The owner is of no account."))
-    try:
-        email = email_binding.email_to_bind(ctx, owner)
-    except Exception:
-        log.exception("email_of failed, so no token of this user is imported")
-        raise ImportRefused(_("The owner's email address cannot be told.")) from None
-    subject = audit_log.Subject.of(ctx, owner)
-    return ImportOwner(ctx.models.user_id(owner), account, subject, email)
-
-
 def checked_item(
     ctx: Context,
-    pepper_set: PepperSet,
-    owner: ImportOwner,
     text: str,
     *,
+    pepper_set: PepperSet,
+    owner: ImportOwner,
     digest: str | None = None,
     name: str = "",
     service: str | None = None,
@@ -139,30 +98,36 @@ def checked_item(
     :param expires_at: an aware time; None for never, and so is a year such as 9999.
     :raises DomainError: with what is wrong, and no part of the token.
     """
-    if digest is None:
-        token = _checked_token(pepper_set, text)
-        keyed_digest = pepper_set.keyed_digest("plain", token)
-        keyed_digests = pepper_set.keyed_digests(token)
-        strength = strength_of(token)
-    else:
-        material = _checked_digest(digest, text)
-        keyed_digest, strength = pepper_set.keyed_digest(digest, material), "unknown"
-        keyed_digests = pepper_set.keyed_digests_of(digest, material)
+    stored = _stored_form(pepper_set, text, digest=digest)
     if service is not None and service not in ctx.services_of(owner.account_id):
         raise ImportRefused(_("There is no such service in the account."))
     if expires_at is not None and expires_at > validation.LATEST:
         expires_at = None
     known = tuple(ctx.catalog.services[service].scopes) if service else ()
     return ImportItem(
+        **stored,
         owner=owner,
-        keyed_digest=keyed_digest,
-        digests=tuple(keyed.digest for keyed in keyed_digests),
-        strength=strength,
         name=validation.clean_name(name) if name.strip() else "",
         service=service,
         scopes=validation.checked_scopes(ctx, service, scopes or known),
         expires_at=expires_at,
     )
+
+
+def _stored_form(
+    pepper_set: PepperSet, text: str, *, digest: str | None
+) -> dict[str, Any]:
+    """Return the keyed digest, all digests and the strength of a token."""
+    if digest is None:
+        token = _checked_token(pepper_set, text)
+        strength, keyed = strength_of(token), pepper_set.keyed_digests(token)
+        keyed_digest = pepper_set.keyed_digest("plain", token)
+    else:
+        material = _checked_digest(digest, text)
+        strength, keyed = "unknown", pepper_set.keyed_digests_of(digest, material)
+        keyed_digest = pepper_set.keyed_digest(digest, material)
+    digests = tuple(each.digest for each in keyed)
+    return {"keyed_digest": keyed_digest, "digests": digests, "strength": strength}
 
 
 def _checked_token(pepper_set: PepperSet, text: str) -> bytes:
@@ -251,7 +216,7 @@ def hash_item(ctx: Context, item: ImportItem) -> str:
     )
 
 
-def add(
+def store_items(
     ctx: Context, several: Sequence[tuple[ImportItem, str]], *, actor: Actor
 ) -> list[Token]:
     """Store tokens that were not imported before.
@@ -268,24 +233,15 @@ def add(
         ctx, [(item.owner.key, item.name) for item, _hash in fresh]
     )
     made = [
-        _row(ctx, item, hashed, name, actor=actor)
+        _row(ctx, item, hashed=hashed, name=name, actor=actor)
         for (item, hashed), name in zip(fresh, names, strict=True)
     ]
-    imports = ctx.models.Import
     try:
         with ctx.session.begin_nested():
             ctx.session.add_all(made)
             ctx.session.flush()
             for token, (item, _hash) in zip(made, fresh, strict=True):
-                ctx.session.add(
-                    imports(
-                        token_id=token.id,
-                        digest=item.keyed_digest.digest,
-                        pepper=item.keyed_digest.pepper.id,
-                        strength=item.strength,
-                    )
-                )
-                _note(ctx, token, item, actor=actor)
+                _record_import(ctx, token, item, actor=actor)
             ctx.session.flush()
     except IntegrityError:
         raise Conflict from None
@@ -295,7 +251,7 @@ def add(
 
 
 def _row(
-    ctx: Context, item: ImportItem, hashed: str, name: str, *, actor: Actor
+    ctx: Context, item: ImportItem, *, hashed: str, name: str, actor: Actor
 ) -> Token:
     owner = item.owner
     token = ctx.models.Token(
@@ -321,7 +277,18 @@ def _row(
     return token
 
 
-def _note(ctx: Context, token: Token, item: ImportItem, *, actor: Actor) -> None:
+def _record_import(
+    ctx: Context, token: Token, item: ImportItem, *, actor: Actor
+) -> None:
+    """Store where the token is looked up, and write the audit log."""
+    ctx.session.add(
+        ctx.models.Import(
+            token_id=token.id,
+            digest=item.keyed_digest.digest,
+            pepper=item.keyed_digest.pepper.id,
+            strength=item.strength,
+        )
+    )
     audit_log.note_token(
         ctx,
         "imported",
@@ -342,7 +309,7 @@ def import_one(ctx: Context, item: ImportItem, *, actor: Actor) -> Token | None:
     """
     before = existing_import(item, existing_imports(ctx, [item]))
     if before is None:
-        made = add(ctx, [(item, hash_item(ctx, item))], actor=actor)
+        made = store_items(ctx, [(item, hash_item(ctx, item))], actor=actor)
         return made[0] if made else None
     if before.token_id is None:
         return None

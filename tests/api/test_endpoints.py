@@ -263,7 +263,8 @@ def test_who_holds_a_token_can_revoke_it_and_the_owner_hears(
     answer = client.get("/api/plain", headers=bearer(plaintext))
     assert code(answer) == "token_revoked"
     page = client.get(f"/account/api-tokens/{public}")
-    assert "Holder of the token" in words(soup(page))
+    text = words(soup(page))
+    assert "Holder of the token" in text
     # Deactivated and expired ones as well: it is for good now.
     for values in ({"deactivated_at": utcnow()}, {"expires_at": utcnow()}):
         public, plaintext = bearing.generate(app, ada)
@@ -308,7 +309,7 @@ def test_a_database_that_is_away_is_said_to_be(
 def test_a_token_that_cannot_be_checked_is_neither_revoked_nor_inactive(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DBS-01: what is not known is not answered, of whoever's token."""
+    """DBS-01: what is not known is not answered, whose token it may be."""
     app = host(make_app)
     client = app.test_client()
     ada = administration.create_user(app, "ada")

@@ -639,10 +639,10 @@ def test_a_locale_that_needs_a_request_does_not_matter(app: Flask) -> None:
 def test_a_process_without_an_account_has_a_label_too(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody() -> str:
+    def fail() -> str:
         raise KeyError("getpwuid(): uid not found: 12345")
 
-    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(getpass, "getuser", fail)
     assert generate(app, "CI")["created_by"] == f"cli:uid-{os.getuid()}"
 
 
@@ -998,7 +998,7 @@ def test_a_wrong_audit_line_is_refused(app: Flask) -> None:
         ("--action", "exploded"),
         ("--limit", "0"),
         ("--before", "9" * 30),
-        ("--owner", "nobody"),
+        ("--owner", "no-such-user"),
         ("--account", ""),
         ("--token", plaintext),
     ):

@@ -235,7 +235,7 @@ def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
 def test_of_what_is_no_csv_nothing_is_imported(
     app: Flask, line: int, text: str
 ) -> None:
-    """Nobody can tell where its records begin, so there are none to skip."""
+    """Where its records begin is unknown, so none can be skipped."""
     hosts.create_user(app, "ada@example.com")
     text += f"ada@example.com,{SHORT}\n"
     result = run(app, "-", "--skip-bad", input=text, code=1)
@@ -278,7 +278,7 @@ def test_what_stands_in_a_name_is_no_record(app: Flask) -> None:
         ('{"owner": true, "token": "abcdefgh"}', "its owner is not text"),
         (
             '{"owner": "ada@example.com", "token": "abcdefgh", "expires": "soon"}',
-            "its expiry is none of",
+            "its expiry is not in the form",
         ),
     ],
 )
@@ -396,7 +396,7 @@ def test_interrupted_it_is_started_once_more(
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com")
     text = "".join(f"ada@example.com,{UUID}-{n}\n" for n in range(250))
-    really, batches = import_service.add, []
+    really, batches = import_service.store_items, []
 
     def interrupted(ctx: Context, several: Any, **values: Any) -> Any:
         batches.append(len(several))
@@ -405,7 +405,7 @@ def test_interrupted_it_is_started_once_more(
         return really(ctx, several, **values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_service, "add", interrupted)
+        patch.setattr(import_service, "store_items", interrupted)
         result = run(app, "-", input=text, code=1)
     assert "100 of 250 imported" in result.stderr
     assert "Interrupted; 100 tokens were imported" in result.stderr
@@ -419,7 +419,7 @@ def test_interrupted_it_is_started_once_more(
 def test_another_import_in_between_is_no_error(
     anywhere: Flask, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same token, and a name, that somebody else stores at the last moment."""
+    """Another process stores the same token, or its name, at the last moment."""
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com")
     twin = make_app(app.config["SQLALCHEMY_DATABASE_URI"], **CONFIG)
@@ -442,7 +442,7 @@ def test_a_conflict_is_tried_again_and_not_for_ever(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosts.create_user(app, "ada@example.com")
-    really, tries = import_service.add, []
+    really, tries = import_service.store_items, []
 
     def conflict(*args: Any, **values: Any) -> Any:
         tries.append(args)
@@ -450,13 +450,13 @@ def test_a_conflict_is_tried_again_and_not_for_ever(
             raise Conflict
         return really(*args, **values)
 
-    monkeypatch.setattr(import_service, "add", conflict)
+    monkeypatch.setattr(import_service, "store_items", conflict)
     assert summary(app, "-", input=f"ada@example.com,{UUID}")["imported"] == 1
 
     def always(*args: Any, **values: Any) -> Any:
         raise Conflict
 
-    monkeypatch.setattr(import_service, "add", always)
+    monkeypatch.setattr(import_service, "store_items", always)
     run(app, "-", input=f"ada@example.com,{SHORT}", code=1)
 
 
@@ -512,14 +512,14 @@ def test_clearing_waits_for_the_commit_and_spares_what_changed(
     hosts.create_user(app, "grace@example.com", name=other)
     hosts.create_user(app, "alan@example.com", name="tiny")
     where = ("--table", "user", "--column", "name", "--clear")
-    really = import_service.add
+    really = import_service.store_items
 
     def fails(*args: Any, **values: Any) -> Any:
         really(*args, **values)
         raise Conflict
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_service, "add", fails)
+        patch.setattr(import_service, "store_items", fails)
         run(app, *where, "--skip-bad", code=1)
     assert UUID in everything(app)
     assert code(call(app, UUID)) == "invalid_token"
@@ -619,7 +619,7 @@ def test_a_table_says_when_its_tokens_end(make_app: MakeApp, database_url: str) 
             named = (*where, "--expires-column", column)
             told[column] = summary(app, *named, "--dry-run")
         result = run(app, *where, "--expires-column", "words", code=1)
-        assert "Row 3: its expiry is none of" in result.stderr
+        assert "Row 3: its expiry is not in the form" in result.stderr
         run(app, *where, "--expires-column", "nothing", code=2)
         ended = (*where, "--expires-column", "until", "--clear")
         assert summary(app, *ended)["cleared"] == 2

@@ -31,13 +31,13 @@ def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
     app = make_app()
     ada = str(hosts.create_user(app, "ada@example.com").id)
     now = datetime.now(UTC) - timedelta(seconds=1)
-    nobody = {"owner_key": "", "token_id": "1" * 12}
+    userless = {"owner_key": "", "token_id": "1" * 12}
     gone = {"owner_key": "977", "token_id": "2" * 12}
     note(
         app,
         call(now, path="/api/1", owner_key=ada),
         call(now - timedelta(days=1), path="/api/2", status=429, owner_key=ada),
-        call(now - timedelta(days=1), path="/api/3", status=500, **nobody),
+        call(now - timedelta(days=1), path="/api/3", status=500, **userless),
         call(
             now,
             path="/api/4",
@@ -121,7 +121,7 @@ def test_people_get_a_table_by_day(app: Flask) -> None:
         (("--token", "short"), "an id has 12 characters"),
         (("--token", f"apt_{TOKEN}_secret"), "a whole token"),
         (("--service", "none"), "is not a service"),
-        (("--owner", "nobody"), "no user has the key"),
+        (("--owner", "no-such-user"), "no user has the key"),
         (("--owner", "1", "--userless"), "not both"),
         (("--account", ""), "an account id has"),
     ],

@@ -69,5 +69,5 @@ def example(make_example: MakeExample) -> Flask:
 
 @pytest.fixture
 def visitor(example: Flask) -> FlaskClient:
-    """A browser nobody has signed in with."""
+    """Return a browser that is not logged in."""
     return example.test_client()

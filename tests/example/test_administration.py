@@ -15,7 +15,7 @@ A = "/admin/api"
 
 
 def key_of(example: Flask, email: str) -> str:
-    """The primary key of a user, as it stands in addresses."""
+    """Return the primary key of a user, as URLs have it."""
     with example.app_context():
         user = User.with_email(email)
         assert user is not None

@@ -140,7 +140,7 @@ def test_nothing_of_them_is_left(
 def test_any_number_of_imports_and_peppers_is_one_select(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no bcrypt for what is none of them: LEG-04."""
+    """LEG-04. A token that was not imported runs no bcrypt."""
     app = make_app(database_url, **{**CONFIG, "APITOKENS_PEPPERS": [NEW, OLD]})
     user = hosts.create_user(app, "ada@example.com")
     public, native = bearing.generate(app, user)
@@ -266,7 +266,7 @@ def test_their_state_and_rights_are_those_of_any_token(
         host.apitokens.delete(token)
         host.db.session.commit()
         assert code(call(app, UUID, "/api/tmy")) == "invalid_token"
-        # Whoever deleted it meant it: the file it came from does not bring it back.
+        # The deletion was on purpose: a second import of its file does not undo it.
         assert host.apitokens.import_token(UUID, owner=user) is None
     assert asked.checks == 1
     with app.app_context():
@@ -293,12 +293,12 @@ def _foreign() -> list[tuple[str, str, str, str]]:
     indico = "indp_" + "Q7x" * 14
     sha256, sha512 = hashlib.sha256, hashlib.sha512
     return [
-        # Sanctum keeps the SHA-256 of what stands behind the bar, Indico of it all.
+        # Sanctum keeps the SHA-256 of what is behind the bar, Indico of all.
         ("sha256", SHORT, sha256(SHORT.encode()).hexdigest(), "17|" + SHORT),
         ("sha256", indico, sha256(indico.encode()).hexdigest(), indico),
         # djangorestframework-api-key, as Django writes it.
         ("sha512", key, "sha512$$" + sha512(key.encode()).hexdigest(), key),
-        # django-rest-knox 5 hashes the text, 4 the bytes that it stands for.
+        # django-rest-knox 5 hashes the text, 4 the bytes that it encodes.
         ("sha512", text, sha512(text.encode()).hexdigest(), text),
         (
             "sha512-unhex",
@@ -337,7 +337,7 @@ def test_digests_are_taken_in_and_hashed_anew_at_first_use(anywhere: Flask) -> N
 def test_of_a_token_and_its_digest_the_first_import_counts(
     anywhere: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """That they are the same is known to nobody: the second may be somebody else's."""
+    """Whether they are the same is unknown; the second may have another owner."""
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com")
     eve = hosts.create_user(app, "eve@example.com")
@@ -421,7 +421,7 @@ def test_many_first_uses_at_once_key_a_token_anew_once(
 
 
 def test_a_raised_cost_hashes_anew(make_app: MakeApp, sqlite_url: str) -> None:
-    """VER-19, of imported tokens; SECRET_KEY is none of their business: VER-18."""
+    """VER-19 for imported tokens; a new SECRET_KEY does not matter: VER-18."""
     app = make_app(sqlite_url, **CONFIG)
     token_id = take_in(app, UUID, hosts.create_user(app, "ada@example.com"))
     costly = {**CONFIG, "APITOKENS_IMPORT_BCRYPT_ROUNDS": 5, "SECRET_KEY": "another"}
@@ -482,7 +482,7 @@ def test_peppers_are_read_in_each_form(make_app: MakeApp, value: Any) -> None:
         (f"a:{GOOD[:31]}", "shorter or hardly random"),
         ("a:" + "abcabcabc" * 9, "shorter or hardly random"),
         ("a:change-me-" + GOOD, "placeholder such as “changeme”"),
-        (f"a:{GOOD},a:{GOOD}x", "a stands there twice"),
+        (f"a:{GOOD},a:{GOOD}x", "a is there twice"),
         (f"a:{GOOD},b:{GOOD}", "a secret of its own"),
     ],
 )

@@ -1,0 +1,58 @@
+"""The owners of imported tokens."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from flask_apitokens.audit import log as audit_log
+from flask_apitokens.core.callbacks import NO_ACCOUNT
+from flask_apitokens.core.context import Context
+from flask_apitokens.domain import email_binding
+from flask_apitokens.errors import ImportRefused
+from flask_apitokens.i18n import gettext as _
+
+log = logging.getLogger("flask_apitokens")
+
+
+@dataclass(frozen=True)
+class ImportOwner:
+    """The owner of an imported token.
+
+    :param owner_id: the primary key of the user; None for a userless token.
+    :param account_id: the account the token belongs to.
+    :param email: the address that the token is bound to (``APITOKENS_BIND_TO_EMAIL``).
+    """
+
+    owner_id: Any
+    account_id: str
+    subject: audit_log.Subject = field(default_factory=audit_log.Subject, compare=False)
+    email: object = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> tuple[Any, str]:
+        """A value that stays the same if the owner changes the account."""
+        return self.owner_id, self.account_id if self.owner_id is None else ""
+
+
+def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
+    """Return the owner of tokens to import.
+
+    :param owner: a user, or None for userless tokens of *account_id*.
+    :raises ImportRefused: if the user has no account, or the application's function for
+        the email address fails.
+    """
+    if owner is None:
+        return ImportOwner(None, account_id)
+    account = ctx.account_of(owner)
+    if account == NO_ACCOUNT:
+        raise ImportRefused(_("The owner is of no account."))
+    try:
+        email = email_binding.email_to_bind(ctx, owner)
+    except Exception:
+        log.exception("email_of failed, so no token of this user is imported")
+        raise ImportRefused(_("The owner's email address cannot be told.")) from None
+    subject = audit_log.Subject.of(ctx, owner)
+    return ImportOwner(ctx.models.user_id(owner), account, subject, email)
