@@ -7,6 +7,9 @@ from typing import Any
 
 from click.testing import Result
 from flask import Flask
+from sqlalchemy import select
+
+from tests import hosts
 
 ADA = ("--owner", "ada@example.com")
 
@@ -35,3 +38,11 @@ def call(app: Flask, plaintext: str, path: str = "/api/plain") -> Any:
     """Return the response of a guarded route to a token."""
     headers = {"Authorization": f"Bearer {plaintext}"}
     return app.test_client().get(path, headers=headers)
+
+
+def stored_values(app: Flask) -> str:
+    """Return every value in every table of the host, as text."""
+    host = hosts.host_of(app)
+    with app.app_context():
+        tables = host.db.metadata.sorted_tables
+        return repr([host.db.session.execute(select(t)).all() for t in tables])

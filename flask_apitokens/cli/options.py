@@ -22,6 +22,7 @@ from flask_apitokens.db.models import ACCOUNT_LENGTH
 from .output import printable
 
 MOST_LISTED = 1000
+_TIMES = "2027-01-31, 2027-01-31T12:00Z (with Z or an offset)"
 _DAYS = re.compile(r"[0-9]{1,5}d")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -133,18 +134,11 @@ def parse_expiry(value: str) -> datetime | str:
         the pages.
     :raises click.BadParameter: with the forms there are.
     """
-    try:
-        if value == "never":
-            return value
-        if _DAYS.fullmatch(value):
-            return utcnow() + timedelta(days=int(value[:-1]))
-        day = parse_day(value)
-        return parse_moment(value) if day is None else end_of_day(day)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"“{printable(value)}” is not in the form 90d, 2027-01-31, "
-            "2027-01-31T12:00Z (with Z or an offset) or never."
-        ) from None
+    if value == "never":
+        return value
+    if _DAYS.fullmatch(value):
+        return utcnow() + timedelta(days=int(value[:-1]))
+    return _parse_time(value, of_day=end_of_day, forms=f"90d, {_TIMES} or never")
 
 
 def parse_since(value: str) -> datetime:
@@ -153,13 +147,18 @@ def parse_since(value: str) -> datetime:
     :returns: the time in UTC; a day begins at midnight.
     :raises click.BadParameter: with the forms there are.
     """
+    return _parse_time(value, of_day=start_of_day, forms=_TIMES)
+
+
+def _parse_time(
+    value: str, *, of_day: Callable[[date], datetime], forms: str
+) -> datetime:
     try:
         day = parse_day(value)
-        return parse_moment(value) if day is None else start_of_day(day)
+        return parse_moment(value) if day is None else of_day(day)
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"“{printable(value)}” is neither 2027-01-31 nor 2027-01-31T12:00Z "
-            "(with Z or an offset)."
+            f"“{printable(value)}” is not in the form {forms}."
         ) from None
 
 

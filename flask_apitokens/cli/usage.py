@@ -169,12 +169,8 @@ def _selected_days(
 
 
 def _numbers(counts: CallCounts) -> Record:
-    return {
-        "calls": counts.total,
-        "succeeded": counts.succeeded,
-        "rejected": counts.rejected,
-        "failed": counts.failed,
-    }
+    by_result = {name: getattr(counts, name) for name in call_export.RESULTS}
+    return {"calls": counts.total, **by_result}
 
 
 def _warn_if_off(*, is_recording: bool) -> None:

@@ -64,7 +64,7 @@ def bare(response: TestResponse) -> tuple[Any, ...]:
 # -- self ---------------------------------------------------------------------
 
 
-def test_every_kind_of_token_may_read_its_own_facts(
+def test_self_returns_the_properties_of_every_kind_of_token(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = host(make_app, database_url)
@@ -114,7 +114,7 @@ def test_every_kind_of_token_may_read_its_own_facts(
 # -- introspect ---------------------------------------------------------------
 
 
-def test_a_token_may_ask_about_itself_and_hears_no_more_than_inactive(
+def test_introspection_of_itself_reveals_only_inactive(
     make_app: MakeApp, database_url: str
 ) -> None:
     """LOG-08, RFC 7662 section 2.2."""
@@ -156,7 +156,7 @@ def test_a_token_may_ask_about_itself_and_hears_no_more_than_inactive(
         assert (answer.status_code, answer.json) == (200, INACTIVE)
 
 
-def test_a_token_with_the_scope_may_ask_about_any_of_its_account(
+def test_introspection_scope_covers_the_account(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = host(make_app, database_url)
@@ -204,7 +204,7 @@ def test_a_token_with_the_scope_may_ask_about_any_of_its_account(
 
 @pytest.mark.parametrize("name", ["introspect", "revoke"])
 @pytest.mark.parametrize("data", [{}, {"token": ""}, {"token": ["a", "b"]}])
-def test_what_asks_about_nothing_is_malformed(
+def test_form_without_token_is_malformed(
     name: str, data: Any, client: FlaskClient
 ) -> None:
     answer = client.post(E + name, data=data)
@@ -219,7 +219,7 @@ def test_what_asks_about_nothing_is_malformed(
         ({"scopes": {SCOPE: ""}, "default_active": True}, "not for everybody"),
     ],
 )
-def test_the_scope_is_for_the_chosen_alone(
+def test_introspection_scope_cannot_be_declared_for_every_user(
     options: dict[str, Any], message: str, make_app: MakeApp
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
@@ -233,7 +233,7 @@ def test_the_scope_is_for_the_chosen_alone(
 # -- revoke -------------------------------------------------------------------
 
 
-def test_who_holds_a_token_can_revoke_it_and_the_owner_hears(
+def test_holder_revokes_a_token_and_the_owner_is_notified(
     make_app: MakeApp, database_url: str
 ) -> None:
     """LOG-08, RFC 7009: 200 twice; the log, the signal and the notice tell once."""
@@ -274,7 +274,7 @@ def test_who_holds_a_token_can_revoke_it_and_the_owner_hears(
         assert at is not None
 
 
-def test_a_session_takes_its_access_token_along_unless_it_is_over(
+def test_revoking_a_session_token_revokes_its_live_access_token(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     public, plaintext = access(app, user)
@@ -291,7 +291,7 @@ def test_a_session_takes_its_access_token_along_unless_it_is_over(
     assert code(answer) == "token_revoked"
 
 
-def test_a_database_that_is_away_is_said_to_be(
+def test_endpoints_respond_503_without_database(
     app: Flask, client: FlaskClient, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DBS-01: neither 200, which would be a lie, nor a page."""
@@ -306,7 +306,7 @@ def test_a_database_that_is_away_is_said_to_be(
     assert answer.headers["Retry-After"]
 
 
-def test_a_token_that_cannot_be_checked_is_neither_revoked_nor_inactive(
+def test_unchecked_token_is_neither_revoked_nor_inactive(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DBS-01: what is not known is not answered, whose token it may be."""
@@ -337,7 +337,7 @@ def test_a_token_that_cannot_be_checked_is_neither_revoked_nor_inactive(
 # -- what strangers learn -----------------------------------------------------
 
 
-def test_no_endpoint_tells_a_stranger_whether_a_token_exists(make_app: MakeApp) -> None:
+def test_endpoints_do_not_reveal_whether_a_token_exists(make_app: MakeApp) -> None:
     """The same bytes and headers for all that cannot be proved to be held."""
     app = host(make_app)
     ada, carol = (

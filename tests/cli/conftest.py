@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -15,3 +17,9 @@ def anywhere(make_app: MakeApp, database_url: str) -> Flask:
     app = make_app(database_url)
     hosts.create_user(app, "ada@example.com")
     return app
+
+
+@pytest.fixture
+def ada(app: Flask, user: Any) -> Any:
+    """Return the user ada in the host on SQLite."""
+    return user

@@ -79,7 +79,7 @@ def app(make_app: MakeApp) -> Flask:
 # -- files ---------------------------------------------------------------------
 
 
-def test_a_file_is_taken_in_once(anywhere: Flask, tmp_path: Path) -> None:
+def test_file_is_imported_once(anywhere: Flask, tmp_path: Path) -> None:
     """By key, email and username; a second time changes nothing."""
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com", name="ada")
@@ -110,7 +110,7 @@ def test_a_file_is_taken_in_once(anywhere: Flask, tmp_path: Path) -> None:
         assert token not in told + before
 
 
-def test_a_number_that_is_given_as_a_name_is_not_given_again(anywhere: Flask) -> None:
+def test_numbered_name_in_the_file_is_not_generated_again(anywhere: Flask) -> None:
     """All in one batch, so that no look at the database tells."""
     ada = hosts.create_user(anywhere, "ada@example.com")
     names = ("CI 2", "CI", "CI", "Imported token 1", "")
@@ -121,7 +121,7 @@ def test_a_number_that_is_given_as_a_name_is_not_given_again(anywhere: Flask) ->
     ]
 
 
-def test_json_lines_and_a_header_have_every_column(
+def test_json_lines_and_csv_header_have_every_column(
     anywhere: Flask, tmp_path: Path
 ) -> None:
     app = anywhere
@@ -159,7 +159,7 @@ def test_json_lines_and_a_header_have_every_column(
     assert code(refused) == "insufficient_scope"
 
 
-def test_userless_tokens_have_an_account(anywhere: Flask) -> None:
+def test_userless_tokens_are_imported_into_an_account(anywhere: Flask) -> None:
     text = f"token\n{UUID}\n"
     assert "Line 2: it has no owner" in run(anywhere, "-", input=text, code=1).stderr
     assert summary(anywhere, "-", "--account", "acme", input=text)["imported"] == 1
@@ -171,7 +171,9 @@ def test_userless_tokens_have_an_account(anywhere: Flask) -> None:
     assert call(anywhere, UUID).status_code == 200
 
 
-def test_userless_tokens_are_of_an_account_there_is(make_app: MakeApp) -> None:
+def test_import_of_userless_tokens_needs_an_account_that_exists(
+    make_app: MakeApp,
+) -> None:
     """In any other they would work, and no administrator would see them."""
     app = make_app(plugin=hosts.accounts(), **CONFIG)
     hosts.create_user(app, "ada@example.com")
@@ -186,7 +188,7 @@ def test_userless_tokens_are_of_an_account_there_is(make_app: MakeApp) -> None:
     assert call(app, UUID).status_code == 200
 
 
-def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
+def test_wrong_lines_are_reported_by_number(anywhere: Flask) -> None:
     """And nothing is written while there is one, unless they are to be skipped."""
     app = anywhere
     hosts.create_user(app, "ada@example.com")
@@ -232,9 +234,7 @@ def test_wrong_lines_are_named_by_number_alone(anywhere: Flask) -> None:
         (1, f'owner,token,expires,"name\nada@example.com,{UUID},2001-01-01,\n'),
     ],
 )
-def test_of_what_is_no_csv_nothing_is_imported(
-    app: Flask, line: int, text: str
-) -> None:
+def test_malformed_csv_imports_nothing(app: Flask, line: int, text: str) -> None:
     """Where its records begin is unknown, so none can be skipped."""
     hosts.create_user(app, "ada@example.com")
     text += f"ada@example.com,{SHORT}\n"
@@ -246,7 +246,7 @@ def test_of_what_is_no_csv_nothing_is_imported(
 
 
 @pytest.mark.parametrize("header", ["owner,token,expiry", "Owner,Token,token"])
-def test_a_header_that_is_misspelt_is_no_record(app: Flask, header: str) -> None:
+def test_misspelt_header_is_refused(app: Flask, header: str) -> None:
     """What it names would be taken for names, and an expired token for a live one."""
     hosts.create_user(app, "ada@example.com")
     text = f"{header}\nada@example.com,{UUID},2001-01-01\n"
@@ -255,7 +255,7 @@ def test_a_header_that_is_misspelt_is_no_record(app: Flask, header: str) -> None
     assert code(call(app, UUID)) == "invalid_token"
 
 
-def test_what_stands_in_a_name_is_no_record(app: Flask) -> None:
+def test_line_inside_a_quoted_name_is_not_a_record(app: Flask) -> None:
     """A user of the old system may have chosen it, to act as another."""
     hosts.create_user(app, "ada@example.com")
     hosts.create_user(app, "mallory@example.com")
@@ -282,7 +282,7 @@ def test_what_stands_in_a_name_is_no_record(app: Flask) -> None:
         ),
     ],
 )
-def test_other_json_is_named(app: Flask, line: str, why: str) -> None:
+def test_wrong_json_line_is_reported(app: Flask, line: str, why: str) -> None:
     hosts.create_user(app, "ada@example.com")
     good = f'{{"owner": "ada@example.com", "token": "{UUID}"}}\n'
     result = run(app, "-", "--format", "jsonl", input=good + line, code=1)
@@ -291,7 +291,7 @@ def test_other_json_is_named(app: Flask, line: str, why: str) -> None:
     assert "abcdefgh" not in result.output
 
 
-def test_what_is_no_text_is_refused(app: Flask) -> None:
+def test_file_that_is_not_utf8_is_refused(app: Flask) -> None:
     result = run(app, "-", input=b"ada,token-of-ada\n\xff\xfe,abc", code=1)
     assert "Line 2 is not UTF-8" in result.stderr
 
@@ -319,11 +319,13 @@ def test_what_is_no_text_is_refused(app: Flask) -> None:
         ("no-such-file.csv",),
     ],
 )
-def test_a_wrong_command_line_is_refused(app: Flask, args: tuple[str, ...]) -> None:
+def test_import_refuses_wrong_options(app: Flask, args: tuple[str, ...]) -> None:
     assert "Error: " in run(app, *args, code=2, input="").stderr
 
 
-def test_without_peppers_it_refuses(make_app: MakeApp, sqlite_url: str) -> None:
+def test_import_without_needed_peppers_is_refused(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
     """LEG-05: without any, and LEG-06: without one that tokens here still need."""
     app = make_app(sqlite_url, **{**CONFIG, "APITOKENS_PEPPERS": OLD})
     bare = make_app(sqlite_url)
@@ -359,7 +361,7 @@ def test_without_peppers_it_refuses(make_app: MakeApp, sqlite_url: str) -> None:
         assert [row["id"] for row in json.loads(listed.stdout)] == ["2026"]
 
 
-def test_digests_come_from_a_file_too(anywhere: Flask) -> None:
+def test_digests_are_imported_from_a_file(anywhere: Flask) -> None:
     hosts.create_user(anywhere, "ada@example.com")
     digest = hashlib.sha256(SHORT.encode()).hexdigest()
     text = f"owner,token\nada@example.com,{digest}\n"
@@ -369,7 +371,7 @@ def test_digests_come_from_a_file_too(anywhere: Flask) -> None:
     assert summary(anywhere, *args, input=text) == {"read": 1, "known": 1}
 
 
-def test_keys_of_nobody_are_read_as_psql_writes_them(anywhere: Flask) -> None:
+def test_userless_keys_are_read_as_psql_writes_them(anywhere: Flask) -> None:
     """djangorestframework-api-key: a digest under a name, ends with a short offset."""
     key = "Ab3dEf7h.0123456789abcdefghijABCDEFGHIJxy"
     digest = hashlib.sha512(key.encode()).hexdigest()
@@ -389,7 +391,7 @@ def test_keys_of_nobody_are_read_as_psql_writes_them(anywhere: Flask) -> None:
 # -- interrupted, and several at once ------------------------------------------
 
 
-def test_interrupted_it_is_started_once_more(
+def test_interrupted_import_continues_when_run_again(
     anywhere: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was committed stays; the end is the same as without the interruption."""
@@ -416,7 +418,7 @@ def test_interrupted_it_is_started_once_more(
     assert call(app, f"{UUID}-249").status_code == 200
 
 
-def test_another_import_in_between_is_no_error(
+def test_concurrent_import_of_the_same_token_is_no_error(
     anywhere: Flask, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process stores the same token, or its name, at the last moment."""
@@ -438,7 +440,7 @@ def test_another_import_in_between_is_no_error(
     assert names_of(app, ada) == ["Imported token 1", "Imported token 2"]
 
 
-def test_a_conflict_is_tried_again_and_not_for_ever(
+def test_conflict_is_retried_a_few_times(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosts.create_user(app, "ada@example.com")
@@ -478,7 +480,7 @@ def _with_keys(app: Flask) -> Any:
     return ApiKey
 
 
-def test_a_table_is_read_and_cleared(
+def test_table_is_imported_and_cleared(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The column only after the hashes are committed; twice is the same."""
@@ -504,7 +506,7 @@ def test_a_table_is_read_and_cleared(
     assert {len(names_of(app, user)) for user in users} == {76, 77}
 
 
-def test_clearing_waits_for_the_commit_and_spares_what_changed(
+def test_clear_happens_after_the_commit_and_keeps_changed_tokens(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, other = make_app(database_url, **CONFIG), LONG[:60]
@@ -543,9 +545,7 @@ def test_clearing_waits_for_the_commit_and_spares_what_changed(
     assert call(app, other).status_code == call(app, UUID).status_code == 200
 
 
-def test_a_table_that_the_host_does_not_map_is_read_too(
-    make_app: MakeApp, sqlite_url: str
-) -> None:
+def test_unmapped_table_is_imported(make_app: MakeApp, sqlite_url: str) -> None:
     """And told apart from what is no text, and from a user who is gone."""
     app = make_app(sqlite_url, **CONFIG)
     ada = hosts.create_user(app, "ada@example.com")
@@ -565,7 +565,7 @@ def test_a_table_that_the_host_does_not_map_is_read_too(
 
 
 @pytest.mark.parametrize("kind", ["UUID", "CHAR(64)", "VARBINARY(64)"])
-def test_a_token_is_sent_as_people_write_it_whatever_its_column_is(
+def test_token_of_any_column_type_is_accepted_as_text(
     make_app: MakeApp, database_url: str, kind: str
 ) -> None:
     """A UUID with its dashes, nothing of the filling, and bytes where case matters."""
@@ -591,7 +591,7 @@ def test_a_token_is_sent_as_people_write_it_whatever_its_column_is(
             connection.exec_driver_sql("DROP TABLE odd_keys")
 
 
-def test_a_table_says_when_its_tokens_end(make_app: MakeApp, database_url: str) -> None:
+def test_table_column_gives_expiry_times(make_app: MakeApp, database_url: str) -> None:
     """Without that, what had ended in the old system would begin to work again."""
     app = make_app(database_url, **CONFIG)
     ada, server = hosts.create_user(app, "ada@example.com"), bearing.engine_of(app)
@@ -636,7 +636,7 @@ def test_a_table_says_when_its_tokens_end(make_app: MakeApp, database_url: str) 
     assert "Apitokens-Expires" not in call(app, LONG).headers
 
 
-def test_the_facts_say_imported(app: Flask) -> None:
+def test_token_show_says_imported(app: Flask) -> None:
     user = hosts.create_user(app, "ada@example.com")
     token_id = take_in(app, UUID, user)
     runner = app.test_cli_runner()

@@ -14,7 +14,7 @@ from tests.commandline import generate
 from tests.commandline import run
 
 
-def test_a_token_is_rotated_and_its_plaintext_stands_alone(anywhere: Flask) -> None:
+def test_rotate_prints_only_the_plaintext_on_stdout(anywhere: Flask) -> None:
     old = generate(anywhere, "CI", "--expires", "90d")
     result = run(anywhere, "token", "rotate", old["id"])
     plaintext = result.stdout.removesuffix("\n")

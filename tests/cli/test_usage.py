@@ -58,7 +58,7 @@ def exported(app: Flask, *args: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_the_same_calls_are_counted_and_written(app: Flask) -> None:
+def test_show_and_export_select_the_same_calls(app: Flask) -> None:
     yesterday = exported(app, "--result", "failed")[0]["time"][:10]
     for given, paths in [
         ((), "14523"),
@@ -82,7 +82,7 @@ def test_the_same_calls_are_counted_and_written(app: Flask) -> None:
         assert sum(day["calls"] for day in shown["days"]) == len(paths)
 
 
-def test_what_is_written_of_a_call(app: Flask) -> None:
+def test_export_has_the_columns_of_a_call(app: Flask) -> None:
     [row] = exported(app, "--result", "rejected")
     assert row.pop("time").endswith("Z")
     assert row.pop("owner_id") == "1"
@@ -103,7 +103,7 @@ def test_what_is_written_of_a_call(app: Flask) -> None:
     assert run(app, "usage", "export", "--json", "--account", "nowhere").stdout == ""
 
 
-def test_people_get_a_table_by_day(app: Flask) -> None:
+def test_usage_show_prints_a_table_by_day(app: Flask) -> None:
     lines = run(app, "usage", "show").stdout.splitlines()
     assert lines[0].split() == ["DAY", "CALLS", "SUCCEEDED", "REJECTED", "FAILED"]
     assert len(lines) == 1 + 8 + 1
@@ -126,7 +126,7 @@ def test_people_get_a_table_by_day(app: Flask) -> None:
         (("--account", ""), "an account id has"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_usage_refuses_wrong_options(
     app: Flask, given: tuple[str, ...], said: str
 ) -> None:
     for verb in ("show", "export"):
@@ -136,7 +136,7 @@ def test_what_makes_no_sense_is_refused(
         assert "secret" not in refused.output
 
 
-def test_it_says_when_nothing_is_recorded(make_app: MakeApp) -> None:
+def test_usage_says_when_recording_is_off(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_USAGE="off")
     for verb in ("show", "export"):
         assert "APITOKENS_USAGE is off" in run(app, "usage", verb).stderr

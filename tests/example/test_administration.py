@@ -37,7 +37,7 @@ def switch(visitor: FlaskClient, key: str, *, on: bool) -> None:
     assert visitor.post(page, data=form).status_code == 303
 
 
-def test_the_first_day_of_an_administrator(
+def test_administrator_activates_a_service_and_generates_a_token(
     example: Flask, visitor: FlaskClient
 ) -> None:
     sign_in(visitor, "admin@example.com")
@@ -59,7 +59,7 @@ def test_the_first_day_of_an_administrator(
     assert called(example, plaintext) == (200, None)
 
 
-def test_administrators_stay_in_their_account(
+def test_administrator_sees_their_own_account_only(
     example: Flask, visitor: FlaskClient
 ) -> None:
     sign_in(visitor, "admin@example.com")
@@ -68,13 +68,13 @@ def test_administrators_stay_in_their_account(
     assert "carol@other.example" not in visitor.get(f"{A}/services/tmy/users").text
 
 
-def test_nobody_else_is_let_in(visitor: FlaskClient) -> None:
+def test_admin_pages_refuse_other_users(visitor: FlaskClient) -> None:
     sign_in(visitor)
     assert visitor.get(f"{A}/services").status_code == 403
     assert f"{A}/services" not in visitor.get("/account/preferences").text
 
 
-def test_the_api_as_a_whole_is_granted_by_the_host(
+def test_application_grants_the_api_permission(
     example: Flask, visitor: FlaskClient
 ) -> None:
     sign_in(visitor, "noapi@example.com")

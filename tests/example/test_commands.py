@@ -41,7 +41,7 @@ def rows_of_every_table() -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def test_seeding_twice_changes_nothing(example: Flask) -> None:
+def test_second_seed_changes_nothing(example: Flask) -> None:
     with example.app_context():
         before = rows_of_every_table()
         assert len(before["user"]) == 7
@@ -50,7 +50,7 @@ def test_seeding_twice_changes_nothing(example: Flask) -> None:
         assert rows_of_every_table() == before
 
 
-def test_the_seeded_users_are_those_of_the_contract(example: Flask) -> None:
+def test_seeded_users_are_as_documented(example: Flask) -> None:
     with example.app_context():
         users = {user.email: user for user in db.session.scalars(select(User))}
         assert {email: user.account_id for email, user in users.items()} == {
@@ -74,7 +74,7 @@ def test_the_seeded_users_are_those_of_the_contract(example: Flask) -> None:
         ]
 
 
-def test_the_demo_says_which_port_is_taken(example: Flask) -> None:
+def test_demo_reports_a_port_in_use(example: Flask) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = example.test_cli_runner().invoke(args=["demo", "--port", str(port)])
@@ -84,7 +84,7 @@ def test_the_demo_says_which_port_is_taken(example: Flask) -> None:
 
 
 @pytest.mark.server
-def test_the_curl_line_of_the_demo_answers_numbers(tmp_path: Path) -> None:
+def test_curl_line_of_the_demo_returns_data(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'demo.sqlite'}"
     environment = os.environ | {
         "FLASK_SQLALCHEMY_DATABASE_URI": uri,
@@ -140,7 +140,7 @@ def status_of(address: str, token: str) -> int:
         return error.code
 
 
-def test_the_demo_starts_in_single_token_mode(
+def test_demo_starts_in_single_token_mode(
     make_example: MakeExample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By one environment variable, and again whatever was generated meanwhile."""
@@ -161,7 +161,7 @@ def test_the_demo_starts_in_single_token_mode(
     assert "Generating a new one replaces it." in page.text
 
 
-def test_the_usage_history_of_the_demo_is_filled_once(
+def test_demo_fills_the_usage_history_once(
     make_example: MakeExample,
 ) -> None:
     example = make_example()
@@ -188,7 +188,7 @@ def test_the_usage_history_of_the_demo_is_filled_once(
 @pytest.mark.parametrize(
     "config", [{"APITOKENS_USAGE": "off"}, {"APITOKENS_MAX_PER_OWNER": 1}]
 )
-def test_the_demo_leaves_no_calls_where_they_make_no_sense(
+def test_demo_records_no_calls_without_usage_history(
     config: dict[str, Any], make_example: MakeExample
 ) -> None:
     example = make_example(**config)
@@ -198,7 +198,7 @@ def test_the_demo_leaves_no_calls_where_they_make_no_sense(
         assert rows_of_every_table() == before
 
 
-def test_imported_tokens_of_the_demo_answer_too(
+def test_imported_tokens_of_the_demo_work(
     make_example: MakeExample, tmp_path: Path
 ) -> None:
     """`FLASK_EXAMPLE_IMPORTED=1`: with a pepper of its own, made at the first start."""
@@ -216,7 +216,7 @@ def test_imported_tokens_of_the_demo_answer_too(
     assert (tmp_path / "0" / "pepper").stat().st_mode & 0o077 == 0
 
 
-def test_another_address_ends_the_tokens_that_are_tied_to_it(
+def test_change_of_email_ends_bound_tokens(
     make_example: Callable[..., Flask],
 ) -> None:
     example = make_example(APITOKENS_BIND_TO_EMAIL=True)

@@ -13,7 +13,7 @@ from tests.example.steps import sign_in
 
 
 @pytest.mark.parametrize("address", ["/", "/login", "/nowhere", "/static/example.css"])
-def test_every_answer_carries_the_security_headers(
+def test_every_response_has_the_security_headers(
     visitor: FlaskClient, address: str
 ) -> None:
     headers = visitor.get(address, buffered=True).headers
@@ -33,7 +33,7 @@ def test_pages_are_not_stored(visitor: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_the_cookie_is_closed_to_scripts_and_secure_under_https(
+def test_session_cookie_is_httponly_and_secure_under_https(
     visitor: FlaskClient, scheme: str
 ) -> None:
     answer = sign_in(visitor, base_url=f"{scheme}://example.test")
@@ -55,16 +55,14 @@ KEY = "apt_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef31PE6C"
         ("q=nightly_export&x=100%25", "q=nightly_export&x=100%25"),
     ],
 )
-def test_a_token_that_is_searched_for_stays_out_of_the_log(
-    query: str, shown: str
-) -> None:
+def test_access_log_hides_a_token_in_a_search(query: str, shown: str) -> None:
     line = f'"GET /account/api-tokens/?{query} HTTP/1.1" 200'
     record = logging.LogRecord("x", logging.INFO, __file__, 1, "%s", (line,), None)
     assert HideKeys().filter(record)
     assert record.getMessage() == line.replace(query, shown)
 
 
-def test_a_token_in_the_address_stays_out_of_the_log() -> None:
+def test_access_log_hides_a_token_in_the_url() -> None:
     record = logging.LogRecord(
         "werkzeug",
         logging.INFO,

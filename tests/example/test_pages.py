@@ -20,7 +20,7 @@ from tests.example.steps import sign_in
 MakeExample = Callable[..., Flask]
 
 
-def test_signing_in_leads_to_the_preferences(visitor: FlaskClient) -> None:
+def test_login_redirects_to_the_preferences(visitor: FlaskClient) -> None:
     answer = sign_in(visitor)
     assert answer.status_code == 303
     assert answer.location == "/account/preferences"
@@ -30,7 +30,7 @@ def test_signing_in_leads_to_the_preferences(visitor: FlaskClient) -> None:
     assert "data-apitokens" in page.text
 
 
-def test_the_email_may_be_written_in_any_case(visitor: FlaskClient) -> None:
+def test_login_ignores_the_case_of_the_email(visitor: FlaskClient) -> None:
     assert sign_in(visitor, " Ada@Example.COM ").status_code == 303
 
 
@@ -49,7 +49,7 @@ def test_the_email_may_be_written_in_any_case(visitor: FlaskClient) -> None:
         ("ada@example.com", "x" * 2000, "not your password"),
     ],
 )
-def test_a_failed_sign_in_says_why_and_keeps_the_address(
+def test_failed_login_shows_the_error_and_keeps_the_email(
     visitor: FlaskClient, email: str, password: str, message: str
 ) -> None:
     answer = sign_in(
@@ -60,7 +60,7 @@ def test_a_failed_sign_in_says_why_and_keeps_the_address(
     assert visitor.get("/account/preferences").status_code == 302
 
 
-def test_the_way_on_survives_a_wrong_password(visitor: FlaskClient) -> None:
+def test_next_survives_a_wrong_password(visitor: FlaskClient) -> None:
     asked = visitor.get("/account/preferences?tab=1")
     assert asked.status_code == 302
     address = asked.location
@@ -86,17 +86,17 @@ def test_the_way_on_survives_a_wrong_password(visitor: FlaskClient) -> None:
         "",
     ],
 )
-def test_the_way_on_never_leaves_the_site(visitor: FlaskClient, target: str) -> None:
+def test_next_never_leaves_the_site(visitor: FlaskClient, target: str) -> None:
     answer = sign_in(visitor, address=f"/login?next={target}")
     assert answer.location == "/account/preferences"
 
 
-def test_who_is_signed_in_is_sent_on(visitor: FlaskClient) -> None:
+def test_login_page_redirects_a_logged_in_user(visitor: FlaskClient) -> None:
     sign_in(visitor)
     assert visitor.get("/login?next=/").location == "/"
 
 
-def test_signing_out_takes_a_post_with_its_csrf_token(visitor: FlaskClient) -> None:
+def test_logout_needs_a_post_with_csrf_token(visitor: FlaskClient) -> None:
     sign_in(visitor)
     assert visitor.get("/logout").status_code == 405
     refused = visitor.post("/logout")
@@ -108,7 +108,7 @@ def test_signing_out_takes_a_post_with_its_csrf_token(visitor: FlaskClient) -> N
     assert visitor.get("/account/preferences").status_code == 302
 
 
-def test_switching_a_user_off_ends_the_session(
+def test_deactivated_user_loses_the_session(
     example: Flask, visitor: FlaskClient
 ) -> None:
     sign_in(visitor)
@@ -120,7 +120,7 @@ def test_switching_a_user_off_ends_the_session(
     assert visitor.get("/account/preferences").status_code == 302
 
 
-def test_without_tables_the_answer_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_tables_are_explained(tmp_path: Path) -> None:
     example = create_app({"SECRET_KEY": "x"}, instance_path=tmp_path)
     answer = sign_in(example.test_client())
     with example.app_context():
@@ -129,7 +129,7 @@ def test_without_tables_the_answer_says_what_to_do(tmp_path: Path) -> None:
     assert "flask --app example_app seed" in answer.text
 
 
-def test_the_navigation_marks_where_we_are(visitor: FlaskClient) -> None:
+def test_navigation_marks_the_current_page(visitor: FlaskClient) -> None:
     sign_in(visitor)
     for address, label in (
         ("/account/preferences", "Profile"),
@@ -141,9 +141,7 @@ def test_the_navigation_marks_where_we_are(visitor: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("address", ["/", "/account/preferences"])
-def test_nothing_is_linked_that_is_not_there(
-    visitor: FlaskClient, address: str
-) -> None:
+def test_every_link_has_a_target(visitor: FlaskClient, address: str) -> None:
     sign_in(visitor)
     page = visitor.get(address).text
     addresses = set(re.findall(r'(?:href|src)="(/[^"]*)"', page))
@@ -153,7 +151,7 @@ def test_nothing_is_linked_that_is_not_there(
         assert answer.status_code == 200, linked
 
 
-def test_the_override_set_is_mounted_with_its_layout(make_example: MakeExample) -> None:
+def test_template_overrides_come_with_their_layout(make_example: MakeExample) -> None:
     visitor = make_example(EXAMPLE_TEMPLATES="bootstrap5").test_client()
     sign_in(visitor)
     for address in ("/account/preferences", "/account/api-tokens/"):

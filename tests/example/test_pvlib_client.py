@@ -102,7 +102,7 @@ def make_token(host: Flask) -> str:
     return str(plaintext)
 
 
-def test_the_client_reads_a_data_frame(served: Served) -> None:
+def test_pvlib_client_returns_a_data_frame(served: Served) -> None:
     data, meta = served.get()
     assert list(data.columns) == ["ghi", "dni", "dhi"]
     assert len(data) == 48
@@ -117,7 +117,7 @@ def test_the_client_reads_a_data_frame(served: Served) -> None:
     assert 0 < noon["dhi"] < noon["ghi"]
 
 
-def test_the_values_are_those_of_the_time_series(served: Served) -> None:
+def test_delivered_values_equal_the_time_series(served: Served) -> None:
     data, _meta = served.get(timestamp_type="start")
     answer = requests.get(
         f"{served.address}/api/timeseries",
@@ -135,7 +135,7 @@ def test_the_values_are_those_of_the_time_series(served: Served) -> None:
     pd.testing.assert_frame_equal(data, expected, check_names=False, check_freq=False)
 
 
-def test_the_sun_angles_are_pvlibs(served: Served) -> None:
+def test_sun_angles_equal_pvlib(served: Served) -> None:
     data, _meta = served.get(variables=["SE", "SA"])
     expected = pvlib.solarposition.get_solarposition(data.index, **PLACE)
     apart = (data["solar_elevation"] - expected["elevation"]).abs()
@@ -144,7 +144,7 @@ def test_the_sun_angles_are_pvlibs(served: Served) -> None:
     assert apart.max() < 2
 
 
-def test_one_column_is_enough(served: Served) -> None:
+def test_one_column_is_delivered(served: Served) -> None:
     data, _meta = served.get(variables=["GHIc"])
     assert list(data.columns) == ["ghi_clear"]
     assert data["ghi_clear"].max() > 850
@@ -153,7 +153,7 @@ def test_one_column_is_enough(served: Served) -> None:
 @pytest.mark.parametrize(
     ("resolution", "rows"), [("PT05M", 288), (15, 96), ("PT1H", 24)]
 )
-def test_shorter_steps_are_served_too(
+def test_shorter_steps_are_delivered(
     served: Served, resolution: str | int, rows: int
 ) -> None:
     data, _meta = served.get(end="2026-06-21", time_resolution=resolution)
@@ -164,14 +164,14 @@ def test_shorter_steps_are_served_too(
 @pytest.mark.parametrize(
     ("stamp", "first"), [("start", "00:00"), ("center", "00:30"), ("end", "01:00")]
 )
-def test_time_stamps_stand_where_the_client_wants_them(
+def test_time_stamps_are_at_the_requested_position(
     served: Served, stamp: str, first: str
 ) -> None:
     data, _meta = served.get(timestamp_type=stamp)
     assert data.index[0] == pd.Timestamp(f"2026-06-21T{first}Z")
 
 
-def test_a_zone_moves_the_day(served: Served) -> None:
+def test_time_zone_moves_the_day(served: Served) -> None:
     data, _meta = served.get(tz="GMT+02", timestamp_type="start")
     assert data.index[0] == pd.Timestamp("2026-06-20T22:00Z")
 
@@ -188,7 +188,7 @@ def test_a_zone_moves_the_day(served: Served) -> None:
         ({"timestamp_type": "whenever"}, 400, "timestampType"),
     ],
 )
-def test_a_refusal_reaches_the_user_of_the_client(
+def test_refusal_is_an_error_in_the_client(
     served: Served, options: dict[str, Any], status: int, says: str
 ) -> None:
     with pytest.raises(requests.HTTPError) as refused:
@@ -216,14 +216,14 @@ def test_a_refusal_reaches_the_user_of_the_client(
         REQUEST.replace("GMT+00", "GMT+99").encode(),
     ],
 )
-def test_an_unusable_document_is_a_clear_400(served: Served, body: bytes) -> None:
+def test_unusable_document_is_a_400(served: Served, body: bytes) -> None:
     answer = served.post(body)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["parameter"]
 
 
-def test_entities_are_not_expanded(served: Served) -> None:
+def test_xml_entities_are_not_expanded(served: Served) -> None:
     bomb = (
         '<!DOCTYPE a [<!ENTITY x0 "ha">'
         + "".join(
@@ -236,18 +236,18 @@ def test_entities_are_not_expanded(served: Served) -> None:
     assert "document type" in answer.json()["detail"]
 
 
-def test_a_long_document_is_refused(served: Served) -> None:
+def test_long_document_is_refused(served: Served) -> None:
     answer = served.post(REQUEST + " " * 65_536)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_names_are_escaped_in_the_answer(served: Served) -> None:
+def test_names_are_escaped_in_the_response(served: Served) -> None:
     answer = served.post(REQUEST.replace("a site", "&lt;&quot;&amp;'"))
     assert answer.status_code == 200
     assert 'id="&lt;&quot;&amp;\'"' in answer.text
 
 
-def test_a_token_of_another_service_is_refused(served: Served) -> None:
+def test_token_of_another_service_is_refused(served: Served) -> None:
     assert served.post(REQUEST, key="x" * 600).status_code == 400
     assert served.post(REQUEST, key="x").status_code == 401

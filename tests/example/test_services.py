@@ -18,7 +18,9 @@ VIENNA = "lat=48.21&lon=16.37"
 SUMMER_DAY = f"{VIENNA}&start=2026-06-21&end=2026-06-21"
 
 
-def test_ping_says_whose_token_it_is(example: Flask, visitor: FlaskClient) -> None:
+def test_ping_returns_the_owner_of_the_token(
+    example: Flask, visitor: FlaskClient
+) -> None:
     token = token_for(example, service="tmy")
     answer = visitor.get("/api/ping", headers=bearer(token))
     assert answer.json == {
@@ -29,7 +31,7 @@ def test_ping_says_whose_token_it_is(example: Flask, visitor: FlaskClient) -> No
     }
 
 
-def test_the_open_route_answers_everybody(visitor: FlaskClient) -> None:
+def test_open_route_needs_no_token(visitor: FlaskClient) -> None:
     assert visitor.get("/api/open").json == {"ok": True}
 
 
@@ -44,7 +46,7 @@ def test_the_open_route_answers_everybody(visitor: FlaskClient) -> None:
         ("POST", "/datadelivery/request"),
     ],
 )
-def test_without_a_token_a_service_answers_401(
+def test_service_without_token_responds_401(
     visitor: FlaskClient, method: str, address: str
 ) -> None:
     sign_in(visitor)
@@ -61,7 +63,7 @@ def test_without_a_token_a_service_answers_401(
         ("timeseries", "POST", "/api/timeseries/jobs"),
     ],
 )
-def test_a_token_opens_its_own_service_and_scope_only(
+def test_token_gives_access_to_its_service_and_scope_only(
     example: Flask, visitor: FlaskClient, service: str, method: str, address: str
 ) -> None:
     token = token_for(example, service=service)
@@ -69,7 +71,7 @@ def test_a_token_opens_its_own_service_and_scope_only(
     assert answer.status_code == 403
 
 
-def test_a_typical_year_has_8760_hours(example: Flask, visitor: FlaskClient) -> None:
+def test_typical_year_has_8760_hours(example: Flask, visitor: FlaskClient) -> None:
     token = token_for(example, service="tmy")
     answer = visitor.get(f"/api/tmy?{VIENNA}", headers=bearer(token))
     body = answer.get_json()
@@ -90,7 +92,7 @@ def test_a_typical_year_has_8760_hours(example: Flask, visitor: FlaskClient) -> 
         ("&format=json", "text/csv", "application/json"),
     ],
 )
-def test_the_caller_chooses_the_format(
+def test_caller_chooses_the_format(
     example: Flask, visitor: FlaskClient, query: str, accept: str, mimetype: str
 ) -> None:
     answer = visitor.get(
@@ -101,7 +103,9 @@ def test_the_caller_chooses_the_format(
     assert answer.mimetype == mimetype
 
 
-def test_csv_and_json_say_the_same(example: Flask, visitor: FlaskClient) -> None:
+def test_csv_and_json_have_the_same_values(
+    example: Flask, visitor: FlaskClient
+) -> None:
     headers = bearer(token_for(example))
     address = f"/api/timeseries?{SUMMER_DAY}&format="
     rows = list(
@@ -119,7 +123,9 @@ def test_csv_and_json_say_the_same(example: Flask, visitor: FlaskClient) -> None
     assert 850 < float(rows[11]["ghi"]) < 1000
 
 
-def test_a_period_includes_both_its_days(example: Flask, visitor: FlaskClient) -> None:
+def test_period_includes_its_first_and_last_day(
+    example: Flask, visitor: FlaskClient
+) -> None:
     headers = bearer(token_for(example))
     address = f"/api/timeseries?{VIENNA}&start=2024-02-28&end=2024-03-01"
     values = visitor.get(address, headers=headers).get_json()["values"]
@@ -145,7 +151,7 @@ def test_a_period_includes_both_its_days(example: Flask, visitor: FlaskClient) -
         (f"{SUMMER_DAY}&format=xml", "format"),
     ],
 )
-def test_a_bad_parameter_is_named(
+def test_wrong_parameter_is_named(
     example: Flask, visitor: FlaskClient, query: str, parameter: str
 ) -> None:
     headers = bearer(token_for(example))
@@ -158,14 +164,14 @@ def test_a_bad_parameter_is_named(
     assert problem["detail"].startswith(f"{parameter}: ")
 
 
-def test_a_job_is_accepted(example: Flask, visitor: FlaskClient) -> None:
+def test_job_is_accepted(example: Flask, visitor: FlaskClient) -> None:
     token = token_for(example, scopes=("read", "write"))
     answer = visitor.post("/api/timeseries/jobs", headers=bearer(token))
     assert answer.status_code == 202
     assert answer.get_json()["status"] == "accepted"
 
 
-def test_a_stream_comes_in_ten_chunks(example: Flask, visitor: FlaskClient) -> None:
+def test_stream_has_ten_chunks(example: Flask, visitor: FlaskClient) -> None:
     answer = visitor.get(
         "/api/stream", headers=bearer(token_for(example)), buffered=False
     )
@@ -174,7 +180,7 @@ def test_a_stream_comes_in_ten_chunks(example: Flask, visitor: FlaskClient) -> N
     assert len(chunks) == 10
 
 
-def test_the_key_parameter_opens_no_other_route(
+def test_key_parameter_works_on_one_route_only(
     example: Flask, visitor: FlaskClient
 ) -> None:
     token = token_for(example)

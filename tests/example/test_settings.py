@@ -19,7 +19,7 @@ MakeExample = Callable[..., Flask]
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_secret_key_is_made_once_and_readable_by_us_alone(tmp_path: Path) -> None:
+def test_secret_key_is_generated_once_and_private(tmp_path: Path) -> None:
     keys = {
         create_app(instance_path=tmp_path).config["SECRET_KEY"] for _again in range(2)
     }
@@ -33,7 +33,7 @@ def test_the_secret_key_is_made_once_and_readable_by_us_alone(tmp_path: Path) ->
     ]
 
 
-def test_workers_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
+def test_concurrent_workers_use_the_same_secret_key(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from example_app import create_app;"
         "app = create_app(instance_path=pathlib.Path(sys.argv[1]));"
@@ -53,7 +53,7 @@ def test_workers_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
     assert all(worker.returncode == 0 for worker in workers)
 
 
-def test_configured_key_and_database_leave_the_instance_folder_alone(
+def test_configured_key_and_database_need_no_instance_folder(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "instance"
@@ -62,7 +62,7 @@ def test_configured_key_and_database_leave_the_instance_folder_alone(
     assert not folder.exists()
 
 
-def test_any_setting_comes_from_the_environment(
+def test_settings_are_read_from_the_environment(
     make_example: MakeExample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLASK_APITOKENS_MAX_PER_OWNER", "1")
@@ -72,12 +72,12 @@ def test_any_setting_comes_from_the_environment(
     assert example.config["SESSION_COOKIE_SECURE"] is True
 
 
-def test_an_unknown_override_set_is_named(make_example: MakeExample) -> None:
+def test_unknown_template_set_is_named(make_example: MakeExample) -> None:
     with pytest.raises(RuntimeError, match="'tailwind'; allowed is None, bootstrap5"):
         make_example(EXAMPLE_TEMPLATES="tailwind")
 
 
-def test_sqlite_is_tuned(example: Flask) -> None:
+def test_sqlite_has_its_pragmas(example: Flask) -> None:
     with example.app_context():
         found = [
             db.session.execute(text(f"PRAGMA {name}")).scalar_one()
@@ -87,7 +87,7 @@ def test_sqlite_is_tuned(example: Flask) -> None:
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, "http"), (1, "https")])
-def test_a_proxy_is_believed_only_when_configured(
+def test_proxy_headers_count_only_when_configured(
     make_example: MakeExample, proxies: int, seen: str
 ) -> None:
     visitor = make_example(TRUSTED_PROXIES=proxies).test_client()

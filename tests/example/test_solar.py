@@ -47,7 +47,7 @@ def day_of(place: Place) -> list[Sample]:
 
 @pytest.mark.parametrize("year", [2023, 2024, 2025])
 @pytest.mark.parametrize("place", PLACES)
-def test_the_zenith_is_within_half_a_degree(place: Place, year: int) -> None:
+def test_zenith_is_within_half_a_degree(place: Place, year: int) -> None:
     times = moments(year)
     expected = reference(place, times)["zenith"]
     found = [sun_at(place, moment).zenith for moment in times]
@@ -55,7 +55,7 @@ def test_the_zenith_is_within_half_a_degree(place: Place, year: int) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_azimuth_follows_the_sun(place: Place) -> None:
+def test_azimuth_follows_the_sun(place: Place) -> None:
     times = moments(2026)
     expected = reference(place, times)
     found = pd.Series(
@@ -85,14 +85,14 @@ def test_erbs_equals_pvlib() -> None:
                 assert found[1] == pytest.approx(float(expected["dhi"]))
 
 
-def test_the_sun_is_as_strong_as_pvlib_says() -> None:
+def test_solar_strength_equals_pvlib() -> None:
     for day in range(1, 366):
         moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
         expected = float(pvlib.irradiance.get_extra_radiation(day))
         assert sun_at(Place(0, 0), moment).irradiance == pytest.approx(expected)
 
 
-def test_a_day_has_24_hours_dark_at_night_and_bright_at_noon() -> None:
+def test_day_is_dark_at_night_and_bright_at_noon() -> None:
     samples = day_of(Place(48.21, 16.37))
     assert [sample.time.hour for sample in samples] == list(range(24))
     assert samples[0].ghi == samples[0].dni == samples[0].dhi == 0.0
@@ -111,7 +111,7 @@ def test_direct_and_diffuse_add_up_to_global(place: Place) -> None:
             assert sample.dni == 0
 
 
-def test_values_belong_to_the_middle_of_the_interval() -> None:
+def test_values_are_of_the_middle_of_the_interval() -> None:
     place = Place(48.21, 16.37)
     start = datetime(2026, 3, 1, 6, tzinfo=UTC)
     (sample,) = clear_sky(place, start, end=start + HOUR)
@@ -119,7 +119,7 @@ def test_values_belong_to_the_middle_of_the_interval() -> None:
     assert sample.sun == sun_at(place, start + timedelta(minutes=30))
 
 
-def test_the_zone_of_the_start_does_not_move_the_sun() -> None:
+def test_time_zone_does_not_move_the_sun() -> None:
     place = Place(48.21, 16.37)
     moment = datetime(2026, 3, 1, 6, tzinfo=UTC)
     elsewhere = pd.Timestamp(moment).tz_convert("Asia/Kathmandu").to_pydatetime()
@@ -127,6 +127,6 @@ def test_the_zone_of_the_start_does_not_move_the_sun() -> None:
 
 
 @pytest.mark.parametrize("latitude", [90.0, -90.0])
-def test_the_poles_have_an_answer(latitude: float) -> None:
+def test_poles_have_values(latitude: float) -> None:
     samples = day_of(Place(latitude, 0.0))
     assert len({round(sample.sun.zenith) for sample in samples}) == 1

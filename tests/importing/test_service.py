@@ -97,7 +97,7 @@ def app(make_app: MakeApp) -> Flask:
 # -- the guard -----------------------------------------------------------------
 
 
-def test_they_work_unchanged(anywhere: Flask) -> None:
+def test_imported_tokens_work_unchanged(anywhere: Flask) -> None:
     """LEG-01: as Bearer and in the query, where a "+" may arrive as a space."""
     app = anywhere
 
@@ -117,7 +117,7 @@ def test_they_work_unchanged(anywhere: Flask) -> None:
         assert code(call(app, token[:-1] + "0")) == "invalid_token"
 
 
-def test_nothing_of_them_is_left(
+def test_imported_plaintext_is_stored_nowhere(
     anywhere: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     """LEG-02, VER-02: no plaintext, and no digest that needs no pepper."""
@@ -137,7 +137,7 @@ def test_nothing_of_them_is_left(
             assert digest.hex() not in text
 
 
-def test_any_number_of_imports_and_peppers_is_one_select(
+def test_look_up_of_an_imported_token_is_one_select(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LEG-04. A token that was not imported runs no bcrypt."""
@@ -169,7 +169,7 @@ def test_any_number_of_imports_and_peppers_is_one_select(
     assert asked.checks == checks
 
 
-def test_without_peppers_nothing_is_looked_for(make_app: MakeApp) -> None:
+def test_foreign_token_without_peppers_costs_no_query(make_app: MakeApp) -> None:
     """LEG-04: the feature is off, and a foreign token costs no query."""
     app = make_app(APITOKENS_USAGE="off")
     with bearing.listening(app) as wire:
@@ -181,7 +181,7 @@ def test_without_peppers_nothing_is_looked_for(make_app: MakeApp) -> None:
         hosts.host_of(app).apitokens.import_token(UUID, owner=None)
 
 
-def test_unknown_tokens_are_refused_alike(app: Flask) -> None:
+def test_unknown_tokens_get_identical_responses(app: Flask) -> None:
     """HTTP-02: one of ours, one of theirs, one with the digest of theirs."""
     user = hosts.create_user(app, "ada@example.com")
     take_in(app, UUID, user)
@@ -198,7 +198,7 @@ def test_unknown_tokens_are_refused_alike(app: Flask) -> None:
     assert bodies[0] == bodies[1] == bodies[2]
 
 
-def test_every_way_of_looking_up_finds_them(
+def test_every_look_up_finds_imported_tokens(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the session's connection, and through SQLAlchemy where a driver is new."""
@@ -213,7 +213,9 @@ def test_every_way_of_looking_up_finds_them(
         hosts.put_away(app)
 
 
-def test_in_memory_they_are_found_on_the_one_connection(make_app: MakeApp) -> None:
+def test_look_up_uses_the_one_connection_of_an_in_memory_database(
+    make_app: MakeApp,
+) -> None:
     """And not stored anew in the middle of what the host has not committed."""
     app = make_app("sqlite://", **CONFIG)
     user = hosts.create_user(app, "ada@example.com")
@@ -224,7 +226,7 @@ def test_in_memory_they_are_found_on_the_one_connection(make_app: MakeApp) -> No
     assert code(call(app, SHORT)) == "invalid_token"
 
 
-def test_the_look_up_is_by_index(app: Flask) -> None:
+def test_look_up_of_an_imported_token_uses_an_index(app: Flask) -> None:
     """However many imports there are, none is looked at that is not meant."""
     with app.app_context():
         query = str(app.extensions["apitokens"].finder._select_by_digests(4))
@@ -238,7 +240,7 @@ def test_the_look_up_is_by_index(app: Flask) -> None:
     assert [step for step in steps if "(digest=?)" in step]
 
 
-def test_their_state_and_rights_are_those_of_any_token(
+def test_imported_tokens_have_state_and_rights_like_native_ones(
     anywhere: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LEG-09: rename, deactivate, revoke and delete, each at the next call."""
@@ -274,7 +276,7 @@ def test_their_state_and_rights_are_those_of_any_token(
         assert bearing.actions(ctx, token_id)[0] == "imported"
 
 
-def test_an_owner_who_goes_takes_them_along(anywhere: Flask) -> None:
+def test_deleting_the_owner_deletes_imported_tokens(anywhere: Flask) -> None:
     user = hosts.create_user(anywhere, "ada@example.com")
     take_in(anywhere, UUID, user)
     host = hosts.host_of(anywhere)
@@ -309,7 +311,7 @@ def _foreign() -> list[tuple[str, str, str, str]]:
     ]
 
 
-def test_digests_are_taken_in_and_hashed_anew_at_first_use(anywhere: Flask) -> None:
+def test_imported_digest_is_rehashed_at_first_use(anywhere: Flask) -> None:
     app = anywhere
     user = hosts.create_user(app, "ada@example.com")
     for kind, token, text, sent in _foreign():
@@ -334,7 +336,7 @@ def test_digests_are_taken_in_and_hashed_anew_at_first_use(anywhere: Flask) -> N
             assert left not in kept
 
 
-def test_of_a_token_and_its_digest_the_first_import_counts(
+def test_first_import_of_a_token_or_its_digest_wins(
     anywhere: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whether they are the same is unknown; the second may have another owner."""
@@ -351,7 +353,7 @@ def test_of_a_token_and_its_digest_the_first_import_counts(
 
 
 @pytest.mark.parametrize("text", ["", "abc", "g" * 64, "a" * 63, "sha256$$" + "a" * 62])
-def test_what_is_no_digest_is_refused(app: Flask, text: str) -> None:
+def test_malformed_digest_is_refused(app: Flask, text: str) -> None:
     with pytest.raises(DomainError, match="64 hexadecimal digits"):
         take_in(app, text, None, digest="sha256")
     with pytest.raises(DomainError, match="sha256, sha512, sha512-unhex"):
@@ -361,7 +363,7 @@ def test_what_is_no_digest_is_refused(app: Flask, text: str) -> None:
 # -- peppers -------------------------------------------------------------------
 
 
-def test_a_pepper_is_replaced_while_tokens_work(
+def test_pepper_is_replaced_while_tokens_work(
     make_app: MakeApp, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """LEG-06: keyed anew on use; LEG-05: loud where one is missing, by its id."""
@@ -390,7 +392,7 @@ def test_a_pepper_is_replaced_while_tokens_work(
         assert pepper.partition(":")[2] not in caplog.text
 
 
-def test_all_peppers_gone_is_loud_at_the_first_page(
+def test_missing_peppers_are_logged_at_the_first_page(
     make_app: MakeApp, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app(sqlite_url, **CONFIG)
@@ -406,7 +408,7 @@ def test_all_peppers_gone_is_loud_at_the_first_page(
     assert "2026 (1 token)" in said[0]
 
 
-def test_many_first_uses_at_once_key_a_token_anew_once(
+def test_concurrent_first_uses_rehash_a_token_once(
     make_app: MakeApp, database_url: str
 ) -> None:
     old = make_app(database_url, **{**CONFIG, "APITOKENS_PEPPERS": [OLD]})
@@ -420,7 +422,7 @@ def test_many_first_uses_at_once_key_a_token_anew_once(
     assert call(both, UUID).status_code == 200
 
 
-def test_a_raised_cost_hashes_anew(make_app: MakeApp, sqlite_url: str) -> None:
+def test_raised_bcrypt_rounds_rehash_at_use(make_app: MakeApp, sqlite_url: str) -> None:
     """VER-19 for imported tokens; a new SECRET_KEY does not matter: VER-18."""
     app = make_app(sqlite_url, **CONFIG)
     token_id = take_in(app, UUID, hosts.create_user(app, "ada@example.com"))
@@ -431,9 +433,7 @@ def test_a_raised_cost_hashes_anew(make_app: MakeApp, sqlite_url: str) -> None:
     assert call(app, UUID).status_code == call(raised, UUID).status_code == 200
 
 
-def test_a_damaged_row_is_a_refusal(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damaged_row_is_refused(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     user = hosts.create_user(app, "ada@example.com")
     token_id = take_in(app, UUID, user)
     for damage in ({"secret_hash": "$2b$"}, {"check_digest": bytes(16)}):
@@ -462,7 +462,7 @@ GOOD = NEW.partition(":")[2]
         {"2026": GOOD, "2025": OLD.partition(":")[2]},
     ],
 )
-def test_peppers_are_read_in_each_form(make_app: MakeApp, value: Any) -> None:
+def test_peppers_are_parsed_in_each_form(make_app: MakeApp, value: Any) -> None:
     app = make_app(APITOKENS_PEPPERS=value)
     peppers = app.extensions["apitokens"].settings.peppers
     assert [pepper.id for pepper in peppers] == ["2026", "2025"]
@@ -486,7 +486,7 @@ def test_peppers_are_read_in_each_form(make_app: MakeApp, value: Any) -> None:
         (f"a:{GOOD},b:{GOOD}", "a secret of its own"),
     ],
 )
-def test_other_peppers_are_refused_and_not_repeated(
+def test_wrong_peppers_are_refused_and_not_repeated(
     make_app: MakeApp, value: Any, said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=said) as refused:
@@ -494,7 +494,7 @@ def test_other_peppers_are_refused_and_not_repeated(
     assert GOOD[:20] not in str(refused.value)
 
 
-def test_secret_key_is_no_pepper(make_app: MakeApp) -> None:
+def test_secret_key_as_pepper_is_refused(make_app: MakeApp) -> None:
     with pytest.raises(ConfigurationError, match="SECRET_KEY") as refused:
         make_app(APITOKENS_PEPPERS=NEW, SECRET_KEY=GOOD)
     assert GOOD not in str(refused.value)
@@ -503,7 +503,7 @@ def test_secret_key_is_no_pepper(make_app: MakeApp) -> None:
 # -- importing from code -------------------------------------------------------
 
 
-def test_the_same_again_is_the_same_token(anywhere: Flask) -> None:
+def test_second_import_returns_the_same_token(anywhere: Flask) -> None:
     app = anywhere
     user = hosts.create_user(app, "ada@example.com")
     other = hosts.create_user(app, "grace@example.com")
@@ -524,7 +524,7 @@ def test_the_same_again_is_the_same_token(anywhere: Flask) -> None:
         take_in(app, SHORT, None)
 
 
-def test_names_are_made_up_and_never_taken_twice(anywhere: Flask) -> None:
+def test_generated_names_are_unique(anywhere: Flask) -> None:
     app = anywhere
     user = hosts.create_user(app, "ada@example.com")
     bearing.generate(app, user, name="Imported token 1")
@@ -539,7 +539,7 @@ def test_names_are_made_up_and_never_taken_twice(anywhere: Flask) -> None:
     ]
 
 
-def test_a_cap_counts_them_and_does_not_refuse_them(make_app: MakeApp) -> None:
+def test_token_limit_counts_imports_and_does_not_refuse_them(make_app: MakeApp) -> None:
     app = make_app(**CONFIG, APITOKENS_MAX_PER_OWNER=2)
     user = hosts.create_user(app, "ada@example.com")
     for number in range(3):
@@ -548,7 +548,7 @@ def test_a_cap_counts_them_and_does_not_refuse_them(make_app: MakeApp) -> None:
         bearing.generate(app, user)
 
 
-def test_they_are_tied_to_an_address_where_tokens_are(
+def test_imported_tokens_are_bound_to_the_email(
     make_app: MakeApp, database_url: str
 ) -> None:
     failing: list[bool] = []
@@ -578,7 +578,7 @@ def test_they_are_tied_to_an_address_where_tokens_are(
         take_in(app, f"{UUID}-2", user)
 
 
-def test_what_cannot_be_a_token_is_refused(app: Flask) -> None:
+def test_text_that_cannot_be_a_token_is_refused(app: Flask) -> None:
     user = hosts.create_user(app, "ada@example.com")
     _public, native = bearing.generate(app, user)
     for text, said in (
@@ -602,7 +602,7 @@ def test_what_cannot_be_a_token_is_refused(app: Flask) -> None:
         take_in(app, UUID, user, service="tmy", scopes=["write"])
 
 
-def test_expiry_and_scopes_come_along(anywhere: Flask) -> None:
+def test_expiry_and_scopes_are_imported(anywhere: Flask) -> None:
     app = anywhere
     user = hosts.create_user(app, "ada@example.com")
     bearing.subscribe(app, user, "timeseries")
@@ -622,7 +622,7 @@ def test_expiry_and_scopes_come_along(anywhere: Flask) -> None:
         assert (found.scopes, found.expires_at) == (("write",), soon)
 
 
-def test_an_end_after_the_last_day_of_all_is_none(app: Flask) -> None:
+def test_expiry_after_the_latest_date_is_never(app: Flask) -> None:
     """Systems without "never" write 9999-12-31."""
     user = hosts.create_user(app, "ada@example.com")
     end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -644,14 +644,14 @@ def test_an_end_after_the_last_day_of_all_is_none(app: Flask) -> None:
         ("=" * 20, "weak"),
     ],
 )
-def test_strength_is_length_and_alphabet(token: str, strength: str) -> None:
+def test_strength_depends_on_length_and_alphabet(token: str, strength: str) -> None:
     assert strength_of(token.encode()) == strength
 
 
 # -- pages ---------------------------------------------------------------------
 
 
-def test_the_pages_tell_them_apart(make_app: MakeApp) -> None:
+def test_pages_mark_imported_tokens(make_app: MakeApp) -> None:
     """LEG-09: marked, never "Never shown", and the weak ones counted and found."""
     app = make_app(**CONFIG, plugin=hosts.accounts())
     user = hosts.create_user(app, "ada@example.com")
