@@ -1,4 +1,4 @@
-"""Tokens in the hands of a test: made, presented, and what the guard answers."""
+"""Generate tokens, present them, and read the guard's responses."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _plain() -> dict[str, str]:
 
 
 def generate(app: Flask, owner: Any, **values: Any) -> tuple[str, str]:
-    """A new token of *owner*, committed: its id and its plaintext."""
+    """Generate and commit a token of *owner*; return its id and its plaintext."""
     values.setdefault("name", f"token {next(_numbers)}")
     host = hosts.host_of(app)
     with app.app_context():
@@ -87,7 +87,7 @@ def generate(app: Flask, owner: Any, **values: Any) -> tuple[str, str]:
 
 
 def make(ctx: Context, owner: Any, name: str = "x", **values: Any) -> Token:
-    """A token, committed, in the session of *domain*."""
+    """Generate and commit a token in the session of *ctx*; return its row."""
     values.setdefault("actor", ACTOR)
     token, _ = tokens.generate(ctx, owner, name=name, **values)
     ctx.session.commit()
@@ -95,7 +95,7 @@ def make(ctx: Context, owner: Any, name: str = "x", **values: Any) -> Token:
 
 
 def actions(ctx: Context, token_id: str) -> list[str]:
-    """What the audit log has of a token, oldest first."""
+    """Return the audited actions on a token, oldest first."""
     event = ctx.models.Event
     found = ctx.session.query(event).filter_by(token_id=token_id)
     return [row.action for row in found.order_by(event.id)]
@@ -119,19 +119,19 @@ def unsubscribe(app: Flask, user: Any, slug: str) -> None:
 
 
 def models_of(app: Flask) -> Models:
-    """The mapped classes of *app*."""
+    """Return the mapped classes of *app*."""
     models: Models = app.extensions["apitokens"].models
     return models
 
 
 def context_of(app: Flask) -> Context:
-    """The domain on the session of the current application context."""
+    """Return a context on the session of the current application context."""
     ctx: Context = app.extensions["apitokens"].context()
     return ctx
 
 
 def engine_of(app: Flask) -> Engine:
-    """The engine our tables are on."""
+    """Return the engine of the plugin's tables."""
     with app.app_context():
         engine: Engine = app.extensions["apitokens"].engine
         return engine
@@ -168,7 +168,7 @@ def switch_service(app: Flask, slug: str, *, active: bool, account: str = "") ->
 
 
 def bearer(plaintext: str) -> dict[str, str]:
-    """The header that carries a token."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {plaintext}"}
 
 
@@ -179,13 +179,13 @@ def sealed(public: str, brand: str = "apt", tail: str = "0" * 32) -> str:
 
 
 def another_secret(plaintext: str) -> str:
-    """The same id with another secret and a checksum that is right."""
+    """Return the same id with another secret and a valid checksum."""
     brand, public, tail = plaintext.split("_")
     return sealed(public, brand, tail[:32].swapcase())
 
 
 def problem(response: TestResponse) -> dict[str, Any]:
-    """The problem details of a refusal, after a look at what all refusals keep to."""
+    """Check what all refusals have in common, and return the problem details."""
     body: dict[str, Any] = json.loads(response.get_data())
     assert response.content_type == "application/problem+json"
     assert response.status_code == body["status"]
@@ -198,13 +198,13 @@ def problem(response: TestResponse) -> dict[str, Any]:
 
 
 def code(response: TestResponse) -> str:
-    """The machine word of a refusal."""
+    """Return the error code of a refusal."""
     word: str = problem(response)["code"]
     return word
 
 
 class Bcrypt:
-    """Counts what bcrypt is asked."""
+    """Counts the checks of bcrypt."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.checks = 0
@@ -217,7 +217,7 @@ class Bcrypt:
 
 
 class Wire:
-    """What a database is told, BEGIN and COMMIT included, by anybody in this process.
+    """Records the statements of this process, BEGIN and COMMIT included.
 
     Recorded by the drivers themselves: our look-ups pass by SQLAlchemy's events.
     """
@@ -229,7 +229,7 @@ class Wire:
 
     @property
     def statements(self) -> list[str]:
-        """All that was said since the last :meth:`forget`."""
+        """Return the statements since the last :meth:`forget`."""
         if self._traces:
             ctypes.CDLL(None).fflush(None)
         for trace, place in self._traces.items():
@@ -241,20 +241,20 @@ class Wire:
 
     @property
     def verbs(self) -> list[str]:
-        """Their first words."""
+        """Return the first word of each statement."""
         return [statement.split()[0] for statement in self.statements]
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the statements so far."""
         self.statements.clear()
 
     def close(self) -> None:
-        """Put the files away."""
+        """Close the trace files."""
         for trace in self._traces:
             os.close(trace)
 
     def listen(self, connection: Any, _record: object) -> None:
-        """Attend to a new driver connection."""
+        """Record the statements of a new driver connection."""
         if hasattr(connection, "set_trace_callback"):
             connection.set_trace_callback(self._told.append)
         elif hasattr(connection, "pgconn"):
@@ -278,7 +278,7 @@ class Wire:
 
 @contextmanager
 def listening(app: Flask) -> Iterator[Wire]:
-    """Listen to all new connections; begin before the first guarded call."""
+    """Record the statements of new connections; start before the first guarded call."""
     engine, wire = engine_of(app), Wire()
     event.listen(engine, "connect", wire.listen)
     engine.dispose()

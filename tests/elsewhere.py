@@ -15,7 +15,7 @@ from tests.bearing import problem
 
 
 def main(url: str, public: str, *tokens: str) -> None:
-    """Look, call, tell."""
+    """Print the expiry of one token and the response to each of the others."""
     assert time.timezone != 0, "the zone was not taken"
     app = hosts.create_host(url, APITOKENS_USAGE="off")
     with app.app_context():

@@ -52,7 +52,7 @@ ACCOUNT_PAGE = """<!doctype html>
 
 @dataclass(frozen=True)
 class Host:
-    """The parts of a host, for tests that reach behind its pages."""
+    """The parts of a host, for tests that do more than call its pages."""
 
     db: SQLAlchemy
     user_model: Any
@@ -60,7 +60,7 @@ class Host:
 
 
 def host_of(app: Flask) -> Host:
-    """The parts *app* was built from."""
+    """Return the parts of *app*."""
     host: Host = app.extensions["tests.host"]
     return host
 
@@ -112,7 +112,7 @@ def create_host(
 
 
 def tables_of(user_key: UserKey = "int") -> MetaData:
-    """The tables of all hosts with such users; once there was one, ours among them."""
+    """Return the tables of all hosts with this kind of user key."""
     return _schema(user_key)[0].metadata
 
 
@@ -137,7 +137,7 @@ _KEYS: dict[UserKey, _Key] = {
 
 @cache
 def _schema(user_key: UserKey) -> tuple[SQLAlchemy, Any]:
-    """The mapped classes that all hosts of a test process share.
+    """Return the mapped classes that all hosts of a test process share.
 
     Mapping takes longer than most tests; each host has an engine of its own.
     """
@@ -239,7 +239,7 @@ def _install_api(app: Flask, *, services: bool) -> None:
 
 
 def create_user(app: Flask, email: str, **values: Any) -> Any:
-    """A new user of the host, detached, with its columns loaded."""
+    """Create a user of the host; return it detached, with its columns loaded."""
     host = host_of(app)
     with app.app_context():
         user = host.user_model(email=email, **values)
@@ -268,7 +268,7 @@ def login(client: FlaskClient, user: Any) -> None:
 
 
 def csrf_token(client: FlaskClient) -> str:
-    """A CSRF token that the forms of this client's session accept."""
+    """Return a CSRF token that the forms of this client's session accept."""
     return client.get("/csrf-token").get_data(as_text=True)
 
 

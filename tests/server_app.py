@@ -27,7 +27,7 @@ hosts.put_away(app)
 
 @app.after_request
 def say_which_process(response: Response) -> Response:
-    """Tell which worker it was."""
+    """Add the process id of the worker to a response."""
     response.headers["X-Process"] = str(os.getpid())
     return response
 
@@ -35,7 +35,7 @@ def say_which_process(response: Response) -> Response:
 @app.get("/api/hang")
 @token_required
 def hang() -> str:
-    """Never answer, so that the server ends the worker."""
+    """Never respond, so that the server kills the worker."""
     marker = os.environ["TEST_HANGS"]
     Path(marker).touch()
     threading.Event().wait()

@@ -38,7 +38,7 @@ Outcome = Literal["new", "known", "deleted", "expired"]
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What is the same for every record, or holds for a record that does not say.
+    """The options for every record, and defaults for what a record does not have.
 
     :param digest: the digest that the tokens are; None for the tokens themselves.
     :param owner: the owner of records without one; None if each record needs one.
@@ -55,7 +55,7 @@ class Defaults:
 
 @dataclass
 class ImportReport:
-    """How many records had which outcome; ``--json`` prints these names.
+    """The number of records by outcome; ``--json`` prints these names.
 
     :param known: already imported, or more than once among the records.
     :param deleted: imported before and deleted since; they are not imported again.

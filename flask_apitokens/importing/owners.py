@@ -33,7 +33,7 @@ class ImportOwner:
 
     @property
     def key(self) -> tuple[Any, str]:
-        """A value that stays the same if the owner changes the account."""
+        """Return a value that stays the same if the owner changes the account."""
         return self.owner_id, self.account_id if self.owner_id is None else ""
 
 

@@ -35,20 +35,20 @@ INACTIVE = {"active": False}
 
 
 def host(make_app: MakeApp, url: str | None = None, **options: Any) -> Flask:
-    """A host of two accounts with a service for resource servers."""
+    """Return a host of two accounts with a service for resource servers."""
     app = administration.administered(make_app, url, csrf_protect=True, **options)
     hosts.host_of(app).apitokens.service("gateway", "Gateway", scopes={SCOPE: "Ask"})
     return app
 
 
 def ask(client: FlaskClient, about: str, caller: str | None) -> TestResponse:
-    """What introspection answers."""
+    """Return the response of introspection."""
     sent = {} if caller is None else bearer(caller)
     return client.post(f"{E}introspect", data={"token": about}, headers=sent)
 
 
 def revoke(client: FlaskClient, text: str, **options: Any) -> TestResponse:
-    """What revocation answers."""
+    """Return the response of revocation."""
     return client.post(f"{E}revoke", data={"token": text}, **options)
 
 
@@ -338,7 +338,7 @@ def test_unchecked_token_is_neither_revoked_nor_inactive(
 
 
 def test_endpoints_do_not_reveal_whether_a_token_exists(make_app: MakeApp) -> None:
-    """The same bytes and headers for all that cannot be proved to be held."""
+    """Bodies and headers are the same for every token without proof of possession."""
     app = host(make_app)
     ada, carol = (
         administration.create_user(app, "ada"),

@@ -24,7 +24,7 @@ from tests.conftest import MakeApp
 
 @pytest.fixture
 def accounts(make_app: MakeApp, database_url: str) -> Flask:
-    """A host with two accounts on each database, which keeps what people are told."""
+    """Return a host with two accounts on each database, which keeps its notices."""
     told: list[Any] = []
     app = make_app(
         database_url,
@@ -98,7 +98,7 @@ def test_service_is_switched_for_one_account(accounts: Flask) -> None:
 
 
 def test_userless_token_needs_an_account_that_exists(accounts: Flask) -> None:
-    """In any other it would work, and no administrator would see it."""
+    """In another account it would work, and no administrator would see it."""
     args = ("token", "generate", "--userless", "--name", "Box")
     unnamed = run(accounts, *args, code=2)
     assert "Say in which account: --account ID." in unnamed.stderr
@@ -205,7 +205,7 @@ def test_access_request_of_a_user_who_changed_account_is_refused(
 
 
 def test_access_request_of_a_deleted_user_is_refused(app: Flask, user: Any) -> None:
-    """Where a database kept no foreign keys while the user was deleted."""
+    """A database without foreign keys keeps the request of a deleted user."""
     host = hosts.host_of(app)
     with app.app_context():
         mine = host.db.session.get(host.user_model, user.id)

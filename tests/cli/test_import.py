@@ -1,4 +1,4 @@
-"""``flask apitokens token import``: files, tables, and what is told of them."""
+"""``flask apitokens token import``, from files and tables."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def run(app: Flask, *args: str, code: int = 0, **options: Any) -> Result:
 
 
 def summary(app: Flask, *args: str, code: int = 0, **options: Any) -> dict[str, Any]:
-    """The numbers of the summary that are not zero."""
+    """Return the numbers of the summary that are not zero."""
     result = run(app, *args, "--json", code=code, **options)
     found = json.loads(result.stdout)
     return {name: value for name, value in found.items() if value}
 
 
 def names_of(app: Flask, user: Any) -> list[str]:
-    """The names of a user's tokens."""
+    """Return the names of a user's tokens."""
     with app.app_context():
         found = hosts.host_of(app).apitokens.tokens_of(user)
         return sorted(token.name for token in found)
@@ -66,13 +66,13 @@ def names_of(app: Flask, user: Any) -> list[str]:
 
 @pytest.fixture
 def anywhere(make_app: MakeApp, database_url: str) -> Flask:
-    """A host with a pepper, on each database in turn."""
+    """Return a host with a pepper, on each database in turn."""
     return make_app(database_url, **CONFIG)
 
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    """A host with a pepper, on SQLite."""
+    """Return a host with a pepper, on SQLite."""
     return make_app(**CONFIG)
 
 
@@ -80,7 +80,7 @@ def app(make_app: MakeApp) -> Flask:
 
 
 def test_file_is_imported_once(anywhere: Flask, tmp_path: Path) -> None:
-    """By key, email and username; a second time changes nothing."""
+    """Owners are named by key, email and username. A second import changes nothing."""
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com", name="ada")
     grace = hosts.create_user(app, "grace@example.com")
@@ -111,7 +111,7 @@ def test_file_is_imported_once(anywhere: Flask, tmp_path: Path) -> None:
 
 
 def test_numbered_name_in_the_file_is_not_generated_again(anywhere: Flask) -> None:
-    """All in one batch, so that no look at the database tells."""
+    """All are in one batch, so that a query cannot find the name."""
     ada = hosts.create_user(anywhere, "ada@example.com")
     names = ("CI 2", "CI", "CI", "Imported token 1", "")
     text = "".join(f"{ada.id},{UUID}-{n},{name}\n" for n, name in enumerate(names))
@@ -174,7 +174,7 @@ def test_userless_tokens_are_imported_into_an_account(anywhere: Flask) -> None:
 def test_import_of_userless_tokens_needs_an_account_that_exists(
     make_app: MakeApp,
 ) -> None:
-    """In any other they would work, and no administrator would see them."""
+    """In another account they would work, and no administrator would see them."""
     app = make_app(plugin=hosts.accounts(), **CONFIG)
     hosts.create_user(app, "ada@example.com")
     line = f",{UUID}"
@@ -189,7 +189,7 @@ def test_import_of_userless_tokens_needs_an_account_that_exists(
 
 
 def test_wrong_lines_are_reported_by_number(anywhere: Flask) -> None:
-    """And nothing is written while there is one, unless they are to be skipped."""
+    """Without --skip-bad, one wrong line prevents the whole import."""
     app = anywhere
     hosts.create_user(app, "ada@example.com")
     hosts.create_user(app, "grace@example.com", name="ada@example.com")
@@ -247,7 +247,7 @@ def test_malformed_csv_imports_nothing(app: Flask, line: int, text: str) -> None
 
 @pytest.mark.parametrize("header", ["owner,token,expiry", "Owner,Token,token"])
 def test_misspelt_header_is_refused(app: Flask, header: str) -> None:
-    """What it names would be taken for names, and an expired token for a live one."""
+    """Its columns would be misread: an expired token would become a live one."""
     hosts.create_user(app, "ada@example.com")
     text = f"{header}\nada@example.com,{UUID},2001-01-01\n"
     result = run(app, "-", "--skip-bad", input=text, code=1)
@@ -256,7 +256,7 @@ def test_misspelt_header_is_refused(app: Flask, header: str) -> None:
 
 
 def test_line_inside_a_quoted_name_is_not_a_record(app: Flask) -> None:
-    """A user of the old system may have chosen it, to act as another."""
+    """A user of the other system may have chosen the name, to act as another user."""
     hosts.create_user(app, "ada@example.com")
     hosts.create_user(app, "mallory@example.com")
     text = f'mallory@example.com,{UUID},"x\nada@example.com,{SHORT},\ny"\n'
@@ -394,7 +394,7 @@ def test_userless_keys_are_read_as_psql_writes_them(anywhere: Flask) -> None:
 def test_interrupted_import_continues_when_run_again(
     anywhere: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was committed stays; the end is the same as without the interruption."""
+    """Committed tokens stay; the final result is the same as without interruption."""
     app = anywhere
     ada = hosts.create_user(app, "ada@example.com")
     text = "".join(f"ada@example.com,{UUID}-{n}\n" for n in range(250))
@@ -466,7 +466,7 @@ def test_conflict_is_retried_a_few_times(
 
 
 def _with_keys(app: Flask) -> Any:
-    """A table of the host's in which users have several keys each."""
+    """Return a table of the host with several keys for each user."""
     host = hosts.host_of(app)
     user_key = host.user_model.__table__.c.id
 
@@ -483,7 +483,7 @@ def _with_keys(app: Flask) -> Any:
 def test_table_is_imported_and_cleared(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The column only after the hashes are committed; twice is the same."""
+    """The column is cleared after the commit. A second run changes nothing."""
     # Classes of its own: this host has a table that the others lack.
     monkeypatch.setattr(hosts, "_schema", hosts._schema.__wrapped__)
     app = make_app(database_url, user_key="uuid", **CONFIG)
@@ -546,7 +546,7 @@ def test_clear_happens_after_the_commit_and_keeps_changed_tokens(
 
 
 def test_unmapped_table_is_imported(make_app: MakeApp, sqlite_url: str) -> None:
-    """And told apart from what is no text, and from a user who is gone."""
+    """A value that is not text, and a deleted user, are reported."""
     app = make_app(sqlite_url, **CONFIG)
     ada = hosts.create_user(app, "ada@example.com")
     with bearing.engine_of(app).begin() as connection:
@@ -568,7 +568,7 @@ def test_unmapped_table_is_imported(make_app: MakeApp, sqlite_url: str) -> None:
 def test_token_of_any_column_type_is_accepted_as_text(
     make_app: MakeApp, database_url: str, kind: str
 ) -> None:
-    """A UUID with its dashes, nothing of the filling, and bytes where case matters."""
+    """A UUID keeps its dashes, padding is removed, and bytes are decoded."""
     app = make_app(database_url, **CONFIG)
     ada, server = hosts.create_user(app, "ada@example.com"), bearing.engine_of(app)
     if server.dialect.name == "postgresql" and kind == "VARBINARY(64)":
@@ -592,7 +592,7 @@ def test_token_of_any_column_type_is_accepted_as_text(
 
 
 def test_table_column_gives_expiry_times(make_app: MakeApp, database_url: str) -> None:
-    """Without that, what had ended in the old system would begin to work again."""
+    """Without it, a token that expired in the other system would work again."""
     app = make_app(database_url, **CONFIG)
     ada, server = hosts.create_user(app, "ada@example.com"), bearing.engine_of(app)
     times = Table(

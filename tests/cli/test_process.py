@@ -45,7 +45,7 @@ def tell(app, token, actor):
 
 @pytest.fixture
 def flask(app: Flask, user: Any, tmp_path: Path) -> Any:
-    """Runs ``flask apitokens …`` as a process, in a host that logs to stdout."""
+    """Return a function that runs the commands as a process that logs to stdout."""
     (tmp_path / "loud_host.py").write_text(HOST)
     environment = {
         **os.environ,

@@ -26,7 +26,7 @@ OTHER = "zzzzzzzzzzzz"
 
 @pytest.fixture
 def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """A host with ada and calls of two accounts, read two at a time."""
+    """Return a host with ada and calls of two accounts, read two at a time."""
     monkeypatch.setattr(pagination, "BATCH_SIZE", 2)
     app = make_app()
     ada = str(hosts.create_user(app, "ada@example.com").id)
@@ -53,7 +53,7 @@ def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
 
 
 def exported(app: Flask, *args: str) -> list[dict[str, Any]]:
-    """The calls as JSON Lines."""
+    """Return the exported calls."""
     lines = run(app, "usage", "export", "--json", *args).stdout.splitlines()
     return [json.loads(line) for line in lines]
 

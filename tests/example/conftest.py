@@ -1,4 +1,4 @@
-"""The example host on a seeded database."""
+"""The example application on a seeded database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MakeExample = Callable[..., Flask]
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the developer's own shell reaches a test."""
+    """Remove the FLASK_… variables of the developer's shell."""
     for name in os.environ:
         if name.startswith("FLASK_"):
             monkeypatch.delenv(name)
@@ -31,7 +31,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A seeded database: hashing seven passwords takes a while, so once for all."""
+    """Return a seeded database, made once because hashing seven passwords is slow."""
     file = tmp_path_factory.mktemp("example") / "example.sqlite"
     uri = f"sqlite:///{file}"
     app = create_app({"SECRET_KEY": "not-a-secret", "SQLALCHEMY_DATABASE_URI": uri})
@@ -43,7 +43,7 @@ def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_example(tmp_path: Path, seeded_file: Path) -> Iterator[MakeExample]:
-    """Builds example hosts, each on a copy of the seeded database."""
+    """Return a function that builds examples, each on a copy of the seeded database."""
     made: list[Flask] = []
 
     def make(**config: Any) -> Flask:
@@ -63,7 +63,7 @@ def make_example(tmp_path: Path, seeded_file: Path) -> Iterator[MakeExample]:
 
 @pytest.fixture
 def example(make_example: MakeExample) -> Flask:
-    """The example host as it comes."""
+    """Return the example with its default settings."""
     return make_example()
 
 

@@ -18,7 +18,7 @@ from example_app.models import db
 def token_for(
     example: Flask, *, service: str = "timeseries", scopes: tuple[str, ...] = ("read",)
 ) -> str:
-    """The plaintext of a new token of ada's."""
+    """Return the plaintext of a new token of ada."""
     with example.app_context():
         _token, plaintext = apitokens.generate(
             owner=User.with_email("ada@example.com"),
@@ -31,12 +31,12 @@ def token_for(
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that presents a token."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def csrf_field(page: TestResponse) -> str:
-    """The CSRF token in the first form of a page."""
+    """Return the CSRF token in the first form of a page."""
     match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
     assert match is not None, page.text
     return match[1]

@@ -23,7 +23,7 @@ def key_of(example: Flask, email: str) -> str:
 
 
 def called(example: Flask, plaintext: str) -> tuple[int, str | None]:
-    """What a guarded route answers to a token."""
+    """Return the status and code of a guarded route's response to a token."""
     bearer = {"Authorization": f"Bearer {plaintext}"}
     answer = example.test_client().get("/api/tmy?lat=48&lon=16", headers=bearer)
     return answer.status_code, (answer.json or {}).get("code")

@@ -35,7 +35,7 @@ REQUEST = """<ws:dataDeliveryRequest dateFrom="2026-06-21" dateTo="2026-06-21"
 
 @dataclass(frozen=True)
 class Served:
-    """The example host on a socket, and a token for its time series."""
+    """Return the example's address on a socket, and a token for its time series."""
 
     address: str
     token: str

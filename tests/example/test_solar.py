@@ -28,13 +28,13 @@ PLACES = [
 
 
 def moments(year: int) -> list[datetime]:
-    """Every seventh hour of a year: all hours and all seasons come up."""
+    """Return every seventh hour of a year: all hours of the day and all seasons."""
     start = datetime(year, 1, 1, tzinfo=UTC)
     return [start + timedelta(hours=hours) for hours in range(0, 8760, 7)]
 
 
 def reference(place: Place, times: list[datetime]) -> pd.DataFrame:
-    """What NREL's SPA, in pvlib, says."""
+    """Return the values of NREL's SPA, as pvlib computes it."""
     return pvlib.solarposition.get_solarposition(
         pd.DatetimeIndex(times), place.latitude, place.longitude
     )

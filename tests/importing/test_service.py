@@ -53,13 +53,13 @@ def take_in(app: Flask, token: str, owner: Any, **values: Any) -> str:
 
 
 def call(app: Flask, token: str, path: str = "/api/plain") -> Any:
-    """What a guarded route answers to a token."""
+    """Return the response of a guarded route to a token."""
     # Buffered: the answer is closed, and what waited for that is done.
     return app.test_client().get(path, headers=bearer(token), buffered=True)
 
 
 def row_of(app: Flask, token_id: str) -> Any:
-    """How a token is recognised, as the database has it."""
+    """Return the row by which a token is looked up."""
     model = bearing.models_of(app)
     query = select(
         model.Import.digest,
@@ -75,7 +75,7 @@ def row_of(app: Flask, token_id: str) -> Any:
 
 
 def everything(app: Flask) -> str:
-    """Every value in every table of the host, as text."""
+    """Return every value in every table of the host, as text."""
     host = hosts.host_of(app)
     with app.app_context():
         tables = host.db.metadata.sorted_tables
@@ -84,13 +84,13 @@ def everything(app: Flask) -> str:
 
 @pytest.fixture
 def anywhere(make_app: MakeApp, database_url: str) -> Flask:
-    """A host with a pepper, on each database in turn."""
+    """Return a host with a pepper, on each database in turn."""
     return make_app(database_url, **CONFIG)
 
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    """A host with a pepper, on SQLite."""
+    """Return a host with a pepper, on SQLite."""
     return make_app(**CONFIG)
 
 
@@ -201,7 +201,7 @@ def test_unknown_tokens_get_identical_responses(app: Flask) -> None:
 def test_every_look_up_finds_imported_tokens(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the session's connection, and through SQLAlchemy where a driver is new."""
+    """On the session's connection, and through SQLAlchemy for another driver."""
     monkeypatch.setattr("flask_apitokens.lookup.connections.AUTOCOMMIT", {})
     for more in ({}, {"APITOKENS_LOOKUP": "session"}):
         app = make_app(database_url, **CONFIG, **more)
@@ -216,7 +216,7 @@ def test_every_look_up_finds_imported_tokens(
 def test_look_up_uses_the_one_connection_of_an_in_memory_database(
     make_app: MakeApp,
 ) -> None:
-    """And not stored anew in the middle of what the host has not committed."""
+    """The rehash must not join the host's open transaction."""
     app = make_app("sqlite://", **CONFIG)
     user = hosts.create_user(app, "ada@example.com")
     digest = hashlib.sha256(UUID.encode()).hexdigest()
