@@ -1,4 +1,4 @@
-"""What the plugin knows of one application: ``app.extensions["apitokens"]``."""
+"""The plugin's state for one application: ``app.extensions["apitokens"]``."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from .refusals import Refusal
 
 KEY = "apitokens"
-#: how often a transaction is begun that was rolled back to end a deadlock
+#: how often a transaction is tried that the database rolled back to end a deadlock
 _ATTEMPTS = 3
 _Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
 class Protection:
-    """A blueprint every view of which is guarded, but for the open ones."""
+    """A guarded blueprint: all its views need a token, except the open ones."""
 
     blueprint: Blueprint
     policy: Any
@@ -52,7 +52,7 @@ class Protection:
 
 
 class Extension(Protocol):
-    """What of :class:`~flask_apitokens.APITokens` may change until requests come."""
+    """The part of :class:`~flask_apitokens.APITokens` that may change after init_app."""
 
     catalog: Catalog
     #: makes another body of a refusal; its challenge stays
@@ -62,31 +62,31 @@ class Extension(Protocol):
 
 @dataclass
 class State:
-    """Made once by ``init_app``; only its caches change afterwards."""
+    """Built once by ``init_app``; only its caches change afterwards."""
 
     app: Flask
     db: SQLAlchemy
     settings: Settings
     extension: Extension
     models: Models
-    #: the host's decisions, for its own user model
+    #: the host's callables, bound to its user model
     callbacks: Callbacks
     recorder: Recorder
     finder: TokenFinder
-    #: whether "is active" is a question to the user object, not a column
+    #: whether only the user object, and no column, tells that the user is active
     asks_user: bool
-    #: finds the public id in a token of our brand
+    #: returns the public id in a token of our brand, or None
     parse: Callable[[bytes], str | None]
-    #: what a session token begins with
+    #: the first characters of a session token
     session_prefix: bytes
     verifier: Verifier = field(default_factory=Verifier)
     #: ids of ended tokens whose use was checked, see :mod:`.guard.late_use`
     late_use_checked: set[str] = field(default_factory=set)
-    #: the peppers of imported tokens; none where there are none
+    #: the peppers of imported tokens, None without ``APITOKENS_PEPPERS``
     pepper_set: PepperSet | None = None
-    #: the ids of imported tokens that this process is storing anew
+    #: the ids of imported tokens that this process is re-keying now
     rekeying: set[str] = field(default_factory=set)
-    #: whether this process has looked which peppers are missing
+    #: whether this process has checked which peppers are missing
     peppers_looked_at: bool = False
 
     @property
@@ -100,7 +100,7 @@ class State:
         return self.extension.protected
 
     def context(self) -> Context:
-        """The surroundings of domain functions, on the host's session."""
+        """Return the context of domain functions, on the host's session."""
         return Context(
             session=self.db.session,
             models=self.models,
@@ -116,7 +116,7 @@ class State:
 
     @property
     def engine(self) -> Engine:
-        """The primary's engine, whatever the host's session routes reads to."""
+        """The primary's engine, even if the host's session sends reads to a replica."""
         metadata = self.models.tables[0].metadata
         return self.db.engines[metadata.info.get("bind_key")]
 
@@ -159,7 +159,7 @@ def commit_change(
 
 
 def state_of(app: Flask) -> State:
-    """The state of *app*.
+    """Return the plugin's state of *app*.
 
     :raises ConfigurationError: if the plugin was not registered on it.
     """

@@ -25,6 +25,6 @@ def select_by_digests(models: Models, tokens: Select[Any], number: int) -> Selec
     # which an outer join would prevent.
     ids = select(imported.token_id).where(imported.digest.in_(digests))
     # There are two rows if a digest was imported after its token, because the import
-    # could not tell that they belong together. The older one applies, so that nobody
-    # gains anything by importing the same token again.
+    # could not tell that they belong together. The older one applies, so
+    # importing the same token again gains nothing.
     return tokens.where(token.id.in_(ids)).order_by(token.created_at, token.id)
