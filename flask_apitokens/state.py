@@ -52,7 +52,7 @@ class Protection:
 
 
 class Extension(Protocol):
-    """The part of :class:`~flask_apitokens.APITokens` that may change after init_app."""
+    """The part of :class:`~flask_apitokens.APITokens` that ``init_app`` leaves open."""
 
     catalog: Catalog
     #: makes another body of a refusal; its challenge stays

@@ -50,7 +50,7 @@ def _check(text: str) -> None:
     assert {row[-1] for row in judged} <= {"met", "**missed**", ""}
 
 
-def test_the_bench_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
+def test_guard_bench_runs_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
     main(["guard", "--quick", "--database", "sqlite"])
     _check(capsys.readouterr().out)
 
@@ -65,13 +65,13 @@ def _check_usage(text: str) -> None:
     assert 0 < float(said[1]) <= 0.02
 
 
-def test_the_bench_of_usage_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_bench_runs_on_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
     main(["usage", "--quick", "--database", "sqlite"])
     _check_usage(capsys.readouterr().out)
 
 
 @pytest.mark.database
-def test_the_bench_on_postgresql(
+def test_guard_bench_runs_on_postgresql(
     postgresql_database: URL,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -85,7 +85,7 @@ def test_the_bench_on_postgresql(
 
 
 @pytest.mark.database
-def test_the_bench_of_the_administrators_pages(
+def test_admin_bench_runs_on_postgresql(
     postgresql_database: URL,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

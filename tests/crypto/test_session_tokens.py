@@ -68,7 +68,7 @@ def issue(**changed: Any) -> str:
     return session_tokens.issue("apt", values.pop("keys", KEYS), **values)
 
 
-def test_a_session_says_what_it_was_issued_for_to_the_microsecond() -> None:
+def test_session_token_keeps_its_end_to_the_microsecond() -> None:
     session = issue()
     claim = session_tokens.read("apt", KEYS, session.encode())
     assert claim is not None
@@ -82,7 +82,7 @@ def test_a_session_says_what_it_was_issued_for_to_the_microsecond() -> None:
     assert said == "I lost apts_0123456789ab.…, sorry"
 
 
-def test_whatever_is_changed_in_it_nothing_is_left() -> None:
+def test_changed_session_token_is_rejected() -> None:
     session = issue().encode()
     for place in range(len(session)):
         changed = bytearray(session)
@@ -102,7 +102,7 @@ def test_whatever_is_changed_in_it_nothing_is_left() -> None:
     assert session_tokens.read("apt", [], session) is None
 
 
-def test_the_newest_key_signs_and_the_former_ones_still_verify() -> None:
+def test_newest_key_signs_and_fallback_keys_verify() -> None:
     session = issue().encode()
     config = {"SECRET_KEY": "new", "SECRET_KEY_FALLBACKS": [b"older", "not-a-secret"]}
     keys = session_tokens.keys_of(config)
@@ -121,7 +121,7 @@ def test_the_newest_key_signs_and_the_former_ones_still_verify() -> None:
 # -- logging in ---------------------------------------------------------------
 
 
-def test_an_access_token_is_exchanged_for_a_session_that_routes_take(
+def test_log_in_gives_a_session_token_that_routes_accept(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three databases; no bcrypt and one SELECT for a session, recorded as a call."""
@@ -169,7 +169,7 @@ def test_an_access_token_is_exchanged_for_a_session_that_routes_take(
         assert row.last_used_at is not None
 
 
-def test_a_whole_session_is_cut_to_its_id_where_people_paste_it(
+def test_pasted_session_token_is_cut_down_to_its_id(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     public, plaintext = access(app, user)
@@ -183,7 +183,7 @@ def test_a_whole_session_is_cut_to_its_id_where_people_paste_it(
     assert session[:40] not in refused.output
 
 
-def test_only_an_access_token_in_the_header_of_a_post_logs_in(
+def test_log_in_accepts_only_an_access_token_in_the_header(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     _, api = bearing.generate(app, user)
@@ -213,7 +213,7 @@ def test_only_an_access_token_in_the_header_of_a_post_logs_in(
     assert (preflight.status_code, preflight.text) == (200, "")
 
 
-def test_a_session_never_outlives_its_token_nor_the_setting(
+def test_session_token_ends_with_its_access_token_or_the_setting(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LIF-11: an equal instant is over."""
@@ -260,7 +260,7 @@ def test_a_session_never_outlives_its_token_nor_the_setting(
     ],
     ids=str,
 )
-def test_what_ends_an_access_token_ends_its_sessions_at_the_next_call(
+def test_ended_access_token_ends_its_sessions_at_the_next_call(
     change: Any, expected: str, make_app: MakeApp
 ) -> None:
     app = make_app(plugin={"can_use_api": hosts.user_model_of().may_use_api})
@@ -286,7 +286,7 @@ def test_what_ends_an_access_token_ends_its_sessions_at_the_next_call(
     assert code(ping(client, session, "/api/tmy")) == expected
 
 
-def test_a_new_secret_key_ends_sessions_and_no_token(
+def test_new_secret_key_ends_sessions_and_keeps_tokens(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     """VER-18."""
@@ -309,7 +309,7 @@ def test_a_new_secret_key_ends_sessions_and_no_token(
         client.post(LOGIN, headers=bearer(plaintext))
 
 
-def test_a_new_access_token_comes_with_the_two_calls_it_is_for(
+def test_new_access_token_is_shown_with_its_two_example_calls(
     make_app: MakeApp,
 ) -> None:
     app = make_app()

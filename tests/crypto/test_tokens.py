@@ -72,7 +72,7 @@ def sealed(head: str) -> bytes:
 
 
 @pytest.mark.parametrize(("token", "digest"), VECTORS)
-def test_the_vectors_of_the_design_hold(token: str, digest: str) -> None:
+def test_check_digest_matches_the_documented_vectors(token: str, digest: str) -> None:
     brand, public, _ = token.split("_")
     assert crypto_tokens.parser(brand)(token.encode()) == public
     assert crc(token[:-6]) == token[-6:]
@@ -80,7 +80,7 @@ def test_the_vectors_of_the_design_hold(token: str, digest: str) -> None:
     assert crypto_tokens.check_digest(token.encode()).hex() == digest
 
 
-def test_a_hundred_thousand_tokens_are_unique_sound_and_even() -> None:
+def test_minted_tokens_are_unique_valid_and_uniformly_distributed() -> None:
     """VER-17."""
     minted = [crypto_tokens.mint("apt") for _ in range(100_000)]
     assert len({token.id for token in minted}) == 100_000
@@ -103,7 +103,7 @@ def chi_square(text: str, alphabet: str) -> float:
     return sum((n - expected) ** 2 / expected for n in counts.values())
 
 
-def test_tokens_do_not_come_from_a_generator_that_can_be_foretold() -> None:
+def test_minted_tokens_do_not_depend_on_the_random_seed() -> None:
     first: list[crypto_tokens.Minted] = []
     second: list[crypto_tokens.Minted] = []
     for batch in (first, second):
@@ -113,14 +113,14 @@ def test_tokens_do_not_come_from_a_generator_that_can_be_foretold() -> None:
     assert not hasattr(crypto_tokens, "random")
 
 
-def test_every_slip_of_one_character_is_caught_without_a_query() -> None:
+def test_checksum_detects_every_changed_character() -> None:
     for place, right in enumerate(TOKEN):
         for wrong in BASE62.encode():
             slip = TOKEN[:place] + bytes([wrong]) + TOKEN[place + 1 :]
             assert wrong == right or parse(slip) is None, slip
 
 
-def test_every_swap_of_two_neighbours_is_caught() -> None:
+def test_checksum_detects_every_swap_of_two_characters() -> None:
     for place, (left, right) in enumerate(pairwise(TOKEN)):
         swap = TOKEN[:place] + bytes([right, left]) + TOKEN[place + 2 :]
         assert left == right or parse(swap) is None, swap
@@ -152,11 +152,11 @@ def test_every_swap_of_two_neighbours_is_caught() -> None:
         sealed("apt_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZabcde_"),
     ],
 )
-def test_another_shape_has_no_id(token: bytes) -> None:
+def test_text_of_another_shape_has_no_id(token: bytes) -> None:
     assert parse(token) is None
 
 
-def test_a_long_brand_is_no_reason_to_fail() -> None:
+def test_longest_brand_is_parsed() -> None:
     brand = "a" + "9" * 15
     token = crypto_tokens.mint(brand)
     assert crypto_tokens.parser(brand)(token.plaintext.encode()) == token.id
@@ -164,14 +164,14 @@ def test_a_long_brand_is_no_reason_to_fail() -> None:
 
 
 @given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda tail: b"apt_" + tail))
-def test_no_bytes_upset_the_parser(token: bytes) -> None:
+def test_parser_accepts_any_bytes(token: bytes) -> None:
     assert parse(token) is None
 
 
 # -- the digests --------------------------------------------------------------
 
 
-def test_what_is_stored_is_bcrypt_with_its_cost_and_its_own_salt() -> None:
+def test_stored_hash_is_bcrypt_with_its_cost_and_a_fresh_salt() -> None:
     first, second = (crypto_tokens.hash_token(TOKEN, 5) for _ in range(2))
     assert first.startswith("$2b$05$")
     assert first != second
@@ -180,7 +180,7 @@ def test_what_is_stored_is_bcrypt_with_its_cost_and_its_own_salt() -> None:
     assert crypto_tokens.rounds_of(first) == 5
 
 
-def test_what_bcrypt_cuts_off_counts_all_the_same() -> None:
+def test_characters_after_the_72nd_count() -> None:
     long = b"x" * 100
     for other in (long[:72], long + b"y", b"x\0" + long, b"x\0"):
         stored = crypto_tokens.hash_token(long, 4)
@@ -190,7 +190,7 @@ def test_what_bcrypt_cuts_off_counts_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("stored", DAMAGED)
-def test_a_damaged_hash_is_a_no(stored: str) -> None:
+def test_damaged_hash_accepts_no_token(stored: str) -> None:
     assert crypto_tokens.verify_hash(TOKEN, stored) is False
     assert Verifier().verify("0123456789ab", TOKEN, stored) is False
     assert crypto_tokens.rounds_of(stored) in {0, 4, 99}

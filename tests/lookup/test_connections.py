@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from flask_login import current_user
 from sqlalchemy import event
 from sqlalchemy import make_url
 from sqlalchemy import text
@@ -22,19 +22,9 @@ from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
-
-#: the statements of a call go through no SQLAlchemy event, and none is the recorder's
-QUIET = {"APITOKENS_USAGE": "off"}
-
-
-def _email() -> str:
-    user: Any = current_user
-    return str(user.email)
-
-
-def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
-    """What the guard answers."""
-    return app.test_client().get(path, headers=bearer(plaintext)).status_code
+from tests.lookup.calls import QUIET
+from tests.lookup.calls import owner_email
+from tests.lookup.calls import status
 
 
 @pytest.fixture
@@ -63,7 +53,7 @@ def held_row(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.
 
 
 @pytest.mark.usefixtures("one_connection")
-def test_who_finds_no_connection_free_is_told_to_come_again(
+def test_call_without_a_free_connection_is_a_503(
     app: Flask, user: Any, held_row: Any
 ) -> None:
     _, plaintext = bearing.generate(app, user)
@@ -78,7 +68,7 @@ def test_who_finds_no_connection_free_is_told_to_come_again(
 
 
 @pytest.mark.usefixtures("one_connection")
-def test_a_call_that_breaks_off_loses_no_connection(
+def test_interrupted_call_frees_its_connection(
     app: Flask, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, plaintext = bearing.generate(app, user)
@@ -95,7 +85,7 @@ def test_a_call_that_breaks_off_loses_no_connection(
     assert status(app, plaintext) == 200
 
 
-def test_a_row_that_cannot_be_read_is_not_a_server_error(app: Flask, user: Any) -> None:
+def test_unreadable_row_is_a_503(app: Flask, user: Any) -> None:
     public, plaintext = bearing.generate(app, user)
     with bearing.engine_of(app).begin() as connection:
         connection.execute(
@@ -106,12 +96,12 @@ def test_a_row_that_cannot_be_read_is_not_a_server_error(app: Flask, user: Any) 
         assert status(app, plaintext) == 503
 
 
-def test_many_threads_share_a_few_connections(
+def test_threads_that_share_connections_get_their_own_rows(
     make_app: MakeApp, database_url: str
 ) -> None:
     """CON-09: nobody gets another's identity."""
     app = make_app(database_url, **QUIET)
-    app.get("/api/who")(token_required(_email))
+    app.get("/api/who")(token_required(owner_email))
     tokens: dict[str, str] = {}
     for number in range(8):
         user = hosts.create_user(app, f"user{number}@example.com")
@@ -125,9 +115,7 @@ def test_many_threads_share_a_few_connections(
         assert all(threads.map(call, list(tokens) * 15))
 
 
-def test_sqlite_reads_what_is_there_now_even_where_the_driver_begins_by_itself(
-    app: Flask, user: Any
-) -> None:
+def test_kept_sqlite_connection_reads_the_current_rows(app: Flask, user: Any) -> None:
     """VER-07: a connection that is kept must not go on with what it once read."""
 
     @event.listens_for(bearing.engine_of(app), "connect")
@@ -147,9 +135,28 @@ def test_sqlite_reads_what_is_there_now_even_where_the_driver_begins_by_itself(
     assert app.extensions["apitokens"].recorder.flush()
 
 
+def test_schema_translate_map_of_the_engine_applies(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    options = {"execution_options": {"schema_translate_map": {None: "tenant"}}}
+    app = make_app(create_tables=False, SQLALCHEMY_ENGINE_OPTIONS=options, **QUIET)
+    engine = bearing.engine_of(app)
+
+    @event.listens_for(engine, "connect")
+    def attach(connection: Any, _record: object) -> None:
+        connection.execute(f"ATTACH '{tmp_path}/tenant.sqlite' AS tenant")
+
+    engine.dispose()
+    with app.app_context():
+        hosts.host_of(app).db.create_all()
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user)
+    assert status(app, plaintext) == 200
+
+
 @pytest.mark.database
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pymysql"])
-def test_what_a_host_sets_up_at_connect_is_no_obstacle(
+def test_connect_listener_that_begins_a_transaction_is_allowed(
     driver: str, request: pytest.FixtureRequest, make_app: MakeApp
 ) -> None:
     """A statement there begins a transaction, and in one no driver can be changed."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask_login import UserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -17,11 +16,7 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
-
-
-def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
-    """What the guard answers."""
-    return app.test_client().get(path, headers=bearer(plaintext)).status_code
+from tests.lookup.calls import status
 
 
 def _plain(db: Any) -> Any:
@@ -123,7 +118,7 @@ def _expression(db: Any) -> Any:
     ],
 )
 @pytest.mark.parametrize("services", [True, False])
-def test_active_is_what_flask_login_would_say(
+def test_owner_is_active_as_flask_login_defines_it(
     make_user: Any,
     change: dict[str, Any],
     answers: str,
@@ -148,7 +143,7 @@ def test_active_is_what_flask_login_would_say(
     hosts.put_away(app)
 
 
-def test_asking_the_user_flushes_nothing_of_the_hosts(sqlite_url: str) -> None:
+def test_reading_the_owner_does_not_flush_the_hosts_session(sqlite_url: str) -> None:
     """USE-03."""
     db = SQLAlchemy()
     app = bearing.host_of_models(db, _property(db), sqlite_url)

@@ -12,15 +12,10 @@ from sqlalchemy import text
 
 from tests import bearing
 from tests import hosts
-from tests.bearing import bearer
 from tests.conftest import MakeApp
+from tests.lookup.calls import status
 
 pytestmark = pytest.mark.database
-
-
-def status(app: Flask, plaintext: str) -> int:
-    """Return the status of a guarded call."""
-    return app.test_client().get("/api/plain", headers=bearer(plaintext)).status_code
 
 
 def prepared(app: Flask) -> list[bytes]:

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Blueprint
-from flask import Flask
 from flask_login import UserMixin
-from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import create_engine
@@ -30,26 +28,17 @@ from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
+from tests.lookup.calls import QUIET
+from tests.lookup.calls import owner_email
+from tests.lookup.calls import status
 
 MOMENT = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
-#: the statements of a call go through no SQLAlchemy event, and none is the recorder's
-QUIET = {"APITOKENS_USAGE": "off"}
-
-
-def _email() -> str:
-    user: Any = current_user
-    return str(user.email)
-
-
-def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
-    """What the guard answers."""
-    return app.test_client().get(path, headers=bearer(plaintext)).status_code
 
 
 # -- how much is asked --------------------------------------------------------
 
 
-def test_a_call_is_one_read_and_nothing_else(
+def test_guarded_call_runs_exactly_one_select(
     make_app: MakeApp, database_url: str
 ) -> None:
     """No BEGIN, no ROLLBACK, no ping: exactly one SELECT."""
@@ -79,7 +68,7 @@ def test_a_call_is_one_read_and_nothing_else(
         assert wire.statements == []
 
 
-def test_looking_at_the_user_is_one_read_more(
+def test_current_user_costs_one_more_select(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = make_app(database_url, **QUIET)
@@ -87,7 +76,7 @@ def test_looking_at_the_user_is_one_read_more(
     @app.get("/api/who")
     @token_required
     def who() -> list[str]:
-        return [_email(), _email()]
+        return [owner_email(), owner_email()]
 
     user = hosts.create_user(app, "ada@example.com")
     _, plaintext = bearing.generate(app, user)
@@ -99,7 +88,7 @@ def test_looking_at_the_user_is_one_read_more(
         assert reads == ["SELECT", "SELECT"]
 
 
-def test_two_guards_in_a_row_ask_once(make_app: MakeApp) -> None:
+def test_two_guards_of_one_call_look_up_once(make_app: MakeApp) -> None:
     """A protected blueprint whose views say more exactly what they need."""
     app = make_app(APITOKENS_USAGE_FLUSH_SECONDS=60.0)
     blueprint = Blueprint("twice", __name__)
@@ -120,7 +109,7 @@ def test_two_guards_in_a_row_ask_once(make_app: MakeApp) -> None:
             assert recorder.pending == 1
 
 
-def test_unguarded_routes_ask_nothing(make_app: MakeApp) -> None:
+def test_unguarded_route_runs_no_statement(make_app: MakeApp) -> None:
     """DEP-10."""
     app = make_app(**QUIET)
     app.get("/open")(lambda: "open")
@@ -136,7 +125,7 @@ def test_unguarded_routes_ask_nothing(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("services", [True, False])
 @pytest.mark.parametrize("way", ["driver", "core", "session"])
-def test_every_way_finds_the_same(
+def test_driver_core_and_session_find_the_same_row(
     way: str,
     services: bool,
     make_app: MakeApp,
@@ -192,12 +181,10 @@ def test_every_way_finds_the_same(
 
 
 @pytest.mark.database
-def test_another_driver_of_the_same_server_serves(
-    postgresql_url: str, make_app: MakeApp
-) -> None:
+def test_psycopg2_finds_the_same_row(postgresql_url: str, make_app: MakeApp) -> None:
     url = make_url(postgresql_url).set(drivername="postgresql+psycopg2")
     app = make_app(url.render_as_string(hide_password=False), user_key="uuid")
-    app.get("/api/who")(token_required(_email))
+    app.get("/api/who")(token_required(owner_email))
     user = hosts.create_user(app, "ada@example.com")
     bearing.subscribe(app, user, "timeseries")
     public, plaintext = bearing.generate(
@@ -215,11 +202,11 @@ def test_another_driver_of_the_same_server_serves(
 
 
 @pytest.mark.parametrize("user_key", ["int", "uuid", "str"])
-def test_owners_of_every_key_are_found(
+def test_owner_is_found_by_every_type_of_key(
     user_key: str, make_app: MakeApp, database_url: str
 ) -> None:
     app = make_app(database_url, user_key=user_key)
-    app.get("/api/who")(token_required(_email))
+    app.get("/api/who")(token_required(owner_email))
     user = hosts.create_user(app, "ada@example.com")
     _, plaintext = bearing.generate(app, user)
     client = app.test_client()
@@ -233,7 +220,9 @@ def test_owners_of_every_key_are_found(
 
 
 @pytest.mark.parametrize("memory", [True, False])
-def test_what_the_host_has_begun_is_left_alone(memory: bool, make_app: MakeApp) -> None:
+def test_look_up_leaves_the_hosts_session_unchanged(
+    memory: bool, make_app: MakeApp
+) -> None:
     """USE-03, and in-memory SQLite where all share one connection."""
     app = make_app("sqlite://" if memory else None)
     host = hosts.host_of(app)
@@ -270,7 +259,7 @@ def test_what_the_host_has_begun_is_left_alone(memory: bool, make_app: MakeApp) 
         assert emails == ["ada@example.com"]
 
 
-def test_what_the_host_has_not_committed_stays_in_memory(make_app: MakeApp) -> None:
+def test_look_up_in_memory_keeps_the_hosts_open_transaction(make_app: MakeApp) -> None:
     """A guarded call between two statements of a transaction ends nothing."""
     app = make_app("sqlite://")
     host = hosts.host_of(app)
@@ -286,7 +275,7 @@ def test_what_the_host_has_not_committed_stays_in_memory(make_app: MakeApp) -> N
         assert session.query(host.user_model).count() == 1
 
 
-def test_a_host_can_keep_all_its_tests_in_one_transaction(
+def test_session_look_up_finds_uncommitted_tokens(
     make_app: MakeApp, database_url: str
 ) -> None:
     """``APITOKENS_LOOKUP = "session"``: what is not committed is found too."""
@@ -311,7 +300,9 @@ def test_a_host_can_keep_all_its_tests_in_one_transaction(
         assert status(app, plaintext, "/api/tmy") == 401
 
 
-def test_who_does_so_without_saying_it_is_told(make_app: MakeApp) -> None:
+def test_connection_in_place_of_an_engine_is_a_configuration_error(
+    make_app: MakeApp,
+) -> None:
     """A forgotten setting must not look like a fault of ours."""
     app = make_app(**QUIET)
     with app.app_context():
@@ -325,7 +316,9 @@ def test_who_does_so_without_saying_it_is_told(make_app: MakeApp) -> None:
             engines[None] = engine
 
 
-def test_replicas_of_the_host_are_not_asked(make_app: MakeApp, tmp_path: Any) -> None:
+def test_look_up_reads_from_the_primary_and_not_a_replica(
+    make_app: MakeApp, tmp_path: Any
+) -> None:
     """DBS-05."""
     replica = create_engine(f"sqlite:///{tmp_path}/replica.sqlite")
 
