@@ -1,1 +1,1 @@
-"""What a guarded call costs, measured beside the code a host would write itself."""
+"""Measure a guarded call beside the code that a host would write itself."""

@@ -53,7 +53,7 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Size:
-    """How large the account is and how often each page is asked for."""
+    """The size of the account, and how often each page is requested."""
 
     users: int = 100_000
     tokens: int = 1_000_000
@@ -137,7 +137,10 @@ def _timed(
 
 
 def fill(host: Host, size: Size) -> str:
-    """Real rows first, then copies of them by the thousand; answers one token's id."""
+    """Fill the account and return the id of one token.
+
+    The rows are copies, by the thousand, of a few that the plugin made.
+    """
     tokens = populate(host, tokens=20, users=5, special=1)
     with host.engine.begin() as connection:
         connection.execute(text("UPDATE bench_user SET is_admin = true WHERE id = 1"))

@@ -1,4 +1,4 @@
-"""Many threads at once on one application, as fast as they can: how long calls take.
+"""Call one application from many threads without pause, and time the calls.
 
 Beside :mod:`.serving`, which sends so many requests a second to a real server, this is
 the other end: no thread ever pauses, so whatever waits for a lock shows at once.
@@ -21,7 +21,7 @@ THREADS = 8
 def waits(
     routes: Sequence[Route], *, rounds: int, calls: int
 ) -> dict[str, list[float]]:
-    """How long each call took in milliseconds, the routes in turns.
+    """Return the milliseconds of each call, with the routes in turns.
 
     :param rounds: how often each has its turn, with all threads at once.
     :param calls: of each thread in a turn.

@@ -58,7 +58,7 @@ def _postgresql(name: str) -> Iterator[str]:
 
 
 def version_of(url: str) -> str:
-    """What the server or the library calls itself."""
+    """Return the name and version of the database and its driver."""
     engine = create_engine(url, poolclass=NullPool)
     query = {
         "sqlite": "SELECT 'SQLite ' || sqlite_version() || ', file, WAL'",

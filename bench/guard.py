@@ -1,4 +1,4 @@
-"""What ``python -m bench guard`` measures on one database."""
+"""``python -m bench guard``: the cost of a guarded call on one database."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CHEAP = {"APITOKENS_BCRYPT_ROUNDS": 4}
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured.
+    """The amount of work of one run.
 
     :param cold_every: a first sight costs bcrypt, so it comes in one of many rounds.
     :param counted: requests whose statements are counted, of each route.
@@ -82,7 +82,7 @@ QUICK = Effort(
 
 @dataclass(frozen=True)
 class Result:
-    """All that was measured on one database."""
+    """The measurements on one database."""
 
     database: str
     effort: Effort
@@ -118,7 +118,7 @@ def measure(kind: str, effort: Effort) -> Result:
 
 @contextmanager
 def closing(host: Host) -> Iterator[Host]:
-    """End what *host* has running when it has been measured."""
+    """Stop the recorder and close the connections of *host* at the end."""
     try:
         yield host
     finally:
@@ -151,7 +151,7 @@ def _with_plugin(host: Host, tokens: Tokens) -> list[Route]:
 
 
 def _cold(host: Host, every: int) -> list[Route]:
-    """First sights, at the default cost of bcrypt, and that bcrypt alone."""
+    """Return the routes of a first call, which runs bcrypt, and of bcrypt alone."""
     with host.app.app_context():
         owner = host.db.session.scalars(host.db.select(host.User)).first()
         made = host.apitokens.generate(
@@ -180,7 +180,7 @@ class Body(list[bytes]):
     """An empty body that can be closed."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
 def _time(url: str, plugin: Host, tokens: Tokens, effort: Effort) -> list[Figures]:
@@ -200,7 +200,7 @@ def _time(url: str, plugin: Host, tokens: Tokens, effort: Effort) -> list[Figure
 def _time_grown(
     url: str, grown_url: str, plugin: Host, tokens: Tokens, effort: Effort
 ) -> list[Figures]:
-    """The same tokens, in the small tables and among *effort.grown_rows* of them."""
+    """Measure the same tokens in the small tables and in the grown ones."""
     with (
         closing(host_by_hand(url)) as by_hand,
         closing(host_with_plugin(grown_url, **CHEAP)) as grown,
@@ -216,7 +216,7 @@ def _time_grown(
 
 
 def _count(url: str, tokens: Tokens, effort: Effort) -> dict[str, Counter[str]]:
-    """The statements of *effort.counted* requests of each route."""
+    """Return the statements of *effort.counted* requests of each route."""
     # Nothing is flushed of its own accord before 500 calls wait: what is counted is
     # the request's.
     quiet = {"APITOKENS_USAGE_FLUSH_SECONDS": 60}

@@ -30,7 +30,7 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Volume:
-    """How many calls there are in the seven days, and of how much."""
+    """The number of calls in seven days, and of tokens and users."""
 
     calls: int = 10_000_000
     size: admin.Size = admin.Size(users=200, tokens=2_000)
@@ -62,7 +62,7 @@ def lines(volume: Volume) -> Iterator[str]:
 
 
 def _call(host: Host, calls: int) -> None:
-    """The calls, a fifth of them with one token, and their hours."""
+    """Insert the calls, a fifth of them with one token, and their hours."""
     with host.engine.begin() as connection:
         indexes = connection.execute(text(_INDEXES)).all()
     admin.run(host, *[f"DROP INDEX {name}" for name, _definition in indexes])

@@ -25,14 +25,14 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import relationship
 
-#: where the public id stands in ``apt_<id>_…``
+#: the place of the public id in ``apt_<id>_…``
 ID = slice(4, 16)
 ANSWER = "ok"
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host and what the bench reaches for behind its routes."""
+    """A host and the objects behind its routes that the bench uses."""
 
     app: Flask
     db: SQLAlchemy
@@ -49,12 +49,12 @@ class Host:
 
     @property
     def state(self) -> Any:
-        """What the plugin keeps of it."""
+        """The plugin's state of the application."""
         return self.app.extensions["apitokens"]
 
 
 def _bare_host(database_url: str, config: dict[str, Any]) -> Host:
-    """What most hosts have: a database, users, log-in and CSRF protection."""
+    """Return a host with a database, users, log-in and CSRF protection."""
     app = Flask("bench.host")
     app.config.update(SECRET_KEY="bench", SQLALCHEMY_DATABASE_URI=database_url)
     app.config.update(config)
@@ -98,7 +98,7 @@ def _schema() -> tuple[SQLAlchemy, Any, Any]:
 
 
 def host_by_hand(database_url: str, **config: Any) -> Host:
-    """A host without the plugin: its yardstick, and Flask-HTTPAuth with the ORM."""
+    """Return a host without the plugin: the yardstick, and Flask-HTTPAuth."""
     host = _bare_host(database_url, config)
     install_yardstick(host)
     _install_httpauth(host)
@@ -106,7 +106,7 @@ def host_by_hand(database_url: str, **config: Any) -> Host:
 
 
 def install_yardstick(host: Host) -> None:
-    """One Core SELECT of the token joined to its user, one SHA-256, one compare."""
+    """Add the yardstick: one Core SELECT, one SHA-256, one comparison."""
     engine, key, user = host.engine, host.Key.__table__, host.User.__table__
     by_id = (
         select(key.c.id, key.c.digest, user.c.id, user.c.email, user.c.is_active)
@@ -126,7 +126,7 @@ def install_yardstick(host: Host) -> None:
 
 
 def _install_httpauth(host: Host) -> None:
-    """Flask-HTTPAuth as its documentation has it, with the host's ORM."""
+    """Add a route with Flask-HTTPAuth, as its documentation shows it."""
     auth = HTTPTokenAuth(scheme="Bearer")
 
     @auth.verify_token  # type: ignore[untyped-decorator]
@@ -145,7 +145,7 @@ def _install_httpauth(host: Host) -> None:
 
 
 def host_with_plugin(database_url: str, **config: Any) -> Host:
-    """The same host with the plugin: two services, users subscribed to them."""
+    """Return the same host with the plugin and two services."""
     from flask_apitokens import APITokens
     from flask_apitokens import token_required
 

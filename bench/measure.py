@@ -51,7 +51,7 @@ class Route:
     before: Callable[[], object] | None = None
 
     def environ(self) -> dict[str, Any]:
-        """What a server hands over with each request, but for the token."""
+        """Return the WSGI environment of a request without its token."""
         return EnvironBuilder(
             self.path, environ_base={"REMOTE_ADDR": "192.0.2.7"}
         ).get_environ()
@@ -76,7 +76,7 @@ class Caller:
         self._count = 0
 
     def call(self, draw: random.Random, times: Times) -> None:
-        """One request; its times are appended.
+        """Make one request and append its times.
 
         :raises WrongAnswer: if the status is not the expected one.
         """
@@ -97,7 +97,7 @@ class Caller:
             raise WrongAnswer(f"{self.route.name}: {self._status}")
 
     def call_in_a_row(self, draw: random.Random, times: Times) -> None:
-        """What a route gets in a round; a rare one is dear, so one call is enough."""
+        """Make the calls of one round: a rare route is slow and gets one call."""
         if self.route.every > 1:
             self.call(draw, times)
             return
@@ -106,7 +106,7 @@ class Caller:
             self.call(draw, times)
 
     def take_count(self) -> int:
-        """How many calls there were since the last time."""
+        """Return the number of calls since this was last called."""
         count, self._count = self._count, 0
         return count
 

@@ -1,4 +1,4 @@
-"""Resident memory of a process that serves one route, in fresh processes of their own.
+"""The resident memory of a fresh process that serves one route.
 
 ``python -m bench.memory`` is such a process: it reads what to serve from standard
 input, serves it and prints how many bytes it then occupies.
@@ -29,7 +29,7 @@ PLUGIN = "plugin"
 
 @dataclass(frozen=True)
 class Resident:
-    """Bytes of a process of each kind."""
+    """The resident bytes of a process of each kind."""
 
     yardstick: float
     imported: float
@@ -37,7 +37,7 @@ class Resident:
 
 
 def resident_bytes() -> int:
-    """What this process occupies in memory now (Linux)."""
+    """Return the resident memory of this process in bytes (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -59,7 +59,7 @@ def compare(
 
 
 def _compile() -> None:
-    """Byte-compile the plugin, as pip does: what the compiler takes stays taken."""
+    """Byte-compile the plugin as pip does, since Python keeps a compiler's memory."""
     package = Path(__file__).parent.parent / "flask_apitokens"
     compileall.compile_dir(package, quiet=2)
 

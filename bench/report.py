@@ -25,22 +25,22 @@ REFUSALS = (guard.CHECKSUM, guard.UNKNOWN, guard.REVOKED)
 
 
 def cpu(name: str) -> Reading:
-    """The CPU of a call, in microseconds."""
+    """Return the CPU of a call in microseconds."""
     return lambda batch: batch.cpu[name]
 
 
 def over(name: str, base: str = guard.OPEN) -> Reading:
-    """The CPU that *name* costs over *base*."""
+    """Return the CPU that *name* costs over *base*."""
     return lambda batch: batch.cpu[name] - batch.cpu[base]
 
 
 def wall_over(name: str) -> Reading:
-    """The time that *name* takes over the unguarded route."""
+    """Return the time that *name* takes over the unguarded route."""
     return lambda batch: batch.wall[name] - batch.wall[guard.OPEN]
 
 
 def p99(name: str) -> Reading:
-    """The time of the slowest in a hundred."""
+    """Return the 99th percentile of the time."""
     return lambda batch: batch.wall_p99[name]
 
 
@@ -50,23 +50,23 @@ def in_units(cost: Reading) -> Reading:
 
 
 def ratio(cost: Reading, base: Reading) -> Reading:
-    """How many times *base* it is."""
+    """Return how many times *base* it is."""
     return lambda batch: cost(batch) / base(batch)
 
 
 def recording(batch: Figures) -> float:
-    """The CPU of the recorder's thread, for one accepted call."""
+    """Return the CPU of the recorder's thread for one accepted call."""
     accepted = (guard.WARM, guard.EXPIRING, guard.COLD)
     return batch.background / sum(batch.calls[name] for name in accepted)
 
 
 def with_recording(batch: Figures) -> float:
-    """What a warm call costs over an unguarded one, the recorder's thread included."""
+    """Return the cost of a warm call with the recorder's thread included."""
     return over(guard.WARM)(batch) + recording(batch)
 
 
 def lines(result: Result) -> Iterator[str]:
-    """The report on one database."""
+    """Return the report on one database."""
     effort = result.effort
     yield f"## {result.database}"
     yield ""
@@ -138,7 +138,7 @@ def _goals(result: Result) -> Iterator[str]:
 
 
 def _refusals(timed: Sequence[Figures]) -> Iterator[str]:
-    """Each refusal beside an acceptance, in both readings of what that costs."""
+    """Compare each refusal with an acceptance, without and with its recording."""
     for whose, acceptance in (
         ("an acceptance in the request alone", over(guard.WARM)),
         ("an acceptance with its recording", with_recording),
@@ -173,12 +173,12 @@ def _verdict(value: float, limit: float) -> str:
 
 
 def middle(batches: Sequence[Figures], reading: Reading) -> float:
-    """The median over the batches."""
+    """Return the median over the batches."""
     return median(map(reading, batches))
 
 
 def spread(batches: Sequence[Figures], reading: Reading) -> str:
-    """The median, the lowest and the highest."""
+    """Return the median, the lowest and the highest."""
     values = [reading(batch) for batch in batches]
     return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 

@@ -1,4 +1,4 @@
-"""What stands in the databases: real tokens, and a million rows around them."""
+"""The rows of the databases: real tokens, and a million rows around them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLICES = 10
 
 @dataclass(frozen=True)
 class Tokens:
-    """The plaintexts of a database, by what becomes of a call with one."""
+    """The plaintexts of a database, by the answer to a call with them."""
 
     good: Sequence[str]
     expiring: Sequence[str]
@@ -81,7 +81,7 @@ def _token(
 
 
 def copy_grown(source: Host, target: Host, *, rows: int) -> None:
-    """Copy *source* and lay filling rows between, *rows* tokens in all.
+    """Copy *source* and add filling rows, to *rows* tokens in all.
 
     Not what is numbered by the database itself while calls are made: copied rows would
     have the numbers of those to come. There is a user and a subscription to every five

@@ -31,7 +31,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 @dataclass(frozen=True)
 class Target:
-    """One row of the table: which server, which of its routes."""
+    """One row of the table: a server and one of its routes."""
 
     name: str
     port: int
@@ -67,7 +67,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 
 def make_app() -> Any:
-    """What gunicorn serves."""
+    """Return the application that gunicorn serves."""
     task = json.loads(os.environ["BENCH_SERVING"])
     return host_with_recording_view(task["url"], **task["config"]).app
 
@@ -75,7 +75,7 @@ def make_app() -> Any:
 def waits(
     targets: Sequence[Target], tokens: Sequence[str], *, rounds: int, calls: int
 ) -> dict[str, list[float]]:
-    """How long each call took in milliseconds, the targets in turns, at :data:`RATE`.
+    """Return the milliseconds of each call at :data:`RATE`, the targets in turns.
 
     :param rounds: how often each has its turn, with eight clients at once.
     :param calls: of each client in a turn.

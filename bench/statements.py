@@ -1,4 +1,4 @@
-"""What reaches the database during requests, as the driver itself reports it.
+"""The statements that reach the database, as the driver itself reports them.
 
 sqlite3 tells a callback each statement it runs, BEGIN and ROLLBACK included; libpq
 writes every message of a connection into a file, and PostgreSQL answers each command
@@ -52,14 +52,14 @@ class Watch:
             file.seek(0, os.SEEK_END)
 
     def counts(self) -> Counter[str]:
-        """How often each kind of statement ran, by its first word."""
+        """Return how often each kind of statement ran, by its first word."""
         words = [line.split(None, 1)[0].upper() for line in self._lines]
         for file in self._files:
             words += [tag.decode() for tag in _COMPLETED.findall(file.read())]
         return Counter(words)
 
     def close(self) -> None:
-        """Attend to nothing any more."""
+        """Stop watching."""
         self._closed = True
         for file in self._files:
             file.close()

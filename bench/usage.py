@@ -1,4 +1,4 @@
-"""What ``python -m bench usage`` measures on one database: the cost of the history.
+"""``python -m bench usage``: the cost of recording calls on one database.
 
 The same guarded call with the full history, without any, and with the usual way:
 UPDATE, INSERT and COMMIT in the request.
@@ -49,7 +49,7 @@ NOTHING = {"APITOKENS_USAGE": "off"}
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured."""
+    """The amount of work of one run."""
 
     tokens: int = 1_000
     users: int = 200
@@ -68,7 +68,7 @@ QUICK = Effort(4, 2, 2, 2, 200, 1, 2, 1, 2)
 
 
 def lines(kind: str, effort: Effort) -> Iterator[str]:
-    """The report on one kind of database."""
+    """Return the report on one kind of database."""
     with databases.empty_database(kind, "usage") as url:
         name = databases.version_of(url)
         yield f"## {name}"
@@ -121,13 +121,13 @@ def _costs(timed: Sequence[Figures], limit: str) -> Iterator[str]:
 
 
 def _thread(timed: Sequence[Figures]) -> float:
-    """Over all batches: a flush falls into some of them, for the calls of others."""
+    """Average over all batches, because a flush writes the calls of earlier ones."""
     calls = sum(batch.calls[ON] for batch in timed)
     return sum(batch.background for batch in timed) / calls
 
 
 def _flushes(host: Host, tokens: Tokens, effort: Effort) -> Iterator[str]:
-    """The statements of one second at 500 calls a second, and the most there can be."""
+    """Count the statements of one second at 500 calls a second, and the maximum."""
     with host.app.app_context():
         state = host.state
         state.recorder.flush()
