@@ -255,8 +255,12 @@ class Recorder:
                 return False
         elif not self.flush(timeout=timeout):
             return False
-        if self._writer is not None:
-            self._writer.disconnect()
+        writer = self._writer
+        # A later record may write already, and a connection that is returned after the
+        # pool was disposed of is never closed.
+        if writer is not None and writer.writing.acquire(timeout=timeout):
+            writer.disconnect()
+            writer.writing.release()
         return not self._calls
 
     def _write_out(self, writer: Writer, *, wait: float = -1) -> bool:

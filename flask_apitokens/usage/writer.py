@@ -1,13 +1,14 @@
-"""How recorded calls reach the database: the statement, and a connection of its own.
+"""Write recorded calls on a connection of their own.
 
-Never ``db.session``, and not the host's pool either: a pool that is used up, or that a
-forked process has inherited with its connections in it, is none of our business.
+Neither ``db.session`` nor the host's pool is used. So an exhausted pool, or one that a
+forked process inherited with open connections, does not stop the recording.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
@@ -30,39 +31,42 @@ from .rows import Call
 from .statements import Tables
 from .statements import statements_for
 
-#: seconds before the second try of a write; each further pause is twice as long
+#: seconds before the second attempt of a write; each further pause is twice as long
 _FIRST_PAUSE = 0.02
 
 
 class Writer:
-    """The database's side of recording, for one process.
+    """The connection that one process writes its recorded calls on.
 
-    Made at the first record in the process: after any fork, and after gevent patched
-    the threads, so that its lock and its connection belong to this process alone.
+    It is created at the first record, which is after any fork and after gevent patched
+    the threads. So its lock and its connection belong to this process alone.
 
-    :param host: the engine the host keeps its tokens in.
-    :param tables: those the calls go to.
+    :param host: the engine of the host's user table.
     """
 
     def __init__(self, host: Engine, tables: Tables) -> None:
-        #: whether there is but the host's own connection to write on
+        #: whether the host's own connection is the only one (in-memory SQLite)
         self.shared = shares_connection(host)
         #: held while a batch is written
         self.writing = threading.Lock()
         #: what it writes on
         self.engine = host if self.shared else _private_engine(host)
         self._statements = statements_for(tables, self.engine.dialect)
+        if not self.shared:
+            # An application that is collected without a close must leave no connection
+            # open. Not at exit: in a child process it would close the parent's.
+            weakref.finalize(self, self.engine.dispose).atexit = False
 
     def is_lent_out(self) -> bool:
-        """Whether a write now would join, and so commit, a transaction of the host."""
+        """Return whether a write would commit an open transaction of the host."""
         return self.shared and _in_transaction(self.engine)
 
     def write(self, calls: Sequence[Call], *, patience: float) -> None:
         """Write a batch in one short transaction.
 
-        :param patience: seconds to try again for, if a lock or a lost connection is in
-            the way. We wait here and not inside SQLite, which would stop all of gevent.
-        :raises SQLAlchemyError: or whatever else the host's driver raises.
+        :param patience: seconds in which the write is repeated after a lock or a lost
+            connection. The wait is here and not in SQLite, where it blocks gevent.
+        :raises SQLAlchemyError: if it fails. The driver may raise its own errors too.
         """
         write = self._statements.prepared(calls)
         give_up = time.monotonic() + patience
@@ -86,22 +90,23 @@ class Writer:
 
 
 def is_hopeless(error: BaseException) -> bool:
-    """Whether these very rows fail, so that they would at every further try."""
+    """Return whether the rows themselves fail, so that a second attempt is useless."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError)
     return isinstance(error, StatementError | ValueError | TypeError)
 
 
 def _in_transaction(engine: Engine) -> bool:
-    """Whether the one connection of *engine* is inside a transaction.
+    """Return whether the one connection of *engine* is inside a transaction.
 
-    A driver that cannot say so is taken to be.
+    True as well if the driver cannot tell.
     """
     if isinstance(engine.pool, StaticPool):
-        # Looked at in place: given back to the pool it would be rolled back.
+        # Not checked out, because the pool rolls back what is returned to it.
         connection = engine.pool.connection.dbapi_connection
         return bool(getattr(connection, "in_transaction", True))
-    lent = engine.raw_connection()  # this thread's own, counted: no rollback either
+    # The pool counts this thread's checkouts, so returning it rolls back nothing.
+    lent = engine.raw_connection()
     try:
         return bool(getattr(lent.dbapi_connection, "in_transaction", True))
     finally:
@@ -109,10 +114,10 @@ def _in_transaction(engine: Engine) -> bool:
 
 
 def _private_engine(host: Engine) -> Engine:
-    """An engine that connects as the host's does, but shares no connection with it.
+    """Return an engine that connects as the host's does, on connections of its own.
 
-    Arguments, creator and the pool's listeners are the host's; what it has on its
-    engine to watch queries and transactions does not see ours.
+    It has the host's arguments, creator and pool listeners. The host's listeners for
+    statements and transactions do not see ours.
     """
     engine = create_engine(
         host.url,
@@ -134,20 +139,20 @@ def _but_isolation(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_transactions(dialect: Dialect, connection: Any, _record: object) -> None:
-    # In the AUTOCOMMIT of some hosts, what half a batch has left behind would be
-    # written once more with the whole of it.
+    # If the host connects in AUTOCOMMIT, a batch that fails half way would be written
+    # a second time with its first half.
     dialect.reset_isolation_level(connection)
 
 
 def _connect_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself
+    connection.isolation_level = None  # The driver begins no transaction.
     connection.execute("PRAGMA busy_timeout = 20")
-    # Of 2 MiB of pages that it would keep otherwise, it has no use for most.
+    # In KiB; the default is 2 MiB, most of it unused.
     connection.execute("PRAGMA cache_size = -256")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # One that reads before it writes fails at once if another wrote in between.
+    # A transaction that reads and then writes fails if another one wrote in between.
     if not getattr(connection.connection.dbapi_connection, "in_transaction", False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -158,8 +163,8 @@ def _connect_mariadb(connection: Any, _record: object) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    # LOCAL, as a pooling proxy may give the session to somebody else afterwards. Less
-    # than deadlock_timeout, one second, so that it is never the host who is sacrificed.
+    # LOCAL, because a pooling proxy may hand the session to another client. Shorter
+    # than deadlock_timeout (one second), so that a deadlock never aborts the host.
     connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -227,3 +228,18 @@ def test_what_is_no_address_is_not_stored_and_spoils_nothing(
     record(recorder, A, moment(1), given)
     assert recorder.flush()
     assert tokens.last_used(A) == (moment(1), stored)
+
+
+def test_connection_is_closed_when_the_recorder_is_collected(
+    on_sqlite: Tokens,
+) -> None:
+    """A host's own tests build applications and never close them."""
+    recorder = on_sqlite.recorder(mode="sync")
+    record(recorder, A, moment(1))
+    assert recorder._writer is not None
+    closed: list[object] = []
+    event.listen(recorder._writer.engine, "close", lambda *_: closed.append(1))
+    on_sqlite.recorders.remove(recorder)
+    del recorder
+    gc.collect()
+    assert closed == [1]
