@@ -1,9 +1,9 @@
 """The types of our columns.
 
-Flask-Migrate writes a column's type into the host's migrations as Alembic finds it:
-with the module and the ``repr`` of its class. Migrations must run without an import
-that nobody made, and long after the plugin has gone; so those of our types that
-convert values give themselves out for the plain ones they are in the database.
+Alembic writes a column's type into a migration with the module and the ``repr`` of its
+class. A migration must run without an import of this package, also after the plugin was
+removed. So our own types have the module and the ``repr`` of the plain types that they
+are in the database.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Dialect
 
-#: what Alembic takes for SQLAlchemy's own, and writes as ``sa.`` or ``mysql.``
+#: modules that Alembic writes as ``sa.`` or ``mysql.``
 _PLAIN = "sqlalchemy.types"
 _PLAIN_MYSQL = "sqlalchemy.dialects.mysql"
 
@@ -39,8 +39,8 @@ _PLAIN_MYSQL = "sqlalchemy.dialects.mysql"
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware moment in UTC, to the microsecond, on every database.
 
-    SQLite and MariaDB drop an offset and MariaDB the microseconds, unless told; a
-    naive value is refused because nobody can say which moment it is.
+    SQLite and MariaDB drop the offset, and MariaDB drops the microseconds by default. A
+    naive value is refused, because its time zone is unknown.
     """
 
     __module__ = _PLAIN
@@ -76,23 +76,23 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def text_stored_by(dialect: Dialect) -> Callable[[datetime], str]:
-    """Makes text of a moment as :class:`UTCDateTime` is stored there.
+    """Return a function from a moment to the text that *dialect* stores.
 
-    SQLAlchemy's own way there takes three times as long.
+    SQLAlchemy's own conversion takes three times as long.
     """
-    # Only PostgreSQL has the offset in its columns; elsewhere it is cut off.
+    # Only PostgreSQL stores the offset.
     end = None if dialect.name == "postgresql" else -len("+00:00")
     return lambda moment: _in_utc(moment).isoformat(" ", "microseconds")[:end]
 
 
 class _OnMySQL(UTCDateTime):
-    """The same on MySQL and MariaDB, where microseconds have to be asked for."""
+    """The same on MySQL and MariaDB, with microseconds."""
 
     __module__ = _PLAIN_MYSQL
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        # Here, as it takes memory that hosts on another database need not give.
+        # Imported here, because hosts on other databases need not load it.
         from sqlalchemy.dialects.mysql import DATETIME
 
         return dialect.type_descriptor(DATETIME(fsp=6))
@@ -106,7 +106,7 @@ MOMENT = UTCDateTime().with_variant(_OnMySQL(), "mysql", "mariadb")
 
 
 class Words(TypeDecorator[tuple[str, ...]]):
-    """Scope names, kept as RFC 6749 writes them: in one string, with spaces."""
+    """Words such as scopes, in one string with spaces, as in RFC 6749, section 3.3."""
 
     __module__ = _PLAIN
     impl = Text
@@ -127,28 +127,28 @@ class Words(TypeDecorator[tuple[str, ...]]):
 
 
 def ascii_string(length: int) -> TypeEngine[str]:
-    """A string that compares by its bytes, also where the database would fold case."""
+    """Return the type of ASCII text that compares by its bytes, also on MariaDB."""
     by_bytes = String(length, collation="ascii_bin")
     return String(length).with_variant(by_bytes, "mysql", "mariadb")
 
 
 def text_string(length: int) -> TypeEngine[str]:
-    """A string for people, with every character of Unicode on MariaDB as well."""
+    """Return the type of text with all of Unicode, also on MariaDB."""
     of_four_bytes = String(length, collation="utf8mb4_bin")
     return String(length).with_variant(of_four_bytes, "mysql", "mariadb")
 
 
 def binary(length: int) -> TypeEngine[bytes]:
-    """Bytes of a fixed length, indexable everywhere."""
+    """Return the type of *length* bytes, which every database can index."""
     return LargeBinary(length).with_variant(BINARY(length), "mysql", "mariadb")
 
 
-#: SQLite numbers a primary key by itself only if it is an INTEGER.
+#: SQLite generates the values of a primary key only if it is an INTEGER.
 BIG_KEY = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class _ByBytes(FunctionElement[str]):
-    """The text of a column whose own collation may find other text equal to it."""
+    """The text of a column, compared by its bytes and not by its collation."""
 
     inherit_cache = True
     type = String()
@@ -171,9 +171,9 @@ def _by_bytes_on_mysql(element: _ByBytes, compiler: Any, **options: Any) -> str:
 
 
 def is_exactly(column: Any, text: str) -> ColumnElement[bool]:
-    """Whether a column of the host's is *text*, to the letter and to the space.
+    """Return the condition that a column of the host equals *text* exactly.
 
-    MariaDB takes "Acme" for "acme" unless told; the column's own comparison stays
-    beside ours, since it is the one that an index serves.
+    On MariaDB "Acme" equals "acme" by default. The column's own comparison is in the
+    condition too, because an index serves that one.
     """
     return and_(column == text, _ByBytes(column) == text)

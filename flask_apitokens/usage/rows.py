@@ -1,6 +1,6 @@
-"""From calls to rows: what is recorded of a call, cut, cleaned and added up.
+"""Make rows of recorded calls: shorten, clean and count them.
 
-None of it is done in the request, which only hands over what it has at hand.
+None of it is done in the request, which only hands over its values.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from flask_apitokens.db.models import SUCCEEDED
 
 _Item = TypeVar("_Item")
 
-#: what no text column takes, or no page should show
+#: characters that a text column refuses or a page should not show
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-#: a token or a session of ours after its brand, whole or with an end cut off
+#: a token or session token of ours after its brand, also with its end cut off
 _BEARER = re.compile(
     rf"(_[{ID_ALPHABET}]{{{ID_LENGTH}}})"
     r"(?:_[0-9A-Za-z]{16,}|\.[0-9]+\.[\w.-]+)",
     re.ASCII,
 )
-#: the largest a status can be, and a duration: more fits in no column
+#: the largest status and duration that their columns can hold
 _LAST_STATUS, _LONGEST = 999, 2**31 - 1
-#: calls added up in a row, see :func:`unhurried`
+#: calls counted without a pause, see :func:`unhurried`
 _IN_A_ROW = 100
-#: seconds: who gives way for no time at all is often the first to go on
+#: Seconds. After a pause of 0 the same thread is often the first to run again.
 _GIVE_WAY = 0.0005
 _NO_TIME, _HOUR = timedelta(), timedelta(hours=1)
 _NO_CALLS = [0 for _ in RESULTS]
@@ -83,16 +83,16 @@ USE_COLUMNS = ("id", "last_used_at", "last_used_ip")
 
 
 class Call(NamedTuple):
-    """One guarded call, as it waits to be written: nothing cleaned yet.
+    """One guarded call that waits to be written, as the request handed it over.
 
-    :param at: aware; when it was judged.
-    :param accepted: whether it was a use of the token; a refusal is not.
+    :param at: when it was authenticated or refused, aware.
+    :param accepted: whether the guard accepted it: then the token was used.
     :param owner: the owner's primary key; None for a userless token.
-    :param path: as WSGI has it, its bytes read as Latin-1; so is the user agent.
+    :param path: as WSGI has it: its bytes as Latin-1. So is *user_agent*.
     :param status: of the answer.
     :param code: why the guard refused it.
     :param duration: in seconds.
-    :param ip: the client's address; what is not an address is not stored.
+    :param ip: the client's address; other text is not stored.
     """
 
     token_id: str
@@ -113,10 +113,10 @@ class Call(NamedTuple):
 
 
 def unhurried(items: Iterable[_Item], in_a_row: int = 1) -> Iterator[_Item]:
-    """The same items, while the requests of other threads get their turn in between.
+    """Yield *items*, with a pause for other threads after each *in_a_row*.
 
-    What is done with each is Python's work, which one thread does at a time: a call
-    would wait for this one, five milliseconds before it is made to stop.
+    The GIL lets one thread run at a time. Without a pause, a request would wait five
+    milliseconds before Python makes this thread release it.
     """
     for number, item in enumerate(items):
         if number and number % in_a_row == 0:
@@ -125,21 +125,22 @@ def unhurried(items: Iterable[_Item], in_a_row: int = 1) -> Iterator[_Item]:
 
 
 def call_rows(calls: Iterable[Call]) -> Iterator[tuple[Any, ...]]:
-    """A row a call, in the order of :data:`CALL_COLUMNS`."""
+    """Return a row for each call, in the order of :data:`CALL_COLUMNS`."""
     return map(_row, calls)
 
 
 def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
-    """Calls added up by hour, for each token and for each service of an account.
+    """Return the counts of each hour, by token and by service of an account.
 
-    Sorted, so that two processes never wait for each other; those of the services come
-    last, as everybody's calls meet there.
+    They are sorted, so that two processes lock them in the same order. Those of the
+    services are last, because all processes write them: so they are locked for a
+    shorter time.
     """
     of_tokens: dict[tuple[Any, ...], list[Any]] = {}
     of_services: dict[tuple[Any, ...], list[Any]] = {}
     hour = datetime.min.replace(tzinfo=UTC)
     for call in unhurried(calls, _IN_A_ROW):
-        if not _NO_TIME <= call.at - hour < _HOUR:  # mostly it is that of the last call
+        if not _NO_TIME <= call.at - hour < _HOUR:  # Mostly the last call's.
             hour = call.at.replace(minute=0, second=0, microsecond=0)
         where = call.account_id, call.service or ""
         result = 1 + _result(call.status)
@@ -160,7 +161,7 @@ def hour_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
 
 
 def use_rows(calls: Iterable[Call]) -> list[tuple[Any, ...]]:
-    """The last use of each token, in the order of their ids."""
+    """Return the last use of each token, sorted by its id."""
     latest: dict[str, Call] = {}
     for call in unhurried(calls, _IN_A_ROW):
         known = latest.get(call.token_id)
@@ -205,7 +206,7 @@ def _key(owner: Any) -> str:
 @lru_cache(maxsize=256)
 def _decoded(text: str, length: int) -> str:
     text = text.encode("latin-1", "replace").decode("utf-8", "replace")
-    # Some clients send it there too. Its id stays, so that people can see whose it is.
+    # Some clients send a token there too. Its id stays, so that it can be found.
     return _clean(_BEARER.sub(r"\1_…", text), length)
 
 
@@ -216,10 +217,10 @@ def _clean(text: str, length: int) -> str:
 
 @lru_cache(maxsize=256)
 def address(text: str | None) -> str | None:
-    """The address in *text*, or nothing.
+    """Return the address in *text*, None if it is not one.
 
-    A proxy hands on what a client wrote: text that no column takes would fail the whole
-    batch, again and again.
+    A proxy may pass on any text of a client. Text that the column refuses would fail
+    the whole batch at each attempt.
     """
     return networks.address(text)
 
@@ -227,5 +228,5 @@ def address(text: str | None) -> str | None:
 def mappings(
     columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
-    """Rows as SQLAlchemy takes many at once."""
+    """Return *rows* as SQLAlchemy executes many at once."""
     return [dict(zip(columns, row, strict=True)) for row in rows]

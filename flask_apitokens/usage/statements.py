@@ -1,9 +1,8 @@
-"""The statements that write recorded calls: one for any number of rows.
+"""The statements that write recorded calls, the same for any number of rows.
 
-The rows travel as one JSON value, which the database takes apart. So a flush is the
-same few statements whether it has one call or five thousand, compiled once, and what
-it costs this process is one ``json.dumps``. Databases that cannot do it, or that we do
-not know, get the rows one by one.
+The rows are sent as one JSON value, which the database takes apart. So a write is the
+same few statements for one call or five thousand, compiled once, and costs this process
+one ``json.dumps``. Other databases get the rows one by one.
 """
 
 from __future__ import annotations
@@ -49,16 +48,15 @@ from .rows import unhurried
 from .rows import use_rows
 
 _COUNTS = HOUR_COLUMNS[-3:]
-#: calls handed over at once: the memory of the largest text there ever was may stay
-#: with the process
+#: Calls in one JSON value. The process may keep the memory of the largest one.
 _AT_ONCE = 250
-#: rows written as JSON in a row
+#: rows encoded without a pause
 _IN_A_ROW = 20
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Where recorded calls go."""
+    """The tables that recorded calls are written to."""
 
     token: Table
     call: Table
@@ -66,7 +64,7 @@ class Tables:
 
 
 class OneByOne:
-    """Writes calls with what every database has."""
+    """Writes calls with statements that every database has."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -80,7 +78,7 @@ class OneByOne:
         )
 
     def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
-        """What adds *calls* to the history, inside a connection's transaction."""
+        """Return a function that writes *calls* in a connection's transaction."""
         return partial(self._write, calls)
 
     def _write(self, calls: Sequence[Call], connection: Connection) -> None:
@@ -102,14 +100,14 @@ class OneByOne:
         try:
             with connection.begin_nested():
                 connection.execute(insert(hour).values(row))
-        except IntegrityError:  # another process has made it meanwhile
+        except IntegrityError:  # Another process has inserted it meanwhile.
             connection.execute(change)
 
 
 class AtOnce:
     """Writes calls with a few statements, each over one JSON array of rows.
 
-    Times go as the database stores them, everything else as JSON has it.
+    Times are sent as the database stores them, all other values as JSON.
     """
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
@@ -120,7 +118,7 @@ class AtOnce:
             list(CALL_COLUMNS), select(*calls.c), include_defaults=False
         )
         hours = rows_of([hour.c[name] for name in HOUR_COLUMNS], dialect)
-        # SQLite would take what follows for a join's condition, but for the WHERE.
+        # Without a WHERE, SQLite parses ON CONFLICT as the condition of a join.
         self._add_up = insert_or_add(hour, select(*hours.c).where(true()))
         uses = rows_of([token.c[name] for name in USE_COLUMNS], dialect)
         used = token.c.last_used_at
@@ -138,10 +136,9 @@ class AtOnce:
         )
 
     def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
-        """What adds *calls* to the history, inside a connection's transaction.
+        """Return a function that writes *calls* in a connection's transaction.
 
-        All the work of this process is done now, before there is one: no lock is held
-        meanwhile.
+        The rows are encoded now, before the transaction, so no lock is held meanwhile.
         """
         work: list[tuple[Executable, str]] = []
         for start in range(0, len(calls), _AT_ONCE):
@@ -160,21 +157,21 @@ class AtOnce:
 
 
 def _as_json(encoder: json.JSONEncoder, rows: Iterable[tuple[Any, ...]]) -> str:
-    """Rows as the database is to read them."""
+    """Return *rows* as one JSON array."""
     left = iter(rows)
     parts = iter(lambda: list(islice(left, _IN_A_ROW)), [])
     return f"[{','.join(encoder.encode(part)[1:-1] for part in unhurried(parts))}]"
 
 
 def statements_for(tables: Tables, dialect: Dialect) -> AtOnce | OneByOne:
-    """What writes calls on a database of this kind."""
+    """Return the writer of calls for a database of this kind."""
     if dialect.name not in _DIALECTS or not _knows_json(dialect):
         return OneByOne(tables)
     return AtOnce(tables, dialect)
 
 
 def _knows_json(dialect: Dialect) -> bool:
-    """Whether this very version can: SQLite since 3.38, MariaDB 10.6, MySQL 8."""
+    """Return whether it can read JSON: SQLite since 3.38, MariaDB 10.6, MySQL 8."""
     if dialect.name == "sqlite":
         version: tuple[int, ...] = dialect.loaded_dbapi.sqlite_version_info
         return version >= (3, 38)
@@ -198,7 +195,7 @@ def _of_postgresql(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClau
 def _of_sqlite(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClause:
     rows = bindparam("rows", type_=Text)
     each = func.json_each(rows).table_valued("value", name="each_row")
-    # As ours store them; the type of the column would convert them once more.
+    # Without the type of the column, which would convert them a second time.
     values = [
         func.json_extract(each.c.value, literal_column(f"'$[{at}]'"))
         for at in range(len(columns))
