@@ -11,36 +11,32 @@ from types import MappingProxyType
 from .errors import ConfigurationError
 
 _SLUG = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-#: RFC 6749 section 3.3 without the comma, so that lists of scopes read well anywhere.
+#: RFC 6749 section 3.3 without the comma, which separates scopes in files and commands
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,64}")
-
-
 _ADDRESS = re.compile(r"https?://|/(?!/)")
-
-
-#: what a token with this scope may do stands in docs/how-to/endpoints.md
+#: a token with this scope may ask the endpoint introspect about any token
 INTROSPECT = "apitokens:introspect"
-#: the scopes that mean something to the plugin itself begin like this
+#: the prefix of the scopes that have a meaning for the plugin itself
 _OWN = "apitokens:"
 
 
 class AnyService:
-    """The type of :data:`ANY_SERVICE`; there is no use for another one."""
+    """The type of :data:`ANY_SERVICE`, its only instance."""
 
     def __repr__(self) -> str:
         return "ANY_SERVICE"
 
 
-#: ``token_required(service=ANY_SERVICE)``: a token of any service, or of none, passes.
+#: ``token_required(service=ANY_SERVICE)``: a token passes whatever service it has.
 ANY_SERVICE = AnyService()
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a token may do inside a service.
+    """A right of a token inside a service.
 
-    :param name: the word in tokens, guards and answers (RFC 6749 section 3.3).
-    :param description: one line for the person who chooses it.
+    :param name: its name in tokens, guards and answers (RFC 6749 section 3.3).
+    :param description: one line for the user who selects it.
     """
 
     name: str
@@ -58,12 +54,12 @@ class Scope:
 class Service:
     """An API product of the host.
 
-    :param slug: the word in tokens, guards and the command line.
-    :param name: what people read.
+    :param slug: its name in tokens, guards and the command line.
+    :param name: its name on pages.
     :param description: one or two sentences for the service's page.
     :param scopes: scope names and their descriptions; none means the service knows
         no scopes.
-    :param docs_url: where its documentation stands.
+    :param docs_url: the address of its documentation.
     :param default_active: whether users may use it without a subscription.
     """
 
@@ -89,7 +85,7 @@ class Service:
         object.__setattr__(self, "scopes", MappingProxyType(dict(self.scopes)))
 
     def _check_own_scopes(self) -> None:
-        """Scopes of ours give a right over tokens of others."""
+        """Check the plugin's own scopes, which give rights over tokens of others."""
         own = [scope for scope in self.scopes if scope.startswith(_OWN)]
         if any(scope != INTROSPECT for scope in own):
             raise ConfigurationError(
@@ -113,7 +109,7 @@ class Catalog:
         return bool(self.services)
 
     def label(self, slug: str | None) -> str:
-        """The name people read; a slug no longer declared stands for itself."""
+        """Return the service's name; the slug itself if it is not declared any more."""
         if slug is None:
             return ""
         service = self.services.get(slug)

@@ -38,10 +38,10 @@ def _matching(pattern: str, allowed: str) -> Check:
     return check
 
 
-def _one_of(*words: str) -> Check:
+def _one_of(*allowed: str) -> Check:
     def check(value: Any) -> str:
-        if value not in words:
-            raise ValueError("one of " + ", ".join(words))
+        if value not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
         return str(value)
 
     return check
@@ -77,11 +77,11 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def _some_of(*words: str) -> Check:
+def _some_of(*allowed: str) -> Check:
     def check(value: Any) -> tuple[str, ...]:
         listed = isinstance(value, tuple | list) and value
-        if not listed or any(word not in words for word in value):
-            raise ValueError("one or more of " + ", ".join(words) + ", as a tuple")
+        if not listed or any(word not in allowed for word in value):
+            raise ValueError("one or more of " + ", ".join(allowed) + ", as a tuple")
         return tuple(dict.fromkeys(value))
 
     return check

@@ -38,11 +38,14 @@ if TYPE_CHECKING:
 
 
 class ConfigurationError(RuntimeError):
-    """A setting, a declaration or the host's model does not fit; says what would."""
+    """A setting, a declaration or the host's model is wrong; says what is allowed."""
 
 
 class DomainError(HTTPException):
-    """Something a person asked for cannot be done; nothing was changed."""
+    """A request of a person cannot be fulfilled; nothing was changed.
+
+    :param message: the sentence that pages and commands show.
+    """
 
     code: int = 422
     reason: ClassVar[str] = "invalid"
@@ -62,7 +65,7 @@ class DomainError(HTTPException):
 
 
 class TokenNotFound(DomainError):
-    """No such token, or somebody else's: the two are not told apart."""
+    """There is no such token, or it is another owner's: the answer is the same."""
 
     code = 404
     reason = "token_not_found"
@@ -102,7 +105,7 @@ class InvalidReason(DomainError):
 
 
 class ImportRefused(DomainError):
-    """A token of another system cannot be taken in; nothing of it is told."""
+    """A token of another system cannot be imported; the message has no part of it."""
 
     reason = "import_refused"
 
@@ -132,7 +135,10 @@ class InvalidExpiry(DomainError):
 
 
 class InvalidGrace(DomainError):
-    """A rotated token may not go on working for so long."""
+    """A rotated token may not keep working for this time.
+
+    :param offered: the days that are allowed.
+    """
 
     reason = "invalid_grace"
     field = "grace"
@@ -143,14 +149,14 @@ class InvalidGrace(DomainError):
 
 
 class InvalidNetworks(DomainError):
-    """A network is none, or there are too many."""
+    """A network is not valid, or there are too many."""
 
     reason = "invalid_networks"
     field = "networks"
 
 
 class ServiceUnavailable(DomainError):
-    """The owner may not use this service, or it does not exist."""
+    """The service does not exist, or the owner may not use it."""
 
     reason = "service_unavailable"
     field = "service"
@@ -162,7 +168,10 @@ class ServiceUnavailable(DomainError):
 
 
 class LimitReached(DomainError):
-    """The owner holds as many live tokens as allowed."""
+    """The owner already has as many live tokens as allowed.
+
+    :param limit: that number.
+    """
 
     code = 409
     reason = "limit_reached"
@@ -181,7 +190,7 @@ class LimitReached(DomainError):
 
 
 class AlreadyGenerated(DomainError):
-    """The same form was sent before; its token exists and was shown."""
+    """The same form was sent before; its token exists and was shown once."""
 
     code = 409
     reason = "already_generated"
@@ -196,7 +205,7 @@ class AlreadyGenerated(DomainError):
 
 
 class AccessDenied(DomainError):
-    """The person may not do this."""
+    """The user may not do this."""
 
     code = 403
     reason = "access_denied"
@@ -225,7 +234,7 @@ class NotFound(DomainError):
 
 
 class SelfServiceOff(AccessDenied):
-    """Users do not generate tokens here; administrators do."""
+    """Users do not generate tokens here, only administrators do."""
 
     reason = "self_service_off"
 
@@ -234,7 +243,7 @@ class SelfServiceOff(AccessDenied):
 
 
 class AccessSwitchedOff(DomainError):
-    """There is no service the person may use, so nothing to generate for."""
+    """The user may use no service, so a token could not be used."""
 
     code = 403
     reason = "access_switched_off"
@@ -249,7 +258,7 @@ class AccessSwitchedOff(DomainError):
 
 
 class Conflict(DomainError):
-    """Somebody else changed the same thing in the meantime."""
+    """Another user changed the same thing in the meantime."""
 
     code = 409
     reason = "conflict"

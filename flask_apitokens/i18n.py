@@ -1,7 +1,7 @@
-"""Every sentence a person reads goes through here.
+"""Translation of every sentence that a person reads.
 
-With Flask-Babel in the host the plugin's own catalogue (domain ``apitokens``) follows
-the host's locale; without it the English source is the text.
+If the host uses Flask-Babel, the plugin's catalogue (domain ``apitokens``) follows the
+host's locale. Without Flask-Babel the English source is the text.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ def _catalogue() -> _Catalogue:
     except RuntimeError:
         if has_request_context():
             raise
-        # The host chooses the language by the request, and this is a command.
+        # The host selects the language by the request, and a command has no request.
         return _ENGLISH
     return translations
 
 
 def gettext(message: str, **variables: object) -> str:
-    """Translate *message* and fill in its ``%(name)s`` places.
+    """Return *message* in the language of the request, with its variables filled in.
 
-    :param message: the English sentence.
-    :param variables: what stands in its places.
+    :param message: the English sentence, with ``%(name)s`` for each variable.
+    :param variables: the values by name.
     """
     text = _catalogue().gettext(message)
     return text % variables if variables else text
 
 
 def ngettext(one: str, many: str, n: int, **variables: object) -> str:
-    """Translate the form of a sentence that fits the number *n*.
+    """Return the form of a sentence for the number *n*, in the request's language.
 
     :param one: the English sentence for one.
     :param many: the English sentence for any other number.
     :param n: the number; it also fills ``%(n)s``.
-    :param variables: what stands in the other places.
+    :param variables: the values of the other variables by name.
     """
     text = _catalogue().ngettext(one, many, n)
     return text % {"n": n, **variables}

@@ -25,18 +25,20 @@ _NOT_IN_DESCRIPTION = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
 
 class Refusal(HTTPException):
-    """A guarded route says no: status, machine code, challenge and problem body.
+    """The answer of a guarded route that does not accept a call.
 
-    :param detail: one sentence for the person who reads the log of a script.
+    It has a status, a machine code, a challenge (RFC 6750) and a body (RFC 9457).
+
+    :param detail: one sentence for a developer; by default that of the class.
     :param scope: the scopes that would be enough (RFC 6750 section 3.1).
-    :param retry_after: seconds after which to try again.
+    :param retry_after: seconds after which the client may try again.
     """
 
     code: int = 401
-    #: the word a script branches on; part of the public contract
+    #: the code that a script compares; part of the public contract
     problem: ClassVar[str] = "invalid_token"
     title: ClassVar[str] = "Unauthorized"
-    #: the ``error`` attribute of the challenge, or none (RFC 6750 section 3)
+    #: the ``error`` attribute of the challenge, if it has one (RFC 6750 section 3)
     error: ClassVar[str | None] = "invalid_token"
     detail: ClassVar[str] = "The token is not valid."
 
@@ -52,15 +54,20 @@ class Refusal(HTTPException):
         self.retry_after = retry_after
         self.realm = "api"
         self.token_id: str | None = None
-        #: the refused token itself, where it is a genuine one
+        #: the refused token, if its secret was genuine
         self.token: Any = None
-        # A fresh name for each refusal: what the caller quotes is what the log has.
+        # Unique for each refusal, so that a caller can quote it and the log has it.
         self.instance = _random_urn()
 
     @property
     def challenge(self) -> str:
-        """The value of ``WWW-Authenticate``."""
-        return _challenge(self.realm, self.error, self.description or "", self.scope)
+        """The value of the header ``WWW-Authenticate``."""
+        return _challenge(
+            self.realm,
+            error=self.error,
+            description=self.description or "",
+            scope=self.scope,
+        )
 
     @property
     def body(self) -> dict[str, object]:
@@ -71,11 +78,13 @@ class Refusal(HTTPException):
     @property
     def _json(self) -> str:
         detail = self.description or ""
-        opening = _opening(self.problem, self.title, self.code, detail)
+        opening = _opening(
+            self.problem, title=self.title, status=self.code, detail=detail
+        )
         return f'{opening}, "instance": "{self.instance}"}}'
 
     def protocol_headers(self) -> dict[str, str]:
-        """The headers no replacement body may lose."""
+        """Return the headers that the response has whatever its body is."""
         headers = {"Cache-Control": "no-store"}
         if self.code in {400, 401, 403}:
             headers["WWW-Authenticate"] = self.challenge
@@ -84,26 +93,26 @@ class Refusal(HTTPException):
         return headers
 
     def get_response(self, environ: object = None, scope: object = None) -> Response:
-        """The whole answer, whatever ``Accept`` says."""
-        # The last line of a file, and a prompt below it, want a line's end.
+        """Return the response as problem details, whatever ``Accept`` says."""
+        # A line end keeps a shell's prompt off the last line.
         response = Response(
             f"{self._json}\n",
             status=self.code,
             content_type="application/problem+json",
         )
-        # One by one takes half as long as all at once.
+        # Set one by one, headers take half the time of an update.
         for name, value in self.protocol_headers().items():
             response.headers[name] = value
         return response
 
 
-# A refusal should cost a host no more than an acceptance does, whoever asks for it how
-# often: so what is the same each time is made once.
+# A refusal must not cost a host more than an accepted call, or a client could load the
+# host by sending bad tokens. So what is the same in each refusal is built once.
 
 
 @lru_cache(maxsize=256)
-def _opening(problem: str, title: str, status: int, detail: str) -> str:
-    """The body of a problem up to its instance."""
+def _opening(problem: str, *, title: str, status: int, detail: str) -> str:
+    """Return the body of a problem up to its instance."""
     body = {
         "type": f"urn:flask-apitokens:{problem}",
         "title": title,
@@ -115,7 +124,7 @@ def _opening(problem: str, title: str, status: int, detail: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _challenge(realm: str, error: str | None, description: str, scope: str) -> str:
+def _challenge(realm: str, *, error: str | None, description: str, scope: str) -> str:
     parts = [f'realm="{quote(realm)}"']
     if error:
         parts.append(f'error="{error}"')
@@ -126,7 +135,7 @@ def _challenge(realm: str, error: str | None, description: str, scope: str) -> s
 
 
 def _random_urn() -> str:
-    """A random UUID (RFC 9562 section 5.4), without the object around it."""
+    """Return a random UUID (RFC 9562 section 5.4) as a URN, faster than uuid.uuid4."""
     digits = os.urandom(16).hex()
     return (
         f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}"
@@ -135,7 +144,7 @@ def _random_urn() -> str:
 
 
 def quote(text: str) -> str:
-    """Make *text* safe inside a quoted string of a challenge (RFC 6750 section 3)."""
+    """Return *text* safe for a quoted string of a challenge (RFC 6750 section 3)."""
     return _NOT_IN_DESCRIPTION.sub("'", text)
 
 
@@ -158,11 +167,11 @@ class MalformedRequest(Refusal):
 
 
 class InvalidToken(Refusal):
-    """Unknown, wrong or damaged: one answer for all, so that nothing is told."""
+    """The token is unknown, wrong or damaged; the answer does not tell which."""
 
 
 class TokenExpired(Refusal):
-    """The genuine token is past its end."""
+    """The genuine token has expired."""
 
     problem = "token_expired"
     detail = "The token has expired. Generate a new one."
@@ -190,14 +199,14 @@ class OwnerInactive(Refusal):
 
 
 class OwnerEmailChanged(Refusal):
-    """The genuine token's owner has another email address than when it was made."""
+    """The genuine token's owner has changed their email address."""
 
     problem = "owner_email_changed"
     detail = "The owner of the token has another email address now. Generate a new one."
 
 
 class Forbidden(Refusal):
-    """The token is good, but not for this; base of the 403 answers."""
+    """The token works, but not for this call; base of the answers with status 403."""
 
     code = 403
     title = "Forbidden"
@@ -205,21 +214,21 @@ class Forbidden(Refusal):
 
 
 class WrongKind(Forbidden):
-    """A kind of token that this route does not take."""
+    """The route does not accept this kind of token."""
 
     problem = "wrong_kind"
     detail = "This kind of token is not accepted here."
 
 
 class WrongService(Forbidden):
-    """A token of another service."""
+    """The token is bound to another service."""
 
     problem = "wrong_service"
     detail = "The token is for another service."
 
 
 class InsufficientScope(Forbidden):
-    """The token lacks a scope that the route asks for."""
+    """The token lacks a scope that the route requires."""
 
     problem = "insufficient_scope"
     detail = "The token lacks a scope that this address needs."
@@ -240,14 +249,17 @@ class ApiAccessDenied(Forbidden):
 
 
 class NetworkNotAllowed(Forbidden):
-    """The genuine token is pinned to networks, and the call came from elsewhere."""
+    """The genuine token is pinned to networks, and the call came from another one."""
 
     problem = "network_not_allowed"
     detail = "The token may not be used from this address."
 
 
 class TemporarilyUnavailable(Refusal):
-    """The token could not be checked now; says nothing about the token."""
+    """The token could not be checked now. It tells nothing about the token.
+
+    :param retry_after: seconds after which the client may try again.
+    """
 
     code = 503
     problem = "temporarily_unavailable"

@@ -1,8 +1,7 @@
 """Fixtures for the tests of an application that uses the plugin.
 
-pytest finds them by itself, as the plugin ``apitokens`` (``-p no:apitokens`` leaves
-them out). They ask for a fixture ``app``, as pytest-flask and the documentation of
-Flask have it.
+pytest loads them as the plugin ``apitokens``; ``-p no:apitokens`` leaves them out. They
+need a fixture ``app``, as pytest-flask and the documentation of Flask have it.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from .state import state_of
 
 
 class Made(NamedTuple):
-    """A token in the hands of a test.
+    """A token that a test has generated.
 
     :param token: the row, as it was committed.
-    :param plaintext: what a client sends.
+    :param plaintext: the text that a client sends.
     """
 
     token: Token
@@ -38,22 +37,22 @@ class Made(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a client sends it in."""
+        """The headers of a call with this token."""
         return bearer(self.plaintext)
 
 
 def bearer(plaintext: str) -> dict[str, str]:
-    """The headers of a call with a token (RFC 6750, section 2.1)."""
+    """Return the headers of a call with a token (RFC 6750, section 2.1)."""
     return {"Authorization": f"Bearer {plaintext}"}
 
 
 @pytest.fixture
 def apitokens_token(app: Flask) -> Callable[..., Made]:
-    """Makes a token and commits it: ``apitokens_token(user, service="tmy")``.
+    """Return a function that commits a token: ``apitokens_token(user, service="tmy")``.
 
-    The arguments are those of :meth:`flask_apitokens.APITokens.generate`; the name may
-    be left out, and so may the scopes: then it has all that the service offers. The
-    owner is subscribed to the service first, so that the token works.
+    The arguments are those of :meth:`flask_apitokens.APITokens.generate`. The name may
+    be left out. Without scopes the token has all scopes of the service. The owner is
+    subscribed to the service first, so that the token works.
     """
     numbers = count(1)
 
@@ -71,7 +70,8 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
             state.db.session.commit()
             state.db.session.refresh(made.token)
             if is_ours:
-                # The session ends here; the row keeps what it has.
+                # Our context ends here, and its session with it: the detached row keeps
+                # its loaded columns.
                 state.db.session.expunge(made.token)
         return made
 
@@ -80,10 +80,10 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
 
 @pytest.fixture
 def acting_as(apitokens_token: Callable[..., Made]) -> Callable[..., dict[str, str]]:
-    """Headers that act as somebody: ``client.get(url, headers=acting_as(user))``.
+    """Return a function that makes headers: ``client.get(url, headers=acting_as(u))``.
 
-    Takes a user, for whom a token is made as by :func:`apitokens_token`, or what that
-    made, or a plaintext.
+    It takes a user, for whom a token is made as by :func:`apitokens_token`, or the
+    result of that fixture, or a plaintext.
     """
 
     def headers(who: Any, **values: Any) -> dict[str, str]:
@@ -98,9 +98,9 @@ def acting_as(apitokens_token: Callable[..., Made]) -> Callable[..., dict[str, s
 
 @contextmanager
 def _inside(app: Flask) -> Iterator[bool]:
-    """An application context, and whether it is our own.
+    """Enter an application context, unless the test has one; yield whether it is ours.
 
-    In that of the test its session is used, with what it has not committed yet.
+    In the test's own context its session is used, with its uncommitted changes.
     """
     if has_app_context() and current_app.extensions is app.extensions:
         yield False

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from inspect import iscoroutine
 from operator import attrgetter
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 from typing import TypeAlias
+from typing import TypedDict
+from typing import Unpack
 
 from sqlalchemy import Column
 from sqlalchemy import Select
@@ -110,85 +115,104 @@ class Callbacks:
         return True
 
 
-def bind_callbacks(
-    user_model: type[Any],
-    *,
-    is_admin: UserValue | None = None,
-    can_use_api: UserValue | None = None,
-    account_of: UserValue | None = None,
-    users_of: Callable[[str], Select[Any]] | None = None,
-    services_for: Callable[[str], Iterable[str]] | None = None,
-    user_label: UserValue | None = None,
-    email_of: UserValue | None = None,
-    on_notice: Callable[[Notice], object] | None = None,
-) -> Callbacks:
-    """Make the arguments of :class:`~flask_apitokens.APITokens` safe to call.
+class HostArguments(TypedDict, total=False):
+    """The arguments of :class:`~flask_apitokens.APITokens` that the host decides by."""
+
+    is_admin: UserValue | None
+    can_use_api: UserValue | None
+    account_of: UserValue | None
+    users_of: Callable[[str], Select[Any]] | None
+    services_for: Callable[[str], Iterable[str]] | None
+    user_label: UserValue | None
+    email_of: UserValue | None
+    on_notice: Callable[[Notice], object] | None
+
+
+def bind_callbacks(user_model: type[Any], **given: Unpack[HostArguments]) -> Callbacks:
+    """Make the host's arguments safe to call.
 
     :param user_model: the host's user class, which the columns belong to.
     :raises ConfigurationError: if an argument is neither callable nor a column of the
         user model, or if administrators' users cannot be told from others.
     """
-    own = {"users_of": users_of, "services_for": services_for, "on_notice": on_notice}
-    for name, given in own.items():
-        if given is not None and not callable(given):
-            raise ConfigurationError(f"{name} is {given!r}; allowed is a function")
-    admin, _ = _function_and_column(user_model, "is_admin", is_admin)
-    label, _ = _function_and_column(user_model, "user_label", user_label)
-    may, permission = _function_and_column(user_model, "can_use_api", can_use_api)
-    email, email_column = _function_and_column(user_model, "email_of", email_of)
-    if email is None:
-        email_column = column_named(user_model, "email")
-    account, column = _function_and_column(user_model, "account_of", account_of)
-    # The guard loads the user to read a column of another type: what a driver returns
-    # for it is not the value that the account was stored from.
-    if column is not None and not can_be_compared_with_text(column.type):
-        column = None
+    for name in ("users_of", "services_for", "on_notice"):
+        value: object = given.get(name)
+        if value is not None and not callable(value):
+            raise ConfigurationError(f"{name} is {value!r}; allowed is a function")
+    source = partial(_source, user_model, given=given)
+    admin, may, label = source("is_admin"), source("can_use_api"), source("user_label")
+    account, services_for = source("account_of"), given.get("services_for")
+    own_email = _Source(default_email, column_named(user_model, "email"))
+    email = source("email_of") or own_email
+    column = None if account is None else _comparable(account.column)
+    users_of = given.get("users_of")
     if users_of is None and (account is None or column is not None):
         users_of = users_by_column(user_model, column)
     if users_of is None and admin is not None:
-        raise ConfigurationError(
-            "an administrator sees only their own account: beside is_admin and a "
-            "function account_of give APITokens users_of=lambda account_id: "
-            "select(User).where(…), or make account_of a column of text, integers or "
-            f"UUIDs, such as account_of={user_model.__name__}.account_id"
-        )
+        raise _users_unknown(user_model)
     return Callbacks(
-        user_label=default_label if label is None else _as_label(label),
-        account_of=_no_account if account is None else _as_account(account),
+        user_label=default_label if label is None else _as_label(label.function),
+        account_of=_no_account if account is None else _as_account(account.function),
         users_of=users_of,
-        is_admin=None if admin is None else _as_permission(admin),
-        can_use_api=None if may is None else _as_permission(may),
+        is_admin=None if admin is None else _as_permission(admin.function),
+        can_use_api=None if may is None else _as_permission(may.function),
         services_for=None if services_for is None else _as_slugs(services_for),
-        email_of=default_email if email is None else email,
-        on_notice=on_notice,
+        email_of=email.function,
+        on_notice=given.get("on_notice"),
         has_accounts=account is not None,
         account_column=column,
-        permission_column=permission,
-        email_column=email_column,
+        permission_column=None if may is None else may.column,
+        email_column=email.column,
     )
 
 
-def _function_and_column(
-    user_model: type[Any], name: str, given: object
-) -> tuple[Callable[[Any], object] | None, InstrumentedAttribute[Any] | None]:
-    """Return a function that takes a user, and the column that it reads, if it is one.
+class _Source(NamedTuple):
+    """Where a value of a user comes from: a function, and the column that it reads."""
 
-    :param name: the argument of ``APITokens`` that *given* was passed as.
-    """
-    if given is None:
-        return None, None
-    is_attribute = isinstance(given, QueryableAttribute | Column)
-    if callable(given) and not is_attribute:
-        return given, None
-    column = own_column(user_model, given)
+    function: Callable[[Any], object]
+    column: InstrumentedAttribute[Any] | None = None
+
+
+def _source(
+    user_model: type[Any], name: str, *, given: Mapping[str, object]
+) -> _Source | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    is_attribute = isinstance(value, QueryableAttribute | Column)
+    if callable(value) and not is_attribute:
+        return _Source(value)
+    column = own_column(user_model, value)
     if column is None:
-        model, shown = user_model.__name__, given if is_attribute else repr(given)
+        model, shown = user_model.__name__, value if is_attribute else repr(value)
         raise ConfigurationError(
             f"{name} is {shown}; allowed is a column of {model}, such as "
             f"{name}={model}.…, or a function that takes a user; for a relationship, a "
             f"property or an expression write {name}=lambda user: …"
         )
-    return attrgetter(column.key), column
+    return _Source(attrgetter(column.key), column)
+
+
+def _comparable(
+    column: InstrumentedAttribute[Any] | None,
+) -> InstrumentedAttribute[Any] | None:
+    """Return *column* if the guard can read accounts from it.
+
+    The guard loads the user to read a column of another type: what a driver returns for
+    it is not the value that the account was stored from.
+    """
+    if column is None or not can_be_compared_with_text(column.type):
+        return None
+    return column
+
+
+def _users_unknown(user_model: type[Any]) -> ConfigurationError:
+    return ConfigurationError(
+        "an administrator sees only their own account: beside is_admin and a function "
+        "account_of give APITokens users_of=lambda account_id: select(User).where(…), "
+        "or make account_of a column of text, integers or UUIDs, such as "
+        f"account_of={user_model.__name__}.account_id"
+    )
 
 
 def default_label(user: Any) -> str:

@@ -1,4 +1,4 @@
-"""The networks a token may be used from: ranges of addresses, IPv4 and IPv6."""
+"""Networks that a token may be used from: ranges of IPv4 and IPv6 addresses."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from flask_apitokens.i18n import gettext as _
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-#: ranges that one token may be pinned to
-MOST = 20
-#: an address, alone or with the length of its range; no netmask, no zone
+#: how many ranges one token may be pinned to
+MAX_NETWORKS = 20
+#: an address, alone or with a prefix length; no netmask, no zone
 _RANGE = re.compile(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?")
-#: what of a mistake is repeated
+#: how many characters of a mistake an error message repeats
 _ECHOED = 60
-#: where IPv6 has the addresses of IPv4 (RFC 4291 section 2.5.5.2)
+#: the IPv4-mapped addresses of IPv6 (RFC 4291 section 2.5.5.2)
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 def in_words(text: str) -> list[str]:
-    """The ranges that somebody typed, with spaces, commas or line ends in between."""
+    """Return the ranges in a typed text: split at spaces, commas and line ends."""
     return re.split(r"[\s,]+", text.strip()) if text.strip(" \t\r\n,") else []
 
 
 def parse(texts: Iterable[str]) -> tuple[str, ...]:
-    """Ranges as they are stored: each once, in its shortest form.
+    """Return ranges as they are stored: each once, in its shortest form.
 
-    An address alone is the range of itself. Addresses of IPv4 that are written as IPv6
-    become what they are.
+    An address alone becomes a range of one address. An IPv4-mapped address of IPv6
+    becomes the IPv4 address.
 
-    :raises InvalidNetworks: for what is no range, or has more in it than its length
-        says, and for more than :data:`MOST`.
+    :raises InvalidNetworks: if a text is not a range, if it has bits set beyond its
+        prefix length, or if there are more than :data:`MAX_NETWORKS`.
     """
     found = tuple(dict.fromkeys(str(_network(text)) for text in texts if text))
-    if len(found) > MOST:
-        raise InvalidNetworks(_("Use %(n)s networks or fewer.", n=MOST))
+    if len(found) > MAX_NETWORKS:
+        raise InvalidNetworks(_("Use %(n)s networks or fewer.", n=MAX_NETWORKS))
     return found
 
 
@@ -63,7 +63,8 @@ def _network(text: str) -> Network:
         ) from None
     network: Network = interface.network
     if network.network_address != interface.ip:
-        # Widened by itself, a token would work from where nobody meant it to.
+        # Widened without asking, the token would work from addresses that its owner
+        # did not mean.
         raise InvalidNetworks(
             _(
                 "“%(text)s” is one address of a network. Write %(network)s for the "
@@ -80,10 +81,12 @@ def _network(text: str) -> Network:
 
 
 def client(text: str | None) -> Address | None:
-    """The address that a server or ``ProxyFix`` names; none for what is none.
+    """Return the client's address that a server or ``ProxyFix`` names.
 
-    The zone is of no use elsewhere, and a client of IPv4 is one, whatever a server that
-    listens to both families at once calls it.
+    A zone is dropped, since it has a meaning on the server only. A server that listens
+    to both families names IPv4 clients by mapped addresses; they become IPv4 again.
+
+    :returns: None if *text* is not an address.
     """
     try:
         found = ip_address((text or "").partition("%")[0])
@@ -94,13 +97,13 @@ def client(text: str | None) -> Address | None:
 
 
 def address(text: str | None) -> str | None:
-    """The same, as it is stored and shown."""
+    """Return the address of :func:`client` as text, as it is stored and shown."""
     found = client(text)
     return None if found is None else str(found)
 
 
 def contain(networks: tuple[str, ...], address: str | None) -> bool:
-    """Whether *address* lies in one of *networks*; what is no address never does.
+    """Return whether *address* is in one of *networks*; False if it is not an address.
 
     :param networks: from :func:`parse`.
     :param address: of the client, as the WSGI server or ``ProxyFix`` names it.
