@@ -50,15 +50,9 @@ CHANGES = ["", "revoke", "{id}/rename", "{id}/revoke", "{id}/delete"]
 
 
 @pytest.fixture
-def plain_app(make_app: MakeApp) -> Flask:
-    """A host that declares no service."""
-    return make_app(services=False)
-
-
-@pytest.fixture
-def ada(plain_app: Flask) -> Visitor:
-    """A user of that host."""
-    return visitor(plain_app, hosts.create_user(plain_app, "ada@example.com"))
+def ada(plain: Visitor) -> Visitor:
+    """A user of the host without services."""
+    return plain
 
 
 def next_of(url: str) -> str:

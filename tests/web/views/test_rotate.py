@@ -37,12 +37,6 @@ DAY = timedelta(days=1)
 NEVER = "Someone else changed this. Reload to see the latest."
 
 
-@pytest.fixture
-def ada(app: Flask, user: Any) -> Visitor:
-    """A user, signed in, who may use both services."""
-    return visitor(app, user, "tmy", "timeseries")
-
-
 def rotate(ada: Visitor, token_id: str, path: str = "", **fields: Any) -> TestResponse:
     """Fill in the form that rotates a token, as it is offered, and send it."""
     path = path or f"{token_id}/rotate"

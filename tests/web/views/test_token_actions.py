@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 
 from tests import hosts
-from tests.conftest import MakeApp
 from tests.pages import U
 from tests.pages import Visitor
 from tests.pages import add_token
@@ -23,17 +22,15 @@ from tests.pages import plaintext_in
 from tests.pages import soup
 from tests.pages import stored
 from tests.pages import text_of
-from tests.pages import visitor
 from tests.pages import words
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def ada(make_app: MakeApp) -> Visitor:
+def ada(plain: Visitor) -> Visitor:
     """A user of a host without services."""
-    app = make_app(services=False)
-    return visitor(app, hosts.create_user(app, "ada@example.com"))
+    return plain
 
 
 def alive(app: Flask, plaintext: str) -> bool:

@@ -38,24 +38,6 @@ from tests.pages import words
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def plain_app(make_app: MakeApp) -> Flask:
-    """A host that declares no service."""
-    return make_app(services=False)
-
-
-@pytest.fixture
-def plain(plain_app: Flask) -> Visitor:
-    """A user of that host."""
-    return visitor(plain_app, hosts.create_user(plain_app, "ada@example.com"))
-
-
-@pytest.fixture
-def ada(app: Flask, user: object) -> Visitor:
-    """A user who may use both services."""
-    return visitor(app, user, "tmy", "timeseries")
-
-
 # -- the list ------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
-import pytest
 from bs4 import Tag
 from flask import Flask
 from sqlalchemy import inspect
@@ -18,40 +17,12 @@ from tests.administration import OTHER
 from tests.administration import A
 from tests.administration import generate_in
 from tests.bearing import bearer
-from tests.conftest import MakeApp
 from tests.pages import Visitor
 from tests.pages import names
 from tests.pages import one
 from tests.pages import plaintext_in
 
 USERLESS = "services/tmy/userless"
-
-
-@pytest.fixture
-def heard() -> list[Notice]:
-    """What the host was given to tell."""
-    return []
-
-
-@pytest.fixture
-def app(make_app: MakeApp, heard: list[Notice]) -> Flask:
-    """A host of two accounts."""
-    return administration.administered(make_app, plugin={"on_notice": heard.append})
-
-
-@pytest.fixture(params=[True, False], ids=["htmx", "plain"])
-def boss(app: Flask, request: pytest.FixtureRequest) -> Visitor:
-    """An administrator, with scripts and without."""
-    made = administration.administrator(app)
-    return made if request.param else made.without_script()
-
-
-@pytest.fixture
-def ada(app: Flask) -> Any:
-    """A user of the service."""
-    user = administration.create_user(app, "ada", name="Ada")
-    bearing.subscribe(app, user, "tmy")
-    return user
 
 
 def make(app: Flask, owner: Any, name: str) -> tuple[str, str]:

@@ -14,7 +14,6 @@ from tests import bearing
 from tests.administration import A
 from tests.administration import generate_in
 from tests.bearing import bearer
-from tests.conftest import MakeApp
 from tests.pages import U
 from tests.pages import Visitor
 from tests.pages import hidden_fields
@@ -25,33 +24,6 @@ from tests.pages import visitor
 from tests.pages import words
 
 USERS = "services/tmy/users"
-
-
-@pytest.fixture
-def heard() -> list[Notice]:
-    """What the host was given to tell."""
-    return []
-
-
-@pytest.fixture
-def app(make_app: MakeApp, heard: list[Notice]) -> Flask:
-    """A host of two accounts."""
-    return administration.administered(make_app, plugin={"on_notice": heard.append})
-
-
-@pytest.fixture(params=[True, False], ids=["htmx", "plain"])
-def boss(app: Flask, request: pytest.FixtureRequest) -> Visitor:
-    """An administrator, with scripts and without."""
-    made = administration.administrator(app)
-    return made if request.param else made.without_script()
-
-
-@pytest.fixture
-def ada(app: Flask) -> Any:
-    """A user who uses the service and holds a token."""
-    user = administration.create_user(app, "ada", name="Ada")
-    bearing.subscribe(app, user, "tmy")
-    return user
 
 
 @pytest.fixture
