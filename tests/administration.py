@@ -1,4 +1,4 @@
-"""A host of two accounts with administrators, and what they do in their pages."""
+"""A host of two accounts with administrators, and what they do on their pages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def administered(
     plugin: dict[str, Any] | None = None,
     **options: Any,
 ) -> Flask:
-    """A host whose users say in columns what they are; nobody in it.
+    """Return a host whose users have their account and rights in columns. It is empty.
 
     :param plugin: keywords for :class:`APITokens` besides.
     """
@@ -65,13 +65,16 @@ def administered(
 
 
 def create_user(app: Flask, local: str, account: str = ACME, **values: Any) -> Any:
-    """A user of an account, by the first part of their email address."""
+    """Create a user of an account.
+
+    :param local: the first part of the email address.
+    """
     email = f"{local}@{account}.example"
     return hosts.create_user(app, email, account=account, **values)
 
 
 def administrator(app: Flask, name: str = "boss", account: str = ACME) -> Visitor:
-    """An administrator of an account, signed in, in front of their pages."""
+    """Create an administrator of an account and sign them in."""
     boss = create_user(app, name, account, is_admin=True)
     client = app.test_client()
     hosts.login(client, boss)
@@ -81,12 +84,12 @@ def administrator(app: Flask, name: str = "boss", account: str = ACME) -> Visito
 def generate_userless(
     app: Flask, account: str = ACME, **values: Any
 ) -> tuple[str, str]:
-    """A userless token of an account: its id and its plaintext."""
+    """Generate a userless token of an account and return its id and plaintext."""
     return bearing.generate(app, None, account_id=account, **values)
 
 
 def deactivate(app: Flask, token_id: str, reason: str = "Leaked") -> None:
-    """Stop a token for a while."""
+    """Deactivate a token."""
     with app.app_context():
         ctx = bearing.context_of(app)
         token = tokens.find_any(ctx, token_id)
@@ -95,7 +98,7 @@ def deactivate(app: Flask, token_id: str, reason: str = "Leaked") -> None:
 
 
 def activate(app: Flask, token_id: str) -> None:
-    """Let it work again."""
+    """Activate a token."""
     with app.app_context():
         ctx = bearing.context_of(app)
         tokens.activate(ctx, tokens.find_any(ctx, token_id), actor=BOSS)
@@ -105,7 +108,8 @@ def activate(app: Flask, token_id: str) -> None:
 def generate_in(boss: Visitor, form: str, path: str, **fields: Any) -> TestResponse:
     """Fill in a generate form below A and send it.
 
-    :param form: where the form is, and *path*: where it goes.
+    :param form: the address of the form.
+    :param path: the address that it is sent to.
     """
     hidden = hidden_fields(boss.get(form).text)
     wish = {"kind": "api", "name": "", "expiry": "never", "scope": "read"}
@@ -114,7 +118,7 @@ def generate_in(boss: Visitor, form: str, path: str, **fields: Any) -> TestRespo
 
 
 def column(app: Flask, model: str, name: str, **where: Any) -> list[Any]:
-    """One column of the rows of a model, as stored, in the order of the keys."""
+    """Return one column of the rows of a model, in the order of their keys."""
     with app.app_context():
         ctx = bearing.context_of(app)
         kind = getattr(ctx.models, model)
@@ -128,7 +132,7 @@ def _key(kind: Any) -> Any:
 
 @contextmanager
 def counting(app: Flask) -> Iterator[list[str]]:
-    """The statements that the host's engine executes."""
+    """Collect the statements that the host's engine executes."""
     told: list[str] = []
     engine = bearing.engine_of(app)
 

@@ -1,4 +1,4 @@
-"""The users' pages as a test client sees them: sign in, fill in, send."""
+"""The pages as a test client sees them: sign in, fill in a form, send it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Visitor:
     """A signed-in user and their browser.
 
     :param htmx: whether the browser runs scripts.
-    :param base: what the addresses are below.
+    :param base: the start of all addresses.
     """
 
     app: Flask
@@ -37,7 +37,7 @@ class Visitor:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the browser sends with each request of a control."""
+        """The headers that the browser sends with each request of a control."""
         return HTMX if self.htmx else {}
 
     def get(self, path: str = "", **options: Any) -> TestResponse:
@@ -45,7 +45,7 @@ class Visitor:
         return self.client.get(self.base + path, headers=self.headers, **options)
 
     def post(self, path: str = "", **fields: Any) -> TestResponse:
-        """Send a form below the base, with the protection a rendered one carries."""
+        """Send a form below the base, with a CSRF token."""
         token = hosts.csrf_token(self.client)
         data = {"csrf_token": token, **fields}
         return self.client.post(self.base + path, data=data, headers=self.headers)
@@ -70,7 +70,7 @@ def visitor(app: Flask, user: Any, *services: str) -> Visitor:
 
 
 def subscribe(app: Flask, user: Any, *services: str, active: bool = True) -> None:
-    """Let *user* use *services*, or no longer."""
+    """Subscribe *user* to *services*, or end the subscriptions."""
     host = hosts.host_of(app)
     with app.app_context():
         mine = host.db.session.get(host.user_model, user.id)
@@ -89,7 +89,7 @@ def add_token(
     scopes: Collection[str] = (),
     **columns: Any,
 ) -> str:
-    """A token of *user*; *columns* are set afterwards, whatever they say."""
+    """Generate a token of *user*; *columns* are set afterwards without a check."""
     host = hosts.host_of(app)
     with app.app_context():
         mine = host.db.session.get(host.user_model, user.id)
@@ -103,12 +103,12 @@ def add_token(
 
 
 def add_tokens(app: Flask, user: Any, number: int) -> list[str]:
-    """Tokens named "Token 1", "Token 2" and so on, the last the newest."""
+    """Generate tokens named "Token 1", "Token 2" and so on; the last is the newest."""
     return [add_token(app, user, f"Token {n}") for n in range(1, number + 1)]
 
 
 def stored(app: Flask, user: Any) -> list[dict[str, Any]]:
-    """All tokens of *user* as they stand in the database, oldest first."""
+    """Return all tokens of *user* as stored, oldest first."""
     host = hosts.host_of(app)
     model = app.extensions["apitokens"].models.Token
     columns = ("id", "name", "kind", "service", "scopes", "expires_at", "revoked_at")
@@ -120,43 +120,43 @@ def stored(app: Flask, user: Any) -> list[dict[str, Any]]:
 
 
 def soup(response: TestResponse) -> BeautifulSoup:
-    """The answer as a document."""
+    """Return the response as a document."""
     return BeautifulSoup(response.text, "html.parser")
 
 
 def one(response: TestResponse, selector: str) -> Tag:
-    """The only element that *selector* finds."""
+    """Return the only element that *selector* finds."""
     found = soup(response).select(selector)
     assert len(found) == 1, f"{selector}: {len(found)} in {response.text}"
     return found[0]
 
 
 def text_of(response: TestResponse, selector: str) -> str:
-    """What a reader reads in that element, with single spaces."""
+    """Return the text of the only element that *selector* finds."""
     return words(one(response, selector))
 
 
 def words(element: Tag) -> str:
-    """The text of *element* with single spaces."""
+    """Return the text of *element*, with single spaces."""
     return " ".join(element.get_text(" ").split())
 
 
 def names(response: TestResponse) -> list[str]:
-    """The names in the list, from the top."""
+    """Return the names in the list, from the top."""
     return [words(link) for link in soup(response).select(".at-name a")]
 
 
 def hidden_fields(html: str) -> dict[str, str]:
-    """The hidden fields of the forms in *html*."""
+    """Return the hidden fields of the forms in *html*."""
     fields = BeautifulSoup(html, "html.parser").select("form input[type=hidden]")
     return {str(field["name"]): str(field.get("value", "")) for field in fields}
 
 
 def plaintext_in(response: TestResponse) -> str:
-    """The token that the answer shows."""
+    """Return the plaintext that the response shows."""
     return one(response, "#at-secret").get_text()
 
 
 def moments(rows: Sequence[dict[str, Any]], column: str) -> list[datetime]:
-    """One time of several tokens."""
+    """Return one column of times of several tokens."""
     return [row[column] for row in rows]
