@@ -41,10 +41,11 @@ from .lazy_views import scopes
 from .lazy_views import views
 from .lazy_views import web
 
-_SERVICE = "/services/<slug>"
 #: a year in seconds; the address of a file changes with its content
 _STATIC_SECONDS = 31_536_000
 _ONE = "/<string(length=12):token_id>"
+#: the methods of a form, or of a question, and of its answer
+_FORM = ("GET", "POST")
 #: a primary key, up to the largest that every database can compare
 _NUMBER = f"<int(max={MAX_ID}):number>"
 #: the name of :class:`UserKey` in a rule
@@ -97,21 +98,15 @@ def build_blueprint(settings: Settings) -> Blueprint:
 
     :param settings: have the URL prefix and the layout.
     """
-    pages = _Pages(settings)
-    add = pages.add_url_rule
-    _add_list(pages, "", "", scopes.own_tokens.load_own_scope, generate="/")
-    _add_token(pages, _ONE, "", scopes.own_tokens.load_own_scope)
-    rotate = _scoped(scopes.own_tokens.load_own_scope, views.rotate.rotate)
-    add(f"{_ONE}/rotate", "rotate", rotate, methods=["GET", "POST"])
-    replace = _scoped(scopes.own_tokens.load_own_scope, views.single_token.replace)
-    add("/replace", "replace", replace, methods=["GET", "POST"])
-    for path, name, view in (
-        ("/request", "ask", views.access_requests.ask),
-        ("/request/withdraw", "withdraw", views.access_requests.withdraw),
-    ):
-        answer = _scoped(scopes.own_tokens.load_own_scope, view)
-        add(path, name, answer, methods=["GET", "POST"])
-    add("/static/<version>/<path:filename>", "static", _static)
+    pages, own = _Pages(settings), scopes.own_tokens.load_own_scope
+    requests = views.access_requests
+    _add_list(pages, "", prefix="", load=own, generate="/")
+    _add_token(pages, _ONE, prefix="", load=own)
+    _add(pages, f"{_ONE}/rotate", "rotate", views.rotate.rotate, *_FORM, load=own)
+    _add(pages, "/replace", "replace", views.single_token.replace, *_FORM, load=own)
+    _add(pages, "/request", "ask", requests.ask, *_FORM, load=own)
+    _add(pages, "/request/withdraw", "withdraw", requests.withdraw, *_FORM, load=own)
+    _add(pages, "/static/<version>/<path:filename>", "static", _static, "GET")
     _protect_pages(pages, web.access.admit)
     return pages
 
@@ -123,49 +118,51 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     """
     pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
     pages.record(_know_keys)
-
-    def add(rule: str, name: str, view: _View, *methods: str) -> None:
-        pages.add_url_rule(rule, name, view, methods=methods)
-
-    def act(rule: str, name: str, view: _View) -> None:
-        answer = _scoped(scopes.all_tokens.load_all_scope, view)
-        pages.add_url_rule(rule, name, answer, methods=["GET", "POST"])
-
-    pages.add_url_rule("/", "start", web.admin_pages.start, methods=["GET"])
-    pages.add_url_rule("/", "stray", not_found_or_method, methods=["POST"])
-    add("/services", "services", admin.services.services, "GET")
-    add(_SERVICE, "service", admin.services.service, "GET")
-    add(f"{_SERVICE}/switch", "switch", admin.services.switch, "GET", "POST")
-    add(f"{_SERVICE}/users", "users", admin.services.users, "GET")
-    add(f"{_SERVICE}/users", "save_users", admin.services.save_users, "POST")
-    user = f"{_SERVICE}/users/<{USER_KEY}:key>"
-    services = scopes.service_tokens
-    of_user, userless = services.load_user_scope, services.load_userless_scope
-    _add_list(pages, user, "user_", of_user, generate=f"{user}/tokens")
-    _add_list(pages, f"{_SERVICE}/userless", "userless_", userless)
-    _add_list(pages, "/tokens", "all_", scopes.all_tokens.load_all_scope, owners=True)
-    add("/requests", "requests", admin.access_requests.requests, "GET")
-    add(f"/requests/{_NUMBER}", "decide", admin.access_requests.decide, "GET", "POST")
-    one = f"/tokens{_ONE}"
-    act("/tokens/deactivate", "all_deactivate_many", admin.deactivate.deactivate_many)
-    act(f"{one}/deactivate", "all_deactivate", admin.deactivate.deactivate)
-    act(f"{one}/activate", "all_activate", admin.deactivate.activate)
-    act(f"{one}/rotate", "all_rotate", views.rotate.rotate)
-    _add_token(pages, one, "all_", scopes.all_tokens.load_all_scope)
-    add("/usage", "usage", admin.usage.of_all, "GET")
-    add("/usage.csv", "usage_csv", admin.usage.of_all_csv, "GET")
-    service = f"{_SERVICE}/usage"
-    add(service, "service_usage", admin.usage.of_service, "GET")
-    add(f"{service}.csv", "service_usage_csv", admin.usage.of_service_csv, "GET")
-    pages.add_url_rule(
-        "/tokens.csv",
-        "all_csv",
-        _scoped(scopes.all_tokens.load_all_scope, admin.tokens.export),
-    )
-    add("/audit", "audit", admin.audit.log, "GET")
-    add("/audit.csv", "audit_csv", admin.audit.export, "GET")
+    _add(pages, "/", "start", web.admin_pages.start, "GET")
+    _add(pages, "/", "stray", not_found_or_method, "POST")
+    _add_services(pages)
+    _add_all_tokens(pages)
+    requests = admin.access_requests
+    _add(pages, "/requests", "requests", requests.requests, "GET")
+    _add(pages, f"/requests/{_NUMBER}", "decide", requests.decide, *_FORM)
+    _add(pages, "/usage", "usage", admin.usage.of_all, "GET")
+    _add(pages, "/usage.csv", "usage_csv", admin.usage.of_all_csv, "GET")
+    _add(pages, "/audit", "audit", admin.audit.log, "GET")
+    _add(pages, "/audit.csv", "audit_csv", admin.audit.export, "GET")
     _protect_pages(pages, web.access.admit_admin)
     return pages
+
+
+def _add_services(pages: Blueprint) -> None:
+    """Add the addresses of services, their users, their tokens and their calls."""
+    one, users = "/services/<slug>", "/services/<slug>/users"
+    services, usage, tokens = admin.services, admin.usage, scopes.service_tokens
+    _add(pages, "/services", "services", services.services, "GET")
+    _add(pages, one, "service", services.service, "GET")
+    _add(pages, f"{one}/switch", "switch", services.switch, *_FORM)
+    _add(pages, users, "users", services.users, "GET")
+    _add(pages, users, "save_users", services.save_users, "POST")
+    user, load = f"{users}/<{USER_KEY}:key>", tokens.load_user_scope
+    _add_list(pages, user, prefix="user_", load=load, generate=f"{user}/tokens")
+    userless, load_userless = f"{one}/userless", tokens.load_userless_scope
+    _add_list(pages, userless, prefix="userless_", load=load_userless)
+    _add(pages, f"{one}/usage", "service_usage", usage.of_service, "GET")
+    _add(pages, f"{one}/usage.csv", "service_usage_csv", usage.of_service_csv, "GET")
+
+
+def _add_all_tokens(pages: Blueprint) -> None:
+    """Add the addresses of the list of all tokens, and of each token in it."""
+    load, one, stop = scopes.all_tokens.load_all_scope, f"/tokens{_ONE}", "deactivate"
+    _add_list(pages, "/tokens", prefix="all_", load=load, owners=True)
+    for rule, name, view in (
+        (f"/tokens/{stop}", "all_deactivate_many", admin.deactivate.deactivate_many),
+        (f"{one}/{stop}", "all_deactivate", admin.deactivate.deactivate),
+        (f"{one}/activate", "all_activate", admin.deactivate.activate),
+        (f"{one}/rotate", "all_rotate", views.rotate.rotate),
+    ):
+        _add(pages, rule, name, view, *_FORM, load=load)
+    _add_token(pages, one, prefix="all_", load=load)
+    _add(pages, "/tokens.csv", "all_csv", admin.tokens.export, "GET", load=load)
 
 
 def _know_keys(setup: BlueprintSetupState) -> None:
@@ -199,9 +196,9 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
 def _add_list(
     pages: Blueprint,
     path: str,
+    *,
     prefix: str,
     load: _LoadScope,
-    *,
     generate: str = "",
     owners: bool = False,
 ) -> None:
@@ -216,8 +213,7 @@ def _add_list(
     """
 
     def add(rule: str, name: str, view: _View, *methods: str) -> None:
-        answer = _scoped(load, view)
-        pages.add_url_rule(rule, prefix + name, answer, methods=methods)
+        _add(pages, rule, prefix + name, view, *methods, load=load)
 
     one, actions = f"{path}{_ONE}", views.token_actions
     add(path or "/", "tokens", views.tokens.tokens, "GET")
@@ -225,29 +221,42 @@ def _add_list(
         add(generate or path, "generate", views.tokens.generate, "POST")
         add(f"{path}/new", "new", views.tokens.new, "GET")
         add(f"{path}/new/scopes", "new_scopes", views.tokens.new_scopes, "GET")
-        add(f"{path}/revoke", "revoke_many", actions.revoke_many, "GET", "POST")
-        add(f"{one}/rename", "rename", actions.rename, "GET", "POST")
-    add(f"{one}/revoke", "revoke", actions.revoke, "GET", "POST")
-    add(f"{one}/delete", "delete", actions.delete, "GET", "POST")
+        add(f"{path}/revoke", "revoke_many", actions.revoke_many, *_FORM)
+        add(f"{one}/rename", "rename", actions.rename, *_FORM)
+    add(f"{one}/revoke", "revoke", actions.revoke, *_FORM)
+    add(f"{one}/delete", "delete", actions.delete, *_FORM)
 
 
-def _add_token(pages: Blueprint, path: str, prefix: str, load: _LoadScope) -> None:
+def _add_token(pages: Blueprint, path: str, *, prefix: str, load: _LoadScope) -> None:
     """Add the addresses of the page of one token, and of its usage history.
 
     :param path: the address of the page.
     :param prefix: the start of the names of its endpoints.
     :param load: loads the scope of the token.
     """
-    pages.add_url_rule(path, f"{prefix}token", _scoped(load, views.tokens.token))
-    for name, ending, view in (
-        ("usage", "", views.usage.of_token),
-        ("usage_csv", ".csv", views.usage.of_token_csv),
-    ):
-        answer = _scoped(load, view)
-        pages.add_url_rule(f"{path}/usage{ending}", prefix + name, answer)
+    usage, csv = views.usage.of_token, views.usage.of_token_csv
+    _add(pages, path, f"{prefix}token", views.tokens.token, "GET", load=load)
+    _add(pages, f"{path}/usage", f"{prefix}usage", usage, "GET", load=load)
+    _add(pages, f"{path}/usage.csv", f"{prefix}usage_csv", csv, "GET", load=load)
 
 
-def _scoped(load: _LoadScope, view: _View) -> Callable[..., Any]:
+def _add(
+    pages: Blueprint,
+    rule: str,
+    name: str,
+    view: _View,
+    *methods: str,
+    load: _LoadScope | None = None,
+) -> None:
+    """Add one address.
+
+    :param load: loads the scope that *view* is called with; None for other views.
+    """
+    answer = view if load is None else _scoped(load, view)
+    pages.add_url_rule(rule, name, answer, methods=methods)
+
+
+def _scoped(load: _LoadScope, view: _View) -> _View:
     """Return a view function that loads a scope and calls *view* with it."""
     dispatch = scopes.token_scope.dispatch
 

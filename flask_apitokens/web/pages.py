@@ -83,6 +83,19 @@ def partial(name: str, *, folder: str = "", **context: Any) -> Markup:
     return Markup(body)  # noqa: S704  # Jinja has escaped it
 
 
+def dialog_or_page(
+    name: str, template: str, *, status: int = 200, **context: Any
+) -> Response:
+    """Answer with a dialog, or with a whole page without htmx.
+
+    :param name: the fragment of the dialog, as for :func:`partial`.
+    :param template: the template of the page.
+    """
+    if htmx.wants_fragment():
+        return htmx.fragment(partial(name, **context), status=status)
+    return page(template, status=status, **context)
+
+
 def no_store() -> None:
     """Keep the response to this request out of every cache.
 

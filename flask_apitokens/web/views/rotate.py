@@ -24,7 +24,7 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.forms import stale
-from flask_apitokens.web.pages import page
+from flask_apitokens.web.pages import dialog_or_page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import rotate_form
@@ -136,9 +136,9 @@ def _form(
         refused=refused,
         warning=scope.rotate_warning,
     )
-    if not htmx.wants_fragment():
-        return page("apitokens/rotate.html", form=view, status=status)
-    return htmx.fragment(partial("rotate_dialog", form=view), status=status)
+    return dialog_or_page(
+        "rotate_dialog", "apitokens/rotate.html", form=view, status=status
+    )
 
 
 def _panels(token_id: str) -> Mapping[str, Markup]:

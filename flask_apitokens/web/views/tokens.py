@@ -25,6 +25,7 @@ from flask_apitokens.web import htmx
 from flask_apitokens.web.forms import GenerateForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.login import signed_in
+from flask_apitokens.web.pages import dialog_or_page
 from flask_apitokens.web.pages import frame
 from flask_apitokens.web.pages import no_store
 from flask_apitokens.web.pages import page
@@ -231,6 +232,6 @@ def _form(
     status: int = 200,
 ) -> ResponseReturnValue:
     view = scope.form(entered, form_id=form_id, refusals=refusals)
-    if not htmx.wants_fragment():
-        return page("apitokens/generate.html", form=view, status=status)
-    return htmx.fragment(partial("generate_dialog", form=view), status=status)
+    return dialog_or_page(
+        "generate_dialog", "apitokens/generate.html", form=view, status=status
+    )
