@@ -9,6 +9,7 @@ from flask import request
 from flask import url_for
 
 from flask_apitokens.catalog import Service
+from flask_apitokens.core.context import Context
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import users as account_users
@@ -64,17 +65,23 @@ def load_user_scope(slug: str, key: str) -> AdminTokenScope:
         page_context=lambda: {
             "service": service,
             "name": name,
-            "chip": Badge(_("Subscription active"), "ok")
-            if has_access
-            else Badge(_("No access"), "off"),
-            "history_url": url_for(
-                f"{NAME}.service_usage", slug=slug, user=values["key"]
-            )
-            if ctx.records_calls
-            else "",
+            "chip": _access_badge(active=has_access),
+            "history_url": _history_url(ctx, slug, values["key"]),
         },
         list_panels=(lambda: user_panels(admin, slug)) if among_users else None,
     )
+
+
+def _access_badge(*, active: bool) -> Badge:
+    if active:
+        return Badge(_("Subscription active"), "ok")
+    return Badge(_("No access"), "off")
+
+
+def _history_url(ctx: Context, slug: str, key: str) -> str:
+    if not ctx.records_calls:
+        return ""
+    return url_for(f"{NAME}.service_usage", slug=slug, user=key)
 
 
 def _user_warning(name: str, *, self_service: bool) -> str:

@@ -51,6 +51,10 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     if request.method != "POST":
         _check(scope, token)
         return _form(scope, token, rotate_form.first_input(scope.ctx, token))
+    return _rotate(scope, token)
+
+
+def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
     form = RotateForm()
     entered, form_id = RotateInput.of(form), form.form_id.data or ""
     if not form.is_genuine():
@@ -74,7 +78,7 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         scope,
         made,
         plaintext,
-        panels=functools.partial(_panels, token_id),
+        panels=functools.partial(_panels, token.id),
         back=scope.urls.token_url(made.id),
         toast=_("Token “%(name)s” rotated", name=made.name),
         old=old,

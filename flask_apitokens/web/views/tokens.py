@@ -160,6 +160,12 @@ def generate(scope: TokenScope) -> ResponseReturnValue:
     if scope.replaceable is not None:
         domain_tokens.check_form_is_new(scope.ctx, scope.owner, form_id)
         raise Conflict
+    return _generate(scope, entered, form_id)
+
+
+def _generate(
+    scope: TokenScope, entered: GenerateInput, form_id: str
+) -> ResponseReturnValue:
     wanted = scope.with_defaults(entered)
     refusals, expires_at = validate(
         scope.ctx,
