@@ -23,6 +23,9 @@ from tests import bearing
 
 ACME = "acme"
 TOKEN = "0123456789ab"
+NOW = datetime(2026, 11, 21, 9, 14, 2, 500, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+TICK = timedelta(microseconds=1)
 _NAMES = ("succeeded", "rejected", "failed")
 
 

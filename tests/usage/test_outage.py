@@ -31,7 +31,6 @@ from tests.recording import Relay
 from tests.recording import Tokens
 from tests.recording import moment
 from tests.recording import record
-from tests.recording import tokens_in
 from tests.recording import until
 
 Fault = Callable[[Engine], AbstractContextManager[None]]
@@ -45,20 +44,6 @@ READ_ONLY = {
     "mysql": "SET SESSION TRANSACTION READ ONLY",
 }
 HEALED = "Recorded calls are written again; 0 were dropped since the process began"
-
-
-@pytest.fixture
-def tokens(database_url: str) -> Iterator[Tokens]:
-    """Two tokens, on each kind of database in turn."""
-    with tokens_in(database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def on_sqlite(sqlite_url: str) -> Iterator[Tokens]:
-    """Two tokens in a file of SQLite, where the kind makes no difference."""
-    with tokens_in(sqlite_url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from tests.recording import A
 from tests.recording import B
 from tests.recording import Tokens
 from tests.recording import moment
-from tests.recording import tokens_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,20 +61,6 @@ def scene(what: str, url: str) -> Iterator[Scene]:
             yield Scene(process)
         finally:
             process.kill()
-
-
-@pytest.fixture
-def tokens(database_url: str) -> Iterator[Tokens]:
-    """Two tokens, on each kind of database in turn."""
-    with tokens_in(database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def on_sqlite(sqlite_url: str) -> Iterator[Tokens]:
-    """Two tokens in a file of SQLite, where the kind makes no difference."""
-    with tokens_in(sqlite_url) as made:
-        yield made
 
 
 @pytest.mark.parametrize(("what", "status"), [("returns", 0), ("fails", 3)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -23,22 +22,7 @@ from tests.recording import Tokens
 from tests.recording import moment
 from tests.recording import record
 from tests.recording import threads
-from tests.recording import tokens_in
 from tests.recording import until
-
-
-@pytest.fixture
-def tokens(database_url: str) -> Iterator[Tokens]:
-    """Two tokens, on each kind of database in turn."""
-    with tokens_in(database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def on_sqlite(sqlite_url: str) -> Iterator[Tokens]:
-    """Two tokens in a file of SQLite, where the kind makes no difference."""
-    with tokens_in(sqlite_url) as made:
-        yield made
 
 
 def test_a_call_is_written_by_itself(tokens: Tokens) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -44,13 +43,6 @@ EVERYTHING: dict[str, Any] = {
     "duration": 1.2344,
     "user_agent": "curl/8",
 }
-
-
-@pytest.fixture
-def tokens(database_url: str) -> Iterator[Tokens]:
-    """Two tokens, on each kind of database in turn."""
-    with tokens_in(database_url) as made:
-        yield made
 
 
 @pytest.fixture(params=["at once", "one by one"])

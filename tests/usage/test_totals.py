@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from datetime import date
@@ -22,24 +21,16 @@ from flask_apitokens.usage.totals import Window
 from flask_apitokens.web.presenters import daily_usage
 from tests import bearing
 from tests.calling import ACME
+from tests.calling import NOW
+from tests.calling import SINCE
+from tests.calling import TICK
 from tests.calling import TOKEN
 from tests.calling import call
 from tests.calling import store
 from tests.conftest import MakeApp
 
-NOW = datetime(2026, 11, 21, 9, 14, 2, 500, tzinfo=UTC)
-SINCE = NOW - timedelta(days=7)
-TICK = timedelta(microseconds=1)
 LAST_HOUR = datetime(2026, 11, 21, 9, tzinfo=UTC)
 OTHER = "zzzzzzzzzzzz"
-
-
-@pytest.fixture
-def ctx(make_app: MakeApp, database_url: str) -> Iterator[Context]:
-    """Return a context at NOW, on each database in turn."""
-    app = make_app(database_url)
-    with app.app_context():
-        yield replace(bearing.context_of(app), now=lambda: NOW)
 
 
 def counts(ctx: Context, extent: CallFilter) -> CallCounts:
