@@ -8,7 +8,6 @@ from flask_wtf import CSRFProtect
 
 from example_app.models import User
 from example_app.models import db
-from flask_apitokens import Actor
 from flask_apitokens import APITokens
 
 csrf = CSRFProtect()
@@ -40,14 +39,16 @@ apitokens.service(
 
 
 def grant_the_api(
-    sender: Flask, *, subscription: Any, actor: Actor, approved: bool
+    sender: Flask, *, subscription: Any, approved: bool, **extra: Any
 ) -> None:
     """Grant the permission for the API as a whole, which the application stores."""
-    # A request for a service has a slug, and the plugin itself grants it.
+    # A request for a service has a slug, and the plugin itself grants it. The decision
+    # is committed by now, so this commits its own change.
     if approved and not subscription.service:
         user = db.session.get(User, subscription.user_id)
         if user is not None:
             user.may_use_api = True
+            db.session.commit()
 
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]

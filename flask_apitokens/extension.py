@@ -12,14 +12,18 @@ from typing import TypeVar
 
 from flask import Blueprint
 from flask import Flask
+from flask import current_app
+from flask import has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy import Select
 from sqlalchemy import event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import object_session
 
 from flask_apitokens.api.blueprint import build_endpoints
+from flask_apitokens.core import journal
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.callbacks import UserValue
 from flask_apitokens.core.callbacks import bind_callbacks
@@ -257,7 +261,13 @@ def _follow_deletions(models: Models) -> None:
             )
 
             key = mapper.primary_key_from_instance(user)[0]
-            tokens.forget_owner(connection, models, key, at=utcnow())
+            deleted = tokens.delete_tokens_of(connection, models, key, at=utcnow())
+            session = object_session(user)
+            # Outside an application there are no subscribers.
+            state = current_app.extensions.get(KEY) if has_app_context() else None
+            if session is not None and state is not None:
+                for each in deleted:
+                    journal.record(session, partial(state.deliver, each))
 
     @event.listens_for(models.user, "after_insert", propagate=True)
     def forget_former(mapper: Mapper[Any], connection: Connection, user: Any) -> None:

@@ -61,7 +61,7 @@ class HostAPI:
         from .domain import tokens
 
         ctx = current_apitokens.context()
-        made = tokens.generate(
+        return tokens.generate(
             ctx,
             owner,
             name=name,
@@ -74,8 +74,6 @@ class HostAPI:
             actor=actor,
             shown=True,
         )
-        ctx.tell()
-        return made
 
     def tokens_of(self, owner: Any) -> Sequence[Token]:
         """All tokens of a user, newest first, in the host's session."""
@@ -103,7 +101,6 @@ class HostAPI:
 
         ctx = current_apitokens.context()
         tokens.revoke(ctx, token, actor=actor)
-        ctx.tell()
         return token
 
     def rotate(
@@ -132,7 +129,7 @@ class HostAPI:
         from .domain import rotation
 
         ctx = current_apitokens.context()
-        made = rotation.rotate(
+        return rotation.rotate(
             ctx,
             token,
             grace=grace,
@@ -140,8 +137,6 @@ class HostAPI:
             actor=actor,
             shown=True,
         )
-        ctx.tell()
-        return made
 
     def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
         """End a token and remove its row, in the host's session; the host commits.
@@ -153,7 +148,6 @@ class HostAPI:
 
         ctx = current_apitokens.context()
         tokens.delete(ctx, token, actor=actor)
-        ctx.tell()
 
     def import_token(
         self,
@@ -219,9 +213,7 @@ class HostAPI:
         from .domain import subscriptions
 
         ctx = current_apitokens.context()
-        row = subscriptions.activate(ctx, user, slug, actor=actor)
-        ctx.tell()
-        return row
+        return subscriptions.activate(ctx, user, slug, actor=actor)
 
     def unsubscribe(
         self, user: Any, slug: str, *, actor: Actor = SYSTEM
@@ -247,7 +239,6 @@ class HostAPI:
 
         ctx = current_apitokens.context()
         tokens.deactivate(ctx, token, reason, actor=actor)
-        ctx.tell()
         return token
 
     def activate(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
@@ -260,7 +251,6 @@ class HostAPI:
 
         ctx = current_apitokens.context()
         tokens.activate(ctx, token, actor=actor)
-        ctx.tell()
         return token
 
     def enable_service(
@@ -288,9 +278,7 @@ class HostAPI:
 
         ctx = current_apitokens.context()
         switch = subscriptions.switch_service
-        row = switch(ctx, account_id, slug, active=active, actor=actor)
-        ctx.tell()
-        return row
+        return switch(ctx, account_id, slug, active=active, actor=actor)
 
     def request_access(
         self, user: Any, slug: str, reason: str = "", *, actor: Actor | None = None
@@ -306,9 +294,7 @@ class HostAPI:
 
         ctx = current_apitokens.context()
         who = actor or Actor(ctx.user_label(user), ctx.key_text(user))
-        row = access_requests.request(ctx, user, slug, reason, actor=who)
-        ctx.tell()
-        return row
+        return access_requests.request(ctx, user, slug, reason, actor=who)
 
     def withdraw_access(
         self, user: Any, slug: str, *, actor: Actor | None = None
@@ -347,11 +333,9 @@ class HostAPI:
         from .domain import access_requests
 
         ctx = current_apitokens.context()
-        row = access_requests.settle(
+        return access_requests.settle(
             ctx, user, slug, approve=approve, reason=reason, actor=actor
         )
-        ctx.tell()
-        return row
 
     def audit_log(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import cast
 from flask import Blueprint
 from flask import Flask
 from flask import current_app
+from flask import has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -21,10 +23,10 @@ from werkzeug.local import LocalProxy
 
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.events import DomainEvent
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.usage.recorder import Recorder
 
-from . import signals
 from .catalog import Catalog
 from .config import Settings
 from .crypto.verification_cache import Verifier
@@ -107,26 +109,26 @@ class State:
             settings=self.settings,
             catalog=self.catalog,
             callbacks=self.callbacks,
-            notify=self.notify,
+            deliver=self.deliver,
         )
 
-    def notify(self, name: str, **values: Any) -> None:
-        """Send the signal *name* of :mod:`flask_apitokens.signals`."""
-        getattr(signals, name).send(self.app, **values)
+    def deliver(self, event: DomainEvent) -> bool:
+        """Hand a committed event to its subscribers, inside this application.
+
+        :returns: whether all of them succeeded.
+        """
+        from .domain import delivery  # a process that only guards calls needs it not
+
+        # A session may be committed outside an application, or inside another one.
+        is_here = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]
+        with nullcontext() if is_here else self.app.app_context():
+            return delivery.deliver(self.context(), event, sender=self.app)
 
     @property
     def engine(self) -> Engine:
         """The primary's engine, even if the host's session sends reads to a replica."""
         metadata = self.models.tables[0].metadata
         return self.db.engines[metadata.info.get("bind_key")]
-
-
-def commit(ctx: Context) -> None:
-    """Commit what an edge was asked for, then tell people what there is to tell."""
-    ctx.session.commit()
-    if not ctx.tell():
-        # It may have left the session in the middle of something that failed.
-        ctx.session.rollback()
 
 
 def commit_change(
@@ -147,12 +149,11 @@ def commit_change(
         try:
             made = change()
             before_commit()
-            commit(ctx)
+            ctx.session.commit()
         except OperationalError:
             if attempt == _ATTEMPTS - 1:
                 raise
             ctx.session.rollback()
-            ctx.notices.clear()
         else:
             return made
     raise AssertionError("unreachable")

@@ -129,7 +129,7 @@ def _below(ctx: Context, found: Select[Any], key: int | None) -> Select[Any]:
 
 def _found(ctx: Context, account_id: str | None, query: LogQuery) -> Select[Event]:
     model = ctx.models.Event
-    found = audit_log.kept(ctx)
+    found = audit_log.within_retention(ctx)
     if account_id is not None:
         found = found.where(model.account_id == account_id)
     if query.q.strip():

@@ -23,7 +23,6 @@ from flask_apitokens.importing import pepper_check
 from flask_apitokens.importing import service as import_service
 from flask_apitokens.importing.owners import ImportOwner
 from flask_apitokens.importing.service import ImportItem
-from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
 from . import lookups
@@ -249,7 +248,7 @@ def _import(
             _store(ctx, list(zip(batch.new, hashes, strict=True)), report)
             if to_clear is not None and batch.stored:
                 report.cleared += to_clear.clear(ctx, batch.stored)
-                commit(ctx)
+                ctx.session.commit()
             if total > BATCH:
                 output.print_message(f"{report.imported} of {total} imported")
     except KeyboardInterrupt:
@@ -270,7 +269,7 @@ def _store(
             stored = import_service.store_items(
                 ctx, hashed, actor=cli_session.current_actor()
             )
-            commit(ctx)
+            ctx.session.commit()
         except Conflict:
             ctx.session.rollback()
             if attempt == _ATTEMPTS:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-
 import click
 from flask.cli import AppGroup
 
 from flask_apitokens import signals
-from flask_apitokens.core.context import Context
 from flask_apitokens.domain import expiry_notices
 from flask_apitokens.state import current_apitokens
 
 from . import options
 from . import output
 from . import session as cli_session
-
-log = logging.getLogger("flask_apitokens")
 
 notices_group = AppGroup("notices", help="Send notices to the owners of tokens.")
 
@@ -37,13 +32,16 @@ def send(*, as_json: bool) -> None:
             if due is None:
                 ctx.session.rollback()
                 continue
-            # The claim is committed before the notice is sent. Another process that
-            # runs now skips this token, so no owner gets the notice twice.
+            # The commit sends the notice. The claim is in the same transaction, so
+            # another process that runs now skips this token.
             ctx.session.commit()
-            if _send(ctx, due):
+            if due.event not in ctx.undelivered:
                 sent += 1
-            else:
-                failed += 1
+                continue
+            failed += 1
+            ctx.undelivered.clear()
+            expiry_notices.give_back(ctx, due)
+            ctx.session.commit()
     if as_json:
         output.print_json({"sent": sent, "failed": failed})
     output.print_message(f"Sent {sent} {'notice' if sent == 1 else 'notices'}.")
@@ -62,19 +60,3 @@ def _has_receivers() -> bool:
     state = current_apitokens
     has_receiver = signals.notice_due.has_receivers_for(state.app)
     return state.callbacks.on_notice is not None or has_receiver
-
-
-def _send(ctx: Context, due: expiry_notices.Due) -> bool:
-    try:
-        notice = due.notice
-        ctx.notify("notice_due", token=notice.token, days=due.days, notice=notice)
-        sent = ctx.callbacks.tell(notice)
-    except Exception:
-        log.exception("a receiver of notice_due failed for %s", due.token_id)
-        sent = False
-    # A receiver may have left changes in the session. They are not committed here.
-    ctx.session.rollback()
-    if not sent:
-        expiry_notices.give_back(ctx, due)
-        ctx.session.commit()
-    return sent

@@ -25,7 +25,6 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.state import State
-from flask_apitokens.state import commit
 from flask_apitokens.state import current_apitokens
 
 from .output import printable
@@ -62,7 +61,7 @@ def transaction() -> Iterator[Context]:
     """Open a session like :func:`open_context` and commit it at the end."""
     with open_context() as ctx:
         yield ctx
-        commit(ctx)
+        ctx.session.commit()
 
 
 def current_actor() -> Actor:

@@ -11,7 +11,6 @@ from functools import partial
 from inspect import isawaitable
 from inspect import iscoroutine
 from operator import attrgetter
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 from typing import TypeAlias
@@ -27,13 +26,11 @@ from sqlalchemy.orm import QueryableAttribute
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 from flask_apitokens.errors import ConfigurationError
 
+from .events import TokenSnapshot
 from .user_model import can_be_compared_with_text
 from .user_model import column_named
 from .user_model import own_column
 from .user_model import users_by_column
-
-if TYPE_CHECKING:
-    from flask_apitokens.db.models import Token
 
 log = logging.getLogger("flask_apitokens")
 
@@ -47,11 +44,11 @@ UserValue: TypeAlias = Callable[[Any], object] | QueryableAttribute[Any] | Colum
 class Notice:
     """News for a user or for administrators, which the host delivers in its own way.
 
-    :param kind: what happened, such as ``token_deactivated``.
+    :param kind: the kind of event, such as ``token_deactivated``.
     :param text: a sentence about it, in the language of the request.
     :param account_id: the account it happened in.
     :param user: the user it is for; None if it is for the account's administrators.
-    :param token: the token it is about; None if it is about no token.
+    :param token: the token it is about, as it was then; None if it is about no token.
     :param reason: the reason that was given for the act.
     :param actor: who did it, as the audit log names them.
     """
@@ -60,7 +57,7 @@ class Notice:
     text: str
     account_id: str
     user: Any = None
-    token: Token | None = None
+    token: TokenSnapshot | None = None
     reason: str = ""
     actor: str = ""
 
@@ -98,21 +95,15 @@ class Callbacks:
     permission_column: InstrumentedAttribute[Any] | None = None
     email_column: InstrumentedAttribute[Any] | None = None
 
-    def tell(self, notice: Notice) -> bool:
-        """Hand *notice* to the host, and return whether the host took it.
+    def send_notice(self, notice: Notice) -> None:
+        """Hand *notice* to the host.
 
-        An exception of the host's function is logged, and not raised: the act that
-        the notice tells of is committed already.
+        :raises Exception: whatever ``on_notice`` raises.
         """
         if self.on_notice is None:
             log.info("notice %s: %s", notice.kind, notice.text)
-            return True
-        try:
+        else:
             self.on_notice(notice)
-        except Exception:
-            log.exception("on_notice failed for %s", notice.kind)
-            return False
-        return True
 
 
 class HostArguments(TypedDict, total=False):

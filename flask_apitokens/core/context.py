@@ -1,4 +1,4 @@
-"""What every domain function is given: a session, the schema, the rules, a clock."""
+"""The arguments that every domain function shares: session, schema, settings, clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Any
 from typing import Final
 
-from sqlalchemy import event
 from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -21,31 +20,40 @@ from flask_apitokens.catalog import Catalog
 from flask_apitokens.catalog import Service
 from flask_apitokens.config import Settings
 from flask_apitokens.db.mapping import Models
+from flask_apitokens.db.models import Subscription
+from flask_apitokens.db.models import Token
 
+from . import journal
+from .actor import Actor
 from .callbacks import Callbacks
-from .callbacks import Notice
+from .events import DomainEvent
+from .events import SubscriptionSnapshot
+from .events import TokenSnapshot
 
 
 def utcnow() -> datetime:
-    """This moment, aware and in UTC."""
+    """Return the current moment, aware and in UTC."""
     return datetime.now(UTC)
 
 
 class Same(Enum):
-    """Stands for an expiry that is as far off as that of a token before once was."""
+    """The type of :data:`SAME`."""
 
     SAME = "same"
 
 
+#: an expiry that gives a successor the same life as its predecessor had
 SAME: Final = Same.SAME
 
 
 @dataclass(frozen=True)
 class Context:
-    """The surroundings of a domain function.
+    """The arguments that every domain function shares.
 
-    :param session: the host's; domain functions flush it, edges commit it.
-    :param notify: sends a signal by its name with the application as the sender.
+    :param session: the host's; domain functions flush it, their callers commit it.
+    :param deliver: hands a committed event to the subscribers; returns whether all of
+        them succeeded.
+    :param undelivered: the committed events that a subscriber failed for.
     """
 
     session: Session | scoped_session[Any]
@@ -53,66 +61,132 @@ class Context:
     settings: Settings
     catalog: Catalog
     callbacks: Callbacks
-    notify: Callable[..., None]
+    deliver: Callable[[DomainEvent], bool]
     now: Callable[[], datetime] = utcnow
-    #: what is to be told once the transaction is committed
-    notices: list[Notice] = field(default_factory=list)
+    undelivered: list[DomainEvent] = field(default_factory=list)
+
+    # -- what the host decides -------------------------------------------------
 
     def user_label(self, user: Any) -> str:
-        """What people call *user*."""
+        """Return the name that people read for *user*."""
         return self.callbacks.user_label(user)
 
     def account_of(self, user: Any) -> str:
-        """The account of *user*; empty where there is only one."""
+        """Return the account of *user*; empty if the host has only one."""
         return self.callbacks.account_of(user)
 
     def may_use_api(self, user: Any) -> bool:
-        """Whether *user* may hold tokens and call the API with them."""
+        """Return whether *user* may hold tokens and call the API with them."""
         allowed = self.callbacks.can_use_api
         return allowed is None or allowed(user)
 
     def services_of(self, account_id: str) -> dict[str, Service]:
-        """The declared services that an account has, by slug."""
+        """Return the declared services that an account has, by slug."""
         declared, has = self.catalog.services, self.callbacks.services_for
         if has is None:
             return dict(declared)
         slugs = has(account_id)
         return {slug: service for slug, service in declared.items() if slug in slugs}
 
-    def tell_later(self, notice: Notice) -> None:
-        """Keep *notice* until what it tells of is committed; a rollback drops it."""
-        if not self.notices:
-            # Of the session itself: heard of the scoped one, it would be everybody's.
-            session = self.session
-            own = session() if isinstance(session, scoped_session) else session
-            forget = self.notices.clear
-            event.listen(own, "after_rollback", lambda _session: forget(), once=True)
-        self.notices.append(notice)
-
-    def tell(self) -> bool:
-        """Hand the notices to the host; answers whether it took them all."""
-        told = list(self.notices)
-        self.notices.clear()
-        return all([self.callbacks.tell(notice) for notice in told])
-
     @property
     def records_calls(self) -> bool:
-        """Whether calls are recorded at all, so that there is something to be told."""
+        """Whether calls are recorded, so that there is a usage history to show."""
         return self.settings.usage != "off"
 
     @property
     def dialect(self) -> str:
-        """The name of the database our tables are in, as SQLAlchemy has it."""
+        """SQLAlchemy's name of the database that has our tables."""
         return self.session.get_bind(self.models.Token).dialect.name
 
     def key_text(self, user: Any) -> str:
-        """The primary key of *user* as text, for the audit log and for digests."""
+        """Return the primary key of *user* as text, for the audit log and digests."""
         return str(self.models.user_id(user))
 
-    def lock_for_write(self) -> None:
-        """Let nobody write in between, where there are no locks on rows: on SQLite.
+    # -- events ----------------------------------------------------------------
 
-        An update that changes nothing takes its write lock.
+    def record(
+        self,
+        event: DomainEvent,
+        *,
+        form_key: bytes | None = None,
+        is_logged: bool = True,
+    ) -> None:
+        """Append *event* to the audit log and deliver it after the commit.
+
+        A rollback, also that of a savepoint, undoes both.
+
+        :param form_key: the digest of the submitted form, unique in the audit log.
+        :param is_logged: False if the audit log has the act already, as the row of
+            another event.
+        """
+        if is_logged and event.action:
+            row = self.models.Event(**event.log_columns(), form_key=form_key)
+            self.session.add(row)
+        journal.record(self.session, lambda: self._deliver(event))
+
+    def _deliver(self, event: DomainEvent) -> None:
+        if not self.deliver(event):
+            self.undelivered.append(event)
+
+    def snapshot(
+        self,
+        token: Token,
+        actor: Actor,
+        *,
+        owner: Any = None,
+        owner_label: str | None = None,
+    ) -> TokenSnapshot:
+        """Return *token* as events describe it.
+
+        :param actor: the actor of the event, who is often the owner.
+        :param owner: the owner, if the caller has loaded the user.
+        :param owner_label: the owner's label, if the caller knows it.
+        """
+        return TokenSnapshot(
+            id=token.id,
+            name=token.name,
+            kind=token.kind,
+            service=token.service,
+            scopes=tuple(token.scopes),
+            networks=tuple(token.networks or ()),
+            account_id=token.account_id,
+            userless=token.userless,
+            owner_id=token.owner_id,
+            owner_label=owner_label or self._owner_label(token, actor, owner),
+            expires_at=token.expires_at,
+        )
+
+    def _owner_label(self, token: Token, actor: Actor, owner: Any) -> str | None:
+        if token.userless:
+            return None
+        if owner is None:
+            if actor.id == str(token.owner_id):
+                return actor.label
+            owner = self.session.get(self.models.user, token.owner_id)
+        # The label of a user who has moved to another account is private to that
+        # account, so the log of this one must not show it.
+        if owner is None or self.account_of(owner) != token.account_id:
+            return None
+        return self.user_label(owner)
+
+    def subscription_snapshot(
+        self, row: Subscription, user: Any
+    ) -> SubscriptionSnapshot:
+        """Return the subscription *row* of *user* as events describe it."""
+        return SubscriptionSnapshot(
+            user_id=self.models.user_id(user),
+            user_label=self.user_label(user),
+            account_id=self.account_of(user),
+            service=row.service,
+            active=row.active,
+        )
+
+    # -- locks -----------------------------------------------------------------
+
+    def lock_for_write(self) -> None:
+        """Take the write lock of SQLite, which has no locks on rows.
+
+        The update changes no row and still takes the lock.
         """
         model = self.models.Token
         if self.dialect == "sqlite":
@@ -120,13 +194,13 @@ class Context:
             self.session.execute(change.execution_options(synchronize_session=False))
 
     def lock_user(self, user_id: Any) -> None:
-        """Make others who change what is this user's wait until the transaction ends.
+        """Lock what belongs to a user until the transaction ends.
 
-        :param user_id: the primary key; ``None``, for what is nobody's, holds nobody.
+        :param user_id: the primary key; None, for userless tokens, locks no user.
         """
         self.lock_for_write()
         key = self.models.user_key
-        # Rows that only refer to the user need not wait.
+        # Inserting a row that refers to the user need not wait: key_share permits it.
         row = select(key).where(key == user_id).with_for_update(key_share=True)
         if user_id is not None:
             # A column alone does not tell the session in which database its table is.

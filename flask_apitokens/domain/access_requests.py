@@ -12,16 +12,15 @@ from sqlalchemy import and_
 from sqlalchemy import func
 from sqlalchemy import select
 
-from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.actor import Actor
-from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.events import AccessRequested
+from flask_apitokens.core.events import AccessWithdrawn
 from flask_apitokens.db import pagination
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import NotFound
-from flask_apitokens.i18n import gettext as _
 
 from . import subscriptions
 from . import users as account_users
@@ -87,25 +86,13 @@ def request(
     row.request_account = account_id
     row.requested_at, row.request_reason = ctx.now(), text or None
     row.decided_at = row.decided_by = row.decision = row.decision_reason = None
-    audit_log.note_user(
-        ctx, "access-requested", slug, user=user, actor=actor, reason=text
-    )
-    ctx.session.flush()
-    ctx.notify("access_requested", subscription=row, actor=actor)
-    asked = _(
-        "%(who)s asks for access to %(service)s.",
-        who=ctx.user_label(user),
-        service=subscriptions.label(ctx, slug),
-    )
-    ctx.tell_later(
-        Notice(
-            "access_requested",
-            asked,
-            account_id,
-            reason=text,
-            actor=actor.label,
+    subscription = ctx.subscription_snapshot(row, user)
+    ctx.record(
+        AccessRequested(
+            at=ctx.now(), actor=actor, subscription=subscription, reason=text
         )
     )
+    ctx.session.flush()
     return row
 
 
@@ -121,9 +108,9 @@ def withdraw(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscriptio
     if not is_waiting(row):
         raise Conflict
     row.requested_at = row.request_reason = None
-    audit_log.note_user(ctx, "access-withdrawn", slug, user=user, actor=actor)
+    subscription = ctx.subscription_snapshot(row, user)
+    ctx.record(AccessWithdrawn(at=ctx.now(), actor=actor, subscription=subscription))
     ctx.session.flush()
-    ctx.notify("access_withdrawn", subscription=row, actor=actor)
     return row
 
 
@@ -182,13 +169,10 @@ def settle(
     row.decision_reason = text or None
     if approve and slug != WHOLE_API:
         subscriptions.switch(ctx, row, active=True, actor=actor)
-    audit_log.note_user(
-        ctx, f"access-{row.decision}", slug, user=user, actor=actor, reason=text
-    )
+        # The audit log has the approval, which says as much.
+        subscriptions.record_change(ctx, row, user, actor=actor, is_logged=False)
+    subscriptions.record_decision(ctx, row, user, actor=actor)
     ctx.session.flush()
-    if approve and slug != WHOLE_API:
-        ctx.notify("subscription_changed", subscription=row, actor=actor)
-    subscriptions.tell_decision(ctx, row, user, actor=actor)
     return row
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
@@ -18,33 +17,27 @@ from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy import update
 
-from flask_apitokens.core.callbacks import Notice
+from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.context import Context
-from flask_apitokens.core.time_format import day
-from flask_apitokens.core.time_format import in_days
+from flask_apitokens.core.events import TokenExpiring
 from flask_apitokens.db.models import Token
-from flask_apitokens.i18n import gettext as _
 
 from . import expiry as token_expiry
 from . import users as account_users
 from . import validation
 
-KIND = "token_expiring"
 #: tokens looked for at a time
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Due:
-    """A notice that its process alone is to send.
+    """An expiry notice that this process has claimed and others do not send.
 
-    :param days: how many days before the end it belongs to.
-    :param before: what the row said until it was claimed.
+    :param before: the number of days of the notice that was sent before it.
     """
 
-    token_id: str
-    notice: Notice
-    days: int
+    event: TokenExpiring
     before: int | None
 
 
@@ -100,7 +93,7 @@ def claim(ctx: Context, token_id: str) -> Due | None:
         # Told when they are back, if it is not too late.
         return None
     before = token.noticed_days
-    notice = _notice(ctx, token, owner, token.expires_at)
+    expiring = ctx.snapshot(token, SYSTEM, owner=owner)
     change = update(model).where(
         model.id == token_id,
         validation.is_usable(ctx, model),
@@ -111,7 +104,9 @@ def claim(ctx: Context, token_id: str) -> Due | None:
     ctx.lock_for_write()
     if not _carried_out(ctx, change.values(noticed_days=days)):
         return None
-    return Due(token_id, notice, days, before)
+    event = TokenExpiring(at=ctx.now(), actor=SYSTEM, token=expiring, days=days)
+    ctx.record(event)
+    return Due(event, before)
 
 
 def _nearest(ctx: Context, token: Token) -> int | None:
@@ -125,7 +120,10 @@ def give_back(ctx: Context, due: Due) -> None:
     """Have a notice that nobody took sent again; to be committed."""
     model = ctx.models.Token
     ctx.lock_for_write()
-    mine = update(model).where(model.id == due.token_id, model.noticed_days == due.days)
+    event = due.event
+    mine = update(model).where(
+        model.id == event.token.id, model.noticed_days == event.days
+    )
     _carried_out(ctx, mine.values(noticed_days=due.before))
 
 
@@ -138,24 +136,3 @@ def _owner(ctx: Context, token: Token) -> Any:
     if token.userless:
         return None
     return ctx.session.get(ctx.models.user, token.owner_id)
-
-
-def _notice(ctx: Context, token: Token, owner: Any, end: datetime) -> Notice:
-    words = {
-        "name": token.name,
-        "day": day(end),
-        "wait": in_days(end, ctx.now()),
-    }
-    if owner is None:
-        text = _(
-            "The userless token “%(name)s” expires on %(day)s, %(wait)s. Rotate it "
-            "before it stops working.",
-            **words,
-        )
-    else:
-        text = _(
-            "Your token “%(name)s” expires on %(day)s, %(wait)s. Rotate it, or "
-            "generate another, before it stops working.",
-            **words,
-        )
-    return Notice(KIND, text, token.account_id, owner, token)

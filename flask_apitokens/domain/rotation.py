@@ -15,13 +15,15 @@ from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.actor import Actor
-from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import SAME
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.context import Same
+from flask_apitokens.core.events import RotatedTokenUsed
+from flask_apitokens.core.events import TokenGenerated
+from flask_apitokens.core.events import TokenRevoked
+from flask_apitokens.core.events import TokenRotated
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
@@ -29,7 +31,6 @@ from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidGrace
 from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import LimitReached
-from flask_apitokens.i18n import gettext as _
 
 from . import email_binding
 from . import tokens
@@ -131,9 +132,6 @@ def rotate(
     )
     email_binding.bind(ctx, successor, _owner(ctx, token))
     _replace(ctx, token, successor, days, actor=actor, once=once)
-    ctx.notify("token_rotated", token=token, successor=successor, actor=actor)
-    text = _("%(who)s rotated your token “%(name)s”.", who=actor.label, name=token.name)
-    tokens.tell_owner(ctx, "token_rotated", token, text, actor=actor)
     return successor, minted.plaintext
 
 
@@ -213,7 +211,7 @@ def _replace(
             # First of all the name: it is given to one row at a time.
             ctx.session.flush()
             ctx.session.add(successor)
-            _note(ctx, token, successor, days, actor=actor, once=once)
+            _record(ctx, token, successor, days, actor=actor, once=once)
             ctx.session.flush()
             if days:
                 _check_graces(ctx, token)
@@ -223,7 +221,7 @@ def _replace(
         raise AlreadyGenerated() if again else Conflict() from None
 
 
-def _note(
+def _record(
     ctx: Context,
     token: Token,
     successor: Token,
@@ -232,26 +230,20 @@ def _note(
     actor: Actor,
     once: bytes | None,
 ) -> None:
-    subject = audit_log.Subject.of(ctx, _owner(ctx, token))
-    audit_log.note_token(
-        *(ctx, "rotated", token),
-        actor=actor,
-        subject=subject,
-        successor=successor.id,
-        grace=days,
-    )
-    audit_log.note_token(
-        ctx,
-        "generated",
-        successor,
-        actor=actor,
-        subject=subject,
+    owner, at = _owner(ctx, token), ctx.now()
+    old = ctx.snapshot(token, actor, owner=owner)
+    new = ctx.snapshot(successor, actor, owner=owner)
+    ctx.record(TokenRotated(at=at, actor=actor, token=old, successor=new, grace=days))
+    ctx.record(
+        TokenGenerated(at=at, actor=actor, token=new, predecessor_id=old.id),
         form_key=once,
-        kind=successor.kind,
-        scopes=list(successor.scopes),
-        predecessor=token.id,
-        **({"networks": list(successor.networks)} if successor.networks else {}),
     )
+    if not days:
+        # The row of the rotation, with a grace of 0, says so in the audit log.
+        ctx.record(
+            TokenRevoked(at=at, actor=actor, token=old, successor_id=new.id),
+            is_logged=False,
+        )
 
 
 # -- after the grace -------------------------------------------------------------
@@ -284,20 +276,7 @@ def note_late_use(ctx: Context, token_id: str, *, ip: str | None) -> bool:
     )
     if not getattr(ctx.session.execute(claim), "rowcount", 0):
         return False
-    token = tokens.find_any(ctx, token_id)
     actor = Actor(SYSTEM.label, ip=ip)
-    audit_log.note_token(ctx, "late-use", token, actor=actor)
-    ctx.tell_later(_late_notice(ctx, token, actor))
+    token = ctx.snapshot(tokens.find_any(ctx, token_id), actor)
+    ctx.record(RotatedTokenUsed(at=ctx.now(), actor=actor, token=token))
     return True
-
-
-def _late_notice(ctx: Context, token: Token, actor: Actor) -> Notice:
-    text = _(
-        "Your token “%(name)s” (%(id)s) was rotated and has stopped working, but "
-        "something at %(ip)s still uses it.",
-        name=token.name,
-        id=token.id,
-        ip=actor.ip or _("an unknown address"),
-    )
-    owner = _owner(ctx, token)
-    return Notice("rotated_token_used", text, token.account_id, owner, token)

@@ -11,10 +11,12 @@ from sqlalchemy import insert
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.actor import Actor
-from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.events import AccessDecided
+from flask_apitokens.core.events import ServiceChanged
+from flask_apitokens.core.events import ServiceSettingSnapshot
+from flask_apitokens.core.events import SubscriptionChanged
 from flask_apitokens.db.models import ServiceSetting
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.errors import Conflict
@@ -151,12 +153,10 @@ def _switch(
         row.decided_at, row.decided_by = ctx.now(), actor.label
         row.decision, row.decision_reason = "approved", None
     switch(ctx, row, active=active, actor=actor)
-    action = "activated" if active else "deactivated"
-    audit_log.note_user(ctx, f"subscription-{action}", slug, user=user, actor=actor)
-    ctx.session.flush()
-    ctx.notify("subscription_changed", subscription=row, actor=actor)
+    record_change(ctx, row, user, actor=actor)
     if answers:
-        tell_decision(ctx, row, user, actor=actor)
+        record_decision(ctx, row, user, actor=actor, is_logged=False)
+    ctx.session.flush()
     return row
 
 
@@ -166,35 +166,32 @@ def _is_asked_for(ctx: Context, user: Any, row: Subscription) -> bool:
     return waits and row.request_account == ctx.account_of(user)
 
 
-def tell_decision(ctx: Context, row: Subscription, user: Any, *, actor: Actor) -> None:
-    """Let the host, and who asked, hear what became of a request.
-
-    :param user: who asked.
-    """
-    approved = row.decision == "approved"
-    ctx.notify("access_decided", subscription=row, actor=actor, approved=approved)
-    service = label(ctx, row.service)
-    if approved:
-        text = _(
-            "Your request for access to %(service)s was approved.", service=service
-        )
-    else:
-        text = _(
-            "Your request for access to %(service)s was declined.", service=service
-        )
-    notice = Notice(
-        f"access_{row.decision}",
-        text,
-        ctx.account_of(user),
-        user=user,
-        reason=row.decision_reason or "",
-        actor=actor.label,
+def record_change(
+    ctx: Context, row: Subscription, user: Any, *, actor: Actor, is_logged: bool = True
+) -> None:
+    """Record that the subscription *row* of *user* was switched."""
+    changed = SubscriptionChanged(
+        at=ctx.now(), actor=actor, subscription=ctx.subscription_snapshot(row, user)
     )
-    ctx.tell_later(notice)
+    ctx.record(changed, is_logged=is_logged)
 
 
-def label(ctx: Context, slug: str) -> str:
-    """What a subscription is to, inside a sentence."""
+def record_decision(
+    ctx: Context, row: Subscription, user: Any, *, actor: Actor, is_logged: bool = True
+) -> None:
+    """Record that the request of *user* in *row* was approved or declined."""
+    decided = AccessDecided(
+        at=ctx.now(),
+        actor=actor,
+        subscription=ctx.subscription_snapshot(row, user),
+        approved=row.decision == "approved",
+        reason=row.decision_reason or "",
+    )
+    ctx.record(decided, is_logged=is_logged)
+
+
+def service_label(ctx: Context, slug: str) -> str:
+    """Return the name of a service, or of the API as a whole, inside a sentence."""
     return ctx.catalog.label(slug) if slug else _("the API")
 
 
@@ -240,10 +237,9 @@ def switch_service(
         return row
     row.active = active
     row.changed_at, row.changed_by = ctx.now(), actor.label
-    action = "service-enabled" if active else "service-disabled"
-    audit_log.note_service(ctx, action, slug, account_id=account_id, actor=actor)
+    setting = ServiceSettingSnapshot(account_id=account_id, service=slug, active=active)
+    ctx.record(ServiceChanged(at=ctx.now(), actor=actor, setting=setting))
     ctx.session.flush()
-    ctx.notify("service_changed", setting=row, actor=actor)
     return row
 
 

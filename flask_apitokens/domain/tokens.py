@@ -23,13 +23,17 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
-from flask_apitokens.audit import log as audit_log
-from flask_apitokens.core.actor import HOLDER
 from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import NO_ACCOUNT
-from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.events import TokenActivated
+from flask_apitokens.core.events import TokenDeactivated
+from flask_apitokens.core.events import TokenDeleted
+from flask_apitokens.core.events import TokenGenerated
+from flask_apitokens.core.events import TokenRenamed
+from flask_apitokens.core.events import TokenRevoked
+from flask_apitokens.core.events import TokenSnapshot
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.models import Token
@@ -106,41 +110,7 @@ def generate(
         networks=pinned,
     )
     _store(ctx, token, owner, actor=actor, form_key=form_key)
-    ctx.notify("token_generated", token=token, actor=actor)
-    text = _("%(who)s generated the token “%(name)s” for you.", **_told(token, actor))
-    tell_owner(ctx, "token_generated", token, text, actor=actor)
     return token, minted.plaintext
-
-
-def _told(token: Token, actor: Actor) -> dict[str, str]:
-    who = _("The system") if actor is SYSTEM else actor.label
-    if actor.id is None and actor.label == HOLDER:
-        who = _("Somebody who holds it")
-    return {"who": who, "name": token.name}
-
-
-def tell_owner(
-    ctx: Context,
-    kind: str,
-    token: Token,
-    text: str,
-    *,
-    actor: Actor,
-    reason: str = "",
-) -> None:
-    """Let the owner hear of what somebody else did to their token.
-
-    Of what host code does in nobody's name it tells by itself, but for a reason: that
-    is theirs to read.
-    """
-    if token.userless or actor.id == str(token.owner_id):
-        return
-    if actor is SYSTEM and not reason:
-        return
-    owner = ctx.session.get(ctx.models.user, token.owner_id)
-    ctx.tell_later(
-        Notice(kind, text, token.account_id, owner, token, reason, actor.label)
-    )
 
 
 def digests(ctx: Context, minted: crypto_tokens.Minted) -> dict[str, Any]:
@@ -188,17 +158,9 @@ def _store(
     try:
         with ctx.session.begin_nested():
             ctx.session.add(token)
-            subject = audit_log.Subject.of(ctx, owner)
-            audit_log.note_token(
-                ctx,
-                "generated",
-                token,
-                actor=actor,
-                subject=subject,
-                form_key=once,
-                kind=token.kind,
-                scopes=list(token.scopes),
-                **({"networks": list(token.networks)} if token.networks else {}),
+            made = ctx.snapshot(token, actor, owner=owner)
+            ctx.record(
+                TokenGenerated(at=ctx.now(), actor=actor, token=made), form_key=once
             )
             ctx.session.flush()
             validation.check_limit(ctx, token)
@@ -349,9 +311,9 @@ def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
     except IntegrityError:
         ctx.session.refresh(token)
         raise NameTaken(new) from None
-    audit_log.note_token(ctx, "renamed", token, actor=actor, old_name=old)
+    renamed = ctx.snapshot(token, actor)
+    ctx.record(TokenRenamed(at=ctx.now(), actor=actor, token=renamed, old_name=old))
     ctx.session.flush()
-    ctx.notify("token_renamed", token=token, actor=actor, old_name=old)
     return token
 
 
@@ -374,11 +336,9 @@ def end(ctx: Context, token: Token, *, actor: Actor) -> bool:
         return False
     token.revoked_at = ctx.now()
     token.live_name = None
-    audit_log.note_token(ctx, "revoked", token, actor=actor)
+    revoked = ctx.snapshot(token, actor)
+    ctx.record(TokenRevoked(at=ctx.now(), actor=actor, token=revoked))
     ctx.session.flush()
-    ctx.notify("token_revoked", token=token, actor=actor)
-    text = _("%(who)s revoked your token “%(name)s”.", **_told(token, actor))
-    tell_owner(ctx, "token_revoked", token, text, actor=actor)
     return True
 
 
@@ -398,11 +358,9 @@ def deactivate(ctx: Context, token: Token, reason: str, *, actor: Actor) -> Toke
     if token.deactivated_at is not None:
         return token
     token.deactivated_at, token.deactivated_reason = ctx.now(), text
-    audit_log.note_token(ctx, "deactivated", token, actor=actor, reason=text)
+    stopped = ctx.snapshot(token, actor)
+    ctx.record(TokenDeactivated(at=ctx.now(), actor=actor, token=stopped, reason=text))
     ctx.session.flush()
-    ctx.notify("token_deactivated", token=token, actor=actor, reason=text)
-    said = _("%(who)s deactivated your token “%(name)s”.", **_told(token, actor))
-    tell_owner(ctx, "token_deactivated", token, said, actor=actor, reason=text)
     return token
 
 
@@ -418,11 +376,9 @@ def activate(ctx: Context, token: Token, *, actor: Actor) -> Token:
     if token.deactivated_at is None:
         return token
     token.deactivated_at = token.deactivated_reason = None
-    audit_log.note_token(ctx, "activated", token, actor=actor)
+    active = ctx.snapshot(token, actor)
+    ctx.record(TokenActivated(at=ctx.now(), actor=actor, token=active))
     ctx.session.flush()
-    ctx.notify("token_activated", token=token, actor=actor)
-    said = _("%(who)s activated your token “%(name)s” again.", **_told(token, actor))
-    tell_owner(ctx, "token_activated", token, said, actor=actor)
     return token
 
 
@@ -452,12 +408,10 @@ def delete(ctx: Context, token: Token, *, actor: Actor) -> None:
     :raises TokenNotFound: if the row is gone already.
     """
     lock(ctx, token)
-    audit_log.note_token(ctx, "deleted", token, actor=actor)
+    gone = ctx.snapshot(token, actor)
+    ctx.record(TokenDeleted(at=ctx.now(), actor=actor, token=gone))
     ctx.session.delete(token)
     ctx.session.flush()
-    ctx.notify("token_deleted", token=token, actor=actor)
-    text = _("%(who)s deleted your token “%(name)s”.", **_told(token, actor))
-    tell_owner(ctx, "token_deleted", token, text, actor=actor)
 
 
 def mark_shown(ctx: Context, token_id: str) -> None:
@@ -471,44 +425,57 @@ def mark_shown(ctx: Context, token_id: str) -> None:
     )
 
 
-def forget_owner(
+def delete_tokens_of(
     connection: Connection, models: Models, owner_id: Any, *, at: datetime
-) -> None:
-    """Remove what belongs to a user who is being deleted, and note it.
+) -> list[TokenDeleted]:
+    """Delete the tokens and subscriptions of a user who is being deleted.
 
-    The foreign key does it too, but not on SQLite as it comes; and a key that is used
-    again must not inherit tokens.
+    The foreign keys do it as well, but SQLite ignores them by default, and a user who
+    later gets the same key must not inherit tokens.
+
+    This runs inside the flush that deletes the user, where a session takes no new
+    rows. So the rows of the audit log go by the connection.
+
+    :returns: an event for each token; the caller records them.
+    """
+    token = models.Token
+    deleted = [
+        _deleted(row, owner_id, at=at)
+        for row in connection.execute(_tokens_of(models, owner_id)).all()
+    ]
+    for event in deleted:
+        connection.execute(insert(models.Event).values(event.log_columns()))
+    connection.execute(delete_from(token).where(token.owner_id == owner_id))
+    subscription = models.Subscription
+    connection.execute(
+        delete_from(subscription).where(subscription.user_id == owner_id)
+    )
+    return deleted
+
+
+def _tokens_of(models: Models, owner_id: Any) -> Select[Any]:
+    """Return the query of a user's tokens, each with the last label of its owner.
+
+    The user is being deleted and cannot be asked, so the label is the one that the
+    audit log had last.
     """
     token, event = models.Token, models.Event
-    # What people called the owner, as the log last knew it: the user is going.
     label = (
         select(event.subject_label)
         .where(event.token_id == token.id, event.subject_label.is_not(None))
         .order_by(event.id.desc())
         .limit(1)
         .scalar_subquery()
-        .label("subject_label")
+        .label("owner_label")
     )
-    mine = select(token.id, token.name, token.service, token.account_id, label).where(
-        token.owner_id == owner_id
+    columns = (
+        *(token.id, token.name, token.kind, token.service, token.scopes),
+        *(token.networks, token.account_id, token.expires_at, label),
     )
-    for row in connection.execute(mine).all():
-        connection.execute(
-            insert(event).values(
-                at=at,
-                action="deleted",
-                token_id=row.id,
-                token_name=row.name,
-                service=row.service,
-                account_id=row.account_id,
-                subject_id=str(owner_id),
-                subject_label=row.subject_label,
-                actor_label=SYSTEM.label,
-                detail={"why": "owner deleted"},
-            )
-        )
-    connection.execute(delete_from(token).where(token.owner_id == owner_id))
-    subscription = models.Subscription
-    connection.execute(
-        delete_from(subscription).where(subscription.user_id == owner_id)
-    )
+    return select(*columns).where(token.owner_id == owner_id)
+
+
+def _deleted(row: Any, owner_id: Any, *, at: datetime) -> TokenDeleted:
+    values = {**row._mapping, "networks": tuple(row.networks or ())}
+    token = TokenSnapshot(owner_id=owner_id, userless=False, **values)
+    return TokenDeleted(at=at, actor=SYSTEM, token=token, owner_deleted=True)

@@ -16,7 +16,6 @@ from sqlalchemy import select
 
 from flask_apitokens.db.schema_check import shares_connection
 from flask_apitokens.state import State
-from flask_apitokens.state import commit
 from flask_apitokens.state import state_of
 
 from . import call_watch
@@ -54,8 +53,14 @@ def _check(app: Flask, token_id: str, address: str | None) -> None:
                 )
 
                 ctx = state.context()
-                if rotation.note_late_use(ctx, token_id, ip=address):
-                    commit(ctx)
+                try:
+                    if rotation.note_late_use(ctx, token_id, ip=address):
+                        ctx.session.commit()
+                except Exception:
+                    # Closing a session after a failed commit does not roll back: the
+                    # next user of the connection would commit the change.
+                    ctx.session.rollback()
+                    raise
     except Exception:
         log.warning("token %s: its use was not checked", token_id, exc_info=True)
         return

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
-from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import email_binding
@@ -23,12 +22,13 @@ class ImportOwner:
 
     :param owner_id: the primary key of the user; None for a userless token.
     :param account_id: the account the token belongs to.
+    :param label: the name of the owner, for the audit log.
     :param email: the address that the token is bound to (``APITOKENS_BIND_TO_EMAIL``).
     """
 
     owner_id: Any
     account_id: str
-    subject: audit_log.Subject = field(default_factory=audit_log.Subject, compare=False)
+    label: str | None = field(default=None, compare=False)
     email: object = field(default=None, compare=False, repr=False)
 
     @property
@@ -54,5 +54,9 @@ def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
     except Exception:
         log.exception("email_of failed, so no token of this user is imported")
         raise ImportRefused(_("The owner's email address cannot be told.")) from None
-    subject = audit_log.Subject.of(ctx, owner)
-    return ImportOwner(ctx.models.user_id(owner), account, subject, email)
+    return ImportOwner(
+        owner_id=ctx.models.user_id(owner),
+        account_id=account,
+        label=ctx.user_label(owner),
+        email=email,
+    )

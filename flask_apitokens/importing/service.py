@@ -19,9 +19,9 @@ from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from flask_apitokens.audit import log as audit_log
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.events import TokenImported
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import LENGTHS
@@ -245,8 +245,6 @@ def store_items(
             ctx.session.flush()
     except IntegrityError:
         raise Conflict from None
-    for token in made:
-        ctx.notify("token_imported", token=token, actor=actor)
     return made
 
 
@@ -289,15 +287,14 @@ def _record_import(
             strength=item.strength,
         )
     )
-    audit_log.note_token(
-        ctx,
-        "imported",
-        token,
+    imported = TokenImported(
+        at=ctx.now(),
         actor=actor,
-        subject=item.owner.subject,
+        token=ctx.snapshot(token, actor, owner_label=item.owner.label),
         strength=item.strength,
         form=item.keyed_digest.kind,
     )
+    ctx.record(imported)
 
 
 def import_one(ctx: Context, item: ImportItem, *, actor: Actor) -> Token | None:

@@ -19,7 +19,6 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens.core.context import Context
-from flask_apitokens.state import commit
 from flask_apitokens.state import commit_change
 from flask_apitokens.web.forms import CsrfField
 
@@ -145,9 +144,9 @@ def split_message(message: str) -> tuple[str, str]:
 
 
 def store(ctx: Context) -> None:
-    """Commit the changes of this request, and send the notices about them."""
+    """Commit the changes of this request."""
     _note_commit()
-    commit(ctx)
+    ctx.session.commit()
 
 
 def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:

@@ -9,11 +9,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from flask_apitokens import Service
 from flask_apitokens import signals
-from flask_apitokens import state
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.lookup.connections import Unavailable
@@ -243,7 +243,7 @@ def test_holder_revokes_a_token_and_the_owner_is_notified(
     public, plaintext = bearing.generate(app, ada, name="Leaked")
     told: list[Any] = []
 
-    def hear(sender: Flask, token: Any, actor: Any) -> None:
+    def hear(sender: Flask, token: Any, actor: Any, **_: Any) -> None:
         told.append((token.id, actor.label, actor.ip))
 
     client = app.test_client()
@@ -258,7 +258,7 @@ def test_holder_revokes_a_token_and_the_owner_is_notified(
             assert (answer.status_code, answer.json) == (200, {})
             assert "Set-Cookie" not in answer.headers
     assert told == [(public, "token holder", "127.0.0.1")]
-    said = "Somebody who holds it revoked your token “Leaked”."
+    said = "A holder of the token revoked your token “Leaked”."
     assert [(n.kind, n.text) for n in notices] == [("token_revoked", said)]
     answer = client.get("/api/plain", headers=bearer(plaintext))
     assert code(answer) == "token_revoked"
@@ -297,10 +297,10 @@ def test_endpoints_respond_503_without_database(
     """DBS-01: neither 200, which would be a lie, nor a page."""
     _, plaintext = bearing.generate(app, user)
 
-    def fail(ctx: Any) -> None:
+    def fail(session: Any) -> None:
         raise OperationalError("UPDATE", {}, Exception("gone"))
 
-    monkeypatch.setattr(state, "commit", fail)
+    monkeypatch.setattr(Session, "commit", fail)
     answer = revoke(client, plaintext)
     assert code(answer) == "temporarily_unavailable"
     assert answer.headers["Retry-After"]

@@ -137,11 +137,11 @@ def test_labels_come_from_the_host(make_app: MakeApp) -> None:
     app = make_app(plugin={"user_label": lambda user: f"user {user.id}"})
     user = hosts.create_user(app, "ada@example.com")
     with app.app_context():
-        subject = audit_log.Subject.of(bearing.context_of(app), user)
-        assert subject == audit_log.Subject(str(user.id), f"user {user.id}")
-        assert (
-            audit_log.Subject.of(bearing.context_of(app), None) == audit_log.Subject()
-        )
+        ctx = bearing.context_of(app)
+        token = bearing.make(ctx, user)
+        [event] = audit_log.events_of(ctx, token.id)
+        assert event.subject_id == str(user.id)
+        assert event.subject_label == f"user {user.id}"
 
 
 # -- read ----------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_what_is_past_retention_is_shown_nowhere(forgetful: Context) -> None:
 def test_pruning_removes_what_is_past_retention_and_no_more(
     forgetful: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_log, "PRUNED_AT_ONCE", 10)
+    monkeypatch.setattr(audit_log, "PRUNE_BATCH", 10)
     _ages(forgetful)
     removed = []
     for number in audit_log.prune(forgetful):
@@ -354,7 +354,7 @@ def test_pruning_removes_what_is_past_retention_and_no_more(
 def test_two_who_prune_share_the_work(
     forgetful: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_log, "PRUNED_AT_ONCE", 10)
+    monkeypatch.setattr(audit_log, "PRUNE_BATCH", 10)
     _ages(forgetful)
     one, other = audit_log.prune(forgetful), audit_log.prune(forgetful)
     removed = []

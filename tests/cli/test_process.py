@@ -37,7 +37,7 @@ def create_app():
     return app
 
 
-def tell(app, token, actor):
+def tell(app, token, **extra):
     print("the host prints on stdout")
     app.logger.info("generated %s", token.id)
 """

@@ -23,7 +23,6 @@ from flask_apitokens.domain.access_requests import WHOLE_API
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidReason
 from flask_apitokens.errors import NotFound
-from flask_apitokens.state import commit
 from tests import bearing
 from tests import hosts
 from tests.conftest import MakeApp
@@ -58,7 +57,7 @@ def ctx(app: Flask) -> Iterator[Context]:
 def ask(ctx: Context, user: Any, slug: str = "tmy", reason: str = "") -> int:
     """A request, committed; its number."""
     row = access_requests.request(ctx, user, slug, reason, actor=ADA)
-    commit(ctx)
+    ctx.session.commit()
     return row.id
 
 
@@ -90,7 +89,7 @@ def test_a_request_waits_and_is_told_and_noted(
 ) -> None:
     heard: list[tuple[str, Actor]] = []
 
-    def hear(sender: Flask, subscription: Any, actor: Actor) -> None:
+    def hear(sender: Flask, subscription: Any, actor: Actor, **_: Any) -> None:
         heard.append((subscription.service, actor))
 
     with signals.access_requested.connected_to(hear, app):
@@ -185,12 +184,12 @@ def test_a_request_can_be_taken_back_and_made_again(
 ) -> None:
     number, heard = ask(ctx, user, reason="first"), []
 
-    def hear(sender: Flask, subscription: Any, actor: Actor) -> None:
+    def hear(sender: Flask, subscription: Any, actor: Actor, **_: Any) -> None:
         heard.append(subscription.service)
 
     with signals.access_withdrawn.connected_to(hear, app):
         access_requests.withdraw(ctx, user, "tmy", actor=ADA)
-        commit(ctx)
+        ctx.session.commit()
         with pytest.raises(Conflict):
             access_requests.withdraw(ctx, user, "tmy", actor=ADA)
     ctx.session.rollback()
@@ -220,7 +219,9 @@ def test_a_decision_is_told_to_who_asked(
     number, heard = ask(ctx, user), []
     told.clear()
 
-    def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
+    def hear(
+        sender: Flask, subscription: Any, actor: Actor, approved: bool, **_: Any
+    ) -> None:
         heard.append((subscription.service, actor, approved))
 
     with signals.access_decided.connected_to(hear, app):
@@ -228,7 +229,7 @@ def test_a_decision_is_told_to_who_asked(
             ctx, HERE, number, approve=approve, reason="Trial", actor=BOB
         )
         assert told == []
-        commit(ctx)
+        ctx.session.commit()
     word = "approved" if approve else "declined"
     assert heard == [("tmy", BOB, approve)]
     assert subscriptions.is_active(ctx, user, "tmy") is approve
@@ -255,7 +256,7 @@ def test_what_was_decided_is_not_decided_again(ctx: Context, user: Any) -> None:
 def test_who_was_declined_can_ask_again(ctx: Context, user: Any) -> None:
     number = ask(ctx, user)
     access_requests.decide(ctx, HERE, number, approve=False, reason="Why?", actor=BOB)
-    commit(ctx)
+    ctx.session.commit()
     assert access_requests.requests_of(ctx, user)["tmy"].decision_reason == "Why?"
     assert ask(ctx, user, reason="Therefore") == number
     row = access_requests.requests_of(ctx, user)["tmy"]
@@ -278,7 +279,7 @@ def test_the_whole_api_is_the_hosts_to_grant(
         signals.subscription_changed.connected_to(hear, app),
     ):
         row = access_requests.decide(ctx, HERE, number, approve=True, actor=BOB)
-        commit(ctx)
+        ctx.session.commit()
     assert heard == [WHOLE_API]
     assert (row.active, row.decision) == (None, "approved")
     assert [notice.text for notice in told] == [
@@ -297,15 +298,17 @@ def test_a_switch_answers_the_request(
     number, heard = ask(ctx, user), []
     told.clear()
 
-    def hear(sender: Flask, subscription: Any, actor: Actor, approved: bool) -> None:
+    def hear(
+        sender: Flask, subscription: Any, actor: Actor, approved: bool, **_: Any
+    ) -> None:
         heard.append((subscription.service, actor, approved))
 
     with signals.access_decided.connected_to(hear, app):
         for switch in (subscriptions.activate, subscriptions.deactivate) * 2:
             switch(ctx, user, "tmy", actor=BOB)
-            commit(ctx)
+            ctx.session.commit()
         subscriptions.activate(ctx, user, "tmy", actor=BOB)
-        commit(ctx)
+        ctx.session.commit()
     assert heard == [("tmy", BOB, True)], "once: the other switches answer nothing"
     [notice] = told
     assert (notice.kind, notice.user.id, notice.actor) == (
@@ -328,10 +331,10 @@ def test_a_switch_elsewhere_leaves_a_request_where_it_was_made(
     assert mine is not None
     mine.email = "ada@other.example"
     subscriptions.activate(ctx, mine, "tmy", actor=BOB)
-    commit(ctx)
+    ctx.session.commit()
     assert told == []
     mine.email = "ada@example.com"
-    commit(ctx)
+    ctx.session.commit()
     assert access_requests.count_waiting(ctx, HERE) == 1
 
 

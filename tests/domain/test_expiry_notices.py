@@ -137,7 +137,7 @@ def test_each_notice_is_sent_once_and_only_the_nearest(
 ) -> None:
     heard: list[tuple[str, int]] = []
 
-    def hear(_app: object, *, token: Any, days: int, notice: Notice) -> None:
+    def hear(_app: object, *, token: Any, days: int, notice: Notice, **_: Any) -> None:
         assert notice.token is token is not None
         heard.append((token.name, days))
 

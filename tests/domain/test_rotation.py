@@ -123,7 +123,9 @@ def test_a_successor_is_the_old_one_with_another_secret(
     assert [answer(app, each, path) for each in (first, second)] == ["ok", "ok"]
     assert bearing.actions(ctx, old.id) == ["generated", "rotated"]
     assert bearing.actions(ctx, new.id) == ["generated"]
-    assert heard == [{"token": old, "successor": new, "actor": ACTOR}]
+    [values] = heard
+    assert (values["token"].id, values["successor"].id) == (old.id, new.id)
+    assert (values["actor"], values["grace"]) == (ACTOR, 7)
     # Neither stands in the way of the other's name, nor of another's.
     with pytest.raises(NameTaken):
         tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
@@ -325,6 +327,7 @@ def test_late_use_is_recorded_and_told_once_and_harms_nobody(
 ) -> None:
     token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
     old, new, second = rotated(ctx, token, grace=7)
+    told.clear()
     assert answer(app, first, "/api/plain") == "ok"
     assert told == []
     old.expires_at = ctx.now()
@@ -354,6 +357,7 @@ def test_a_rotated_token_that_was_stopped_at_once_is_told_of_too(
 ) -> None:
     token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
     rotated(ctx, token, grace=0)
+    told.clear()
     assert answer(app, bearing.another_secret(first), "/api/plain") == "invalid_token"
     assert told == []
     assert answer(app, first, "/api/plain") == "token_revoked"
@@ -376,6 +380,7 @@ def test_a_session_that_ends_with_a_rotated_token_alarms_nobody(
     )
     assert answer(app, session, "/api/plain") == "ok"
     rotated(ctx, token, grace=0)
+    told.clear()
     assert answer(app, session, "/api/plain") == "token_revoked"
     assert told == []
     assert bearing.actions(ctx, token.id) == ["generated", "rotated"]
@@ -427,6 +432,7 @@ def test_a_look_that_fails_fails_no_answer_and_is_made_again(
 ) -> None:
     token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
     rotated(ctx, token, grace=0)
+    told.clear()
 
     def fail(*_args: object, **_values: object) -> bool:
         raise OperationalError("select", {}, Exception("gone"))

@@ -103,7 +103,7 @@ def test_a_service_nobody_declared_cannot_be_switched(ctx: Context, user: Any) -
 def test_a_switch_is_told_and_noted_once(app: Flask, ctx: Context, user: Any) -> None:
     told: list[tuple[str, bool, Actor]] = []
 
-    def hear(sender: Flask, subscription: Any, actor: Actor) -> None:
+    def hear(sender: Flask, subscription: Any, actor: Actor, **_: Any) -> None:
         assert sender is app
         told.append((subscription.service, subscription.active, actor))
 
@@ -112,7 +112,7 @@ def test_a_switch_is_told_and_noted_once(app: Flask, ctx: Context, user: Any) ->
             subscriptions.activate(ctx, user, "tmy", actor=BOB)
         subscriptions.deactivate(ctx, user, "tmy", actor=BOB)
         subscriptions.deactivate(ctx, user, "tmy", actor=BOB)
-    ctx.session.commit()
+        ctx.session.commit()
     assert told == [("tmy", True, BOB), ("tmy", False, BOB)]
     event = ctx.models.Event
     events = ctx.session.query(event).order_by(event.id).all()

@@ -20,7 +20,6 @@ from flask_apitokens.errors import InvalidReason
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import TokenNotFound
-from flask_apitokens.state import commit
 from tests import administration
 from tests import bearing
 from tests.administration import ACME
@@ -147,7 +146,7 @@ def test_the_owner_hears_of_it_after_the_commit(
     token = bearing.make(ctx, ada, "CI", actor=own(ada))
     tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
     assert heard == []
-    commit(ctx)
+    ctx.session.commit()
     [notice] = heard
     assert notice.kind == "token_deactivated"
     assert (notice.user.id, notice.account_id) == (ada.id, ACME)
@@ -156,9 +155,9 @@ def test_the_owner_hears_of_it_after_the_commit(
     assert BOSS.label in notice.text
     tokens.activate(ctx, token, actor=BOSS)
     tokens.revoke(ctx, token, actor=BOSS)
-    commit(ctx)
+    ctx.session.commit()
     assert [n.kind for n in heard[1:]] == ["token_activated", "token_revoked"]
-    commit(ctx)
+    ctx.session.commit()
     assert len(heard) == 3
 
 
@@ -168,10 +167,10 @@ def test_nobody_hears_of_what_was_rolled_back(
     token = bearing.make(ctx, ada, actor=own(ada))
     tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
     ctx.session.rollback()
-    commit(ctx)
+    ctx.session.commit()
     assert heard == []
     tokens.deactivate(ctx, token, "Really", actor=BOSS)
-    commit(ctx)
+    ctx.session.commit()
     assert [notice.reason for notice in heard] == ["Really"]
 
 
@@ -183,7 +182,7 @@ def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
     tokens.deactivate(ctx, nobodys, "Leaked", actor=BOSS)
     tokens.deactivate(ctx, mine, "Leaked", actor=own(ada))
     tokens.activate(ctx, mine, actor=SYSTEM)
-    commit(ctx)
+    ctx.session.commit()
     assert heard == []
 
 

@@ -12,8 +12,7 @@ from flask import Flask
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
-from flask_apitokens import state
-from flask_apitokens.core.context import Context
+from flask_apitokens import signals
 from flask_apitokens.domain import tokens
 from flask_apitokens.domain import validation
 from tests import administration
@@ -296,22 +295,18 @@ def test_administrator_rotates_a_token_of_a_user(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("htmx", [True, False])
 def test_plaintext_is_shown_even_if_the_old_token_is_deleted_meanwhile(
-    app: Flask, ada: Visitor, monkeypatch: pytest.MonkeyPatch, htmx: bool
+    app: Flask, ada: Visitor, htmx: bool
 ) -> None:
-    """Whoever waited to delete it gets their turn right after the commit."""
+    """The row is deleted right after the commit, before the answer is rendered."""
     token_id = add_token(app, ada.user, "Deploy", service="tmy", scopes=["read"])
     browser = ada if htmx else ada.without_script()
-    commit = state.commit
 
-    def stored_and_deleted(ctx: Context) -> None:
-        commit(ctx)
-        ctx.session.execute(
-            delete(ctx.models.Token).where(ctx.models.Token.id == token_id),
-            execution_options={"synchronize_session": False},
-        )
-        ctx.session.commit()
+    def delete_it(_sender: Flask, **_values: Any) -> None:
+        session, model = hosts.host_of(app).db.session, bearing.models_of(app).Token
+        session.execute(delete(model).where(model.id == token_id))
+        session.commit()
 
-    monkeypatch.setattr(state, "commit", stored_and_deleted)
-    response = rotate(browser, token_id)
+    with signals.token_rotated.connected_to(delete_it, app):
+        response = rotate(browser, token_id)
     assert response.status_code == 201
     assert plaintext_in(response)

@@ -209,7 +209,7 @@ def decide(number: int) -> ResponseReturnValue:
         raise Conflict
     question = decline_question(
         account_users.names_of(admin.ctx, user)[0],
-        subscriptions.label(admin.ctx, row.service),
+        subscriptions.service_label(admin.ctx, row.service),
         action=url_for(f"{NAME}.decide", number=number, **_list_args()),
         back=_list_url(),
     )
@@ -250,7 +250,7 @@ def _store_decision(
     if row.service == access_requests.WHOLE_API and not ctx.may_use_api(user):
         message += ". " + _("It counts once the application lets them use the API.")
     elif access_requests.is_idle(ctx, account_id, row.service):
-        service = subscriptions.label(ctx, row.service)
+        service = subscriptions.service_label(ctx, row.service)
         message += ". " + _(
             "%(service)s is off for the whole account: it counts once that is on.",
             service=service,

@@ -1,0 +1,111 @@
+"""The events of a session, kept until its transaction ends.
+
+A commit delivers them in the order in which they were recorded. A rollback discards
+them, and so does a session that is closed without a commit. Events that were recorded
+inside a savepoint share its fate: its rollback discards them alone, and its release
+passes them to the enclosing transaction.
+
+A savepoint that is opened on a connection, not on the session, is not seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
+from typing import cast
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.orm import scoped_session
+
+#: hands one event to its subscribers
+Delivery = Callable[[], object]
+
+log = logging.getLogger("flask_apitokens")
+
+_KEY = "flask_apitokens.journal"
+_pending: ContextVar[deque[Delivery] | None] = ContextVar(_KEY, default=None)
+
+
+def record(session: Session | scoped_session[Any], delivery: Delivery) -> None:
+    """Call *delivery* when the current transaction of *session* has committed."""
+    # The listeners belong to one session. On the scoped session they would belong to
+    # the sessions of all threads.
+    own: Session = session() if isinstance(session, scoped_session) else session
+    if _KEY not in own.info:
+        own.info[_KEY] = _Journal(own)
+    cast("_Journal", own.info[_KEY]).add(own, delivery)
+
+
+class _Journal:
+    """What was recorded on one session, by transaction and savepoint."""
+
+    def __init__(self, session: Session) -> None:
+        self._recorded: dict[SessionTransaction, list[Delivery]] = {}
+        self._committed: SessionTransaction | None = None
+        event.listen(session, "after_commit", self._mark_committed)
+        event.listen(session, "after_transaction_end", self._end)
+
+    def add(self, session: Session, delivery: Delivery) -> None:
+        transaction = _innermost(session) or session.begin()
+        self._recorded.setdefault(transaction, []).append(delivery)
+
+    def _mark_committed(self, session: Session) -> None:
+        self._committed = _innermost(session)
+
+    def _end(self, _session: Session, transaction: SessionTransaction) -> None:
+        """Deliver, pass on or discard what was recorded in *transaction*.
+
+        SQLAlchemy calls this last, when the connections are released. Only then a
+        subscriber can use the database like any code after the commit.
+        """
+        recorded = self._recorded.pop(transaction, ())
+        is_committed = transaction is self._committed
+        if is_committed:
+            self._committed = None
+        if not recorded or not is_committed:
+            return
+        if not transaction.nested:
+            _deliver(recorded)
+            return
+        enclosing = transaction.parent
+        while enclosing is not None and not _is_boundary(enclosing):
+            enclosing = enclosing.parent
+        if enclosing is not None:
+            self._recorded.setdefault(enclosing, []).extend(recorded)
+
+
+def _innermost(session: Session) -> SessionTransaction | None:
+    """Return the innermost savepoint, else the transaction itself."""
+    return session.get_nested_transaction() or session.get_transaction()
+
+
+def _is_boundary(transaction: SessionTransaction) -> bool:
+    """Return whether it is a savepoint or a real transaction.
+
+    A flush begins one that is neither.
+    """
+    return transaction.nested or transaction.parent is None
+
+
+def _deliver(recorded: Iterable[Delivery]) -> None:
+    pending = _pending.get()
+    if pending is not None:
+        # A subscriber has committed. Its events follow the ones that come before.
+        pending.extend(recorded)
+        return
+    pending = deque(recorded)
+    reset = _pending.set(pending)
+    try:
+        while pending:
+            try:
+                pending.popleft()()
+            except Exception:
+                log.exception("an event was not delivered")
+    finally:
+        _pending.reset(reset)
