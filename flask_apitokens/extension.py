@@ -257,11 +257,13 @@ def _follow_deletions(models: Models) -> None:
         # The host may not have created our tables yet.
         if inspect(connection).has_table(table.name, table.schema):
             from .domain import (
-                tokens,  # a process that only guards calls does not need it
+                owner_deletion,  # a process that only guards calls does not need it
             )
 
             key = mapper.primary_key_from_instance(user)[0]
-            deleted = tokens.delete_tokens_of(connection, models, key, at=utcnow())
+            deleted = owner_deletion.delete_tokens_of(
+                connection, models, key, at=utcnow()
+            )
             session = object_session(user)
             # Outside an application there are no subscribers.
             state = current_app.extensions.get(KEY) if has_app_context() else None

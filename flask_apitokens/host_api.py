@@ -235,10 +235,10 @@ class HostAPI:
         :raises Conflict: if the token is revoked.
         :raises TokenNotFound: if its row is gone.
         """
-        from .domain import tokens
+        from .domain import activation
 
         ctx = current_apitokens.context()
-        tokens.deactivate(ctx, token, reason, actor=actor)
+        activation.deactivate(ctx, token, reason, actor=actor)
         return token
 
     def activate(self, token: Token, *, actor: Actor = SYSTEM) -> Token:
@@ -247,10 +247,10 @@ class HostAPI:
         :raises Conflict: if the token is revoked.
         :raises TokenNotFound: if its row is gone.
         """
-        from .domain import tokens
+        from .domain import activation
 
         ctx = current_apitokens.context()
-        tokens.activate(ctx, token, actor=actor)
+        activation.activate(ctx, token, actor=actor)
         return token
 
     def enable_service(

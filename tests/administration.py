@@ -15,6 +15,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from flask_apitokens import Actor
+from flask_apitokens.domain import activation
 from flask_apitokens.domain import tokens
 from tests import bearing
 from tests import hosts
@@ -93,7 +94,7 @@ def deactivate(app: Flask, token_id: str, reason: str = "Leaked") -> None:
     with app.app_context():
         ctx = bearing.context_of(app)
         token = tokens.find_any(ctx, token_id)
-        tokens.deactivate(ctx, token, reason, actor=BOSS)
+        activation.deactivate(ctx, token, reason, actor=BOSS)
         ctx.session.commit()
 
 
@@ -101,7 +102,7 @@ def activate(app: Flask, token_id: str) -> None:
     """Activate a token."""
     with app.app_context():
         ctx = bearing.context_of(app)
-        tokens.activate(ctx, tokens.find_any(ctx, token_id), actor=BOSS)
+        activation.activate(ctx, tokens.find_any(ctx, token_id), actor=BOSS)
         ctx.session.commit()
 
 

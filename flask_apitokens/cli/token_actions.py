@@ -14,6 +14,7 @@ import click
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
+from flask_apitokens.domain import activation
 from flask_apitokens.domain import tokens
 
 from . import lookups
@@ -68,7 +69,7 @@ def deactivate(*, token_ids: tuple[str, ...], reason: str, as_json: bool) -> Non
 
     def deactivate_one(ctx: Context, token: Token, actor: Actor) -> str:
         before = token.deactivated_at is not None
-        tokens.deactivate(ctx, token, reason, actor=actor)
+        activation.deactivate(ctx, token, reason, actor=actor)
         return "Was inactive before:" if before else "Deactivated"
 
     _act_on_each(token_ids, deactivate_one, live_only=True, as_json=as_json)
@@ -81,7 +82,7 @@ def activate(*, token_ids: tuple[str, ...], as_json: bool) -> None:
     """Activate deactivated tokens: they work again."""
 
     def activate_one(ctx: Context, token: Token, actor: Actor) -> str:
-        tokens.activate(ctx, token, actor=actor)
+        activation.activate(ctx, token, actor=actor)
         return "Activated"
 
     _act_on_each(token_ids, activate_one, live_only=True, as_json=as_json)

@@ -13,29 +13,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy import Select
-from sqlalchemy import delete as delete_from
-from sqlalchemy import insert
 from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
-from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
-from flask_apitokens.core.events import TokenActivated
-from flask_apitokens.core.events import TokenDeactivated
 from flask_apitokens.core.events import TokenDeleted
 from flask_apitokens.core.events import TokenGenerated
 from flask_apitokens.core.events import TokenRenamed
 from flask_apitokens.core.events import TokenRevoked
-from flask_apitokens.core.events import TokenSnapshot
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import ApiNotAllowed
@@ -342,46 +334,6 @@ def end(ctx: Context, token: Token, *, actor: Actor) -> bool:
     return True
 
 
-def deactivate(ctx: Context, token: Token, reason: str, *, actor: Actor) -> Token:
-    """Stop a token until it is activated again; its owner hears the reason.
-
-    A second time changes nothing: the first reason stands.
-
-    :raises InvalidReason: if the reason is missing or cannot be stored.
-    :raises Conflict: if the token is revoked: there is nothing left to stop.
-    :raises TokenNotFound: if the row is gone.
-    """
-    text = validation.clean_reason(ctx, reason, required=True)
-    lock(ctx, token)
-    if token.revoked_at is not None:
-        raise Conflict
-    if token.deactivated_at is not None:
-        return token
-    token.deactivated_at, token.deactivated_reason = ctx.now(), text
-    stopped = ctx.snapshot(token, actor)
-    ctx.record(TokenDeactivated(at=ctx.now(), actor=actor, token=stopped, reason=text))
-    ctx.session.flush()
-    return token
-
-
-def activate(ctx: Context, token: Token, *, actor: Actor) -> Token:
-    """Let a deactivated token work again; one that is active stays as it is.
-
-    :raises Conflict: if the token was revoked in the meantime.
-    :raises TokenNotFound: if the row is gone.
-    """
-    lock(ctx, token)
-    if token.revoked_at is not None:
-        raise Conflict
-    if token.deactivated_at is None:
-        return token
-    token.deactivated_at = token.deactivated_reason = None
-    active = ctx.snapshot(token, actor)
-    ctx.record(TokenActivated(at=ctx.now(), actor=actor, token=active))
-    ctx.session.flush()
-    return token
-
-
 def lock_in_order(ctx: Context, several: Collection[Token]) -> list[Token]:
     """Tokens in the order to change them in, their owners held: nobody deadlocks.
 
@@ -423,59 +375,3 @@ def mark_shown(ctx: Context, token_id: str) -> None:
         .values(shown_at=ctx.now())
         .execution_options(synchronize_session=False)
     )
-
-
-def delete_tokens_of(
-    connection: Connection, models: Models, owner_id: Any, *, at: datetime
-) -> list[TokenDeleted]:
-    """Delete the tokens and subscriptions of a user who is being deleted.
-
-    The foreign keys do it as well, but SQLite ignores them by default, and a user who
-    later gets the same key must not inherit tokens.
-
-    This runs inside the flush that deletes the user, where a session takes no new
-    rows. So the rows of the audit log go by the connection.
-
-    :returns: an event for each token; the caller records them.
-    """
-    token = models.Token
-    deleted = [
-        _deleted(row, owner_id, at=at)
-        for row in connection.execute(_tokens_of(models, owner_id)).all()
-    ]
-    for event in deleted:
-        connection.execute(insert(models.Event).values(event.log_columns()))
-    connection.execute(delete_from(token).where(token.owner_id == owner_id))
-    subscription = models.Subscription
-    connection.execute(
-        delete_from(subscription).where(subscription.user_id == owner_id)
-    )
-    return deleted
-
-
-def _tokens_of(models: Models, owner_id: Any) -> Select[Any]:
-    """Return the query of a user's tokens, each with the last label of its owner.
-
-    The user is being deleted and cannot be asked, so the label is the one that the
-    audit log had last.
-    """
-    token, event = models.Token, models.Event
-    label = (
-        select(event.subject_label)
-        .where(event.token_id == token.id, event.subject_label.is_not(None))
-        .order_by(event.id.desc())
-        .limit(1)
-        .scalar_subquery()
-        .label("owner_label")
-    )
-    columns = (
-        *(token.id, token.name, token.kind, token.service, token.scopes),
-        *(token.networks, token.account_id, token.expires_at, label),
-    )
-    return select(*columns).where(token.owner_id == owner_id)
-
-
-def _deleted(row: Any, owner_id: Any, *, at: datetime) -> TokenDeleted:
-    values = {**row._mapping, "networks": tuple(row.networks or ())}
-    token = TokenSnapshot(owner_id=owner_id, userless=False, **values)
-    return TokenDeleted(at=at, actor=SYSTEM, token=token, owner_deleted=True)

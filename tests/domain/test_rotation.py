@@ -19,6 +19,7 @@ from flask_apitokens import signals
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import session_tokens
 from flask_apitokens.db.models import Token
+from flask_apitokens.domain import activation
 from flask_apitokens.domain import rotation
 from flask_apitokens.domain import tokens
 from flask_apitokens.errors import AlreadyGenerated
@@ -168,7 +169,7 @@ def test_what_cannot_be_rotated(
     rotated(ctx, again)
     revoked = tokens.revoke(ctx, bearing.make(ctx, user, "r"), actor=ACTOR)
     stopped = bearing.make(ctx, user, "d")
-    tokens.deactivate(ctx, stopped, "Leaked", actor=ACTOR)
+    activation.deactivate(ctx, stopped, "Leaked", actor=ACTOR)
     expired = bearing.make(ctx, user, "e", expires_at=ctx.now() + DAY)
     expired.expires_at = ctx.now()
     ctx.session.commit()

@@ -14,6 +14,7 @@ from flask_apitokens import signals
 from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import REASON_LENGTH
+from flask_apitokens.domain import activation
 from flask_apitokens.domain import tokens
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidReason
@@ -69,7 +70,7 @@ def test_a_reason_is_needed_and_has_to_be_text(
 ) -> None:
     token = bearing.make(ctx, ada)
     with pytest.raises(InvalidReason) as refused:
-        tokens.deactivate(ctx, token, reason, actor=BOSS)
+        activation.deactivate(ctx, token, reason, actor=BOSS)
     assert refused.value.field == "reason"
     ctx.session.commit()
     assert token.deactivated_at is None
@@ -93,17 +94,17 @@ def test_it_stops_once_and_the_first_reason_stands(
         signals.token_deactivated.connected_to(stopped, app),
         signals.token_activated.connected_to(started, app),
     ):
-        tokens.activate(ctx, token, actor=BOSS)
-        tokens.deactivate(ctx, token, " Leaked\r\nin a log  ", actor=BOSS)
+        activation.activate(ctx, token, actor=BOSS)
+        activation.deactivate(ctx, token, " Leaked\r\nin a log  ", actor=BOSS)
         ctx.session.commit()
         since = token.deactivated_at
         assert since is not None
-        tokens.deactivate(ctx, token, "Another", actor=BOSS)
+        activation.deactivate(ctx, token, "Another", actor=BOSS)
         ctx.session.commit()
         assert token.deactivated_reason == "Leaked\nin a log"
         assert token.deactivated_at == since
-        tokens.activate(ctx, token, actor=BOSS)
-        tokens.activate(ctx, token, actor=BOSS)
+        activation.activate(ctx, token, actor=BOSS)
+        activation.activate(ctx, token, actor=BOSS)
         ctx.session.commit()
     ctx.session.expire_all()
     model = ctx.models.Token
@@ -124,27 +125,27 @@ def test_what_is_revoked_or_gone_is_neither_stopped_nor_started(
     ctx: Context, ada: Any
 ) -> None:
     token = bearing.make(ctx, ada)
-    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    activation.deactivate(ctx, token, "Leaked", actor=BOSS)
     tokens.revoke(ctx, token, actor=BOSS)
     ctx.session.commit()
     with pytest.raises(Conflict):
-        tokens.deactivate(ctx, token, "Again", actor=BOSS)
+        activation.deactivate(ctx, token, "Again", actor=BOSS)
     with pytest.raises(Conflict):
-        tokens.activate(ctx, token, actor=BOSS)
+        activation.activate(ctx, token, actor=BOSS)
     ctx.session.rollback()
     assert token.deactivated_reason == "Leaked"
     other = bearing.make(ctx, ada, "other")
     model = ctx.models.Token
     ctx.session.query(model).filter_by(id=other.id).delete(synchronize_session=False)
     with pytest.raises(TokenNotFound):
-        tokens.deactivate(ctx, other, "Leaked", actor=BOSS)
+        activation.deactivate(ctx, other, "Leaked", actor=BOSS)
 
 
 def test_the_owner_hears_of_it_after_the_commit(
     ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
     token = bearing.make(ctx, ada, "CI", actor=own(ada))
-    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    activation.deactivate(ctx, token, "Leaked", actor=BOSS)
     assert heard == []
     ctx.session.commit()
     [notice] = heard
@@ -153,7 +154,7 @@ def test_the_owner_hears_of_it_after_the_commit(
     assert (notice.reason, notice.actor) == ("Leaked", BOSS.label)
     assert "CI" in notice.text
     assert BOSS.label in notice.text
-    tokens.activate(ctx, token, actor=BOSS)
+    activation.activate(ctx, token, actor=BOSS)
     tokens.revoke(ctx, token, actor=BOSS)
     ctx.session.commit()
     assert [n.kind for n in heard[1:]] == ["token_activated", "token_revoked"]
@@ -165,11 +166,11 @@ def test_nobody_hears_of_what_was_rolled_back(
     ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
     token = bearing.make(ctx, ada, actor=own(ada))
-    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    activation.deactivate(ctx, token, "Leaked", actor=BOSS)
     ctx.session.rollback()
     ctx.session.commit()
     assert heard == []
-    tokens.deactivate(ctx, token, "Really", actor=BOSS)
+    activation.deactivate(ctx, token, "Really", actor=BOSS)
     ctx.session.commit()
     assert [notice.reason for notice in heard] == ["Really"]
 
@@ -179,9 +180,9 @@ def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
 ) -> None:
     nobodys = bearing.make(ctx, None, account_id=ACME)
     mine = bearing.make(ctx, ada, actor=own(ada))
-    tokens.deactivate(ctx, nobodys, "Leaked", actor=BOSS)
-    tokens.deactivate(ctx, mine, "Leaked", actor=own(ada))
-    tokens.activate(ctx, mine, actor=SYSTEM)
+    activation.deactivate(ctx, nobodys, "Leaked", actor=BOSS)
+    activation.deactivate(ctx, mine, "Leaked", actor=own(ada))
+    activation.activate(ctx, mine, actor=SYSTEM)
     ctx.session.commit()
     assert heard == []
 
@@ -189,7 +190,7 @@ def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
 def test_a_stopped_token_keeps_its_name_and_its_place(ctx: Context, ada: Any) -> None:
     """It may work again any moment: two of one name, or one too many, may not."""
     token = bearing.make(ctx, ada, "CI")
-    tokens.deactivate(ctx, token, "Leaked", actor=BOSS)
+    activation.deactivate(ctx, token, "Leaked", actor=BOSS)
     ctx.session.commit()
     with pytest.raises(NameTaken):
         bearing.make(ctx, ada, "CI")

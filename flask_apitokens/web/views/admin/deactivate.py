@@ -9,6 +9,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from flask_apitokens.db.models import Token
+from flask_apitokens.domain import activation
 from flask_apitokens.domain import tokens as domain_tokens
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
@@ -76,7 +77,7 @@ def _deactivate_found(scope: TokenScope, ids: Sequence[str], reason: str) -> Non
     if not found:
         raise TokenNotFound
     for token in domain_tokens.lock_in_order(ctx, found):
-        domain_tokens.deactivate(ctx, token, reason, actor=scope.actor)
+        activation.deactivate(ctx, token, reason, actor=scope.actor)
 
 
 def activate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
@@ -88,7 +89,7 @@ def activate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     asked = ask_unless_confirmed(question, scope=scope)
     if asked is not None:
         return asked
-    domain_tokens.activate(scope.ctx, token, actor=scope.actor)
+    activation.activate(scope.ctx, token, actor=scope.actor)
     # Read before the commit: after it, another request may delete the row.
     message = _("Token “%(name)s” activated", name=token.name)
     store(scope.ctx)

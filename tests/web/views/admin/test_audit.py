@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from flask_apitokens import Actor
 from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import activation
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import tokens
 from tests import bearing
@@ -147,8 +148,8 @@ def story(app: Flask, ada: Any, root: Any) -> str:
         token, _ = tokens.generate(ctx, mine, name="laptop", actor=own)
         token_id = token.id
         tokens.rename(ctx, token, "Laptop notebook", actor=own)
-        tokens.deactivate(ctx, token, "Seen in a public repository", actor=who)
-        tokens.activate(ctx, token, actor=who)
+        activation.deactivate(ctx, token, "Seen in a public repository", actor=who)
+        activation.activate(ctx, token, actor=who)
         tokens.revoke(ctx, token, actor=who)
         tokens.delete(ctx, token, actor=own)
         for slug in ("tmy", "timeseries"):
@@ -511,7 +512,7 @@ def test_owner_sees_what_administrators_did_and_why(app: Flask, root: Visitor) -
         own = Actor("ada@acme.example", str(ada.user.id), "203.0.113.7")
         mine = ctx.session.get(ctx.models.user, ada.user.id)
         token, _ = tokens.generate(ctx, mine, name="Given", actor=boss)
-        tokens.deactivate(ctx, token, f"Leaked {HOSTILE}", actor=boss)
+        activation.deactivate(ctx, token, f"Leaked {HOSTILE}", actor=boss)
         token_id = token.id
         tokens.rename(ctx, token, "Mine", actor=own)
         ctx.session.commit()
@@ -539,7 +540,7 @@ def test_owner_sees_what_administrators_did_and_why(app: Flask, root: Visitor) -
     activated = hosts.host_of(app)
     with app.app_context():
         ctx = bearing.context_of(app)
-        tokens.activate(ctx, tokens.find_any(ctx, token_id), actor=boss)
+        activation.activate(ctx, tokens.find_any(ctx, token_id), actor=boss)
         activated.db.session.commit()
     page = ada.without_script().get(token_id)
     assert words(soup(page).select("#at-table tbody tr")[0]).endswith(
