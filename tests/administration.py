@@ -93,7 +93,7 @@ def deactivate(app: Flask, token_id: str, reason: str = "Leaked") -> None:
     """Deactivate a token."""
     with app.app_context():
         ctx = bearing.context_of(app)
-        token = tokens.find_any(ctx, token_id)
+        token = tokens.find_token(ctx, token_id)
         activation.deactivate(ctx, token, reason, actor=BOSS)
         ctx.session.commit()
 
@@ -102,7 +102,7 @@ def activate(app: Flask, token_id: str) -> None:
     """Activate a token."""
     with app.app_context():
         ctx = bearing.context_of(app)
-        activation.activate(ctx, tokens.find_any(ctx, token_id), actor=BOSS)
+        activation.activate(ctx, tokens.find_token(ctx, token_id), actor=BOSS)
         ctx.session.commit()
 
 

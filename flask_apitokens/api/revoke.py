@@ -37,7 +37,7 @@ def revoke() -> ResponseReturnValue:
     actor = Actor(HOLDER, ip=request.remote_addr)
 
     def end() -> None:
-        tokens.end(ctx, tokens.find_any(ctx, held.id), actor=actor)
+        tokens.end(ctx, tokens.find_token(ctx, held.id), actor=actor)
 
     # The token may have been deleted since it was authenticated.
     with suppress(TokenNotFound):

@@ -18,7 +18,7 @@ from flask_apitokens.core.user_model import as_key
 from flask_apitokens.core.user_model import python_type_of
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain.tokens import find_any
+from flask_apitokens.domain.tokens import find_token
 from flask_apitokens.domain.users import LABELS
 from flask_apitokens.errors import TokenNotFound
 
@@ -149,7 +149,7 @@ def find_tokens(ctx: Context, token_ids: Sequence[str]) -> list[Token]:
     for token_id in dict.fromkeys(token_ids):
         check_no_secret(ctx, token_id)
         try:
-            found.append(find_any(ctx, token_id))
+            found.append(find_token(ctx, token_id))
         except TokenNotFound:
             unknown.append(printable(token_id)[:80])
     if unknown:

@@ -277,6 +277,6 @@ def note_late_use(ctx: Context, token_id: str, *, ip: str | None) -> bool:
     if not getattr(ctx.session.execute(claim), "rowcount", 0):
         return False
     actor = Actor(SYSTEM.label, ip=ip)
-    token = ctx.snapshot(tokens.find_any(ctx, token_id), actor)
+    token = ctx.snapshot(tokens.find_token(ctx, token_id), actor)
     ctx.record(RotatedTokenUsed(at=ctx.now(), actor=actor, token=token))
     return True

@@ -228,7 +228,7 @@ def get(ctx: Context, among: Select[Token], token_id: str) -> Token:
     return token
 
 
-def find_any(ctx: Context, token_id: str) -> Token:
+def find_token(ctx: Context, token_id: str) -> Token:
     """One token, whoever owns it, userless ones too: for administrators.
 
     :raises TokenNotFound: if there is none.

@@ -198,7 +198,7 @@ def test_an_owner_sees_the_same_statuses_as_the_administrator(
     """In the list of their own page, where the status is told another way."""
     account = Account(app)
     for name, token_id in account.ids.items():
-        token = tokens.find_any(ctx, token_id)
+        token = tokens.find_token(ctx, token_id)
         if token.userless:
             continue
         owner = ctx.session.get(ctx.models.user, token.owner_id)

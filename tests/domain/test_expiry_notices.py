@@ -179,7 +179,7 @@ def test_who_need_not_hear_does_not(
     bearing.change(app, userless, **span)
     with app.app_context():
         ctx = bearing.context_of(app)
-        token = tokens.find_any(ctx, rotated)
+        token = tokens.find_token(ctx, rotated)
         rotation.rotate(ctx, token, grace=7, actor=ACTOR)
         ctx.session.commit()
     assert send(app) == {"sent": 1, "failed": 0}

@@ -271,7 +271,7 @@ def rotating(
 
     def work(meet: Callable[[], object]) -> str:
         with session_of(app, user) as (ctx, _owner):
-            token = tokens.find_any(ctx, token_id)
+            token = tokens.find_token(ctx, token_id)
             meet()
             try:
                 _new, plaintext = rotation.rotate(

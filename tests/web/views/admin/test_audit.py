@@ -540,7 +540,7 @@ def test_owner_sees_what_administrators_did_and_why(app: Flask, root: Visitor) -
     activated = hosts.host_of(app)
     with app.app_context():
         ctx = bearing.context_of(app)
-        activation.activate(ctx, tokens.find_any(ctx, token_id), actor=boss)
+        activation.activate(ctx, tokens.find_token(ctx, token_id), actor=boss)
         activated.db.session.commit()
     page = ada.without_script().get(token_id)
     assert words(soup(page).select("#at-table tbody tr")[0]).endswith(
