@@ -34,6 +34,7 @@ from flask_apitokens.errors import LimitReached
 
 from . import email_binding
 from . import tokens
+from . import unique_keys
 from . import validation
 
 #: what a successor takes over as it is
@@ -114,9 +115,11 @@ def rotate(
     # Before anybody is kept waiting: this takes its time.
     digests = tokens.digests(ctx, minted)
     tokens.lock(ctx, token)
-    once = None if form_key is None else tokens.form_digest(token.owner_id, form_key)
+    once = (
+        None if form_key is None else unique_keys.form_digest(token.owner_id, form_key)
+    )
     if not can_be_rotated(ctx, token):
-        again = once is not None and tokens.event_with(ctx, once, lock=True)
+        again = once is not None and unique_keys.event_with(ctx, once, lock=True)
         raise AlreadyGenerated if again else Conflict
     end = end_like(ctx, token) if isinstance(expires_at, Same) else expires_at
     _check(ctx, token, end, days)
@@ -217,7 +220,7 @@ def _replace(
                 _check_graces(ctx, token)
     except IntegrityError:
         ctx.session.refresh(token)
-        again = once is not None and tokens.event_with(ctx, once, lock=True)
+        again = once is not None and unique_keys.event_with(ctx, once, lock=True)
         raise AlreadyGenerated() if again else Conflict() from None
 
 

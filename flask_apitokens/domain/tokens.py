@@ -6,7 +6,6 @@ refused. Functions flush; the edges commit.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection
 from collections.abc import Sequence
@@ -39,6 +38,7 @@ from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
 
 from . import email_binding
+from . import unique_keys
 from . import validation
 from .token_list import owned_by
 
@@ -125,27 +125,25 @@ def check_form_is_new(ctx: Context, owner: Any, form_key: str) -> None:
     :raises AlreadyGenerated: if this form made a token before.
     """
     owner_id = None if owner is None else ctx.models.user_id(owner)
-    once = form_digest(owner_id, form_key)
-    if event_with(ctx, once):
+    once = unique_keys.form_digest(owner_id, form_key)
+    if unique_keys.event_with(ctx, once):
         raise AlreadyGenerated
-
-
-def form_digest(owner_id: Any, form_key: str) -> bytes:
-    return _digest("form", str(owner_id), form_key)
 
 
 def _store(
     ctx: Context, token: Token, owner: Any, *, actor: Actor, form_key: str | None
 ) -> None:
     """Insert under the constraints that keep names, forms and numbers right."""
-    once = None if form_key is None else form_digest(token.owner_id, form_key)
+    once = (
+        None if form_key is None else unique_keys.form_digest(token.owner_id, form_key)
+    )
     # Parallel requests of one owner come one after the other. On SQLite this also opens
     # the transaction: a savepoint that came first would commit when it ends.
     ctx.lock_user(token.owner_id)
-    if once and event_with(ctx, once):
+    if once and unique_keys.event_with(ctx, once):
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
-    _free_name(ctx, token.live_name)
+    unique_keys.free_name(ctx, token.live_name)
     email_binding.bind(ctx, token, owner)
     try:
         with ctx.session.begin_nested():
@@ -163,7 +161,7 @@ def _store(
 def _lost_to(ctx: Context, token: Token, once: bytes | None) -> Exception:
     """Which constraint a parallel request made us meet."""
     # Locking reads see what was committed since this transaction began.
-    if once and event_with(ctx, once, lock=True):
+    if once and unique_keys.event_with(ctx, once, lock=True):
         return AlreadyGenerated()
     model = ctx.models.Token
     holder = select(model.id).where(model.live_name == _live_name(token, token.name))
@@ -171,46 +169,9 @@ def _lost_to(ctx: Context, token: Token, once: bytes | None) -> Exception:
     return NameTaken(token.name) if taken else Conflict()
 
 
-def event_with(ctx: Context, once: bytes, *, lock: bool = False) -> bool:
-    event = ctx.models.Event
-    query = select(event.id).where(event.form_key == once)
-    if lock:
-        query = query.with_for_update(read=True)
-    return ctx.session.scalar(query) is not None
-
-
-def _free_name(ctx: Context, live_name: bytes) -> None:
-    """Let go of a name that only an expired token still holds."""
-    model = ctx.models.Token
-    expired = model.live_name == live_name, model.expires_at <= ctx.now()
-    # By the id: an update that finds nothing in the index of names would keep others
-    # out of a part of it, on MariaDB, until one of them has to give way.
-    holder = ctx.session.scalar(select(model.id).where(*expired))
-    if holder is not None:
-        ctx.session.execute(
-            update(model)
-            .where(model.id == holder, *expired)
-            .values(live_name=None)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _digest(*parts: str) -> bytes:
-    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(joined).digest()
-
-
 def _live_name(token: Token, name: str) -> bytes:
     owner_id = None if token.userless else token.owner_id
-    return live_name_of(owner_id, token.account_id, name)
-
-
-def live_name_of(owner_id: Any, account_id: str, name: str) -> bytes:
-    """What keeps a live token's name apart from its owner's others.
-
-    :param owner_id: the owner's key; none for a userless token of *account_id*.
-    """
-    return _digest(f"a:{account_id}" if owner_id is None else f"u:{owner_id}", name)
+    return unique_keys.live_name_of(owner_id, token.account_id, name)
 
 
 def get(ctx: Context, among: Select[Token], token_id: str) -> Token:
@@ -295,7 +256,7 @@ def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
     if new == old:
         return token
     live_name = _live_name(token, new)
-    _free_name(ctx, live_name)
+    unique_keys.free_name(ctx, live_name)
     try:
         with ctx.session.begin_nested():
             token.name = new

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
-from flask_apitokens.domain import tokens
+from flask_apitokens.domain import unique_keys
 from flask_apitokens.i18n import gettext as _
 
 #: see ImportOwner.key: a user's key and "", or None and the account of a userless token
@@ -69,7 +69,7 @@ def _next_name(
             name = _("Imported token %(n)s", n=number)
         elif number > 1:
             name = f"{name[:_NUMBERED]} {number}"
-        digest = tokens.live_name_of(owner_id, account_id, name)
+        digest = unique_keys.live_name_of(owner_id, account_id, name)
         if digest not in used:
             return name, digest
 

@@ -32,7 +32,7 @@ from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import strength_of
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import email_binding
-from flask_apitokens.domain import tokens
+from flask_apitokens.domain import unique_keys
 from flask_apitokens.domain import validation
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import ImportRefused
@@ -270,7 +270,7 @@ def _row(
         created_by=actor.label,
         expires_at=item.expires_at,
     )
-    token.live_name = tokens.live_name_of(owner.owner_id, owner.account_id, name)
+    token.live_name = unique_keys.live_name_of(owner.owner_id, owner.account_id, name)
     token.email_digest = email_binding.digest_of(token.id, owner.email)
     return token
 
