@@ -115,11 +115,9 @@ def rotate(
     # Before anybody is kept waiting: this takes its time.
     digests = tokens.digests(ctx, minted)
     tokens.lock(ctx, token)
-    once = (
-        None if form_key is None else unique_keys.form_digest(token.owner_id, form_key)
-    )
+    once = unique_keys.form_digest(token.owner_id, form_key)
     if not can_be_rotated(ctx, token):
-        again = once is not None and unique_keys.event_with(ctx, once, lock=True)
+        again = unique_keys.is_form_used(ctx, once, lock=True)
         raise AlreadyGenerated if again else Conflict
     end = end_like(ctx, token) if isinstance(expires_at, Same) else expires_at
     _check(ctx, token, end, days)
@@ -220,7 +218,7 @@ def _replace(
                 _check_graces(ctx, token)
     except IntegrityError:
         ctx.session.refresh(token)
-        again = once is not None and unique_keys.event_with(ctx, once, lock=True)
+        again = unique_keys.is_form_used(ctx, once, lock=True)
         raise AlreadyGenerated() if again else Conflict() from None
 
 

@@ -1,7 +1,7 @@
-"""Tokens: generate, find, rename, revoke, delete.
+"""Generate, find, rename, revoke and delete tokens.
 
-Every query starts at the owner, so somebody else's id is not found rather than
-refused. Functions flush; the edges commit.
+Every query starts at the owner or at the account, so the id of another owner's token is
+not found. Functions flush; their callers commit.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from . import unique_keys
 from . import validation
 from .token_list import owned_by
 
-#: how many tokens are looked for, and ended, in one go
-MOST_AT_ONCE = 500
+#: the highest number of tokens that one request can select
+SELECTION_LIMIT = 500
 _ID = re.compile(f"[{crypto_tokens.ID_ALPHABET}]{{{crypto_tokens.ID_LENGTH}}}")
 
 
@@ -62,18 +62,21 @@ def generate(
     form_key: str | None = None,
     shown: bool = False,
 ) -> tuple[Token, str]:
-    """Make a token; its plaintext is in the answer and nowhere else.
+    """Generate a token.
 
-    :param owner: the user it acts for; ``None`` makes a userless token.
+    :param owner: the user it acts for; None makes a userless token.
     :param kind: "api", or "access", which must expire.
-    :param service: the slug of a service the owner may use, or none.
-    :param scopes: what it may do there.
-    :param expires_at: an aware moment, or ``None`` for never.
-    :param networks: the ranges of addresses it may be used from; none for all.
+    :param service: the slug of a service that the owner may use; None for none.
+    :param scopes: the scopes of that service that the token has.
+    :param expires_at: an aware moment; None for never.
+    :param networks: the ranges of addresses it may be used from; empty for all.
     :param account_id: the account of a userless token.
-    :param form_key: what names the form that asked: the same one makes no second token.
-    :param shown: whether the caller shows the plaintext itself, at once.
-    :raises DomainError: whichever of its kinds tells what to change.
+    :param form_key: the hidden field that names the submitted form. A form that is
+        submitted twice makes one token.
+    :param shown: whether the caller shows the plaintext at once, so that the token
+        need not be marked as shown later.
+    :returns: the row and the plaintext, which is stored nowhere.
+    :raises DomainError: one of its subclasses, whose message says what to change.
     """
     if kind not in ctx.settings.kinds:
         raise InvalidKind
@@ -106,7 +109,7 @@ def generate(
 
 
 def digests(ctx: Context, minted: crypto_tokens.Minted) -> dict[str, Any]:
-    """What of a new plaintext is stored, and how to recognise it by that."""
+    """Return the columns that store a new plaintext as digests."""
     plaintext = minted.plaintext.encode()
     rounds = ctx.settings.bcrypt_rounds
     return {
@@ -120,30 +123,27 @@ def digests(ctx: Context, minted: crypto_tokens.Minted) -> dict[str, Any]:
 
 
 def check_form_is_new(ctx: Context, owner: Any, form_key: str) -> None:
-    """Tell a form that is sent again from one that asks for what cannot be had.
+    """Recognize a form that is submitted again, before its other errors are shown.
 
     :raises AlreadyGenerated: if this form made a token before.
     """
     owner_id = None if owner is None else ctx.models.user_id(owner)
-    once = unique_keys.form_digest(owner_id, form_key)
-    if unique_keys.event_with(ctx, once):
+    if unique_keys.is_form_used(ctx, unique_keys.form_digest(owner_id, form_key)):
         raise AlreadyGenerated
 
 
 def _store(
     ctx: Context, token: Token, owner: Any, *, actor: Actor, form_key: str | None
 ) -> None:
-    """Insert under the constraints that keep names, forms and numbers right."""
-    once = (
-        None if form_key is None else unique_keys.form_digest(token.owner_id, form_key)
-    )
-    # Parallel requests of one owner come one after the other. On SQLite this also opens
-    # the transaction: a savepoint that came first would commit when it ends.
+    """Insert a token, under the constraints on names, forms and numbers."""
+    once = unique_keys.form_digest(token.owner_id, form_key)
+    # The lock makes parallel requests of one owner run one after the other. On SQLite
+    # it also begins the transaction: a savepoint that began it would commit at its end.
     ctx.lock_user(token.owner_id)
-    if once and unique_keys.event_with(ctx, once):
+    if unique_keys.is_form_used(ctx, once):
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
-    unique_keys.free_name(ctx, token.live_name)
+    unique_keys.release_name(ctx, token.live_name)
     email_binding.bind(ctx, token, owner)
     try:
         with ctx.session.begin_nested():
@@ -155,13 +155,13 @@ def _store(
             ctx.session.flush()
             validation.check_limit(ctx, token)
     except IntegrityError:
-        raise _lost_to(ctx, token, once) from None
+        raise _violation(ctx, token, once) from None
 
 
-def _lost_to(ctx: Context, token: Token, once: bytes | None) -> Exception:
-    """Which constraint a parallel request made us meet."""
+def _violation(ctx: Context, token: Token, once: bytes | None) -> Exception:
+    """Return the error for the constraint that a parallel request made us violate."""
     # Locking reads see what was committed since this transaction began.
-    if once and unique_keys.event_with(ctx, once, lock=True):
+    if unique_keys.is_form_used(ctx, once, lock=True):
         return AlreadyGenerated()
     model = ctx.models.Token
     holder = select(model.id).where(model.live_name == _live_name(token, token.name))
@@ -174,11 +174,11 @@ def _live_name(token: Token, name: str) -> bytes:
     return unique_keys.live_name_of(owner_id, token.account_id, name)
 
 
-def get(ctx: Context, among: Select[Token], token_id: str) -> Token:
-    """One token of a list.
+def find_among(ctx: Context, among: Select[Token], token_id: str) -> Token:
+    """Return one token of a list.
 
-    :param among: where the list starts: :func:`listing.owned_by` and the like.
-    :raises TokenNotFound: if there is none, or it is somebody else's.
+    :param among: the query of the list, such as :func:`.token_list.owned_by`.
+    :raises TokenNotFound: if the list has no token with this id.
     """
     if not _ID.fullmatch(token_id):
         raise TokenNotFound
@@ -190,9 +190,9 @@ def get(ctx: Context, among: Select[Token], token_id: str) -> Token:
 
 
 def find_token(ctx: Context, token_id: str) -> Token:
-    """One token, whoever owns it, userless ones too: for administrators.
+    """Return the token with an id, of any owner or of none.
 
-    :raises TokenNotFound: if there is none.
+    :raises TokenNotFound: if no token has this id.
     """
     token = None
     if _ID.fullmatch(token_id):
@@ -203,7 +203,7 @@ def find_token(ctx: Context, token_id: str) -> Token:
 
 
 def all_of(ctx: Context, owner: Any) -> Sequence[Token]:
-    """Every token of *owner*, newest first."""
+    """Return every token of *owner*, newest first."""
     model = ctx.models.Token
     newest = owned_by(ctx, owner).order_by(model.created_at.desc(), model.id.desc())
     return ctx.session.scalars(newest).all()
@@ -212,15 +212,19 @@ def all_of(ctx: Context, owner: Any) -> Sequence[Token]:
 def find_many(
     ctx: Context, among: Select[Token], ids: Collection[str]
 ) -> Sequence[Token]:
-    """The tokens of a list with these *ids*, newest first; others are passed over.
+    """Return the tokens of a list with these *ids*, newest first.
 
-    :param among: where the list starts: :func:`listing.owned_by` and the like.
-    :raises DomainError: if there are more than :data:`MOST_AT_ONCE` different ids.
+    Ids that are not in the list are ignored.
+
+    :param among: the query of the list, such as :func:`.token_list.owned_by`.
+    :raises DomainError: if there are more than :data:`SELECTION_LIMIT` different ids.
     """
     model = ctx.models.Token
     known = {token_id for token_id in ids if _ID.fullmatch(token_id)}
-    if len(known) > MOST_AT_ONCE:
-        raise DomainError(_("Select at most %(n)s tokens at a time.", n=MOST_AT_ONCE))
+    if len(known) > SELECTION_LIMIT:
+        raise DomainError(
+            _("Select at most %(n)s tokens at a time.", n=SELECTION_LIMIT)
+        )
     query = among.where(model.id.in_(known))
     return ctx.session.scalars(
         query.order_by(model.created_at.desc(), model.id.desc())
@@ -228,25 +232,27 @@ def find_many(
 
 
 def lock(ctx: Context, token: Token) -> None:
-    """See the row as it is now, and keep it so until the transaction ends.
+    """Lock a token and its owner until the transaction ends, and read the row anew.
 
-    :raises TokenNotFound: if another request deleted it in the meantime.
+    :raises TokenNotFound: if another request has deleted the row.
     """
     try:
         ctx.lock_user(token.owner_id)
         ctx.session.refresh(token, with_for_update=True)
     except InvalidRequestError:
         if token not in ctx.session and not inspect(token).was_deleted:
-            raise  # a row that another session loaded is not gone
+            # The row belongs to another session: an error of the caller, and no
+            # sign that it was deleted.
+            raise
         raise TokenNotFound from None
 
 
 def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
-    """Give a live token another name; nothing else of it changes.
+    """Give a live token another name.
 
     :raises InvalidName: if the name cannot be stored.
-    :raises NameTaken: if another live token of the owner has it.
-    :raises TokenNotFound: if the token is revoked or gone: its record stays as it was.
+    :raises NameTaken: if another live token of the owner has the name.
+    :raises TokenNotFound: if the token is revoked or was deleted.
     """
     new = validation.clean_name(name)
     lock(ctx, token)
@@ -256,7 +262,7 @@ def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
     if new == old:
         return token
     live_name = _live_name(token, new)
-    unique_keys.free_name(ctx, live_name)
+    unique_keys.release_name(ctx, live_name)
     try:
         with ctx.session.begin_nested():
             token.name = new
@@ -271,18 +277,19 @@ def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
 
 
 def revoke(ctx: Context, token: Token, *, actor: Actor) -> Token:
-    """End a token now; the row stays. A second time changes nothing.
+    """Revoke a token for good; its row stays. A second call changes nothing.
 
-    :raises TokenNotFound: if the row is gone.
+    :raises TokenNotFound: if the row was deleted.
     """
     end(ctx, token, actor=actor)
     return token
 
 
 def end(ctx: Context, token: Token, *, actor: Actor) -> bool:
-    """As :func:`revoke`; answers whether it was this call that ended the token.
+    """Revoke a token as :func:`revoke` does.
 
-    :raises TokenNotFound: if the row is gone.
+    :returns: whether this call revoked it, and not an earlier one.
+    :raises TokenNotFound: if the row was deleted.
     """
     lock(ctx, token)
     if token.revoked_at is not None:
@@ -296,10 +303,11 @@ def end(ctx: Context, token: Token, *, actor: Actor) -> bool:
 
 
 def lock_in_order(ctx: Context, several: Collection[Token]) -> list[Token]:
-    """Tokens in the order to change them in, their owners held: nobody deadlocks.
+    """Lock the owners of tokens, and return the tokens in the order to change them in.
 
-    Owners come first, in the order of their keys, as where several are switched; then
-    the tokens in that of their ids, as the recorder writes.
+    Two requests that change the same rows in the same order cannot deadlock. Owners
+    are locked in the order of their keys, like subscriptions that are saved together.
+    Tokens follow in the order of their ids, like the writes of the usage recorder.
     """
     for key in sorted({token.owner_id for token in several if token.owner_id}, key=str):
         ctx.lock_user(key)
@@ -309,16 +317,19 @@ def lock_in_order(ctx: Context, several: Collection[Token]) -> list[Token]:
 def revoke_many(
     ctx: Context, among: Select[Token], ids: Collection[str], *, actor: Actor
 ) -> list[Token]:
-    """Revoke the live tokens of a list with these *ids*; answers which they were."""
+    """Revoke the tokens of a list with these *ids*.
+
+    :returns: the tokens that this call revoked.
+    """
     live = [t for t in find_many(ctx, among, ids) if t.revoked_at is None]
     live = lock_in_order(ctx, live)
     return [token for token in live if end(ctx, token, actor=actor)]
 
 
 def delete(ctx: Context, token: Token, *, actor: Actor) -> None:
-    """End a token now and remove its row; events keep its id and name.
+    """Delete a token. The audit log keeps its id and name.
 
-    :raises TokenNotFound: if the row is gone already.
+    :raises TokenNotFound: if the row was deleted before.
     """
     lock(ctx, token)
     gone = ctx.snapshot(token, actor)
@@ -328,7 +339,7 @@ def delete(ctx: Context, token: Token, *, actor: Actor) -> None:
 
 
 def mark_shown(ctx: Context, token_id: str) -> None:
-    """Remember that the response with the plaintext was sent."""
+    """Store that the response with the plaintext was sent."""
     model = ctx.models.Token
     ctx.session.execute(
         update(model)

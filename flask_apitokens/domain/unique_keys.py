@@ -1,4 +1,4 @@
-"""Digests under a unique constraint: of a live token's name, and of a submitted form.
+"""Digests under a unique constraint: of a submitted form, and of a live token's name.
 
 Of two requests that run at once, the database accepts one and refuses the other.
 """
@@ -13,38 +13,41 @@ from sqlalchemy import update
 
 from flask_apitokens.core.context import Context
 
-# -- forms ---------------------------------------------------------------------
+
+def form_digest(owner_id: Any, form_key: str | None) -> bytes | None:
+    """Return the digest that the audit log keeps of a form.
+
+    :param form_key: the hidden field that names the form; None if no form was sent.
+    """
+    return None if form_key is None else _digest("form", str(owner_id), form_key)
 
 
-def form_digest(owner_id: Any, form_key: str) -> bytes:
-    return _digest("form", str(owner_id), form_key)
+def is_form_used(ctx: Context, digest: bytes | None, *, lock: bool = False) -> bool:
+    """Return whether a form with this digest made a token before.
 
-
-def event_with(ctx: Context, once: bytes, *, lock: bool = False) -> bool:
+    :param lock: whether to see what was committed since this transaction began.
+    """
     event = ctx.models.Event
-    query = select(event.id).where(event.form_key == once)
+    query = select(event.id).where(event.form_key == digest)
     if lock:
         query = query.with_for_update(read=True)
-    return ctx.session.scalar(query) is not None
-
-
-# -- names ---------------------------------------------------------------------
+    return digest is not None and ctx.session.scalar(query) is not None
 
 
 def live_name_of(owner_id: Any, account_id: str, name: str) -> bytes:
-    """What keeps a live token's name apart from its owner's others.
+    """Return the digest that is unique among live tokens: of the owner and the name.
 
-    :param owner_id: the owner's key; none for a userless token of *account_id*.
+    :param owner_id: the primary key; None for a userless token of *account_id*.
     """
     return _digest(f"a:{account_id}" if owner_id is None else f"u:{owner_id}", name)
 
 
-def free_name(ctx: Context, live_name: bytes) -> None:
-    """Let go of a name that only an expired token still holds."""
+def release_name(ctx: Context, live_name: bytes) -> None:
+    """Take a name from the expired token that still has it."""
     model = ctx.models.Token
     expired = model.live_name == live_name, model.expires_at <= ctx.now()
-    # By the id: an update that finds nothing in the index of names would keep others
-    # out of a part of it, on MariaDB, until one of them has to give way.
+    # The update goes by the primary key. An update by the name that finds no row locks
+    # a range of the index on MariaDB, and parallel requests then deadlock.
     holder = ctx.session.scalar(select(model.id).where(*expired))
     if holder is not None:
         ctx.session.execute(

@@ -293,7 +293,7 @@ def test_a_rename_that_a_revoke_overtakes_changes_nothing(
 ) -> None:
     token_id = add_token(app, ada.user, "Deploy")
     with session_of(app, ada.user) as (mine, user):
-        token = tokens.get(mine, owned_by(mine, user), token_id)
+        token = tokens.find_among(mine, owned_by(mine, user), token_id)
         _elsewhere(app, ada.user, token_id, tokens.revoke)
         with pytest.raises(TokenNotFound):
             tokens.rename(mine, token, "Other", actor=ACTOR)
@@ -308,7 +308,7 @@ def test_a_rename_that_a_revoke_overtakes_changes_nothing(
 def test_the_first_revoke_stays(app: Flask, ada: Visitor) -> None:
     token_id = add_token(app, ada.user, "Deploy")
     with session_of(app, ada.user) as (mine, user):
-        token = tokens.get(mine, owned_by(mine, user), token_id)
+        token = tokens.find_among(mine, owned_by(mine, user), token_id)
         _elsewhere(app, ada.user, token_id, tokens.revoke)
         first = row(app, token_id)
         tokens.revoke(mine, token, actor=ACTOR)
@@ -326,7 +326,7 @@ def test_what_is_gone_is_not_found(
 ) -> None:
     token_id = add_token(app, ada.user, "Deploy")
     with session_of(app, ada.user) as (mine, user):
-        token = tokens.get(mine, owned_by(mine, user), token_id)
+        token = tokens.find_among(mine, owned_by(mine, user), token_id)
         _elsewhere(app, ada.user, token_id, tokens.delete)
         with pytest.raises(TokenNotFound):
             act(mine, token, actor=ACTOR)
@@ -339,7 +339,7 @@ def test_the_audit_log_has_the_name_that_was_really_replaced(
 ) -> None:
     token_id = add_token(app, ada.user, "One")
     with session_of(app, ada.user) as (mine, user):
-        token = tokens.get(mine, owned_by(mine, user), token_id)
+        token = tokens.find_among(mine, owned_by(mine, user), token_id)
 
         def to_two(ctx: Context, token: Token, *, actor: Any) -> None:
             tokens.rename(ctx, token, "Two", actor=actor)
@@ -359,7 +359,7 @@ def _elsewhere(
 ) -> None:
     """Do *act* in a session of its own and commit."""
     with session_of(app, user) as (ctx, owner):
-        act(ctx, tokens.get(ctx, owned_by(ctx, owner), token_id), actor=ACTOR)
+        act(ctx, tokens.find_among(ctx, owned_by(ctx, owner), token_id), actor=ACTOR)
         ctx.session.commit()
 
 
@@ -374,7 +374,7 @@ def test_two_who_choose_one_name_are_told_apart(app: Flask, ada: Visitor) -> Non
         def renames(token_id: str, name: str) -> Callable[..., str]:
             def work(meet: Callable[[], object]) -> str:
                 with session_of(app, ada.user) as (ctx, user):
-                    token = tokens.get(ctx, owned_by(ctx, user), token_id)
+                    token = tokens.find_among(ctx, owned_by(ctx, user), token_id)
                     meet()
                     try:
                         tokens.rename(ctx, token, name, actor=ACTOR)

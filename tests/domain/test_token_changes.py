@@ -87,7 +87,7 @@ def test_a_deleted_token_is_gone_and_its_story_stays(
     response = client.get("/api/plain", headers=bearer(plaintext))
     assert code(response) == "invalid_token"
     with pytest.raises(TokenNotFound):
-        tokens.get(ctx, owned_by(ctx, user), public)
+        tokens.find_among(ctx, owned_by(ctx, user), public)
     assert bearing.actions(ctx, public) == ["generated", "deleted"]
 
 

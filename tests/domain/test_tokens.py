@@ -286,7 +286,7 @@ def test_an_id_that_nobody_has_is_not_found(ctx: Context, user: Any) -> None:
     bearing.make(ctx, user)
     for token_id in ODD_IDS:
         with pytest.raises(TokenNotFound):
-            tokens.get(ctx, owned_by(ctx, user), token_id)
+            tokens.find_among(ctx, owned_by(ctx, user), token_id)
     assert tokens.find_many(ctx, owned_by(ctx, user), ODD_IDS) == []
 
 
@@ -297,14 +297,14 @@ def test_somebody_elses_token_is_not_found_either(
     token, userless = bearing.make(ctx, other_user), bearing.make(ctx, None)
     for foreign in (token.id, userless.id):
         with pytest.raises(TokenNotFound):
-            tokens.get(ctx, owned_by(ctx, user), foreign)
+            tokens.find_among(ctx, owned_by(ctx, user), foreign)
         assert tokens.find_many(ctx, owned_by(ctx, user), [foreign]) == []
         assert (
             tokens.revoke_many(ctx, owned_by(ctx, user), [foreign], actor=ACTOR) == []
         )
     ctx.session.commit()
     assert token.revoked_at is None
-    assert tokens.get(ctx, owned_by(ctx, other_user), token.id) is token
+    assert tokens.find_among(ctx, owned_by(ctx, other_user), token.id) is token
 
 
 def test_several_are_revoked_at_once(ctx: Context, user: Any, other_user: Any) -> None:

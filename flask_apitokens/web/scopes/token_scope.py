@@ -173,7 +173,7 @@ class TokenScope(ABC):
 
         :raises TokenNotFound: if the scope has no token of this id.
         """
-        return domain_tokens.get(self.ctx, self.tokens, token_id)
+        return domain_tokens.find_among(self.ctx, self.tokens, token_id)
 
     def row(self, token: Token, *, fresh: bool = False) -> Row:
         """Return *token* as the list shows it."""
