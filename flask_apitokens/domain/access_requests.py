@@ -1,4 +1,4 @@
-"""Asking for access to a service, and the answer."""
+"""Requests for access to a service, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from . import subscriptions
 from . import users as account_users
 from . import validation
 
-#: what a request for the API as a whole has in place of a service
+#: the slug of a request for the API as a whole
 WHOLE_API = ""
 PAGE_SIZE = 25
 
@@ -39,11 +39,11 @@ def _waits(ctx: Context) -> ColumnElement[bool]:
 def requestable(
     ctx: Context, user: Any, states: Mapping[str, bool] | None = None
 ) -> list[str]:
-    """What *user* can ask for: services they lack, or the API as a whole.
+    """Return the services that *user* can ask for, or the API as a whole.
 
-    A service switched off for the whole account is nobody's to ask for.
+    A service that is switched off for the whole account cannot be asked for.
 
-    :param states: what :func:`.subscriptions.states` says, where it is at hand.
+    :param states: the result of :func:`.subscriptions.states`, if the caller has it.
     """
     if not ctx.may_use_api(user):
         return [WHOLE_API]
@@ -56,7 +56,10 @@ def requestable(
 
 
 def requests_of(ctx: Context, user: Any) -> dict[str, Subscription]:
-    """What *user* asked for in their account, decided or not, by service."""
+    """Return the requests of *user* in the present account, by service.
+
+    Decided requests are included.
+    """
     model = ctx.models.Subscription
     query = select(model).where(
         model.user_id == ctx.models.user_id(user),
@@ -70,10 +73,11 @@ def requests_of(ctx: Context, user: Any) -> dict[str, Subscription]:
 def request(
     ctx: Context, user: Any, slug: str, reason: str, *, actor: Actor
 ) -> Subscription:
-    """Ask for access; the reason is for the administrators.
+    """Ask for access.
 
     :param slug: one of :func:`requestable`.
-    :raises Conflict: if it cannot be asked for, or was asked for already.
+    :param reason: a text for the administrators.
+    :raises Conflict: if the user has the access, or has asked for it already.
     :raises InvalidReason: if the reason cannot be stored.
     """
     text = validation.clean_reason(ctx, reason)
@@ -97,12 +101,12 @@ def request(
 
 
 def withdraw(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscription:
-    """Take a request back.
+    """Withdraw a request.
 
-    :raises Conflict: if none is waiting: it may have been decided in the meantime.
+    :raises Conflict: if no such request waits; it may have been decided meanwhile.
     """
     if slug not in requests_of(ctx, user):
-        # Whatever it is: a database may not even be able to look for it.
+        # The slug may be text that the database refuses in a query.
         raise Conflict
     row = subscriptions.get_for_update(ctx, user, slug)
     if not is_waiting(row):
@@ -123,11 +127,11 @@ def decide(
     reason: str = "",
     actor: Actor,
 ) -> Subscription:
-    """Grant a request of an account or decline it, as :func:`settle` does.
+    """Approve or decline a request by its number, as :func:`settle` does.
 
     :raises NotFound: if the account has no such request.
-    :raises Conflict: if it was decided or withdrawn in the meantime, or is to be
-        granted while the account no longer has the service.
+    :raises Conflict: if it was decided or withdrawn meanwhile, or if the account no
+        longer has the service.
     :raises InvalidReason: if the reason cannot be stored.
     """
     row, user = find(ctx, account_id, request_id)
@@ -144,15 +148,15 @@ def settle(
     reason: str = "",
     actor: Actor,
 ) -> Subscription:
-    """Grant a request or decline it; granted, the service is on for the user.
+    """Approve or decline a request. Approval subscribes the user to the service.
 
-    The API as a whole is the host's to grant (``can_use_api``): it hears of the
-    decision by the signal ``access_decided``.
+    The host grants the API as a whole itself (``can_use_api``), for example in a
+    receiver of the signal ``access_decided``.
 
-    :param user: who asked, in the account they are in now.
-    :param slug: what for; empty for the API as a whole.
-    :raises Conflict: if nothing was asked for, or it was decided or withdrawn in the
-        meantime, or is to be granted while the account no longer has the service.
+    :param user: the user who asked, in the same account as now.
+    :param slug: the service; empty for the API as a whole.
+    :raises Conflict: if no such request waits, or if the account no longer has the
+        service.
     :raises InvalidReason: if the reason cannot be stored.
     """
     text = validation.clean_reason(ctx, reason)
@@ -177,24 +181,26 @@ def settle(
 
 
 def is_waiting(row: Subscription) -> bool:
-    """Whether a request was made and nobody has decided it yet."""
+    """Return whether a request was made and is not decided yet."""
     return row.requested_at is not None and row.decided_at is None
 
 
 def is_grantable(ctx: Context, account_id: str, slug: str) -> bool:
-    """Whether there still is what a request asks for."""
+    """Return whether the account still has what the request asks for."""
     return slug == WHOLE_API or slug in ctx.services_of(account_id)
 
 
 def is_idle(ctx: Context, account_id: str, slug: str | None) -> bool:
-    """Whether what was granted does nothing yet: it is off for the whole account."""
+    """Return whether an approved service is switched off for the whole account."""
     return bool(slug) and not subscriptions.is_on(ctx, account_id, slug or "")
 
 
 def find(ctx: Context, account_id: str, request_id: int) -> tuple[Subscription, Any]:
-    """A request of the account, withdrawn or decided by now maybe, and who asked.
+    """Return a request of an account, and the user who asked.
 
-    :raises NotFound: if there is none, or it is another account's.
+    The request may be withdrawn or decided by now.
+
+    :raises NotFound: if the account has no such request.
     """
     model = ctx.models.Subscription
     found = _of_account(ctx, account_id).where(model.id == request_id)
@@ -205,14 +211,14 @@ def find(ctx: Context, account_id: str, request_id: int) -> tuple[Subscription, 
 
 
 def waiting(ctx: Context, account_id: str, page: int = 1) -> Page[Subscription]:
-    """The requests nobody decided yet, the oldest first."""
+    """Return a page of the requests that wait, the oldest first."""
     model = ctx.models.Subscription
     found = _of_account(ctx, account_id).where(_waits(ctx))
     return _page(ctx, found, page, model.requested_at.asc(), model.id.asc())
 
 
 def decided(ctx: Context, account_id: str, page: int = 1) -> Page[Subscription]:
-    """The requests that were decided, the newest decision first."""
+    """Return a page of the decided requests, the newest decision first."""
     model = ctx.models.Subscription
     found = _of_account(ctx, account_id).where(model.decided_at.is_not(None))
     return _page(ctx, found, page, model.decided_at.desc(), model.id.desc())
@@ -221,9 +227,9 @@ def decided(ctx: Context, account_id: str, page: int = 1) -> Page[Subscription]:
 def everybodys(
     ctx: Context, account_id: str | None = None
 ) -> Sequence[tuple[Subscription, Any]]:
-    """All requests nobody decided yet with who asked, the oldest first.
+    """Return all requests that wait with the users who asked, the oldest first.
 
-    :param account_id: of this account alone; ``None`` for every account's.
+    :param account_id: only requests of this account; None for those of all accounts.
     """
     models = ctx.models
     model = models.Subscription
@@ -234,7 +240,7 @@ def everybodys(
         .order_by(model.requested_at, model.id)
     )
     found = [(row[0], row[1]) for row in ctx.session.execute(query).unique()]
-    # What somebody asked for in an account they have left stayed there.
+    # A user who has left an account leaves the request behind.
     return [
         (row, user)
         for row, user in found
@@ -244,12 +250,12 @@ def everybodys(
 
 
 def count_waiting(ctx: Context, account_id: str) -> int:
-    """How many requests wait in an account."""
+    """Return the number of requests that wait in an account."""
     return ctx.session.scalar(_waiting(ctx, account_id, func.count())) or 0
 
 
 def count_waiting_users(ctx: Context, account_id: str) -> int:
-    """How many users of an account wait, each for one thing or for several."""
+    """Return the number of users of an account who have a request that waits."""
     users = func.count(ctx.models.Subscription.user_id.distinct())
     return ctx.session.scalar(_waiting(ctx, account_id, users)) or 0
 
@@ -261,7 +267,7 @@ def _waiting(ctx: Context, account_id: str, number: Any) -> Select[Any]:
 
 
 def _is_of(ctx: Context, account_id: str) -> ColumnElement[bool]:
-    """Whether a request was made in an account by somebody who is still of it."""
+    """Return whether a request was made in an account by a user who is still in it."""
     model = ctx.models.Subscription
     return and_(
         model.request_account == account_id,

@@ -1,7 +1,7 @@
-"""Notices that a token ends soon: each once, however many processes send them.
+"""Notices that a token expires soon: each is sent once, by any number of processes.
 
-A token's row says which notice went out last. Who wants to send one claims it there
-first, by an update that finds the row only once.
+The row of a token has the notice that was sent last. A process claims a notice with an
+UPDATE that changes this column, and that finds the row only once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from . import expiry as token_expiry
 from . import users as account_users
 from . import validation
 
-#: tokens looked for at a time
+#: tokens that one SELECT reads
 _AT_ONCE = 500
 
 
@@ -42,9 +42,9 @@ class Due:
 
 
 def due(ctx: Context) -> Iterator[str]:
-    """The ids of the tokens that there may be a notice for, read a batch at a time.
+    """Read the ids of tokens that may have a notice to send.
 
-    Of a token that was rotated, deactivated or revoked nobody needs to hear.
+    Tokens that were rotated, deactivated or revoked need no notice.
     """
     model, last = ctx.models.Token, ""
     wanted = [_is_due(ctx, days) for days in ctx.settings.expiry_notice_days]
@@ -60,7 +60,7 @@ def due(ctx: Context) -> Iterator[str]:
             or_(*wanted),
         )
         ids = ctx.session.scalars(found.order_by(model.id).limit(_AT_ONCE)).all()
-        # So that nothing is held meanwhile.
+        # The caller works for a while on these ids, without an open transaction.
         ctx.session.rollback()
         yield from ids
         if len(ids) < _AT_ONCE:
@@ -75,11 +75,11 @@ def _is_due(ctx: Context, days: int) -> ColumnElement[bool]:
 
 
 def claim(ctx: Context, token_id: str) -> Due | None:
-    """Take the right to send the nearest notice that is due; to be committed.
+    """Claim and record the notice of a token with the fewest days; the caller commits.
 
-    Those for which more days were left are passed over: nobody needs three at once.
+    The notices with more days, which were never sent, are skipped.
 
-    :returns: none where there is nothing to send, or another process sends it.
+    :returns: None if nothing is due, or if another process has claimed it.
     """
     model = ctx.models.Token
     token = ctx.session.get(model, token_id, populate_existing=True)
@@ -90,7 +90,7 @@ def claim(ctx: Context, token_id: str) -> Due | None:
     if days is None or (owner is None and not token.userless):
         return None
     if owner is not None and not account_users.is_enabled(ctx, owner):
-        # Told when they are back, if it is not too late.
+        # The notice stays due, and is sent if the user is enabled again in time.
         return None
     before = token.noticed_days
     expiring = ctx.snapshot(token, SYSTEM, owner=owner)
@@ -117,7 +117,7 @@ def _nearest(ctx: Context, token: Token) -> int | None:
 
 
 def give_back(ctx: Context, due: Due) -> None:
-    """Have a notice that nobody took sent again; to be committed."""
+    """Undo a claim, so that the next run sends the notice; the caller commits."""
     model = ctx.models.Token
     ctx.lock_for_write()
     event = due.event

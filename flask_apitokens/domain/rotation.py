@@ -1,8 +1,8 @@
-"""Rotation: a token gets a successor, and both work until the grace is over.
+"""Rotation: a token gets a successor, and both work until the grace ends.
 
-The successor is a token of its own with another id and another secret; all else that
-was said of the old one is said of it too. The old one ends with its grace, never later
-than it would have by itself, and is followed by one token only.
+The successor has another id and another secret, and the same name, service, scopes,
+networks and owner. The old token expires with the grace, or earlier if it was to expire
+earlier. A token has at most one successor.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from . import tokens
 from . import unique_keys
 from . import validation
 
-#: what a successor takes over as it is
+#: the columns that a successor inherits
 INHERITED = (
     *("name", "kind", "service", "scopes", "networks"),
     *("account_id", "userless", "owner_id"),
@@ -45,9 +45,9 @@ INHERITED = (
 
 
 def graces_for(ctx: Context, token: Token) -> tuple[int, ...]:
-    """The days that a token may go on working beside its successor.
+    """Return the days to choose from that a token still works beside its successor.
 
-    Where one token is all an owner may have, there is no grace.
+    There is no grace where ``APITOKENS_MAX_PER_OWNER`` is 1.
     """
     if ctx.settings.max_per_owner == 1 and not token.userless:
         return (0,)
@@ -55,28 +55,33 @@ def graces_for(ctx: Context, token: Token) -> tuple[int, ...]:
 
 
 def first_grace(ctx: Context, token: Token) -> int:
-    """The grace where nobody says: the shortest there is, but some if there is any."""
+    """Return the default grace: the shortest of more than 0 days, else 0."""
     offered = graces_for(ctx, token)
     return next((days for days in offered if days), offered[0])
 
 
 def end_like(ctx: Context, token: Token) -> datetime | None:
-    """The end of a successor that lives as long as *token* was to, as far as allowed.
+    """Return the expiry that gives a successor the same life as *token* was given.
 
-    :returns: none for never.
+    It is never later than the settings allow.
+
+    :returns: an aware moment; None for never.
     """
     longest = ctx.settings.expiry_max
     if token.expires_at is not None:
         life = token.expires_at - token.created_at
         most = life if longest is None else timedelta(days=longest)
-        # A day less, as a form counts whole ones.
+        # A form counts whole days, so the last day is left out.
         left = validation.LATEST - timedelta(days=1) - ctx.now()
         return ctx.now() + min(life, most, left)
     return None if longest is None else ctx.now() + timedelta(days=longest)
 
 
 def can_be_rotated(ctx: Context, token: Token) -> bool:
-    """Whether *token* itself lets it; its owner's rights are another question."""
+    """Return whether *token* works and has no successor.
+
+    This does not check the rights of its owner.
+    """
     ended = token.expires_at is not None and token.expires_at <= ctx.now()
     stopped = token.revoked_at is not None or token.deactivated_at is not None
     return not ended and not stopped and token.successor_id is None
@@ -92,27 +97,26 @@ def rotate(
     form_key: str | None = None,
     shown: bool = False,
 ) -> tuple[Token, str]:
-    """Give *token* a successor; its plaintext is in the answer and nowhere else.
-
-    Of several who rotate one token at once, one does.
+    """Give *token* a successor. Of several requests at once, one succeeds.
 
     :param grace: days that *token* still works, one of ``APITOKENS_ROTATION_GRACE``;
-        by default the shortest that is more than none.
-    :param expires_at: the successor's end: an aware moment, ``None`` for never, or
-        :data:`SAME` for as long a life as *token* was given, as far as allowed.
-    :param form_key: what names the form that asked: the same one rotates nothing twice.
-    :param shown: whether the caller shows the plaintext itself, at once.
+        by default the shortest that is more than 0.
+    :param expires_at: the expiry of the successor: an aware moment, None for never, or
+        :data:`SAME` for the same life as *token* was given.
+    :param form_key: the hidden field that names the submitted form.
+    :param shown: whether the caller shows the plaintext at once.
+    :returns: the successor and its plaintext, which is stored nowhere.
     :raises AlreadyGenerated: if this form rotated the token before.
     :raises Conflict: if the token has a successor, or does not work any more.
-    :raises TokenNotFound: if its row is gone.
-    :raises DomainError: whichever of its kinds tells what to change.
+    :raises TokenNotFound: if the row was deleted.
+    :raises DomainError: another of its subclasses, whose message says what to change.
     """
     offered = graces_for(ctx, token)
     days = first_grace(ctx, token) if grace is None else grace
     if days not in offered:
         raise InvalidGrace(offered)
     minted = crypto_tokens.mint(ctx.settings.brand)
-    # Before anybody is kept waiting: this takes its time.
+    # bcrypt is slow, so it runs before the lock that other requests wait for.
     digests = tokens.digests(ctx, minted)
     tokens.lock(ctx, token)
     once = unique_keys.form_digest(token.owner_id, form_key)
@@ -137,9 +141,9 @@ def rotate(
 
 
 def _check(ctx: Context, token: Token, end: datetime | None, days: int) -> None:
-    """Whether such a token could be generated now, by whoever owns this one.
+    """Check that the owner could generate such a token now.
 
-    :raises DomainError: saying what speaks against it.
+    :raises DomainError: one of its subclasses, whose message says what prevents it.
     """
     owner = _owner(ctx, token)
     if owner is not None and ctx.account_of(owner) != token.account_id:
@@ -149,7 +153,7 @@ def _check(ctx: Context, token: Token, end: datetime | None, days: int) -> None:
     validation.checked_service(ctx, owner, token.service, token.account_id)
     validation.check_expiry(ctx, token.kind, end)
     limit = ctx.settings.max_per_owner
-    # Without a grace there is not one more token afterwards.
+    # Without a grace the number of working tokens stays the same.
     if limit is None or token.userless or token.predecessor_id is None or not days:
         return
     model = ctx.models.Token
@@ -157,17 +161,18 @@ def _check(ctx: Context, token: Token, end: datetime | None, days: int) -> None:
         model.id == token.predecessor_id, validation.is_live(ctx, model)
     )
     if ctx.session.scalar(elder) is not None:
-        # A token in its grace does not count, so there must not be a chain of them.
+        # A token in its grace does not count against the limit. Without this check, an
+        # owner could rotate again and again and keep a chain of working tokens.
         raise LimitReached(limit)
 
 
 def _check_graces(ctx: Context, token: Token) -> None:
-    """Look whether *token*, rotated by now, is one too many in its grace.
+    """Check the number of the owner's tokens that are in their grace.
 
-    None of them counts as a token, so whoever revokes each new one could have any
-    number of old ones.
+    A token in its grace does not count against the limit. Without this check, an owner
+    who rotates a token and revokes its successor could collect any number of them.
 
-    :raises LimitReached: if its owner has more of them than tokens are allowed.
+    :raises LimitReached: if the owner has more of them than the limit of tokens.
     """
     limit = ctx.settings.max_per_owner
     if limit is None or token.userless:
@@ -178,7 +183,7 @@ def _check_graces(ctx: Context, token: Token) -> None:
         validation.is_live(ctx, model),
         model.successor_id.is_not(None),
     )
-    # A locking read sees what was committed since this transaction began.
+    # Only a locking read sees what was committed since this transaction began.
     if len(ctx.session.scalars(waiting.with_for_update()).all()) > limit:
         raise LimitReached(limit)
 
@@ -198,7 +203,7 @@ def _replace(
     actor: Actor,
     once: bytes | None,
 ) -> None:
-    """Store the successor in the place of *token*, which nobody else changes now."""
+    """Store the successor, and end *token*, which the caller has locked."""
     now = ctx.now()
     try:
         with ctx.session.begin_nested():
@@ -207,9 +212,9 @@ def _replace(
                 over = now + timedelta(days=days)
                 token.expires_at = min(token.expires_at or over, over)
             else:
-                # Not by the clock: another host's may be late.
+                # Revoked, not expired now: the clock of another server may be late.
                 token.revoked_at = now
-            # First of all the name: it is given to one row at a time.
+            # The name is unique, so the old row must release it first.
             ctx.session.flush()
             ctx.session.add(successor)
             _record(ctx, token, successor, days, actor=actor, once=once)
@@ -251,13 +256,13 @@ def _record(
 
 
 def note_late_use(ctx: Context, token_id: str, *, ip: str | None) -> bool:
-    """Record that a token was presented past its end, although another took its place.
+    """Record the first use of a rotated token after its end.
 
-    Its owner is told, once for each token, so that what still uses it is found. Of the
-    one in its place nothing changes.
+    The owner is told once, and can find the program that still uses the old token. The
+    successor is not affected.
 
-    :param ip: the address it came from.
-    :returns: whether this was the first time, and there is something to commit.
+    :param ip: the address that the token came from.
+    :returns: whether this was the first use, so that the caller must commit.
     """
     model = ctx.models.Token
     unknown = select(model.id).where(

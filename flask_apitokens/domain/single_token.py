@@ -1,7 +1,7 @@
-"""Single-token mode: one token a user, shown by itself and replaced in one go.
+"""Single-token mode: a user has one token, which is overwritten by a new one.
 
-It is on where ``APITOKENS_MAX_PER_OWNER`` is 1. Who holds more than one, from before it
-was turned on, sees the list until no more than one of them is left.
+It is on where ``APITOKENS_MAX_PER_OWNER`` is 1. A user who has more tokens from earlier
+sees the list of them until at most one is left.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .token_list import owned_by
 
 
 def is_on(ctx: Context) -> bool:
-    """Whether one token is all a user may have."""
+    """Return whether a user may have only one token."""
     return ctx.settings.max_per_owner == 1
 
 
 def live_of(ctx: Context, owner: Any) -> list[Token]:
-    """The live tokens of *owner*, two of them at most."""
+    """Return the newest live tokens of *owner*, at most two."""
     model = ctx.models.Token
     live = owned_by(ctx, owner).where(
         validation.is_live(ctx, model), model.successor_id.is_(None)
@@ -32,7 +32,7 @@ def live_of(ctx: Context, owner: Any) -> list[Token]:
 
 
 def shown_of(ctx: Context, owner: Any) -> Token | None:
-    """The token to be shown, where at most one is live: that, or the last to expire."""
+    """Return the live token of *owner*, else the one that expired last."""
     live = live_of(ctx, owner)
     if live:
         return live[0]
@@ -46,5 +46,8 @@ def shown_of(ctx: Context, owner: Any) -> Token | None:
 
 
 def suggested_name(ctx: Context) -> str:
-    """What the token is called if nobody names it; empty where several have names."""
+    """Return the name of a token that is generated without one.
+
+    Empty outside single-token mode, where the user chooses the name.
+    """
     return _("Web API token") if is_on(ctx) else ""

@@ -1,4 +1,4 @@
-"""Who may use which service."""
+"""Subscriptions of users to services, and the switch of a service for an account."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from flask_apitokens.i18n import gettext as _
 
 
 def states(ctx: Context, user: Any) -> dict[str, bool]:
-    """Every service of the user's account and whether *user* may use it now.
+    """Return every service of the user's account, and whether *user* may use it now.
 
-    A subscription of the user decides, else the service's ``default_active``; a
-    service switched off for the account is off for all, and so is every one for a user
-    who may not use the API.
+    The subscription of the user decides, else the service's ``default_active``. A
+    service that is switched off for the account is off for all its users. For a user
+    who may not use the API, every service is off.
     """
     subscription = ctx.models.Subscription
     query = select(subscription.service, subscription.active).where(
@@ -49,13 +49,13 @@ def states(ctx: Context, user: Any) -> dict[str, bool]:
 
 
 def services_on(ctx: Context, account_id: str) -> dict[str, bool]:
-    """Every service of an account and whether it is switched on there."""
+    """Return every service of an account, and whether it is switched on there."""
     switched_off = _switched_off(ctx, account_id)
     return {slug: slug not in switched_off for slug in ctx.services_of(account_id)}
 
 
 def is_on(ctx: Context, account_id: str, slug: str) -> bool:
-    """Whether an account has the service *slug* and it is switched on there."""
+    """Return whether an account has the service *slug*, and has it switched on."""
     return services_on(ctx, account_id).get(slug, False)
 
 
@@ -68,12 +68,15 @@ def _switched_off(ctx: Context, account_id: str) -> set[str]:
 
 
 def is_active(ctx: Context, user: Any, slug: str) -> bool:
-    """Whether *user* may use the service *slug* now; an unknown one, never."""
+    """Return whether *user* may use the service *slug* now.
+
+    False for a service that is not declared.
+    """
     return states(ctx, user).get(slug, False)
 
 
 def subscriptions_of(ctx: Context, user: Any) -> Sequence[Subscription]:
-    """The stored subscriptions of *user*, by service."""
+    """Return the stored subscriptions of *user*, in the order of the services."""
     model = ctx.models.Subscription
     query = (
         select(model)
@@ -86,9 +89,11 @@ def subscriptions_of(ctx: Context, user: Any) -> Sequence[Subscription]:
 def subscribers(
     ctx: Context, slug: str, account_id: str | None = None
 ) -> list[tuple[Any, Subscription, bool]]:
-    """Users with a stored subscription to a service, and whether they may use it now.
+    """Return users with a stored subscription to a service.
 
-    :param account_id: of this account alone; ``None`` for every account's.
+    :param account_id: only users of this account; None for the users of all accounts.
+    :returns: for each the user, the subscription, and whether the user may use the
+        service now.
     """
     models, setting = ctx.models, ctx.models.ServiceSetting
     model = models.Subscription
@@ -113,7 +118,7 @@ def subscribers(
 
 
 def accounts_without(ctx: Context) -> dict[str, list[str]]:
-    """The accounts in which each declared service is switched off."""
+    """Return the accounts in which each declared service is switched off."""
     setting = ctx.models.ServiceSetting
     query = select(setting.service, setting.account_id).where(setting.active.is_(False))
     found: dict[str, list[str]] = {slug: [] for slug in ctx.catalog.services}
@@ -124,7 +129,7 @@ def accounts_without(ctx: Context) -> dict[str, list[str]]:
 
 
 def activate(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscription:
-    """Let *user* use the service *slug* from now on.
+    """Let *user* use the service *slug*; this approves a request that waits for it.
 
     :raises ServiceUnavailable: if no such service is declared.
     """
@@ -132,7 +137,7 @@ def activate(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscriptio
 
 
 def deactivate(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscription:
-    """Stop *user* from using the service *slug*: tokens are paused, not deleted.
+    """Stop *user* from using the service *slug*; the tokens for it are paused.
 
     :raises ServiceUnavailable: if no such service is declared.
     """
@@ -149,7 +154,7 @@ def _switch(
         return row
     answers = active and _is_asked_for(ctx, user, row)
     if answers:
-        # It is what they asked for: nobody needs to decide that any more.
+        # This is what the user asked for, so no administrator needs to decide it.
         row.decided_at, row.decided_by = ctx.now(), actor.label
         row.decision, row.decision_reason = "approved", None
     switch(ctx, row, active=active, actor=actor)
@@ -161,7 +166,7 @@ def _switch(
 
 
 def _is_asked_for(ctx: Context, user: Any, row: Subscription) -> bool:
-    """Whether *user* waits for it, in the account they are in."""
+    """Return whether *user* has asked for it, in the account the user is in now."""
     waits = row.requested_at is not None and row.decided_at is None
     return waits and row.request_account == ctx.account_of(user)
 
@@ -196,15 +201,17 @@ def service_label(ctx: Context, slug: str) -> str:
 
 
 def get_for_update(ctx: Context, user: Any, slug: str) -> Subscription:
-    """The subscription of *user*, theirs alone until the transaction ends.
+    """Return the subscription of *user*, locked until the transaction ends.
 
-    :param slug: of a service; empty for the API as a whole.
+    A new one is added to the session if none is stored.
+
+    :param slug: the service; empty for the API as a whole.
     """
     model = ctx.models.Subscription
     user_id = ctx.models.user_id(user)
     ctx.lock_user(user_id)
     query = select(model).where(model.user_id == user_id, model.service == slug)
-    # As it is now, not as this transaction may have read it before.
+    # populate_existing: this transaction may have read the row before the lock.
     query = query.with_for_update().execution_options(populate_existing=True)
     row = ctx.session.scalars(query).one_or_none()
     if row is None:
@@ -214,7 +221,7 @@ def get_for_update(ctx: Context, user: Any, slug: str) -> Subscription:
 
 
 def switch(ctx: Context, row: Subscription, *, active: bool, actor: Actor) -> None:
-    """Set what a subscription says from now on, and who said so."""
+    """Switch a subscription in the row alone; the caller records the event."""
     row.active = active
     row.changed_at, row.changed_by = ctx.now(), actor.label
 
@@ -222,7 +229,7 @@ def switch(ctx: Context, row: Subscription, *, active: bool, actor: Actor) -> No
 def switch_service(
     ctx: Context, account_id: str, slug: str, *, active: bool, actor: Actor
 ) -> ServiceSetting:
-    """Switch a service for a whole account: off, its tokens are paused.
+    """Switch a service for a whole account. The tokens of a service that is off pause.
 
     :raises ServiceUnavailable: if the account has no such service.
     """
@@ -244,15 +251,15 @@ def switch_service(
 
 
 def _is_stored(ctx: Context, account_id: str, slug: str) -> bool:
-    # Without a lock: MariaDB would lock the gap where there is no row, for several at
-    # once, and none of them could put one there.
+    # This SELECT takes no lock. For a missing row, MariaDB would give several requests
+    # a lock on the gap, and then none of them could insert the row.
     model = ctx.models.ServiceSetting
     query = select(model.id).where(model.account_id == account_id)
     return ctx.session.scalar(query.where(model.service == slug)) is not None
 
 
 def _setting(ctx: Context, account_id: str, slug: str) -> ServiceSetting | None:
-    """The stored switch, nobody else's until the transaction ends."""
+    """Return the stored switch, locked until the transaction ends."""
     model = ctx.models.ServiceSetting
     query = select(model).where(model.account_id == account_id, model.service == slug)
     query = query.with_for_update().execution_options(populate_existing=True)
@@ -260,10 +267,10 @@ def _setting(ctx: Context, account_id: str, slug: str) -> ServiceSetting | None:
 
 
 def _new_setting(ctx: Context, account_id: str, slug: str) -> ServiceSetting:
-    """A switch that is on and was touched by nobody yet."""
+    """Insert a switch that is on, as it is before its first change."""
     values = {"account_id": account_id, "service": slug, "active": True}
     values |= {"changed_at": ctx.now(), "changed_by": ""}
-    # Somebody else may have made it meanwhile.
+    # Another request may have inserted it meanwhile.
     with suppress(IntegrityError), ctx.session.begin_nested():
         ctx.session.execute(_insertion(ctx, values))
     made = _setting(ctx, account_id, slug)
@@ -278,7 +285,7 @@ def _insertion(ctx: Context, values: dict[str, Any]) -> Executable:
         return insert(model).values(values)
     from sqlalchemy.dialects.mysql import insert as insert_or_lock
 
-    # Those who meet another's row in a plain INSERT share a lock on it, and then none
-    # of them gets it alone.
+    # A plain INSERT that finds the row of another request takes a shared lock on it.
+    # Two requests with shared locks deadlock when both want to change the row.
     made = insert_or_lock(model).values(values)
     return made.on_duplicate_key_update(service=made.inserted.service)
