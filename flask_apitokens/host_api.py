@@ -229,8 +229,6 @@ class HostAPI:
             token,
             pepper_set=pepper_set,
             owner=import_owner(ctx, owner, account_id),
-            pepper_set=state.pepper_set,
-            owner=import_owner(ctx, owner, account_id),
             digest=digest,
             name=name,
             service=service,

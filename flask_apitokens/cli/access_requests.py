@@ -37,7 +37,7 @@ def list_requests(*, account: str | None, as_json: bool) -> None:
     with cli_session.open_context() as ctx:
         found = [
             _serialize(ctx, row, user)
-            for row, user in access_requests.everybodys(ctx, account)
+            for row, user in access_requests.all_waiting(ctx, account)
         ]
     output.print_records(
         found,

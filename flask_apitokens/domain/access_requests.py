@@ -224,7 +224,7 @@ def decided(ctx: Context, account_id: str, page: int = 1) -> Page[Subscription]:
     return _page(ctx, found, page, model.decided_at.desc(), model.id.desc())
 
 
-def everybodys(
+def all_waiting(
     ctx: Context, account_id: str | None = None
 ) -> Sequence[tuple[Subscription, Any]]:
     """Return all requests that wait with the users who asked, the oldest first.

@@ -27,51 +27,51 @@ from . import validation
 
 
 @dataclass(frozen=True)
-class Counts:
-    """The tokens of a list in numbers."""
+class ListCounts:
+    """Counts of the tokens in a list."""
 
     total: int
     expiring: int
 
 
 @dataclass(frozen=True)
-class Figures:
-    """An account's working tokens in numbers."""
+class AccountCounts:
+    """Counts of an account's working tokens."""
 
     live: int
     expiring: int
     never_used: int
     unused: int
-    #: imported ones that are weak; none where no token can be imported
+    #: imported ones that are weak; None if no token can be imported
     weak: int | None = None
 
 
 def count_up_to(ctx: Context, found: Select[Any], most: int = COUNT_LIMIT) -> int:
-    """How many rows *found* has, or *most* and one if they are more."""
-    return ctx.session.scalar(select(_number(found, most))) or 0
+    """Return the number of rows of *found*, or *most* + 1 if there are more."""
+    return ctx.session.scalar(select(_count_query(found, most))) or 0
 
 
-def _number(found: Select[Any], most: int = COUNT_LIMIT) -> ColumnElement[int]:
+def _count_query(found: Select[Any], most: int = COUNT_LIMIT) -> ColumnElement[int]:
     one: Any = literal_column("1").label("one")
     some: Select[Any] = found.with_only_columns(one, maintain_column_froms=True)
     some = some.order_by(None).limit(most + 1)
     return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
 
-def counts(ctx: Context, among: Select[Token]) -> Counts:
-    """The tokens of a list in numbers, in one statement.
+def count_list(ctx: Context, among: Select[Token]) -> ListCounts:
+    """Count the tokens of a list, in one statement.
 
-    :param among: where the list starts: :func:`listing.owned_by` and the like.
+    :param among: the query of the list, such as :func:`.token_list.owned_by`.
     """
     model = ctx.models.Token
-    # Whoever rotated a token knows that it ends, and has another.
+    # A rotated token needs no warning: it has a successor.
     near = and_(token_expiry.is_near(ctx, model), model.successor_id.is_(None))
     soon = among.where(validation.is_live(ctx, model), near)
-    return Counts(*_numbers(ctx, [among, soon]))
+    return ListCounts(*_count_each(ctx, [among, soon]))
 
 
-def figures_of(ctx: Context, account_id: str) -> Figures:
-    """An account's working tokens in numbers, in one statement."""
+def count_account(ctx: Context, account_id: str) -> AccountCounts:
+    """Count the working tokens of an account, in one statement."""
     model = ctx.models.Token
     works = select(model).where(
         model.account_id == account_id, validation.is_usable(ctx, model)
@@ -84,41 +84,49 @@ def figures_of(ctx: Context, account_id: str) -> Figures:
     ]
     if ctx.settings.peppers:
         several.append(works.where(is_weak(ctx)))
-    return Figures(*_numbers(ctx, several))
+    return AccountCounts(*_count_each(ctx, several))
 
 
 def is_weak(ctx: Context) -> ColumnElement[bool]:
-    """Whether a token was imported with less to guess than there should be."""
+    """Return whether an imported token is weak: too easy to guess."""
     row = ctx.models.Import
     weak = select(row.token_id).where(row.strength == "weak", row.token_id.is_not(None))
     return ctx.models.Token.id.in_(weak)
 
 
-def used_since(ctx: Context, among: Select[Token], since: datetime) -> tuple[int, int]:
-    """How many tokens of a list were used since a moment, and how many there are."""
+def count_used_since(
+    ctx: Context, among: Select[Token], since: datetime
+) -> tuple[int, int]:
+    """Return how many tokens of a list were used since a moment, and how many exist."""
     used = among.where(ctx.models.Token.last_used_at >= since)
-    some, every = _numbers(ctx, [used, among])
+    some, every = _count_each(ctx, [used, among])
     return some, every
 
 
 def is_unused(ctx: Context) -> ColumnElement[bool]:
-    """Whether a token was not used for long; a new one has not had the time yet."""
+    """Return whether a token was not used for ``APITOKENS_UNUSED_DAYS``.
+
+    A token that is younger than that is not unused.
+    """
     model = ctx.models.Token
     since = ctx.now() - timedelta(days=ctx.settings.unused_days)
     idle = or_(model.last_used_at < since, model.last_used_at.is_(None))
-    # Said of all: from the newest that are old enough an index finds the way.
+    # The condition on created_at lets the database use the index on it.
     return and_(model.created_at < since, idle)
 
 
-def counts_by_service(
+def count_by_service(
     ctx: Context, account_id: str, services: Collection[Service]
 ) -> dict[str, tuple[int, int]]:
-    """The user tokens and the userless ones of services that work in an account."""
+    """Count the working tokens of services in an account.
+
+    :returns: by slug the number of user tokens and of userless tokens.
+    """
     model = ctx.models.Token
     works = select(model).where(
         model.account_id == account_id, validation.is_usable(ctx, model)
     )
-    numbers = _numbers(
+    numbers = _count_each(
         ctx,
         [
             works.where(model.service == service.slug, model.userless.is_(userless))
@@ -131,9 +139,9 @@ def counts_by_service(
     return dict(zip(slugs, pairs, strict=True))
 
 
-def _numbers(ctx: Context, several: Sequence[Select[Any]]) -> list[int]:
-    """How many rows each of *several* has, in one statement."""
+def _count_each(ctx: Context, several: Sequence[Select[Any]]) -> list[int]:
+    """Return the number of rows of each query, in one statement."""
     if not several:
         return []
-    row = ctx.session.execute(select(*[_number(found) for found in several])).one()
+    row = ctx.session.execute(select(*[_count_query(found) for found in several])).one()
     return [int(value or 0) for value in row]

@@ -1,4 +1,4 @@
-"""Tokens as a list, an owner's or everybody's: search, filter, sort, page, count."""
+"""Lists of tokens, of an owner or of an account: search, filter, sort and page."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from . import validation
 
 PAGE_SIZE = 10
 SORTS = ("created", "name", "last_used", "expires")
-#: never called with, or not for the days of ``APITOKENS_UNUSED_DAYS``
+#: filters by use: never used, or not used for ``APITOKENS_UNUSED_DAYS``
 USES = ("never", "unused")
-#: the only one that a filter asks for: generated when tokens could live for longer
+#: the filter for tokens that outlive ``APITOKENS_EXPIRY_MAX``
 OUTSIDE = "outside"
-#: made by another system, or of those the ones that are weak
+#: filters by origin: tokens of another system, or the weak ones of those
 ORIGINS = ("imported", "weak")
 _FEW_OWNERS = 500
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list shows.
+    """The search, filters and order of a list.
 
     :param q: part of a name or of an id.
     :param status: one of :data:`STATUSES`, or empty for all.
@@ -76,19 +76,19 @@ class ListQuery:
 
     @property
     def narrows(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether it leaves out any token."""
         filters = self.status, self.service, self.kind, self.use
         return bool(self.q or any(filters) or self.policy or self.origin)
 
 
 def owned_by(ctx: Context, owner: Any) -> Select[Token]:
-    """Where every query for a user starts: at the tokens of *owner*."""
+    """Return the query that every page of a user starts from: the tokens of *owner*."""
     model = ctx.models.Token
     return select(model).where(model.owner_id == ctx.models.user_id(owner))
 
 
 def owned_in(ctx: Context, account_id: str, slug: str, *, owner: Any) -> Select[Token]:
-    """The tokens of *owner* in an account's service."""
+    """Return the query of the tokens of *owner* in an account's service."""
     model = ctx.models.Token
     return owned_by(ctx, owner).where(
         model.account_id == account_id, model.service == slug
@@ -96,7 +96,7 @@ def owned_in(ctx: Context, account_id: str, slug: str, *, owner: Any) -> Select[
 
 
 def userless_in(ctx: Context, account_id: str, slug: str) -> Select[Token]:
-    """The tokens of an account's service without an owner."""
+    """Return the query of the userless tokens of an account's service."""
     model = ctx.models.Token
     return of_account(ctx, account_id).where(
         model.service == slug, model.userless.is_(True)
@@ -104,13 +104,13 @@ def userless_in(ctx: Context, account_id: str, slug: str) -> Select[Token]:
 
 
 def of_account(ctx: Context, account_id: str) -> Select[Token]:
-    """Where every query for an administrator starts: at their account's tokens."""
+    """Return the query that every page of an administrator starts from."""
     model = ctx.models.Token
     return select(model).where(model.account_id == account_id)
 
 
 def page_of(ctx: Context, owner: Any, query: ListQuery) -> Page[Token]:
-    """One page of the tokens of *owner*."""
+    """Return one page of the tokens of *owner*."""
     found = _narrowed(ctx, owned_by(ctx, owner), query)
     if query.status:
         paused = _paused_for(ctx, owner)
@@ -119,12 +119,12 @@ def page_of(ctx: Context, owner: Any, query: ListQuery) -> Page[Token]:
 
 
 def _paused_for(ctx: Context, owner: Any) -> ColumnElement[bool]:
-    """What of an owner's tokens is off for them now."""
+    """Return whether a token of *owner* is paused now."""
     model = ctx.models.Token
     if not ctx.may_use_api(owner):
         return true()
     states = subscriptions.states(ctx, owner)
-    # A service that is no longer declared is off, as for the guard.
+    # As in the guard, a service that is no longer declared is off.
     active = [slug for slug in states if states[slug]]
     elsewhere = model.account_id != ctx.account_of(owner)
     return or_(
@@ -140,7 +140,7 @@ def page_in(
     account_id: str,
     size: int = PAGE_SIZE,
 ) -> Page[Token]:
-    """One page of an account's tokens, or of some of them.
+    """Return one page of an account's tokens, or of some of them.
 
     :param found: from :func:`of_account`, :func:`userless_in` and the like.
     :param size: how many tokens make a page.
@@ -162,9 +162,9 @@ def _found_in(
 def batches(
     ctx: Context, found: Select[Token], query: ListQuery, *, account_id: str
 ) -> Iterator[Sequence[Token]]:
-    """All of an account's tokens that *query* finds, newest first, some at a time.
+    """Read all of an account's tokens that *query* finds, newest first, in batches.
 
-    By key: what is added meanwhile is newer than the first of them and left out.
+    A token that is generated meanwhile is newer than the first batch and left out.
 
     :param found: as for :func:`page_in`.
     """
@@ -187,7 +187,7 @@ def page_of_all(
     userless: bool = False,
     size: int = PAGE_SIZE,
 ) -> Page[Token]:
-    """One page of the tokens of every account, for the command line.
+    """Return one page of the tokens of all accounts, for the command line.
 
     :param owner: only the tokens of this user.
     :param userless: only the tokens without an owner.
@@ -205,7 +205,7 @@ def page_of_all(
 
 
 def owners_of(ctx: Context, tokens: Collection[Token]) -> dict[Any, Any]:
-    """The users who own *tokens* by their key, in one statement."""
+    """Return the users who own *tokens* by their key, in one statement."""
     models = ctx.models
     keys = {token.owner_id for token in tokens if not token.userless}
     query = select(models.user).where(models.user_key.in_(keys))
@@ -276,7 +276,7 @@ def _narrowed(
 
 
 def _is_id(ctx: Context, found: Select[Token], part: str) -> bool:
-    """Whether *part* is the whole id of one: then nothing else is meant."""
+    """Return whether *part* is the whole id of a token, so that only this is shown."""
     if len(part) != ID_LENGTH or not set(part) <= set(ID_ALPHABET):
         return False
     one = found.where(ctx.models.Token.id == part)
@@ -286,12 +286,13 @@ def _is_id(ctx: Context, found: Select[Token], part: str) -> bool:
 def _owned_or_used_by(
     ctx: Context, account_id: str, part: str
 ) -> list[ColumnElement[bool]]:
-    """What more an administrator looks for: owners, and the address of the last use."""
+    """Return the conditions of an administrator's search: owners, and last address."""
     model = ctx.models.Token
     owners: Any = account_users.keys_matching(ctx, account_id, part)
     keys = ctx.session.scalars(owners.limit(_FEW_OWNERS + 1)).all()
     if len(keys) <= _FEW_OWNERS:
-        # One by one an index finds them; a subquery makes it look at every token.
+        # With a list of keys the database uses the index on the owner. With a subquery
+        # it reads every token.
         owners = keys
     matches = [model.owner_id.in_(owners)]
     address = networks.address(part)
@@ -312,6 +313,6 @@ def _order(ctx: Context, sort: str) -> list[ColumnElement[Any]]:
     column = columns.get(sort.lstrip("-"))
     if column is None:
         return newest if down else [model.created_at.asc(), model.id.asc()]
-    # NULLS LAST as MariaDB can say it: never used and never expiring come last.
+    # MariaDB has no NULLS LAST. Tokens that were never used or never expire come last.
     blanks = case((column.is_(None), 1), else_=0)
     return [blanks, column.desc() if down else column.asc(), *newest]

@@ -1,4 +1,4 @@
-"""The status of a token, in SQL and in Python: what the guard would answer now."""
+"""The status of a token, in SQL and in Python, as the guard sees it now."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ STATUSES = ("active", "expiring", "paused", "expired", "revoked", "deactivated")
 def has_status(
     ctx: Context, status: str, paused: ColumnElement[bool]
 ) -> ColumnElement[bool]:
-    """Whether a token has a status, in words that an index can be used for.
+    """Return whether a token has a status, as a condition that can use an index.
 
-    :param status: one of :data:`STATUSES`; nothing has another.
+    :param status: one of :data:`STATUSES`; no token has any other.
     :param paused: from :func:`paused_anywhere` or :func:`paused_in`.
     """
     model, now = ctx.models.Token, ctx.now()
@@ -52,16 +52,16 @@ def has_status(
         "expiring": and_(works, near),
         "active": and_(works, later),
     }
-    # What is no status may be text that no database takes.
+    # A status that does not exist may be text that the database refuses in a query.
     return conditions.get(status, false())
 
 
 def statuses_of(
     ctx: Context, tokens: Collection[Token], *, account_id: str | None = None
 ) -> dict[str, str]:
-    """The status of each of *tokens* by its id, whoever owns it, in one statement.
+    """Return the status of each of *tokens* by its id, in one statement.
 
-    :param account_id: the account they are all of, where they are of one.
+    :param account_id: the account of all the tokens; None if they are of several.
     """
     model = ctx.models.Token
     if not tokens:
@@ -90,7 +90,7 @@ def _status_sql(ctx: Context, paused: ColumnElement[bool]) -> ColumnElement[str]
 
 
 def paused_anywhere(ctx: Context) -> ColumnElement[bool]:
-    """Whether a token's service is off for it, whatever account it is of."""
+    """Return whether the service of a token of any account is off for it."""
     model, subscription = ctx.models.Token, ctx.models.Subscription
     setting, services = ctx.models.ServiceSetting, ctx.catalog.services
     by_default = [slug for slug, service in services.items() if service.default_active]
@@ -116,16 +116,18 @@ def paused_anywhere(ctx: Context) -> ColumnElement[bool]:
 def paused_in(
     ctx: Context, account_id: str, owners: Collection[Any] | None = None
 ) -> ColumnElement[bool]:
-    """Whether a token of an account is off through no act on itself.
+    """Return whether a token of an account is paused.
 
-    What only the host's callables know is left to the guard. Each subquery is about all
-    users at once: a database runs it once, and not for each of a million tokens.
+    It is paused if its service is off, its owner has no subscription, or its owner is
+    disabled. Functions of the host cannot be called in SQL, so what they say is left
+    out. Each subquery is about all users, so that the database runs it once and not
+    once for each token.
 
-    :param owners: the keys of those whose tokens are looked at, where they are few.
+    :param owners: the keys of the owners, if the tokens have few.
     """
     model = ctx.models.Token
     on = [slug for slug, on in subscriptions.services_on(ctx, account_id).items() if on]
-    # Said first, since nothing compared with NULL is false, nor its opposite true.
+    # A comparison with NULL is neither true nor false, so it must be excluded first.
     bound = model.service.is_not(None)
     owner_off = [
         and_(bound, model.service == slug, _unsubscribed(ctx, slug, owners))
@@ -139,7 +141,7 @@ def paused_in(
 def _unsubscribed(
     ctx: Context, slug: str, owners: Collection[Any] | None
 ) -> ColumnElement[bool]:
-    """Whether the owner of a token is not subscribed to the service."""
+    """Return whether the owner of a token is not subscribed to the service."""
     model = ctx.models.Subscription
     owner_id: ColumnElement[Any] = ctx.models.Token.owner_id
     default = ctx.catalog.services[slug].default_active
@@ -154,7 +156,7 @@ def _unsubscribed(
 def _entitled(
     ctx: Context, account_id: str, owners: Collection[Any] | None
 ) -> Select[Any]:
-    """The keys of an account's users whose tokens the guard accepts."""
+    """Return the keys of an account's users whose tokens the guard accepts."""
     keys = account_users.keys_of(ctx, account_id)
     if owners is not None:
         keys = keys.where(ctx.models.user_key.in_(owners))
@@ -162,14 +164,14 @@ def _entitled(
         active_column(ctx.models.user),
         ctx.callbacks.permission_column,
     ):
-        # Whether anything else is true only Python knows, and the guard.
+        # A column of another type has a truth value in Python alone.
         if column is not None and isinstance(column.type, Boolean):
             keys = keys.where(column)
     return keys
 
 
 def status_of(ctx: Context, token: Token, *, paused: bool = False) -> str:
-    """One of :data:`STATUSES`; the first that fits, as in the list of them reversed.
+    """Return the status of a loaded token, one of :data:`STATUSES`.
 
     :param paused: whether its owner may not use its service now.
     """

@@ -1,4 +1,4 @@
-"""The users of an account: found, paged, counted, each beside what they hold."""
+"""The users of an account: find, page and count them, with their tokens."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from flask_apitokens.errors import NotFound
 
 from . import validation
 
-#: what a user may be called by besides the primary key, where the model has it
+#: the columns that name a user, if the user model has them
 LABELS = ("email", "username", "name")
 PAGE_SIZE = 25
 STATES = ("active", "inactive")
 
 
 @dataclass(frozen=True)
-class PeopleQuery:
-    """Which users of an account a list shows.
+class UserQuery:
+    """The search and filter of a list of users.
 
     :param q: part of a name or email.
     :param state: one of :data:`STATES`, or empty for all.
@@ -57,19 +57,19 @@ class PeopleQuery:
 
 @dataclass(frozen=True)
 class Member:
-    """A user beside what they hold of one service."""
+    """A user with the subscription and the tokens of one service."""
 
     user: Any
     active: bool
-    #: tokens that work, or will again once they are no longer paused
+    #: the number of tokens that work, or that are paused
     tokens: int
     last_used_at: datetime | None
 
 
 def users_of(ctx: Context, account_id: str) -> Select[Any]:
-    """Where every query about an account's users starts.
+    """Return the query that everything about an account's users starts from.
 
-    :raises ConfigurationError: if the host does not say who they are.
+    :raises ConfigurationError: if the host gave no ``users_of``, or an unusable one.
     """
     if ctx.callbacks.users_of is None:
         raise ConfigurationError(
@@ -84,17 +84,17 @@ def users_of(ctx: Context, account_id: str) -> Select[Any]:
 
 
 def keys_of(ctx: Context, account_id: str) -> Select[Any]:
-    """The primary keys of an account's users, for use inside another statement."""
+    """Return the query of the primary keys of an account's users, for a subquery."""
     key = ctx.models.user_key
-    # What the host joins, or inherits from, keeps the account's users apart.
+    # Tables that the host joins may be what restricts the query to the account.
     users = users_of(ctx, account_id)
     return users.with_only_columns(key, maintain_column_froms=True).order_by(None)
 
 
 def user_in(ctx: Context, account_id: str, key: str) -> Any:
-    """The user with the primary key *key*, if it is one of the account's.
+    """Return the user of an account with the primary key *key*.
 
-    :raises NotFound: if there is no such user, or in another account.
+    :raises NotFound: if the account has no such user.
     """
     column = ctx.models.user_key
     value = as_key(column.type, key) if is_text(key) else None
@@ -110,7 +110,7 @@ def user_in(ctx: Context, account_id: str, key: str) -> Any:
 def users_by_key(
     ctx: Context, account_id: str, keys: Collection[Any]
 ) -> dict[Any, Any]:
-    """Those of the account's users who have these keys, by key, in one statement."""
+    """Return the account's users with these keys, by key, in one statement."""
     column = ctx.models.user_key
     query = users_of(ctx, account_id).where(column.in_(set(keys)))
     found = ctx.session.scalars(query.order_by(None)).unique() if keys else ()
@@ -122,9 +122,9 @@ def users_by_key(
 
 
 def page_of(
-    ctx: Context, account_id: str, slug: str, *, query: PeopleQuery
+    ctx: Context, account_id: str, slug: str, *, query: UserQuery
 ) -> Page[Member]:
-    """One page of the users of an account beside what they hold of a service."""
+    """Return one page of an account's users, with their tokens of a service."""
     found = users_of(ctx, account_id).order_by(None)
     if query.state:
         on = _is_on(ctx, slug)
@@ -160,21 +160,25 @@ def _search(ctx: Context, found: Select[Any], number: int) -> Page[Any]:
 
 
 def _keys(ctx: Context, found: Select[Any], *columns: Any) -> Select[Any]:
-    """The columns of the users that *found* names, each user once."""
+    """Return the query of some columns of the users in *found*, each user once."""
     keys = found.with_only_columns(*columns, maintain_column_froms=True)
     # Removing repeated rows from a large account is slow.
     return keys.distinct() if _may_repeat(ctx, found) else keys
 
 
 def _may_repeat(ctx: Context, found: Select[Any]) -> bool:
-    """Whether what the host joins may make a statement name a user twice."""
+    """Return whether a join of the host may repeat users in the result."""
     return found.get_final_froms() != [ctx.models.user.__table__]
 
 
 def _from_the_nearer_end(
     ctx: Context, found: Select[Any], total: int, *, offset: int
 ) -> Sequence[Any]:
-    """The users of a page; the last ones are reached from the end, in no time."""
+    """Return the users of a page, counted from the start or from the end.
+
+    A database reads all rows before an offset, so the last pages of a large account
+    are read in the opposite order.
+    """
     order = _order(ctx)
     number = min(PAGE_SIZE, total - offset)
     if offset <= total // 2 or _may_repeat(ctx, found):
@@ -188,14 +192,14 @@ def _from_the_nearer_end(
 def members(
     ctx: Context, account_id: str, slug: str, *, keys: Collection[str]
 ) -> list[Member]:
-    """The users of an account with these keys beside what they hold of a service."""
+    """Return an account's users with these keys, with their tokens of a service."""
     column = ctx.models.user_key
     values = [as_key(column.type, key) for key in keys if is_text(key)]
     query = users_of(ctx, account_id).where(
         column.in_([value for value in values if value is not None])
     )
     found = ctx.session.scalars(query.order_by(None).order_by(*_order(ctx)))
-    # Before anything of theirs is changed the user's own account decides.
+    # The result is for changes, so account_of must confirm what users_of says.
     users = [u for u in found.unique() if ctx.account_of(u) == account_id]
     return _members(ctx, account_id, slug, users=users)
 
@@ -233,13 +237,13 @@ def _members(
 
 
 def count(ctx: Context, account_id: str) -> int:
-    """How many users an account has."""
+    """Return the number of users of an account."""
     keys = keys_of(ctx, account_id).subquery()
     return ctx.session.scalar(select(func.count()).select_from(keys)) or 0
 
 
 def has_users(ctx: Context, account_id: str) -> bool:
-    """Whether an account has any user at all, told without ``users_of`` too."""
+    """Return whether an account has any user, also if the host gave no ``users_of``."""
     if ctx.callbacks.users_of is not None:
         one = keys_of(ctx, account_id).limit(1)
         return ctx.session.scalar(one) is not None
@@ -250,12 +254,12 @@ def has_users(ctx: Context, account_id: str) -> bool:
 def count_subscribed(
     ctx: Context, account_id: str, services: Collection[Service], *, users: int
 ) -> dict[str, int]:
-    """How many users of an account are subscribed to each of some services.
+    """Return the number of users of an account who are subscribed to each service.
 
-    :param users: how many there are, from :func:`count`.
+    :param users: the number of the account's users, from :func:`count`.
     """
     model = ctx.models.Subscription
-    # Who was switched to what the service is by default anyhow need not be looked at.
+    # Only subscriptions that differ from the default are counted, which are few.
     differ = [
         and_(model.service == s.slug, model.active.is_(not s.default_active))
         for s in services
@@ -275,7 +279,7 @@ def count_subscribed(
 
 
 def _is_on(ctx: Context, slug: str) -> ColumnElement[bool]:
-    """Whether a user is subscribed; by one look at all subscriptions, not one each."""
+    """Return whether a user is subscribed, by one subquery for all users."""
     model, key = ctx.models.Subscription, ctx.models.user_key
     default = ctx.catalog.services[slug].default_active
     differ = select(model.user_id).where(
@@ -285,14 +289,14 @@ def _is_on(ctx: Context, slug: str) -> ColumnElement[bool]:
 
 
 def keys_matching(ctx: Context, account_id: str, text: str) -> Select[Any]:
-    """The keys of an account's users whose name or email contains *text*."""
+    """Return the query of the keys of an account's users whose label has *text*."""
     return keys_of(ctx, account_id).where(_matches(ctx, text))
 
 
 def names_of(ctx: Context, user: Any) -> tuple[str, str]:
-    """What a user is called, and what tells them from another of the same name.
+    """Return the name of a user, and the label that distinguishes users of one name.
 
-    :returns: the second is empty where the first is all there is.
+    :returns: the label is empty if it equals the name.
     """
     label = ctx.user_label(user)
     name = str(getattr(user, "name", None) or label)
@@ -300,13 +304,13 @@ def names_of(ctx: Context, user: Any) -> tuple[str, str]:
 
 
 def is_enabled(ctx: Context, user: Any) -> bool:
-    """Whether the host lets *user* in, read where the guard reads it."""
+    """Return whether *user* is enabled, read from the same column as the guard does."""
     column = active_column(ctx.models.user)
     return bool(getattr(user, "is_active" if column is None else column.key, True))
 
 
 def label_columns(ctx: Context) -> list[Any]:
-    """The columns that people call a user by, where the model has them."""
+    """Return the columns that name a user, as far as the user model has them."""
     columns = [column_named(ctx.models.user, name) for name in LABELS]
     return [
         column

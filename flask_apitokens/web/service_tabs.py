@@ -80,7 +80,7 @@ def figures_of(admin: Admin, services: Sequence[Service]) -> list[ServiceFigures
     on = subscriptions.services_on(ctx, account_id)
     users = account_users.count(ctx, account_id)
     users_on = account_users.count_subscribed(ctx, account_id, services, users=users)
-    tokens = token_counts.counts_by_service(ctx, account_id, services)
+    tokens = token_counts.count_by_service(ctx, account_id, services)
     return [
         ServiceFigures(s, on[s.slug], users, users_on[s.slug], *tokens[s.slug])
         for s in services

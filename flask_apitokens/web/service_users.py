@@ -11,7 +11,7 @@ from markupsafe import Markup
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.users import Member
-from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.domain.users import UserQuery
 from flask_apitokens.web.presenters.users import MemberList
 from flask_apitokens.web.presenters.users import MemberRow
 from flask_apitokens.web.presenters.users import member_list
@@ -23,11 +23,11 @@ from .query_args import searched
 from .service_tabs import section_of
 
 
-def asked_people() -> PeopleQuery:
+def asked_people() -> UserQuery:
     """Return the users that this address asks for. Invalid arguments are ignored."""
     args = request.args
     state = args.get("state", "")
-    return PeopleQuery(
+    return UserQuery(
         q=searched(args.get("q", "")),
         state=state if state in account_users.STATES else "",
         page=max(args.get("page", 1, type=int), 1),

@@ -272,10 +272,12 @@ def test_figures_count_what_works_in_one_account(app: Flask, ctx: Context) -> No
     ctx.session.rollback()
     # All but the revoked, the deactivated and the expired: a paused one may come back.
     live = len(STATUSES) - 4
-    assert token_counts.figures_of(ctx, ACME) == token_counts.Figures(
+    assert token_counts.count_account(ctx, ACME) == token_counts.AccountCounts(
         live, 2, live - 1, 1
     )
-    assert token_counts.figures_of(ctx, "nobody's") == token_counts.Figures(0, 0, 0, 0)
+    assert token_counts.count_account(ctx, "nobody's") == token_counts.AccountCounts(
+        0, 0, 0, 0
+    )
     ended = {"revoked", "expired", "deactivated"}
     of_tmy = [
         name
@@ -286,16 +288,16 @@ def test_figures_count_what_works_in_one_account(app: Flask, ctx: Context) -> No
         and name != "userless"
     ]
     services = list(ctx.services_of(ACME).values())
-    assert token_counts.counts_by_service(ctx, ACME, services) == {
+    assert token_counts.count_by_service(ctx, ACME, services) == {
         "tmy": (len(of_tmy), 1),
         "timeseries": (1, 1),
         "free": (2, 0),
     }
-    assert token_counts.counts_by_service(ctx, "nobody's", services[1:]) == {
+    assert token_counts.count_by_service(ctx, "nobody's", services[1:]) == {
         "timeseries": (0, 0),
         "free": (0, 0),
     }
-    assert token_counts.counts_by_service(ctx, ACME, []) == {}
+    assert token_counts.count_by_service(ctx, ACME, []) == {}
 
 
 def test_no_question_takes_a_statement_for_each_token(app: Flask, ctx: Context) -> None:
@@ -304,8 +306,8 @@ def test_no_question_takes_a_statement_for_each_token(app: Flask, ctx: Context) 
     found = ctx.session.scalars(token_list.of_account(ctx, ACME)).all()
     with administration.counting(app) as told:
         token_status.statuses_of(ctx, found, account_id=ACME)
-        token_counts.figures_of(ctx, ACME)
-        token_counts.counts_by_service(ctx, ACME, list(ctx.catalog.services.values()))
+        token_counts.count_account(ctx, ACME)
+        token_counts.count_by_service(ctx, ACME, list(ctx.catalog.services.values()))
         # One of them asks which services are on.
         assert len(told) == 4
         assert token_list.owners_of(ctx, found) == {}

@@ -122,8 +122,8 @@ def test_a_near_end_is_the_same_everywhere(app: Flask, user: Any) -> None:
             expected = near if status == "expiring" else {t.name for t in every} - near
             assert {t.name for t in found} == expected
         among = token_list.owned_by(ctx, user)
-        assert token_counts.counts(ctx, among).expiring == len(near)
-        assert token_counts.figures_of(ctx, "").expiring == len(near)
+        assert token_counts.count_list(ctx, among).expiring == len(near)
+        assert token_counts.count_account(ctx, "").expiring == len(near)
         # What the dialog promises is what happens.
         for life, days in {1: 0, 2: 1, 7: 1, 8: 1, 10: 3, 14: 7, 365: 7}.items():
             assert token_expiry.days_of_warning(ctx, life) == days

@@ -11,7 +11,7 @@ from flask_apitokens.catalog import Service
 from flask_apitokens.db import pagination
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
-from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.domain.users import UserQuery
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.users import member_list
@@ -97,7 +97,7 @@ def test_user_search_announces_more_users_than_the_limit(
 ) -> None:
     with app.test_request_context():
         found: Page[Any] = Page([], total, 1, 25, limit=most)
-        query = PeopleQuery(q="a")
+        query = UserQuery(q="a")
         shown = member_list(found, [], query=query, slug="tmy", focus=False)
         assert (shown.page.counted, shown.announce) == (counted, spoken)
         paged = member_list(found, [], query=query, slug="tmy", focus=True)

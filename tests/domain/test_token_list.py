@@ -181,11 +181,11 @@ def test_every_status_is_filtered_as_it_is_shown(
 def test_the_counts_are_those_of_the_list(
     ctx: Context, user: Any, other_user: Any, one_of_each: dict[str, str]
 ) -> None:
-    counts = token_counts.counts(ctx, token_list.owned_by(ctx, user))
+    counts = token_counts.count_list(ctx, token_list.owned_by(ctx, user))
     assert counts.total == len(one_of_each)
     assert counts.expiring == len({"soon", "very soon", "paused"})
-    none = token_counts.counts(ctx, token_list.owned_by(ctx, other_user))
-    assert none == token_counts.Counts(0, 0)
+    none = token_counts.count_list(ctx, token_list.owned_by(ctx, other_user))
+    assert none == token_counts.ListCounts(0, 0)
 
 
 def test_nothing_is_counted_for_ever(ctx: Context, user: Any) -> None:

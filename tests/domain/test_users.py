@@ -26,7 +26,7 @@ from flask_apitokens.db import pagination
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.users import Member
-from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.domain.users import UserQuery
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
 from tests import administration
@@ -69,7 +69,7 @@ def emails(found: Page[Member]) -> list[str]:
 def look(ctx: Context, slug: str = CLOSED, **query: Any) -> Page[Member]:
     """A page of the users of ACME, whatever this transaction saw before."""
     ctx.session.rollback()
-    return account_users.page_of(ctx, ACME, slug, query=PeopleQuery(**query))
+    return account_users.page_of(ctx, ACME, slug, query=UserQuery(**query))
 
 
 def test_an_account_is_paged_and_never_shows_another(app: Flask) -> None:
@@ -318,7 +318,7 @@ def test_the_search_looks_at_what_there_is(
         db.session.commit()
         ctx = bearing.context_of(app)
         for text, number in found.items():
-            query = PeopleQuery(q=text)
+            query = UserQuery(q=text)
             assert (
                 account_users.page_of(ctx, "", CLOSED, query=query).total == number
             ), text
@@ -387,7 +387,7 @@ def test_the_last_pages_are_reached_from_the_end(database_url: str) -> None:
         ctx = bearing.context_of(app)
         ordered = select(user_model.id).order_by(user_model.name, user_model.id)
         pages = [
-            account_users.page_of(ctx, "", CLOSED, query=PeopleQuery(page=page))
+            account_users.page_of(ctx, "", CLOSED, query=UserQuery(page=page))
             for page in range(1, 6)
         ]
         assert [len(page.items) for page in pages] == [25, 25, 25, 25, 10]

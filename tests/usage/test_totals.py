@@ -168,7 +168,7 @@ def test_calls_of_tokens_outside_the_list_are_not_counted(ctx: Context) -> None:
     assert usage_totals.calls_of(ctx, among, [hers.id]) == {hers.id: 0}
     assert usage_totals.calls_of(ctx, among, []) == {}
     assert counts(ctx, usage_totals.of_token(mine)).total == 3
-    assert token_counts.used_since(ctx, among, SINCE) == (1, 2)
+    assert token_counts.count_used_since(ctx, among, SINCE) == (1, 2)
     extent = usage_totals.of_account(mine.account_id)
     window = usage_totals.window_of(ctx)
     users = usage_totals.recently_active_owners(ctx, extent, window)

@@ -15,7 +15,7 @@ from flask_apitokens.core.time_format import Moment
 from flask_apitokens.core.time_format import ago
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.users import Member
-from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.domain.users import UserQuery
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
@@ -108,7 +108,7 @@ class MemberList:
 
     slug: str
     rows: Sequence[MemberRow]
-    query: PeopleQuery
+    query: UserQuery
     page: Page[Member]
     announce: str = ""
     focus: str = ""
@@ -139,7 +139,7 @@ def member_list(
     page: Page[Member],
     rows: Sequence[MemberRow],
     *,
-    query: PeopleQuery,
+    query: UserQuery,
     slug: str,
     focus: bool,
 ) -> MemberList:

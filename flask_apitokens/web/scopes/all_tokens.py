@@ -137,7 +137,7 @@ def _outside(ctx: Context, tokens: Select[Token]) -> Outside | None:
 
 
 def _stats(ctx: Context, account_id: str) -> list[Stat]:
-    numbers = token_counts.figures_of(ctx, account_id)
+    numbers = token_counts.count_account(ctx, account_id)
     days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
     expiring = _n("Expire within %(n)s day", "Expire within %(n)s days", days)
     shown = [(_("Active"), numbers.live), (expiring, numbers.expiring)]

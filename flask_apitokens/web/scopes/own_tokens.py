@@ -136,7 +136,7 @@ class OwnTokenScope(TokenScope):
 
     def overview(self, query: ListQuery, *, fresh: str = "") -> Overview:
         """Return the list and what the section shows around it."""
-        counts = token_counts.counts(self.ctx, self.tokens)
+        counts = token_counts.count_list(self.ctx, self.tokens)
         found = token_list.page_of(self.ctx, self.user, query)
         return Overview(
             list=list_presenter.list_of(

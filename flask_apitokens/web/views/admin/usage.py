@@ -94,7 +94,7 @@ class AccountReading(Reading):
         ctx, among = self.ctx, token_list.of_account(self.ctx, self.account_id)
         if self.whole.service is not None:
             among = among.where(ctx.models.Token.service == self.whole.service)
-        return token_counts.used_since(ctx, among, self.window.since)
+        return token_counts.count_used_since(ctx, among, self.window.since)
 
     def names(self, rows: Sequence[Any]) -> Names:
         """Return the names of the tokens and users of *rows*."""

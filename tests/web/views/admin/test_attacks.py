@@ -22,7 +22,7 @@ from flask_apitokens.crypto.tokens import without_plaintexts
 from flask_apitokens.domain import access_requests
 from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import users as account_users
-from flask_apitokens.domain.users import PeopleQuery
+from flask_apitokens.domain.users import UserQuery
 from flask_apitokens.errors import ApiNotAllowed
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import NotFound
@@ -189,12 +189,10 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
         ctx = bearing.context_of(app)
         assert account_users.count(ctx, ACME) == 2
         assert (
-            account_users.page_of(ctx, OTHER, "tmy", query=PeopleQuery(q="c")).total
-            == 1
+            account_users.page_of(ctx, OTHER, "tmy", query=UserQuery(q="c")).total == 1
         )
         assert (
-            account_users.page_of(ctx, OTHER, "tmy", query=PeopleQuery(q="a")).total
-            == 0
+            account_users.page_of(ctx, OTHER, "tmy", query=UserQuery(q="a")).total == 0
         )
         db.session.rollback()
     hosts.put_away(app)
