@@ -14,13 +14,14 @@ from . import validation
 
 
 def deactivate(ctx: Context, token: Token, reason: str, *, actor: Actor) -> Token:
-    """Stop a token until it is activated again; its owner hears the reason.
+    """Stop a token until it is activated again.
 
-    A second time changes nothing: the first reason stands.
+    A second call changes nothing: the token keeps the first reason.
 
+    :param reason: a text for the owner.
     :raises InvalidReason: if the reason is missing or cannot be stored.
-    :raises Conflict: if the token is revoked: there is nothing left to stop.
-    :raises TokenNotFound: if the row is gone.
+    :raises Conflict: if the token is revoked.
+    :raises TokenNotFound: if the row was deleted.
     """
     text = validation.clean_reason(ctx, reason, required=True)
     tokens.lock(ctx, token)
@@ -36,10 +37,10 @@ def deactivate(ctx: Context, token: Token, reason: str, *, actor: Actor) -> Toke
 
 
 def activate(ctx: Context, token: Token, *, actor: Actor) -> Token:
-    """Let a deactivated token work again; one that is active stays as it is.
+    """Let a deactivated token work again. An active token stays as it is.
 
-    :raises Conflict: if the token was revoked in the meantime.
-    :raises TokenNotFound: if the row is gone.
+    :raises Conflict: if the token is revoked.
+    :raises TokenNotFound: if the row was deleted.
     """
     tokens.lock(ctx, token)
     if token.revoked_at is not None:

@@ -1,6 +1,6 @@
-"""Tokens that end with their owner's email address (``APITOKENS_BIND_TO_EMAIL``).
+"""Tokens that stop when their owner's email changes (``APITOKENS_BIND_TO_EMAIL``).
 
-A token keeps a digest of the address it was generated under, never the address itself.
+A token keeps a digest of the address at its generation, never the address.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from flask_apitokens.db.models import Token
 
 log = logging.getLogger("flask_apitokens")
 
-#: tokens of one owner that are looked through for those of another address
-_MOST = 1000
+#: the highest number of an owner's tokens that are checked
+_CHECK_LIMIT = 1000
 
 
 def digest_of(token_id: str, email: object) -> bytes | None:
-    """What a token keeps of an address; none where there is no address.
+    """Return the digest that a token keeps of an address; None without an address.
 
-    It is another one for each token, so that rows do not tell whose are the same. Case
-    and white space around it make no other address.
+    The id of the token is part of it, so that two digests do not show whether the
+    addresses are the same. Case and white space around the address do not count.
     """
     text = unicodedata.normalize("NFC", str(email or "")).strip().casefold()
     if not text:
@@ -36,22 +36,22 @@ def digest_of(token_id: str, email: object) -> bytes | None:
 
 
 def is_of(token_id: str, kept: Any, email: object) -> bool:
-    """Whether *kept* is the digest of *email*."""
+    """Return whether *kept* is the digest of *email*."""
     now = digest_of(token_id, email)
     return now is not None and hmac.compare_digest(bytes(kept), now)
 
 
 def bind(ctx: Context, token: Token, owner: Any) -> None:
-    """Tie a new token to the address that its owner has now, where the host wants it.
+    """Bind a new token to the present address of its owner, if the setting is on.
 
-    :raises Exception: whatever ``email_of`` of the host raises: better no token than
-        one that is tied to nothing.
+    :raises Exception: whatever ``email_of`` of the host raises, so that no token is
+        generated without the binding.
     """
     token.email_digest = digest_of(token.id, email_to_bind(ctx, owner))
 
 
 def email_to_bind(ctx: Context, owner: Any) -> object:
-    """The address that new tokens of *owner* are tied to; none where to none.
+    """Return the address that new tokens of *owner* are bound to; None for none.
 
     :raises Exception: whatever ``email_of`` of the host raises.
     """
@@ -61,7 +61,7 @@ def email_to_bind(ctx: Context, owner: Any) -> object:
 
 
 def has_moved(ctx: Context, token: Token, owner: Any) -> bool:
-    """Whether the owner's address is no longer the one that *token* is tied to."""
+    """Return whether the owner's address differs from the one *token* is bound to."""
     kept = token.email_digest
     if not ctx.settings.bind_to_email or kept is None:
         return False
@@ -77,7 +77,7 @@ def _email_now(ctx: Context, owner: Any) -> object:
 
 
 def count_moved(ctx: Context, owner: Any) -> int:
-    """How many tokens of *owner* would work but for another address."""
+    """Return the number of *owner*'s tokens that only another address has stopped."""
     if not ctx.settings.bind_to_email:
         return 0
     from . import (
@@ -90,6 +90,6 @@ def count_moved(ctx: Context, owner: Any) -> int:
         model.email_digest.is_not(None),
         validation.is_usable(ctx, model),
     )
-    rows: Iterable[Any] = ctx.session.execute(bound.limit(_MOST))
+    rows: Iterable[Any] = ctx.session.execute(bound.limit(_CHECK_LIMIT))
     email = _email_now(ctx, owner)
     return sum(not is_of(row.id, row.email_digest, email) for row in rows)

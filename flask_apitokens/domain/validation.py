@@ -1,4 +1,4 @@
-"""What a token must be like before it is stored: name, service, scopes, end, number."""
+"""Check a token before it is stored: name, service, scopes, networks and expiry."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ from flask_apitokens.i18n import ngettext as _n
 
 from . import subscriptions
 
-#: The last end there can be. A token may be rotated for as long a life again, and a
-#: database in the east has no moment for the last hours of the year 9999.
+#: The latest expiry. A rotation may add the same life again, and a database in a time
+#: zone east of UTC cannot store the last hours of the year 9999.
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-#: categories of characters that show nothing by themselves
+#: categories of characters that are invisible
 _UNSEEN = frozenset({"Cf", "Zs"})
-#: what stands for bytes that could not be decoded
+#: the character that replaces bytes that could not be decoded
 _LOST = "\N{REPLACEMENT CHARACTER}"
-#: letters and signs that show as nothing: Hangul fillers, the empty Braille cell, and
-#: marks that only change or join what they follow
+#: letters and signs that are invisible: Hangul fillers, the empty Braille cell, and
+#: marks that change or join the character before them
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _BLANK |= frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
 _BLANK |= frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 def clean_name(name: str) -> str:
-    """The name as it is stored: NFC, without white space around.
+    """Return a name as it is stored: in NFC, without white space around it.
 
-    :raises InvalidName: for nothing but white space, more than 80 characters, or
-        characters that are not text.
+    :raises InvalidName: if nothing of it is visible, if it has more than 80 characters,
+        or if it has characters that are not text.
     """
     text = unicodedata.normalize("NFC", name).strip()
     if all(char in _BLANK or unicodedata.category(char) in _UNSEEN for char in text):
@@ -67,12 +67,13 @@ def clean_name(name: str) -> str:
 
 
 def clean_reason(ctx: Context, text: str, *, required: bool = False) -> str:
-    """What a person wrote to another, as it is stored: NFC, line ends as ``\\n``.
+    """Return a reason as it is stored: in NFC, with ``\\n`` at the ends of lines.
 
-    Of a whole token, pasted to say which one leaked, the id is kept alone.
+    If it contains the plaintext of a token, for example of one that leaked, only the id
+    of that token is kept.
 
-    :raises InvalidReason: for nothing where something is *required*, too many
-        characters, or some that are not text.
+    :raises InvalidReason: if it is empty and *required*, if it has too many characters,
+        or if it has characters that are not text.
     """
     text = crypto_tokens.without_plaintexts(ctx.settings.brand, text)
     lines = unicodedata.normalize("NFC", text).strip().splitlines()
@@ -90,9 +91,9 @@ def clean_reason(ctx: Context, text: str, *, required: bool = False) -> str:
 def check_name_free(
     ctx: Context, owner: Any, name: str, *, account_id: str = ""
 ) -> None:
-    """Look before a form is accepted; the constraint decides in the end.
+    """Check a name before a form is accepted; the unique constraint decides later.
 
-    :param owner: none for a userless token of the account *account_id*.
+    :param owner: None for a userless token of the account *account_id*.
     :raises NameTaken: if a live token of *owner* has this name.
     """
     model = ctx.models.Token
@@ -100,7 +101,7 @@ def check_name_free(
         theirs = and_(model.account_id == account_id, model.userless.is_(True))
     else:
         theirs = model.owner_id == ctx.models.user_id(owner)
-    # One that another has taken the place of has let go of its name.
+    # A token with a successor has released its name.
     held = and_(is_live(ctx, model), model.successor_id.is_(None))
     holder = select(model.id).where(theirs, model.name == name, held)
     if ctx.session.scalar(holder.limit(1)) is not None:
@@ -110,6 +111,11 @@ def check_name_free(
 def checked_service(
     ctx: Context, owner: Any, service: str | None, account_id: str
 ) -> str | None:
+    """Return a service that a token of *owner* may be for; None for none.
+
+    :raises ApiNotAllowed: if the owner may not use the API.
+    :raises ServiceUnavailable: if the owner, or the account, may not use the service.
+    """
     if owner is not None and not ctx.may_use_api(owner):
         raise ApiNotAllowed
     if not service:
@@ -126,6 +132,10 @@ def checked_service(
 def checked_scopes(
     ctx: Context, service: str | None, scopes: Collection[str]
 ) -> tuple[str, ...]:
+    """Return the scopes of a token, in the order in which the service declares them.
+
+    :raises InvalidScopes: if one is not declared, or if none is chosen.
+    """
     known = ctx.catalog.services[service].scopes if service else {}
     wanted = tuple(scope for scope in known if scope in set(scopes))
     if len(wanted) != len(set(scopes)) or (known and not wanted):
@@ -134,9 +144,11 @@ def checked_scopes(
 
 
 def checked_networks(ctx: Context, ranges: Collection[str]) -> tuple[str, ...] | None:
-    """The networks that a token is pinned to, as they are stored; none for all.
+    """Return the networks that a token is limited to, as they are stored.
 
-    :raises InvalidNetworks: if one of them is none, or there may be none at all.
+    :returns: None for all networks.
+    :raises InvalidNetworks: if one of them is not a network, or if
+        ``APITOKENS_ALLOWED_NETWORKS`` is False.
     """
     if not ranges:
         return None
@@ -146,6 +158,11 @@ def checked_networks(ctx: Context, ranges: Collection[str]) -> tuple[str, ...] |
 
 
 def check_expiry(ctx: Context, kind: str, expires_at: datetime | None) -> None:
+    """Check the expiry of a new token.
+
+    :raises InvalidExpiry: if it is missing, past, or later than allowed.
+    :raises ValueError: for a naive datetime.
+    """
     longest = ctx.settings.expiry_max
     if expires_at is None:
         if kind == "access":
@@ -159,7 +176,7 @@ def check_expiry(ctx: Context, kind: str, expires_at: datetime | None) -> None:
         raise InvalidExpiry(_("Choose a date after today."))
     if expires_at > LATEST:
         raise InvalidExpiry(_("Choose an earlier date."))
-    # A day of grace: "within 30 days" chosen as a date means the end of that day.
+    # One more day, because the form takes a date, which means the end of that day.
     if longest and expires_at > ctx.now() + timedelta(days=longest + 1):
         raise InvalidExpiry(_too_far(longest))
 
@@ -177,38 +194,39 @@ def _too_far(days: int) -> str:
 
 
 def as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """1 where *condition* holds, to be summed up."""
+    """Return 1 if *condition* is true, else 0, for a sum."""
     return case((condition, 1), else_=0)
 
 
 def is_live(ctx: Context, model: type[Token]) -> ColumnElement[bool]:
+    """Return whether a token is neither revoked nor expired."""
     unexpired = or_(model.expires_at.is_(None), model.expires_at > ctx.now())
     return and_(model.revoked_at.is_(None), unexpired)
 
 
 def is_usable(ctx: Context, model: type[Token]) -> ColumnElement[bool]:
-    """Whether a token works, or would but for its owner's rights."""
+    """Return whether a token works, as far as its own row says."""
     return and_(is_live(ctx, model), model.deactivated_at.is_(None))
 
 
 def check_limit(ctx: Context, token: Token) -> None:
-    """Look whether *token*, which is stored already, is one too many.
+    """Check the number of live tokens of an owner after *token* was inserted.
 
-    Counted before, the others' tokens would be locked with room for this one between
-    them, on MariaDB, and the owners next to each other wait for each other.
+    Before the insert, the locking SELECT would lock the gap for the new row on MariaDB
+    too, and requests of neighbouring owners would deadlock.
 
-    :raises LimitReached: if its owner has more live tokens than allowed.
+    :raises LimitReached: if the owner has more live tokens than the limit.
     """
     limit = ctx.settings.max_per_owner
     if limit is None or token.userless:
         return
     model = ctx.models.Token
-    # What is rotated is on its way out, and does not count.
+    # A rotated token ends with its grace, and does not count.
     live = select(model.id).where(
         model.owner_id == token.owner_id,
         is_live(ctx, model),
         model.successor_id.is_(None),
     )
-    # A locking read sees what was committed since this transaction began.
+    # Only a locking read sees what was committed since this transaction began.
     if len(ctx.session.scalars(live.with_for_update()).all()) > limit:
         raise LimitReached(limit)
