@@ -45,7 +45,7 @@ from .config import Settings
 from .errors import ConfigurationError
 from .guard import call_watch
 from .guard import decorator
-from .host_api import HostAPI
+from .host_api.api import HostAPI
 from .refusals import Refusal
 from .registration import build_state
 from .registration import finish_at_first_request

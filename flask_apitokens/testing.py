@@ -21,7 +21,7 @@ from flask import has_app_context
 
 from flask_apitokens.db.models import Token
 
-from .host_api import HostAPI
+from .host_api.api import HostAPI
 from .state import state_of
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import QueryableAttribute
 from flask_apitokens.db.models import ACCOUNT_LENGTH
 from flask_apitokens.errors import ConfigurationError
 
-from .events import TokenSnapshot
+from .snapshots import TokenSnapshot
 from .user_model import can_be_compared_with_text
 from .user_model import column_named
 from .user_model import own_column

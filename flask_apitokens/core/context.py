@@ -27,8 +27,8 @@ from . import journal
 from .actor import Actor
 from .callbacks import Callbacks
 from .events import DomainEvent
-from .events import SubscriptionSnapshot
-from .events import TokenSnapshot
+from .snapshots import SubscriptionSnapshot
+from .snapshots import TokenSnapshot
 
 
 def utcnow() -> datetime:

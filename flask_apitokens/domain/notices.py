@@ -14,6 +14,7 @@ from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.snapshots import TokenSnapshot
 from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import in_days
 from flask_apitokens.i18n import gettext as _
@@ -32,7 +33,7 @@ def send(ctx: Context, event: events.DomainEvent) -> None:
 
 
 def notice_of(ctx: Context, event: events.DomainEvent) -> Notice | None:
-    """Return the notice of *event*; None if there is none, or no user to read it."""
+    """Return the notice of *event*; None if it needs none or the user was deleted."""
     match event:
         case events.AccessRequested():
             return _access_requested(ctx, event)
@@ -111,7 +112,7 @@ def _who(actor: Actor) -> str:
     return actor.label
 
 
-def _expiry_text(ctx: Context, token: events.TokenSnapshot) -> str:
+def _expiry_text(ctx: Context, token: TokenSnapshot) -> str:
     if token.expires_at is None:
         return ""
     words: Mapping[str, str] = {

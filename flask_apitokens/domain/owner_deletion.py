@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.events import TokenDeleted
-from flask_apitokens.core.events import TokenSnapshot
+from flask_apitokens.core.snapshots import TokenSnapshot
 from flask_apitokens.db.mapping import Models
 
 
