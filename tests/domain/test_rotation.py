@@ -441,7 +441,7 @@ def test_a_look_that_fails_fails_no_answer_and_is_made_again(
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr(rotation, "note_late_use", fail)
         assert answer(app, first, "/api/plain") == "token_revoked"
-    assert f"token {token.id}: its use was not looked into" in caplog.text
+    assert f"token {token.id}: its use was not checked" in caplog.text
     assert answer(app, first, "/api/plain") == "token_revoked"
     assert len(told) == 1
 

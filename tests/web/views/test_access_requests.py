@@ -499,6 +499,7 @@ def test_request_is_approved_without_a_question(
     admin: Administrator, grace: Visitor, told: list[Notice], *, htmx: bool
 ) -> None:
     number = asked(grace)
+    told.clear()
     who = admin if htmx else admin.plain()
     form = one(who.plain().get(), f"form[action='{A}/{number}']")
     assert form["hx-target"] == "#at-list"
@@ -522,6 +523,7 @@ def test_a_request_is_declined_after_a_question(
     admin: Administrator, grace: Visitor, told: list[Notice], *, htmx: bool
 ) -> None:
     number = asked(grace)
+    told.clear()
     who = admin if htmx else admin.plain()
     for question in (who.get(f"/{number}"), who.post(f"/{number}", do="decline")):
         assert question.status_code == 200
