@@ -6,7 +6,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
@@ -51,9 +50,6 @@ from .registration import build_state
 from .registration import finish_at_first_request
 from .state import KEY
 from .state import Protection
-
-if TYPE_CHECKING:
-    pass
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
