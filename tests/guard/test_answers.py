@@ -197,9 +197,9 @@ def test_an_optional_guard_lets_nobody_in_but_no_bad_token(
     @app.get("/optional")
     @guard
     def optional() -> str:
-        return current_token.id if get_for_update() else "nobody"
+        return current_token.id if get_for_update() else "no user"
 
-    assert client.get("/optional").text == "nobody"
+    assert client.get("/optional").text == "no user"
     assert client.get("/optional", headers=headers).text == token[0]
     assert code(client.get("/optional", headers=bearer("x"))) == "invalid_token"
     refused = client.get("/optional", headers={"Authorization": "Bearer"})

@@ -52,7 +52,7 @@ Send = Callable[[str], TestResponse]
 
 @pytest.fixture
 def send(client: FlaskClient) -> Send:
-    """Sends a header as it stands, with no client in between that would mend it."""
+    """Send a header unchanged: a client library would correct it."""
 
     def raw(header: str) -> TestResponse:
         return client.get(

@@ -262,7 +262,7 @@ def test_what_the_host_makes_of_an_answer_is_what_is_recorded(
         response.status_code = 418
         return response
 
-    # where it stands tells when the host registered it
+    # its place tells when the host registered it
     history.app.after_request_funcs[None].insert(place, teapot)
     assert history.call("/usage/200").status_code == 418
     assert [row.status for row in history.rows()] == [418]

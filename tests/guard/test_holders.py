@@ -144,12 +144,12 @@ def test_users_without_an_address_are_a_mistake_of_the_host() -> None:
     plugin: dict[str, Any] = {"email_of": lambda user: user.mail}
     app = bearing.host_of_models(db, User, "sqlite://", plugin=plugin, **BOUND)
     with app.app_context():
-        nobody = User()
-        db.session.add(nobody)
+        user = User()
+        db.session.add(user)
         db.session.commit()
-        _, plaintext = bearing.generate(app, nobody)
+        _, plaintext = bearing.generate(app, user)
         assert call(app, plaintext) == "200"
-        nobody.mail = "first@example.com"
+        user.mail = "first@example.com"
         db.session.commit()
         assert call(app, plaintext) == "200"
 
@@ -245,7 +245,7 @@ def test_where_administrators_generate_users_cannot_and_are_told(
 def test_where_administrators_generate_nobody_gets_another_by_rotating(
     most: int | None, make_app: MakeApp
 ) -> None:
-    """Nor by overwriting: whoever has a token would have a way around."""
+    """Overwriting is refused as well: it would be a way around the setting."""
     app = make_app(
         services=False, APITOKENS_SELF_SERVICE=False, APITOKENS_MAX_PER_OWNER=most
     )

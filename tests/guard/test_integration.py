@@ -33,7 +33,7 @@ def add(app: Flask, path: str, view: Callable[..., Any], **options: Any) -> None
 
 def name_of_user() -> str:
     """Who Flask-Login says it is."""
-    return getattr(current_user, "email", "nobody")
+    return getattr(current_user, "email", "no user")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_userless_token_is_nobody_even_beside_a_cookie(
 ) -> None:
     """AUZ-07."""
     userless = bearer(bearing.generate(app, None)[1])
-    assert alice.get("/who", headers=userless).text == "nobody"
+    assert alice.get("/who", headers=userless).text == "no user"
     assert alice.get("/session", headers=userless).json == {}
 
 
@@ -135,7 +135,7 @@ def test_an_application_context_that_lives_on_keeps_nobody(
     with app.app_context():
         client = app.test_client()
         assert client.get("/who", headers=bob, buffered=True).text == "bob@example.com"
-        assert client.get("/cookie", buffered=True).text == "nobody"
+        assert client.get("/cookie", buffered=True).text == "no user"
 
 
 def test_login_required_below_the_guard_takes_the_token(
@@ -246,7 +246,7 @@ def test_a_bearer_request_sets_no_cookie_whatever_the_view_does(
             response = each.get(path, headers=headers)
             assert response.status_code == 200
             assert response.headers.getlist("Set-Cookie") == []
-    assert client.get("/cookie").text == "nobody"
+    assert client.get("/cookie").text == "no user"
 
 
 def test_a_bearer_request_sets_no_cookie_where_all_sessions_are_permanent(

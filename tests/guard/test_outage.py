@@ -178,7 +178,7 @@ def test_who_must_ask_the_user_is_told_of_the_outage_too(
         db.session.commit()
     assert answer(app, plaintext) == 200
     engine = bearing.engine_of(app)
-    # The session's way is shut while the look-up's own connection still stands.
+    # The session's way is closed while the look-up's own connection is still open.
     real = engine.pool
     engine.pool = real.recreate()
     engine.pool._creator = _refuse

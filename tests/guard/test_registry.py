@@ -170,7 +170,7 @@ def test_our_pages_stay_protected(make_app: MakeApp) -> None:
         public, plaintext = bearing.generate(app, user)
         revoke = f"/account/api-tokens/{public}/revoke"
         assert client.post(revoke).status_code in {400, 422}
-        # A token opens none of our pages, whoever brings it: AUZ-05.
+        # A token opens none of our pages: AUZ-05.
         stranger = app.test_client()
         assert stranger.post(revoke, headers=bearer(plaintext)).status_code != 200
         assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200

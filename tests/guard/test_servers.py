@@ -101,7 +101,7 @@ def _say_which_process(response: Response) -> Response:
 
 
 def _stream() -> Response:
-    """Never end, unless nobody listens any more."""
+    """Never end, unless the client closes the connection."""
 
     def chunks() -> Iterator[bytes]:
         try:
@@ -249,7 +249,7 @@ ENDS: dict[str, tuple[Act, str]] = {
     ),
     "owner deleted": (
         lambda app, user, _token, _browser: _delete_user(app, user),
-        # Where the database does not follow, the token stands there alone.
+        # If the database does not follow, the token is the only text there.
         "owner_inactive or invalid_token",
     ),
     "owner deleted through the session": (
@@ -569,7 +569,7 @@ def test_a_database_that_says_nothing_more(
         assert "Traceback" not in server.log
 
 
-# -- VER-20: a cold check stops nobody else ------------------------------------
+# -- VER-20: a cold check delays no other ---------------------------------------
 
 
 def test_under_gevent_others_are_answered_while_bcrypt_works(
