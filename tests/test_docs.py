@@ -21,8 +21,11 @@ import flask_apitokens
 from flask_apitokens import APITokens
 from flask_apitokens import errors
 from flask_apitokens import signals
+from flask_apitokens.audit.queries import GROUPS
 from flask_apitokens.config import PREFIX
 from flask_apitokens.config import Settings
+from flask_apitokens.core import events
+from flask_apitokens.core import snapshots
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import Refusal
 from scripts import reference
@@ -252,6 +255,45 @@ def test_signals_page_lists_every_signal() -> None:
     listed = re.findall(r"^\| `(\w+)` \| ", page("reference/signals.md"), re.MULTILINE)
     assert names <= set(listed)
     assert len(names) >= 16
+
+
+def _rows_of(text: str) -> dict[str, set[str]]:
+    """Return the names in the last cell of each row, by the name in the first."""
+    rows = re.findall(r"^\| `([\w-]+)`.*\| ([^|]+) \|$", text, re.MULTILINE)
+    return {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+
+
+def test_signals_page_lists_the_arguments_of_every_event() -> None:
+    rows = _rows_of(page("reference/signals.md"))
+    for kind in _all_below(events.DomainEvent):
+        signal = kind.__dict__.get("SIGNAL")
+        if signal is not None:
+            arguments = {item.name for item in fields(kind)} - {"at"}
+            extra = {"notice"} if signal == "notice_due" else set()
+            assert rows[signal] == arguments | extra, signal
+
+
+@pytest.mark.parametrize(
+    ("argument", "kind"),
+    [
+        ("token", snapshots.TokenSnapshot),
+        ("subscription", snapshots.SubscriptionSnapshot),
+        ("setting", snapshots.ServiceSettingSnapshot),
+    ],
+)
+def test_signals_page_lists_the_fields_of_a_snapshot(
+    argument: str, kind: type[Any]
+) -> None:
+    text = page("reference/signals.md").partition("## What they carry")[2]
+    listed = _rows_of(text)[argument] - {"None"}
+    assert listed == {item.name for item in fields(kind)}
+
+
+def test_signals_page_lists_every_action_of_the_audit_log() -> None:
+    text = page("reference/signals.md").partition("## Events in the audit log")[2]
+    first_cells = re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)
+    listed = set(re.findall(r"`([\w-]+)`", " ".join(first_cells))) - {"action"}
+    assert listed == {action for actions in GROUPS.values() for action in actions}
 
 
 def test_python_reference_has_every_public_name() -> None:
