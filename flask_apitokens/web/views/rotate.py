@@ -55,6 +55,8 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
 
 
 def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
+    # Read before the commit: after it, another request may delete the row.
+    token_id = token.id
     form = RotateForm()
     entered, form_id = RotateInput.of(form), form.form_id.data or ""
     if not form.is_genuine():
@@ -78,7 +80,7 @@ def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
         scope,
         made,
         plaintext,
-        panels=functools.partial(_panels, token.id),
+        panels=functools.partial(_panels, token_id),
         back=scope.urls.token_url(made.id),
         toast=_("Token “%(name)s” rotated", name=made.name),
         old=old,
