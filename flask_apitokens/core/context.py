@@ -152,11 +152,11 @@ class Context:
             account_id=token.account_id,
             userless=token.userless,
             owner_id=token.owner_id,
-            owner_label=owner_label or self._owner_label(token, actor, owner),
+            owner_label=owner_label or self._owner_label(token, actor, owner=owner),
             expires_at=token.expires_at,
         )
 
-    def _owner_label(self, token: Token, actor: Actor, owner: Any) -> str | None:
+    def _owner_label(self, token: Token, actor: Actor, *, owner: Any) -> str | None:
         if token.userless:
             return None
         if owner is None:

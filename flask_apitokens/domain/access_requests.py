@@ -71,7 +71,7 @@ def requests_of(ctx: Context, user: Any) -> dict[str, Subscription]:
 
 
 def request(
-    ctx: Context, user: Any, slug: str, reason: str, *, actor: Actor
+    ctx: Context, user: Any, slug: str, *, reason: str, actor: Actor
 ) -> Subscription:
     """Ask for access.
 

@@ -35,7 +35,7 @@ def digest_of(token_id: str, email: object) -> bytes | None:
     return hashlib.sha256(f"email/v1\0{token_id}\0{text}".encode()).digest()[:16]
 
 
-def is_of(token_id: str, kept: Any, email: object) -> bool:
+def is_of(token_id: str, kept: Any, *, email: object) -> bool:
     """Return whether *kept* is the digest of *email*."""
     now = digest_of(token_id, email)
     return now is not None and hmac.compare_digest(bytes(kept), now)
@@ -65,7 +65,7 @@ def has_moved(ctx: Context, token: Token, owner: Any) -> bool:
     kept = token.email_digest
     if not ctx.settings.bind_to_email or kept is None:
         return False
-    return not is_of(token.id, kept, _email_now(ctx, owner))
+    return not is_of(token.id, kept, email=_email_now(ctx, owner))
 
 
 def _email_now(ctx: Context, owner: Any) -> object:
@@ -92,4 +92,4 @@ def count_moved(ctx: Context, owner: Any) -> int:
     )
     rows: Iterable[Any] = ctx.session.execute(bound.limit(_CHECK_LIMIT))
     email = _email_now(ctx, owner)
-    return sum(not is_of(row.id, row.email_digest, email) for row in rows)
+    return sum(not is_of(row.id, row.email_digest, email=email) for row in rows)

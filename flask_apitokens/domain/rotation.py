@@ -101,8 +101,7 @@ def rotate(
 
     :param grace: days that *token* still works, one of ``APITOKENS_ROTATION_GRACE``;
         by default the shortest that is more than 0.
-    :param expires_at: the expiry of the successor: an aware moment, None for never, or
-        :data:`SAME` for the same life as *token* was given.
+    :param expires_at: an aware moment, None for never, :data:`SAME` for the same life.
     :param form_key: the hidden field that names the submitted form.
     :param shown: whether the caller shows the plaintext at once.
     :returns: the successor and its plaintext, which is stored nowhere.
@@ -124,23 +123,13 @@ def rotate(
         again = unique_keys.is_form_used(ctx, once, lock=True)
         raise AlreadyGenerated if again else Conflict
     end = end_like(ctx, token) if isinstance(expires_at, Same) else expires_at
-    _check(ctx, token, end, days)
-    successor = ctx.models.Token(
-        **digests,
-        **{column: getattr(token, column) for column in INHERITED},
-        created_at=ctx.now(),
-        created_by=actor.label,
-        shown_at=ctx.now() if shown else None,
-        expires_at=end,
-        predecessor_id=token.id,
-        live_name=token.live_name,
-    )
-    email_binding.bind(ctx, successor, _owner(ctx, token))
-    _replace(ctx, token, successor, days, actor=actor, once=once)
+    _check(ctx, token, end=end, days=days)
+    successor = _successor(ctx, token, digests, end=end, actor=actor, shown=shown)
+    _replace(ctx, token, successor, days=days, actor=actor, once=once)
     return successor, minted.plaintext
 
 
-def _check(ctx: Context, token: Token, end: datetime | None, days: int) -> None:
+def _check(ctx: Context, token: Token, *, end: datetime | None, days: int) -> None:
     """Check that the owner could generate such a token now.
 
     :raises DomainError: one of its subclasses, whose message says what prevents it.
@@ -150,7 +139,7 @@ def _check(ctx: Context, token: Token, end: datetime | None, days: int) -> None:
         raise Conflict
     if token.kind not in ctx.settings.kinds:
         raise InvalidKind
-    validation.checked_service(ctx, owner, token.service, token.account_id)
+    validation.checked_service(ctx, owner, token.service, account_id=token.account_id)
     validation.check_expiry(ctx, token.kind, end)
     limit = ctx.settings.max_per_owner
     # Without a grace the number of working tokens stays the same.
@@ -188,6 +177,29 @@ def _check_graces(ctx: Context, token: Token) -> None:
         raise LimitReached(limit)
 
 
+def _successor(
+    ctx: Context,
+    token: Token,
+    digests: dict[str, Any],
+    *,
+    end: datetime | None,
+    actor: Actor,
+    shown: bool,
+) -> Token:
+    successor = ctx.models.Token(
+        **digests,
+        **{column: getattr(token, column) for column in INHERITED},
+        created_at=ctx.now(),
+        created_by=actor.label,
+        shown_at=ctx.now() if shown else None,
+        expires_at=end,
+        predecessor_id=token.id,
+        live_name=token.live_name,
+    )
+    email_binding.bind(ctx, successor, _owner(ctx, token))
+    return successor
+
+
 def _owner(ctx: Context, token: Token) -> Any:
     if token.userless:
         return None
@@ -198,8 +210,8 @@ def _replace(
     ctx: Context,
     token: Token,
     successor: Token,
-    days: int,
     *,
+    days: int,
     actor: Actor,
     once: bytes | None,
 ) -> None:
@@ -217,7 +229,7 @@ def _replace(
             # The name is unique, so the old row must release it first.
             ctx.session.flush()
             ctx.session.add(successor)
-            _record(ctx, token, successor, days, actor=actor, once=once)
+            _record(ctx, token, successor, days=days, actor=actor, once=once)
             ctx.session.flush()
             if days:
                 _check_graces(ctx, token)
@@ -231,8 +243,8 @@ def _record(
     ctx: Context,
     token: Token,
     successor: Token,
-    days: int,
     *,
+    days: int,
     actor: Actor,
     once: bytes | None,
 ) -> None:

@@ -83,7 +83,7 @@ def generate(
     account = (account_id or "") if owner is None else ctx.account_of(owner)
     if account == NO_ACCOUNT:
         raise ApiNotAllowed
-    service = validation.checked_service(ctx, owner, service, account)
+    service = validation.checked_service(ctx, owner, service, account_id=account)
     scopes = validation.checked_scopes(ctx, service, scopes)
     validation.check_expiry(ctx, kind, expires_at)
     pinned = validation.checked_networks(ctx, networks)
@@ -171,7 +171,7 @@ def _violation(ctx: Context, token: Token, once: bytes | None) -> Exception:
 
 def _live_name(token: Token, name: str) -> bytes:
     owner_id = None if token.userless else token.owner_id
-    return unique_keys.live_name_of(owner_id, token.account_id, name)
+    return unique_keys.live_name_of(owner_id, token.account_id, name=name)
 
 
 def find_among(ctx: Context, among: Select[Token], token_id: str) -> Token:

@@ -34,7 +34,7 @@ def is_form_used(ctx: Context, digest: bytes | None, *, lock: bool = False) -> b
     return digest is not None and ctx.session.scalar(query) is not None
 
 
-def live_name_of(owner_id: Any, account_id: str, name: str) -> bytes:
+def live_name_of(owner_id: Any, account_id: str, *, name: str) -> bytes:
     """Return the digest that is unique among live tokens: of the owner and the name.
 
     :param owner_id: the primary key; None for a userless token of *account_id*.

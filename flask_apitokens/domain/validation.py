@@ -109,7 +109,7 @@ def check_name_free(
 
 
 def checked_service(
-    ctx: Context, owner: Any, service: str | None, account_id: str
+    ctx: Context, owner: Any, service: str | None, *, account_id: str
 ) -> str | None:
     """Return a service that a token of *owner* may be for; None for none.
 

@@ -266,7 +266,7 @@ def _check_email(callbacks: Callbacks, current: CurrentToken) -> None:
     email = found.owner_email
     if callbacks.email_column is None:
         email = _ask(current, callbacks.email_of)
-    if not email_binding.is_of(current.id, found.email_digest, email):
+    if not email_binding.is_of(current.id, found.email_digest, email=email):
         raise refusals.OwnerEmailChanged
 
 

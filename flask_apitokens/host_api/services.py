@@ -100,7 +100,7 @@ class ServiceMethods:
 
         ctx = current_apitokens.context()
         who = actor or _actor_of(ctx, user)
-        return access_requests.request(ctx, user, slug, reason, actor=who)
+        return access_requests.request(ctx, user, slug, reason=reason, actor=who)
 
     def withdraw_access(
         self, user: Any, slug: str, *, actor: Actor | None = None

@@ -40,10 +40,7 @@ class TokenMethods:
         :param service: the slug of a service that the owner may use; None for none.
         :param scopes: the scopes of that service that the token has.
         :param expires_at: an aware moment; None for never.
-        :param networks: the ranges of addresses it may be used from, such as
-            ``192.0.2.0/24``; empty for all addresses.
-        :param account_id: the account of a userless token.
-        :param actor: the person or program that acts.
+        :param networks: ranges of addresses such as ``192.0.2.0/24``; empty for all.
         :returns: the row and the plaintext, which cannot be shown again later.
         :raises DomainError: one of its subclasses, whose message says what to change.
         """

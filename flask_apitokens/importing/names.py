@@ -69,7 +69,7 @@ def _next_name(
             name = _("Imported token %(n)s", n=number)
         elif number > 1:
             name = f"{name[:_NUMBERED]} {number}"
-        digest = unique_keys.live_name_of(owner_id, account_id, name)
+        digest = unique_keys.live_name_of(owner_id, account_id, name=name)
         if digest not in used:
             return name, digest
 

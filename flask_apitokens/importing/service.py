@@ -270,7 +270,9 @@ def _row(
         created_by=actor.label,
         expires_at=item.expires_at,
     )
-    token.live_name = unique_keys.live_name_of(owner.owner_id, owner.account_id, name)
+    token.live_name = unique_keys.live_name_of(
+        owner.owner_id, owner.account_id, name=name
+    )
     token.email_digest = email_binding.digest_of(token.id, owner.email)
     return token
 

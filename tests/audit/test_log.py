@@ -177,7 +177,7 @@ def _names(found: Any) -> list[str]:
 def test_whose_token_it_was_stays_as_text(
     app: Flask, ctx: Context, user: Any, other_user: Any
 ) -> None:
-    """Whoever did it: people search for the owner, too, when the owner is gone."""
+    """An administrator can search for the owner after the owner is deleted."""
     token, _ = tokens.generate(ctx, user, name="x", actor=BOB)
     token_id = token.id
     tokens.revoke(ctx, token, actor=BOB)

@@ -59,7 +59,9 @@ def ask(app: Flask, *names: str) -> None:
         user = hosts.create_user(app, f"{name}@example.com")
         with app.app_context():
             ctx = bearing.context_of(app)
-            access_requests.request(ctx, user, "tmy", NOTE, actor=Actor(user.email))
+            access_requests.request(
+                ctx, user, "tmy", reason=NOTE, actor=Actor(user.email)
+            )
             ctx.session.commit()
 
 

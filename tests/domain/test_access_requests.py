@@ -56,7 +56,7 @@ def ctx(app: Flask) -> Iterator[Context]:
 
 def ask(ctx: Context, user: Any, slug: str = "tmy", reason: str = "") -> int:
     """A request, committed; its number."""
-    row = access_requests.request(ctx, user, slug, reason, actor=ADA)
+    row = access_requests.request(ctx, user, slug, reason=reason, actor=ADA)
     ctx.session.commit()
     return row.id
 
@@ -117,7 +117,7 @@ def test_what_is_not_lacking_cannot_be_asked_for(
     ctx: Context, user: Any, slug: str
 ) -> None:
     with pytest.raises(Conflict):
-        access_requests.request(ctx, user, slug, "", actor=ADA)
+        access_requests.request(ctx, user, slug, reason="", actor=ADA)
     with pytest.raises(Conflict):
         access_requests.withdraw(ctx, user, slug, actor=ADA)
     ctx.session.commit()
@@ -157,7 +157,7 @@ def test_a_reason_that_cannot_be_stored_is_refused(
     ctx: Context, user: Any, reason: str
 ) -> None:
     with pytest.raises(InvalidReason):
-        access_requests.request(ctx, user, "tmy", reason, actor=ADA)
+        access_requests.request(ctx, user, "tmy", reason=reason, actor=ADA)
     number = ask(ctx, user)
     with pytest.raises(InvalidReason):
         access_requests.decide(
@@ -169,7 +169,7 @@ def test_a_reason_that_cannot_be_stored_is_refused(
 def test_what_is_rolled_back_is_told_to_nobody(
     ctx: Context, user: Any, told: list[Notice]
 ) -> None:
-    access_requests.request(ctx, user, "tmy", "", actor=ADA)
+    access_requests.request(ctx, user, "tmy", reason="", actor=ADA)
     ctx.session.rollback()
     assert told == []
     assert events(ctx) == []

@@ -1,4 +1,4 @@
-"""notices.py and ``notices send``: near ends, told once, whoever sends the notices."""
+"""notices.py and ``notices send``: near ends, and notices that are sent once."""
 
 from __future__ import annotations
 

@@ -118,14 +118,14 @@ def test_a_service_must_be_declared_and_the_owners_to_use(
     ctx: Context, user: Any
 ) -> None:
     """AUZ-08."""
-    assert validation.checked_service(ctx, user, None, "") is None
-    assert validation.checked_service(ctx, user, "", "") is None
+    assert validation.checked_service(ctx, user, None, account_id="") is None
+    assert validation.checked_service(ctx, user, "", account_id="") is None
     for slug in ("tmy", "gone", "TMY", "\0", "' or 1"):
         with pytest.raises(ServiceUnavailable):
-            validation.checked_service(ctx, user, slug, "")
-    assert validation.checked_service(ctx, None, "tmy", "") == "tmy"
+            validation.checked_service(ctx, user, slug, account_id="")
+    assert validation.checked_service(ctx, None, "tmy", account_id="") == "tmy"
     with pytest.raises(ServiceUnavailable):
-        validation.checked_service(ctx, None, "gone", "")
+        validation.checked_service(ctx, None, "gone", account_id="")
 
 
 def test_scopes_are_those_of_the_service_in_its_order(ctx: Context) -> None:

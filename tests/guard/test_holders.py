@@ -52,10 +52,10 @@ def test_a_digest_is_of_one_address_and_one_token() -> None:
     kept = email_binding.digest_of("0123456789ab", "Ada@example.com")
     assert kept is not None
     assert len(kept) == 16
-    assert email_binding.is_of("0123456789ab", kept, " ada@EXAMPLE.com ")
+    assert email_binding.is_of("0123456789ab", kept, email=" ada@EXAMPLE.com ")
     for other in ("bob@example.com", "", None):
-        assert not email_binding.is_of("0123456789ab", kept, other)
-    assert not email_binding.is_of("0123456789ac", kept, "ada@example.com")
+        assert not email_binding.is_of("0123456789ab", kept, email=other)
+    assert not email_binding.is_of("0123456789ac", kept, email="ada@example.com")
     assert email_binding.digest_of("0123456789ab", "  ") is None
     assert email_binding.digest_of("0123456789ab", None) is None
 

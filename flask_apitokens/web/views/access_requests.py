@@ -61,7 +61,7 @@ def _request(scope: OwnTokenScope) -> None:
         raise Conflict
     reason = request.form.get("reason", "")
     for slug in _requested_services(scope):
-        access_requests.request(ctx, user, slug, reason, actor=scope.actor)
+        access_requests.request(ctx, user, slug, reason=reason, actor=scope.actor)
 
 
 def _requested_services(scope: OwnTokenScope) -> list[str]:

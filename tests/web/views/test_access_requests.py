@@ -109,7 +109,9 @@ def asked(visitor: Visitor, slug: str = "tmy", reason: str = "") -> int:
     with visitor.app.app_context():
         ctx = bearing.context_of(visitor.app)
         actor = Actor(visitor.user.email)
-        row = access_requests.request(ctx, visitor.user, slug, reason, actor=actor)
+        row = access_requests.request(
+            ctx, visitor.user, slug, reason=reason, actor=actor
+        )
         ctx.session.commit()
         return row.id
 

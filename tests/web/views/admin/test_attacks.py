@@ -275,7 +275,9 @@ def test_a_request_stays_in_the_account_it_was_made_in(
     with app.app_context():
         ctx = bearing.context_of(app)
         mine = host.db.session.get_one(host.user_model, ada.id)
-        row = access_requests.request(ctx, mine, "tmy", "internal to acme", actor=ACTOR)
+        row = access_requests.request(
+            ctx, mine, "tmy", reason="internal to acme", actor=ACTOR
+        )
         request_id = row.id
         access_requests.decide(
             ctx, ACME, request_id, approve=False, reason="Why", actor=ACTOR
@@ -287,7 +289,7 @@ def test_a_request_stays_in_the_account_it_was_made_in(
         assert access_requests.decided(ctx, ACME).total == 0
         with pytest.raises(NotFound):
             access_requests.find(ctx, OTHER, request_id)
-        access_requests.request(ctx, mine, "tmy", "", actor=ACTOR)
+        access_requests.request(ctx, mine, "tmy", reason="", actor=ACTOR)
         assert access_requests.waiting(ctx, OTHER).total == 1
         host.db.session.rollback()
 

@@ -153,12 +153,12 @@ def story(app: Flask, ada: Any, root: Any) -> str:
         tokens.revoke(ctx, token, actor=who)
         tokens.delete(ctx, token, actor=own)
         for slug in ("tmy", "timeseries"):
-            access_requests.request(ctx, mine, slug, "For my thesis", actor=own)
+            access_requests.request(ctx, mine, slug, reason="For my thesis", actor=own)
         access_requests.withdraw(ctx, mine, "timeseries", actor=own)
         held = subscriptions.get_for_update(ctx, mine, "tmy").id
         access_requests.decide(ctx, "acme.example", held, approve=True, actor=who)
         subscriptions.deactivate(ctx, mine, "tmy", actor=who)
-        access_requests.request(ctx, mine, "tmy", "", actor=own)
+        access_requests.request(ctx, mine, "tmy", reason="", actor=own)
         access_requests.decide(
             ctx, "acme.example", held, approve=False, reason="No seat", actor=who
         )

@@ -55,7 +55,9 @@ class Place(Scene):
             ctx = bearing.context_of(app)
             user = host.db.session.get_one(host.user_model, self.idle.id)
             actor = Actor(user.email, str(user.id))
-            row = access_requests.request(ctx, user, "tmy", "Let me in", actor=actor)
+            row = access_requests.request(
+                ctx, user, "tmy", reason="Let me in", actor=actor
+            )
             self.request = row.id
             host.db.session.commit()
         calling.note(app, *calling.some(3, token_id=self.token, owner_key=self.key))
