@@ -51,7 +51,7 @@ def with_handlers(app: Flask) -> Flask:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*", "application/json", ""])
-def test_a_refusal_is_never_a_page_nor_the_hosts(
+def test_refusal_bypasses_the_hosts_error_pages(
     accept: str, with_handlers: Flask, headers: dict[str, str]
 ) -> None:
     """HTTP-15, HTTP-18."""
@@ -64,9 +64,7 @@ def test_a_refusal_is_never_a_page_nor_the_hosts(
     assert client.get("/nowhere").text == "any error"
 
 
-def test_a_refusal_says_nothing_it_should_not(
-    client: FlaskClient, token: tuple[str, str]
-) -> None:
+def test_refusal_reveals_no_secret(client: FlaskClient, token: tuple[str, str]) -> None:
     """HTTP-14."""
     public, plaintext = token
     for path, sent in (
@@ -83,7 +81,7 @@ def test_a_refusal_says_nothing_it_should_not(
             assert word not in everything
 
 
-def test_the_host_makes_the_body_and_the_challenge_stays(
+def test_refusal_with_a_host_body_keeps_its_challenge(
     app: Flask, client: FlaskClient, headers: dict[str, str]
 ) -> None:
     @hosts.host_of(app).apitokens.error_handler
@@ -102,13 +100,13 @@ def test_the_host_makes_the_body_and_the_challenge_stays(
     assert 'scope="read"' in forbidden.headers["WWW-Authenticate"]
 
 
-def test_the_realm_is_the_hosts(make_app: MakeApp) -> None:
+def test_challenge_names_the_configured_realm(make_app: MakeApp) -> None:
     client = make_app(APITOKENS_REALM="My 'API'").test_client()
     challenge = client.get("/api/plain").headers["WWW-Authenticate"]
     assert challenge == "Bearer realm=\"My 'API'\""
 
 
-def test_a_refusal_is_logged_by_its_instance_and_without_the_token(
+def test_refusal_is_logged_with_its_instance_and_without_the_token(
     client: FlaskClient, token: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -135,7 +133,7 @@ def delivery(app: Flask) -> Flask:
     return app
 
 
-def test_a_query_parameter_carries_the_token_where_the_route_says_so(
+def test_query_parameter_is_accepted_on_routes_that_allow_it(
     delivery: Flask, token: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     client, (public, plaintext) = delivery.test_client(), token
@@ -177,7 +175,7 @@ def test_a_query_parameter_carries_the_token_where_the_route_says_so(
         ("key=" + "a" * 513, None),
     ],
 )
-def test_a_query_parameter_beside_another_place_cannot_be_read(
+def test_query_parameter_beside_another_token_place_is_malformed(
     query: str, header: str | None, delivery: Flask, token: tuple[str, str]
 ) -> None:
     environ = {}
@@ -189,7 +187,7 @@ def test_a_query_parameter_beside_another_place_cannot_be_read(
     assert code(response) == "malformed_request"
 
 
-def test_an_optional_guard_lets_nobody_in_but_no_bad_token(
+def test_optional_guard_admits_anonymous_calls_and_refuses_bad_tokens(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
     guard = token_required(optional=True)
@@ -215,7 +213,7 @@ def get_for_update() -> bool:
     return bool(token)
 
 
-def test_current_token_tells_all_the_contract_names(
+def test_current_token_has_every_attribute_of_the_contract(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     bearing.subscribe(app, user, "timeseries")
@@ -249,7 +247,7 @@ def test_current_token_tells_all_the_contract_names(
     }
 
 
-def test_there_is_no_current_token_outside_a_guarded_route(
+def test_current_token_outside_a_guarded_route_is_none(
     app: Flask, client: FlaskClient, headers: dict[str, str]
 ) -> None:
     seen: list[bool] = []
@@ -270,7 +268,7 @@ def test_there_is_no_current_token_outside_a_guarded_route(
     assert seen == [False, False]
 
 
-def test_signals_tell_of_every_call_and_carry_no_plaintext(
+def test_signals_report_every_call_without_plaintext(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
     told: list[Any] = []
@@ -295,7 +293,7 @@ def test_signals_tell_of_every_call_and_carry_no_plaintext(
     ]
 
 
-def test_a_guard_on_an_application_without_the_plugin_says_what_to_do() -> None:
+def test_guard_without_the_plugin_raises_with_the_remedy() -> None:
     app = Flask("tests.bare")
     app.testing = True
     app.get("/guarded")(token_required(lambda: "in"))

@@ -69,7 +69,7 @@ def send(client: FlaskClient) -> Send:
     "header",
     ["Bearer {}", "bearer {}", "BEARER {}", "bEaReR {}", "Bearer    {}", "Bearer {}  "],
 )
-def test_the_header_may_be_written(
+def test_well_formed_header_is_accepted(
     header: str, send: Send, token: tuple[str, str]
 ) -> None:
     """HTTP-05."""
@@ -117,7 +117,7 @@ def test_the_header_may_be_written(
         ",",
     ],
 )
-def test_what_cannot_be_read_is_said_to_be_so(
+def test_unreadable_header_is_a_malformed_request(
     header: str, send: Send, plaintext: str
 ) -> None:
     """HTTP-04, HTTP-05: also where a good token is in it."""
@@ -132,14 +132,16 @@ def test_what_cannot_be_read_is_said_to_be_so(
     "header",
     ["Basic dTpw", "Digest username=x", "Token {}", "Negotiate abc", "{}", "Bear {}"],
 )
-def test_another_scheme_is_no_token(header: str, send: Send, plaintext: str) -> None:
+def test_other_authorization_scheme_is_ignored(
+    header: str, send: Send, plaintext: str
+) -> None:
     """AUZ-05: not as user, not as password either."""
     response = send(header.format(plaintext))
     assert code(response) == "missing_token"
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
-def test_without_a_token_the_challenge_names_no_error(client: FlaskClient) -> None:
+def test_challenge_without_a_token_names_no_error(client: FlaskClient) -> None:
     """HTTP-01."""
     response = client.get("/api/plain")
     assert response.status_code == 401
@@ -161,7 +163,7 @@ def test_without_a_token_the_challenge_names_no_error(client: FlaskClient) -> No
         bearing.sealed("0123456789ab")[:-1] + "_",
     ],
 )
-def test_what_is_no_token_of_ours_is_invalid_and_asks_no_database(
+def test_foreign_token_is_invalid_without_a_database_query(
     token: str, app: Flask, client: FlaskClient
 ) -> None:
     with bearing.listening(app) as wire:
@@ -169,7 +171,7 @@ def test_what_is_no_token_of_ours_is_invalid_and_asks_no_database(
         assert wire.statements == []
 
 
-def test_no_header_makes_a_server_error(send: Send) -> None:
+def test_arbitrary_header_never_causes_a_server_error(send: Send) -> None:
     @settings(max_examples=300, deadline=None)
     @given(
         st.tuples(
@@ -202,7 +204,7 @@ def test_no_header_makes_a_server_error(send: Send) -> None:
         {"json": {"access_token": "{}"}, "method": "POST"},
     ],
 )
-def test_a_token_anywhere_else_is_not_seen(
+def test_token_outside_the_header_is_ignored(
     request_: dict[str, Any], make_app: MakeApp
 ) -> None:
     """HTTP-07."""
@@ -223,7 +225,7 @@ def _fill(value: Any, plaintext: str) -> Any:
 # -- the token ----------------------------------------------------------------
 
 
-def test_unknown_wrong_and_damaged_are_alike_to_the_byte(
+def test_unknown_wrong_and_damaged_tokens_get_identical_answers(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     """HTTP-02."""
@@ -266,7 +268,7 @@ def test_unknown_wrong_and_damaged_are_alike_to_the_byte(
         ({"revoked_at": NOW, "expires_at": PAST}, "token_revoked"),
     ],
 )
-def test_what_is_over_is_told_to_the_holder_alone_and_costs_no_bcrypt(
+def test_ended_token_is_reported_to_its_holder_only_without_bcrypt(
     values: dict[str, Any],
     expected: str,
     app: Flask,
@@ -287,7 +289,7 @@ def test_what_is_over_is_told_to_the_holder_alone_and_costs_no_bcrypt(
     assert bcrypt_asked.checks == 0
 
 
-def test_a_wrong_secret_costs_no_bcrypt(
+def test_wrong_secret_costs_no_bcrypt(
     client: FlaskClient, plaintext: str, bcrypt_asked: bearing.Bcrypt
 ) -> None:
     """VER-04."""
@@ -296,7 +298,7 @@ def test_a_wrong_secret_costs_no_bcrypt(
     assert bcrypt_asked.checks == 0
 
 
-def test_the_second_use_costs_no_bcrypt(
+def test_second_use_costs_no_bcrypt(
     client: FlaskClient, plaintext: str, bcrypt_asked: bearing.Bcrypt
 ) -> None:
     """VER-06."""
@@ -318,7 +320,7 @@ def test_the_second_use_costs_no_bcrypt(
     ],
     ids=str,
 )
-def test_a_damaged_row_is_an_invalid_token(
+def test_damaged_row_is_an_invalid_token(
     values: dict[str, Any], app: Flask, client: FlaskClient, token: tuple[str, str]
 ) -> None:
     public, plaintext = token
@@ -328,7 +330,7 @@ def test_a_damaged_row_is_an_invalid_token(
         assert code(response) == "invalid_token"
 
 
-def test_the_hash_of_another_token_does_not_open_it(
+def test_hash_of_another_token_is_refused(
     app: Flask, client: FlaskClient, user: Any, token: tuple[str, str]
 ) -> None:
     """Who can write check digests, but not forge bcrypt, gets nowhere."""
@@ -342,7 +344,7 @@ def test_the_hash_of_another_token_does_not_open_it(
     assert client.get("/api/plain", headers=bearer(other)).status_code == 200
 
 
-def test_expiry_counts_to_the_instant_and_an_equal_one_is_over(
+def test_token_is_expired_from_the_exact_moment_of_its_expiry(
     app: Flask,
     client: FlaskClient,
     token: tuple[str, str],
@@ -364,7 +366,7 @@ def test_expiry_counts_to_the_instant_and_an_equal_one_is_over(
         assert response.status_code == status
 
 
-def test_an_end_is_told_with_every_success(
+def test_accepted_answer_announces_the_expiry(
     app: Flask, client: FlaskClient, token: tuple[str, str]
 ) -> None:
     public, plaintext = token

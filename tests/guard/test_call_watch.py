@@ -141,7 +141,7 @@ def history(make_history: MakeHistory, sqlite_url: str) -> History:
     return make_history(sqlite_url)
 
 
-def test_a_call_is_recorded_with_all_there_is_to_say(
+def test_call_is_recorded_with_every_column(
     make_history: MakeHistory, database_url: str
 ) -> None:
     history = make_history(database_url)
@@ -166,7 +166,7 @@ def test_a_call_is_recorded_with_all_there_is_to_say(
     assert 0 <= row.duration <= (after - before) / timedelta(milliseconds=1) + 1
 
 
-def test_every_call_counts_once_in_its_hour(
+def test_call_is_counted_once_in_its_hour(
     make_history: MakeHistory, database_url: str
 ) -> None:
     history = make_history(database_url)
@@ -196,7 +196,7 @@ def _without_the_turn_of_the_hour(
     return counts
 
 
-def test_the_refusals_of_genuine_tokens_are_recorded_and_no_others(
+def test_only_refusals_of_genuine_tokens_are_recorded(
     history: History,
 ) -> None:
     assert history.call("/api/plain").status_code == 403
@@ -224,7 +224,7 @@ def test_the_refusals_of_genuine_tokens_are_recorded_and_no_others(
 
 
 @pytest.mark.parametrize("propagate", [False, True])
-def test_a_fault_of_the_view_is_recorded_as_500(
+def test_exception_of_the_view_is_recorded_as_500(
     propagate: bool, history: History
 ) -> None:
     history.app.testing = propagate
@@ -237,7 +237,7 @@ def test_a_fault_of_the_view_is_recorded_as_500(
     assert (row.status, row.result, row.code) == (500, 2, None)
 
 
-def test_a_stream_is_recorded_once_at_its_end(history: History) -> None:
+def test_stream_is_recorded_once_at_its_end(history: History) -> None:
     response = history.call("/usage/stream")
     assert history.rows() == []
     assert response.get_data() == b"onetwo"
@@ -247,7 +247,7 @@ def test_a_stream_is_recorded_once_at_its_end(history: History) -> None:
     assert (row.status, row.path) == (207, "/usage/stream")
 
 
-def test_a_client_that_leaves_a_stream_is_recorded(history: History) -> None:
+def test_stream_closed_by_the_client_is_recorded(history: History) -> None:
     response = history.call("/usage/stream")
     assert next(iter(response.response)) == b"one"
     response.close()
@@ -255,7 +255,7 @@ def test_a_client_that_leaves_a_stream_is_recorded(history: History) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 99], ids=["before us", "after us"])
-def test_what_the_host_makes_of_an_answer_is_what_is_recorded(
+def test_answer_changed_by_the_host_is_recorded_as_sent(
     place: int, history: History
 ) -> None:
     def teapot(response: Response) -> Response:
@@ -268,20 +268,20 @@ def test_what_the_host_makes_of_an_answer_is_what_is_recorded(
     assert [row.status for row in history.rows()] == [418]
 
 
-def test_head_and_post_keep_their_names(history: History) -> None:
+def test_head_and_post_are_recorded_under_their_methods(history: History) -> None:
     assert history.call("/usage/200", method="HEAD").status_code == 200
     assert history.call("/usage/any", method="POST").status_code == 200
     assert [row.method for row in history.rows()] == ["HEAD", "POST"]
 
 
-def test_the_address_is_what_proxyfix_says_and_nothing_else(history: History) -> None:
+def test_recorded_address_comes_from_proxyfix_only(history: History) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.8"}
     history.call("/usage/200", headers=forwarded)
     history.call("/usage/200", headers=forwarded, wsgi=ProxyFix(history.app.wsgi_app))
     assert [row.ip for row in history.rows()] == ["192.0.2.7", "203.0.113.9"]
 
 
-def test_odd_bytes_are_recorded_as_text_and_spoil_nothing(
+def test_invalid_bytes_are_recorded_as_text(
     make_history: MakeHistory, database_url: str
 ) -> None:
     history = make_history(database_url)
@@ -306,7 +306,7 @@ def test_odd_bytes_are_recorded_as_text_and_spoil_nothing(
     assert len(row.user_agent) == 255
 
 
-def test_two_guards_make_one_row(history: History) -> None:
+def test_call_through_two_guards_is_recorded_once(history: History) -> None:
     inner = Blueprint("inner", __name__)
 
     @inner.get("/twice")
@@ -321,7 +321,7 @@ def test_two_guards_make_one_row(history: History) -> None:
     assert (row.status, row.code) == (403, "wrong_service")
 
 
-def test_a_userless_token_has_no_owner(history: History) -> None:
+def test_call_of_a_userless_token_is_recorded_without_owner(history: History) -> None:
     with history.app.app_context():
         made = history.host.apitokens.generate(
             owner=None, name="Dashboard", service="tmy", scopes=["read"]
@@ -333,7 +333,7 @@ def test_a_userless_token_has_no_owner(history: History) -> None:
     assert (row.token_name, row.owner_key) == ("Dashboard", "")
 
 
-def test_sync_has_written_before_the_first_chunk(
+def test_sync_mode_writes_before_the_first_chunk(
     make_history: MakeHistory, sqlite_url: str
 ) -> None:
     history = make_history(sqlite_url, APITOKENS_USAGE="sync")
@@ -346,13 +346,13 @@ def test_sync_has_written_before_the_first_chunk(
     assert len(history.rows()) == 2
 
 
-def test_off_records_nothing(make_history: MakeHistory, sqlite_url: str) -> None:
+def test_off_mode_records_nothing(make_history: MakeHistory, sqlite_url: str) -> None:
     history = make_history(sqlite_url, APITOKENS_USAGE="off")
     assert history.call("/usage/200").status_code == 200
     assert history.rows() == []
 
 
-def test_in_memory_calls_are_recorded_too(make_history: MakeHistory) -> None:
+def test_calls_are_recorded_in_an_in_memory_database(make_history: MakeHistory) -> None:
     history = make_history("sqlite://")
     assert history.call("/usage/200").status_code == 200
     history.call("/usage/stream").close()
@@ -360,7 +360,7 @@ def test_in_memory_calls_are_recorded_too(make_history: MakeHistory) -> None:
 
 
 @pytest.mark.parametrize("mode", ["buffered", "off"])
-def test_the_command_removes_what_is_past_retention(
+def test_prune_command_removes_calls_past_retention(
     mode: str, make_history: MakeHistory, sqlite_url: str
 ) -> None:
     history = make_history(
@@ -384,7 +384,7 @@ def test_the_command_removes_what_is_past_retention(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_file_is_recorded_though_its_response_is_never_closed(
+def test_file_response_is_recorded_without_close(
     method: str, history: History, tmp_path: Path
 ) -> None:
     (tmp_path / "year.csv").write_text("sun")
@@ -401,7 +401,7 @@ def test_a_file_is_recorded_though_its_response_is_never_closed(
     assert [row.status for row in history.rows()] == [200, 304]
 
 
-def test_a_fault_in_what_the_host_does_to_answers_is_recorded_once(
+def test_exception_in_after_request_is_recorded_once(
     history: History,
 ) -> None:
     def fail(response: Response) -> Response:
@@ -417,7 +417,7 @@ def test_a_fault_in_what_the_host_does_to_answers_is_recorded_once(
     assert not request_tearing_down.receivers
 
 
-def test_an_answer_to_a_fault_may_be_a_stream(history: History) -> None:
+def test_streamed_error_response_is_recorded(history: History) -> None:
     @history.app.errorhandler(500)
     def streamed(_error: Exception) -> Response:
         return Response(_chunks(), status=503)
@@ -429,7 +429,7 @@ def test_an_answer_to_a_fault_may_be_a_stream(history: History) -> None:
     assert [row.status for row in history.rows()] == [503]
 
 
-def test_a_worker_that_ends_in_a_protected_blueprint_is_recorded(
+def test_call_that_ends_its_worker_is_recorded(
     history: History,
 ) -> None:
     protected = Blueprint("protected", __name__)
@@ -451,7 +451,7 @@ def test_a_worker_that_ends_in_a_protected_blueprint_is_recorded(
     assert seen == [(500, "/slow"), (207, "/quick")]
 
 
-def test_no_token_in_a_path_or_a_user_agent_is_recorded(history: History) -> None:
+def test_token_in_a_path_or_user_agent_is_not_recorded(history: History) -> None:
     @history.app.get("/by/<path:rest>")
     @token_required(service="tmy")
     def by(rest: str) -> str:

@@ -42,7 +42,7 @@ def headers(token: tuple[str, str]) -> dict[str, str]:
 # -- kinds of views -----------------------------------------------------------
 
 
-def test_a_guarded_view_keeps_its_name_and_its_docstring() -> None:
+def test_guarded_view_keeps_its_name_and_docstring() -> None:
     """HTTP-18."""
 
     def bare() -> str:
@@ -55,13 +55,13 @@ def test_a_guarded_view_keeps_its_name_and_its_docstring() -> None:
         assert guarded.__module__ == __name__
 
 
-def test_a_service_in_the_place_of_the_view_is_named_at_once() -> None:
+def test_decorator_given_a_service_as_view_raises_at_once() -> None:
     """``@token_required("tmy")`` would guard a word and leave the view aside."""
     with pytest.raises(ConfigurationError, match=r"token_required\(service='tmy'\)"):
         token_required("tmy")  # type: ignore[call-overload]
 
 
-def test_an_async_view_runs_and_is_guarded(
+def test_async_view_is_guarded_and_runs(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
     """HTTP-18."""
@@ -106,7 +106,7 @@ class _Classic(View):
         return {"classic": current_token.id}
 
 
-def test_class_based_views_are_guarded_by_their_decorators(
+def test_class_based_view_is_guarded_by_its_decorators(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
     """HTTP-18."""
@@ -125,7 +125,7 @@ def test_class_based_views_are_guarded_by_their_decorators(
     assert client.get("/half").json == {"open": "to all"}
 
 
-def test_a_stream_knows_its_token_to_the_end(
+def test_stream_has_its_current_token_until_the_end(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
     """HTTP-20: the state counts when it starts; a running stream is not cut."""
@@ -146,7 +146,7 @@ def test_a_stream_knows_its_token_to_the_end(
     assert code(client.get("/stream", headers=headers)) == "token_revoked"
 
 
-def test_head_is_a_get_without_a_body(
+def test_head_is_answered_like_get_without_a_body(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
     """HTTP-09."""
@@ -166,7 +166,7 @@ def test_head_is_a_get_without_a_body(
 PREFLIGHT = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
 
 
-def test_a_preflight_is_answered_without_a_token_and_without_the_view(
+def test_preflight_needs_no_token_and_skips_the_view(
     app: Flask, client: FlaskClient
 ) -> None:
     """HTTP-10, HTTP-11."""
@@ -187,7 +187,7 @@ def test_a_preflight_is_answered_without_a_token_and_without_the_view(
         ]
 
 
-def test_an_options_view_of_the_hosts_own_needs_the_token(
+def test_options_view_of_the_host_needs_the_token(
     app: Flask, client: FlaskClient, headers: dict[str, str]
 ) -> None:
     """HTTP-10."""
@@ -202,7 +202,7 @@ def test_an_options_view_of_the_hosts_own_needs_the_token(
         assert client.options(path, headers=headers).text == "own"
 
 
-def test_what_a_view_raises_is_the_hosts_affair(
+def test_exception_of_the_view_reaches_the_host(
     app: Flask, client: FlaskClient, headers: dict[str, str]
 ) -> None:
     @app.get("/gone")
@@ -248,7 +248,7 @@ def nested(app: Flask) -> Flask:
         ("/deep/about", True),
     ],
 )
-def test_a_protected_blueprint_is_shut_but_for_what_is_exempt(
+def test_protected_blueprint_guards_all_but_exempt_views(
     prefix: str, path: str, is_open: bool, nested: Flask, user: Any
 ) -> None:
     client = nested.test_client()
@@ -264,7 +264,7 @@ def test_a_protected_blueprint_is_shut_but_for_what_is_exempt(
     assert client.get(prefix + path, headers=bearer(fitting)).text == "in"
 
 
-def test_a_protected_child_leaves_its_parent_open(
+def test_protected_child_blueprint_leaves_its_parent_open(
     app: Flask, client: FlaskClient
 ) -> None:
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
@@ -277,7 +277,7 @@ def test_a_protected_child_leaves_its_parent_open(
     assert code(client.get("/inner")) == "missing_token"
 
 
-def test_two_guards_in_a_row_both_decide(
+def test_call_through_two_guards_must_pass_both(
     app: Flask, client: FlaskClient, user: Any, headers: dict[str, str]
 ) -> None:
     blueprint = Blueprint("both", __name__)

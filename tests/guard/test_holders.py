@@ -48,7 +48,7 @@ def call(app: Flask, plaintext: str) -> str:
 # -- the email ----------------------------------------------------------------
 
 
-def test_a_digest_is_of_one_address_and_one_token() -> None:
+def test_email_digest_depends_on_address_and_token() -> None:
     kept = email_binding.digest_of("0123456789ab", "Ada@example.com")
     assert kept is not None
     assert len(kept) == 16
@@ -62,7 +62,7 @@ def test_a_digest_is_of_one_address_and_one_token() -> None:
 
 @pytest.mark.parametrize("services", [True, False])
 @pytest.mark.parametrize("plugin", [{}, ASKED], ids=["column", "asked"])
-def test_a_token_ends_with_its_owners_address_and_comes_back_with_it(
+def test_token_is_refused_while_its_owners_address_differs(
     plugin: dict[str, Any], services: bool, make_app: MakeApp, database_url: str
 ) -> None:
     app = make_app(database_url, plugin=plugin, services=services, **BOUND)
@@ -99,7 +99,7 @@ def _again(app: Flask, user: Any) -> Any:
         return found
 
 
-def test_switching_it_on_ends_nothing_and_a_hook_that_fails_means_no(
+def test_enabled_email_binding_keeps_tokens_and_refuses_on_a_failing_hook(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     """LIF-12, LIF-15."""
@@ -132,7 +132,7 @@ def test_switching_it_on_ends_nothing_and_a_hook_that_fails_means_no(
     assert "email address" not in page.text
 
 
-def test_users_without_an_address_are_a_mistake_of_the_host() -> None:
+def test_user_without_an_address_is_a_configuration_error() -> None:
     db = SQLAlchemy()
 
     class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
@@ -155,7 +155,7 @@ def test_users_without_an_address_are_a_mistake_of_the_host() -> None:
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_the_pages_say_what_happened_and_offer_a_new_one(
+def test_pages_explain_a_changed_address_and_offer_a_new_token(
     htmx: bool, make_app: MakeApp, database_url: str
 ) -> None:
     app = administration.administered(
@@ -198,7 +198,7 @@ def bearing_now(app: Flask) -> Any:
 # -- self-service -------------------------------------------------------------
 
 
-def test_where_administrators_generate_users_cannot_and_are_told(
+def test_users_cannot_generate_when_only_administrators_may(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = administration.administered(
@@ -242,7 +242,7 @@ def test_where_administrators_generate_users_cannot_and_are_told(
 
 
 @pytest.mark.parametrize("most", [None, 1])
-def test_where_administrators_generate_nobody_gets_another_by_rotating(
+def test_users_cannot_rotate_when_only_administrators_generate(
     most: int | None, make_app: MakeApp
 ) -> None:
     """Overwriting is refused as well: it would be a way around the setting."""
@@ -279,7 +279,7 @@ def _next_of(location: str) -> str:
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_a_stale_log_in_is_renewed_and_leads_back_to_the_form(
+def test_stale_log_in_is_renewed_and_returns_to_the_form(
     htmx: bool, make_app: MakeApp
 ) -> None:
     """AUZ-15; nothing that was typed is lost, and nothing is made twice."""
@@ -323,9 +323,7 @@ def test_a_stale_log_in_is_renewed_and_leads_back_to_the_form(
 
 
 @pytest.mark.parametrize("path", ["{id}/rotate", "replace"])
-def test_a_stale_log_in_neither_rotates_nor_overwrites(
-    path: str, make_app: MakeApp
-) -> None:
+def test_stale_log_in_cannot_rotate_or_overwrite(path: str, make_app: MakeApp) -> None:
     """AUZ-15; the way back is to the question, which is asked anew."""
     app = _fresh_host(make_app, APITOKENS_MAX_PER_OWNER=1)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
@@ -347,7 +345,7 @@ def test_a_stale_log_in_neither_rotates_nor_overwrites(
     assert ada.post(path, **wish).status_code == 201
 
 
-def test_what_was_typed_elsewhere_or_forged_is_not_filled_in(make_app: MakeApp) -> None:
+def test_forged_or_foreign_input_is_not_restored(make_app: MakeApp) -> None:
     app = _fresh_host(make_app, plugin={"is_admin": lambda user: True})
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     _grow_stale(ada.client)
@@ -361,7 +359,7 @@ def test_what_was_typed_elsewhere_or_forged_is_not_filled_in(make_app: MakeApp) 
     assert one(ada.client.get(f"{ada.base}new"), "#name")["value"] == ""
 
 
-def test_what_was_typed_waits_for_nobody_else(make_app: MakeApp) -> None:
+def test_saved_input_is_restored_for_its_user_only(make_app: MakeApp) -> None:
     app = _fresh_host(make_app)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     hidden = hidden_fields(ada.get("new").text)
@@ -373,7 +371,7 @@ def test_what_was_typed_waits_for_nobody_else(make_app: MakeApp) -> None:
     assert one(ada.client.get(f"{ada.base}new"), "#name")["value"] == ""
 
 
-def test_a_token_does_not_make_a_log_in_fresh(make_app: MakeApp) -> None:
+def test_token_call_does_not_make_a_log_in_fresh(make_app: MakeApp) -> None:
     """AUZ-15."""
     app = _fresh_host(make_app)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
@@ -391,7 +389,7 @@ def test_a_token_does_not_make_a_log_in_fresh(make_app: MakeApp) -> None:
         assert "_fresh" not in session
 
 
-def test_administrators_are_asked_as_well(make_app: MakeApp) -> None:
+def test_stale_log_in_of_an_administrator_is_renewed(make_app: MakeApp) -> None:
     app = administration.administered(make_app, APITOKENS_FRESH_LOGIN=True)
     app.login_manager.refresh_view = "login"  # type: ignore[attr-defined]
     boss = administration.administrator(app)
@@ -403,7 +401,7 @@ def test_administrators_are_asked_as_well(make_app: MakeApp) -> None:
     assert _next_of(answer.headers["Location"]) == form
 
 
-def test_a_host_says_how_a_log_in_is_renewed(make_app: MakeApp) -> None:
+def test_host_configures_how_a_log_in_is_renewed(make_app: MakeApp) -> None:
     app = _fresh_host(make_app)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     _grow_stale(ada.client)

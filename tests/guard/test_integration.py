@@ -70,13 +70,13 @@ def bob(app: Flask) -> dict[str, str]:
 # -- who it is ----------------------------------------------------------------
 
 
-def test_a_cookie_alone_never_passes(alice: FlaskClient) -> None:
+def test_cookie_alone_is_refused(alice: FlaskClient) -> None:
     """AUZ-06."""
     for path in ("/api/plain", "/api/ping", "/api/tmy"):
         assert code(alice.get(path)) == "missing_token"
 
 
-def test_two_headers_do_not_pass_with_a_cookie_either(
+def test_two_headers_with_a_cookie_are_refused(
     alice: FlaskClient, bob: dict[str, str]
 ) -> None:
     """HTTP-04."""
@@ -84,7 +84,7 @@ def test_two_headers_do_not_pass_with_a_cookie_either(
     assert code(alice.get("/api/plain", headers=both)) == "malformed_request"
 
 
-def test_the_token_decides_who_it_is_and_not_the_cookie(
+def test_token_overrides_the_cookie_as_identity(
     alice: FlaskClient, bob: dict[str, str]
 ) -> None:
     """AUZ-07."""
@@ -94,7 +94,7 @@ def test_the_token_decides_who_it_is_and_not_the_cookie(
     assert alice.get("/cookie", headers=bob).text == "alice@example.com"
 
 
-def test_a_userless_token_is_nobody_even_beside_a_cookie(
+def test_userless_token_with_a_cookie_is_anonymous(
     app: Flask, alice: FlaskClient
 ) -> None:
     """AUZ-07."""
@@ -103,7 +103,7 @@ def test_a_userless_token_is_nobody_even_beside_a_cookie(
     assert alice.get("/session", headers=userless).json == {}
 
 
-def test_who_looked_before_the_guard_does_not_decide(
+def test_current_user_read_before_the_guard_is_replaced(
     make_app: MakeApp,
 ) -> None:
     app = make_app()
@@ -128,7 +128,7 @@ def test_who_looked_before_the_guard_does_not_decide(
     assert seen == ["alice@example.com", "bob@example.com"]
 
 
-def test_an_application_context_that_lives_on_keeps_nobody(
+def test_identity_does_not_outlive_its_request_in_a_pushed_context(
     app: Flask, bob: dict[str, str]
 ) -> None:
     """As in a host's tests, which often push one around all of them."""
@@ -138,7 +138,7 @@ def test_an_application_context_that_lives_on_keeps_nobody(
         assert client.get("/cookie", buffered=True).text == "no user"
 
 
-def test_login_required_below_the_guard_takes_the_token(
+def test_login_required_below_the_guard_accepts_the_token(
     app: Flask, client: FlaskClient, bob: dict[str, str]
 ) -> None:
     add(app, "/both", login_required(lambda: "in"))
@@ -146,7 +146,7 @@ def test_login_required_below_the_guard_takes_the_token(
     assert code(client.get("/both")) == "missing_token"
 
 
-def test_a_request_loader_of_the_host_does_not_decide(
+def test_request_loader_of_the_host_does_not_set_the_identity(
     app: Flask, client: FlaskClient, bob: dict[str, str]
 ) -> None:
     eve = hosts.create_user(app, "eve@example.com")
@@ -156,7 +156,7 @@ def test_a_request_loader_of_the_host_does_not_decide(
     assert code(client.get("/who")) == "missing_token"
 
 
-def test_switching_log_in_off_does_not_switch_the_guard_off(make_app: MakeApp) -> None:
+def test_disabled_login_check_leaves_the_guard_on(make_app: MakeApp) -> None:
     """AUZ-12."""
     app = make_app(LOGIN_DISABLED=True)
     client = app.test_client()
@@ -165,14 +165,14 @@ def test_switching_log_in_off_does_not_switch_the_guard_off(make_app: MakeApp) -
     assert code(client.get("/api/plain")) == "missing_token"
 
 
-def test_an_optional_guard_leaves_the_cookie_its_user(
+def test_optional_guard_keeps_the_user_of_the_cookie(
     alice: FlaskClient, bob: dict[str, str]
 ) -> None:
     assert alice.get("/optional").text == "alice@example.com"
     assert alice.get("/optional", headers=bob).text == "bob@example.com"
 
 
-def test_a_host_without_flask_login_has_current_token_and_its_owner() -> None:
+def test_current_token_has_its_owner_without_flask_login() -> None:
     from flask_apitokens import current_token
 
     app = Flask("tests.bare")
@@ -228,7 +228,7 @@ def _write(app: Flask) -> Callable[[], str]:
     ],
     ids=str,
 )
-def test_a_bearer_request_sets_no_cookie_whatever_the_view_does(
+def test_bearer_request_sets_no_cookie(
     config: dict[str, Any], make_app: MakeApp
 ) -> None:
     """HTTP-12."""
@@ -249,7 +249,7 @@ def test_a_bearer_request_sets_no_cookie_whatever_the_view_does(
     assert client.get("/cookie").text == "no user"
 
 
-def test_a_bearer_request_sets_no_cookie_where_all_sessions_are_permanent(
+def test_bearer_request_with_permanent_sessions_sets_no_cookie(
     make_app: MakeApp,
 ) -> None:
     """HTTP-12, accepted and refused."""
@@ -275,7 +275,7 @@ def test_a_bearer_request_sets_no_cookie_where_all_sessions_are_permanent(
         assert code(refused) == "malformed_request"
 
 
-def test_an_accepted_answer_does_not_vary_with_the_cookie(
+def test_accepted_answer_does_not_vary_on_cookie(
     alice: FlaskClient, bob: dict[str, str]
 ) -> None:
     response = alice.get("/session", headers=bob)

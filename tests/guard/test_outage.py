@@ -103,7 +103,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.mark.database
 @pytest.mark.parametrize("way", ["engine", "session"])
-def test_a_server_that_goes_is_a_503_and_one_that_returns_works(
+def test_database_outage_is_a_503_until_the_server_returns(
     way: str, server: Server, make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     """DBS-01."""
@@ -120,7 +120,7 @@ def test_a_server_that_goes_is_a_503_and_one_that_returns_works(
 
 
 @pytest.mark.database
-def test_a_server_that_is_away_from_the_first_call_on(
+def test_database_missing_at_the_first_call_is_a_503(
     server: Server, make_app: MakeApp
 ) -> None:
     app = make_app(server.url, **QUIET)
@@ -133,7 +133,7 @@ def test_a_server_that_is_away_from_the_first_call_on(
 
 
 @pytest.mark.database
-def test_a_server_restarted_between_two_calls_is_not_noticed(
+def test_database_restart_between_two_calls_fails_no_call(
     server: Server, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DBS-02, with several dead connections of ours and in the host's pool."""
@@ -157,7 +157,7 @@ def test_a_server_restarted_between_two_calls_is_not_noticed(
 
 
 @pytest.mark.database
-def test_who_must_ask_the_user_is_told_of_the_outage_too(
+def test_outage_while_the_user_is_loaded_is_a_503(
     postgresql_url: str,
 ) -> None:
     server, db = Server(postgresql_url), SQLAlchemy()
@@ -196,7 +196,7 @@ def _refuse(*_: Any) -> Any:
 
 
 @pytest.mark.parametrize("way", ["engine", "session"])
-def test_missing_tables_are_a_503_and_a_line_that_says_what_to_do(
+def test_missing_tables_are_a_503_and_log_the_remedy(
     way: str,
     make_app: MakeApp,
     database_url: str,
@@ -216,7 +216,7 @@ def test_missing_tables_are_a_503_and_a_line_that_says_what_to_do(
 
 
 @pytest.mark.parametrize("way", ["engine", "session"])
-def test_missing_column_is_named_once_with_the_command_to_run(
+def test_missing_column_is_logged_once_with_its_command(
     way: str,
     make_app: MakeApp,
     database_url: str,
@@ -240,7 +240,7 @@ def test_missing_column_is_named_once_with_the_command_to_run(
 
 @pytest.mark.parametrize("mode", ["buffered", "sync"])
 @pytest.mark.parametrize("table", ["apitokens_call", "apitokens_call_hour"])
-def test_no_call_notices_that_its_history_cannot_be_written(
+def test_failed_write_of_the_history_fails_no_call(
     mode: str,
     table: str,
     make_app: MakeApp,
@@ -266,7 +266,7 @@ def test_no_call_notices_that_its_history_cannot_be_written(
     assert len([line for line in caplog.messages if "db.create_all()" in line]) == 1
 
 
-def test_a_sqlite_file_that_comes_later(make_app: MakeApp, tmp_path: Path) -> None:
+def test_sqlite_file_created_later_is_used(make_app: MakeApp, tmp_path: Path) -> None:
     """As when a volume is mounted after the process has started."""
     place = tmp_path / "data"
     place.mkdir()
@@ -284,7 +284,9 @@ def test_a_sqlite_file_that_comes_later(make_app: MakeApp, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
-def test_a_locked_sqlite_file(mode: str, make_app: MakeApp, tmp_path: Path) -> None:
+def test_locked_sqlite_file_still_serves_reads(
+    mode: str, make_app: MakeApp, tmp_path: Path
+) -> None:
     """DBS-04: readers of a write-ahead log do not mind a writer."""
     path = tmp_path / "app.sqlite"
     with closing(sqlite3.connect(path)) as connection:

@@ -46,7 +46,7 @@ def plaintext(token: tuple[str, str]) -> str:
 # -- the owner ----------------------------------------------------------------
 
 
-def test_a_disabled_owner_is_told_to_the_holder_alone(
+def test_disabled_owner_is_reported_to_the_holder_only(
     app: Flask,
     client: FlaskClient,
     user: Any,
@@ -65,7 +65,7 @@ def test_a_disabled_owner_is_told_to_the_holder_alone(
     assert bcrypt_asked.checks == 1
 
 
-def test_a_userless_token_needs_no_user(app: Flask, client: FlaskClient) -> None:
+def test_userless_token_needs_no_user(app: Flask, client: FlaskClient) -> None:
     public, plaintext = bearing.generate(app, None, account_id="acme")
 
     @app.get("/api/whose")
@@ -142,7 +142,7 @@ def routes(app: Flask) -> Flask:
         ("list", {"service": "timeseries", "scopes": ["write", "read"]}, None, None),
     ],
 )
-def test_a_good_token_for_something_else_is_forbidden(
+def test_valid_token_for_another_service_is_forbidden(
     path: str,
     token: dict[str, Any],
     expected: str | None,
@@ -164,7 +164,9 @@ def test_a_good_token_for_something_else_is_forbidden(
     assert (f'scope="{scope}"' in challenge) if scope else ("scope=" not in challenge)
 
 
-def test_an_access_token_is_for_its_own_routes_alone(routes: Flask, user: Any) -> None:
+def test_access_token_is_accepted_on_its_own_routes_only(
+    routes: Flask, user: Any
+) -> None:
     client = routes.test_client()
     _, plaintext = bearing.generate(
         routes, user, kind="access", expires_at=NOW + timedelta(days=1)
@@ -176,7 +178,7 @@ def test_an_access_token_is_for_its_own_routes_alone(routes: Flask, user: Any) -
     assert client.get("/for/one-kind", headers=bearer(plaintext)).text == "in"
 
 
-def test_a_service_acts_while_it_is_on(
+def test_service_accepts_calls_only_while_it_is_on(
     app: Flask, client: FlaskClient, user: Any
 ) -> None:
     """VER-08."""
@@ -202,9 +204,7 @@ def test_a_service_acts_while_it_is_on(
     assert answer() == "in"
 
 
-def test_a_service_that_the_host_dropped_is_off(
-    make_app: MakeApp, tmp_path: Any
-) -> None:
+def test_undeclared_service_is_off(make_app: MakeApp, tmp_path: Any) -> None:
     app = make_app()
     user = hosts.create_user(app, "ada@example.com")
     bearing.subscribe(app, user, "tmy")
@@ -214,7 +214,7 @@ def test_a_service_that_the_host_dropped_is_off(
     assert code(response) == "service_inactive"
 
 
-def test_a_service_open_to_all_can_be_closed_to_one(make_app: MakeApp) -> None:
+def test_service_open_to_all_can_be_closed_to_one_user(make_app: MakeApp) -> None:
     app = make_app(services=False)
     apitokens = hosts.host_of(app).apitokens
     # also: declared after init_app
@@ -237,7 +237,7 @@ def test_a_service_open_to_all_can_be_closed_to_one(make_app: MakeApp) -> None:
 # -- bcrypt's turn ------------------------------------------------------------
 
 
-def test_a_full_queue_is_a_503_and_never_a_401(
+def test_full_bcrypt_queue_is_a_503(
     app: Flask, client: FlaskClient, plaintext: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """VER-12."""
@@ -255,7 +255,7 @@ def test_a_full_queue_is_a_503_and_never_a_401(
     assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
 
 
-def test_a_raised_cost_re_hashes_at_the_next_use(
+def test_raised_bcrypt_cost_rehashes_at_the_next_use(
     make_app: MakeApp, bcrypt_asked: bearing.Bcrypt
 ) -> None:
     """VER-19."""
@@ -274,7 +274,7 @@ def test_a_raised_cost_re_hashes_at_the_next_use(
     assert code(client.get("/api/plain", headers=wrong)) == "invalid_token"
 
 
-def test_a_lowered_cost_leaves_what_is_stronger(make_app: MakeApp) -> None:
+def test_lowered_bcrypt_cost_keeps_stronger_hashes(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_BCRYPT_ROUNDS=4)
     user = hosts.create_user(app, "ada@example.com")
     public, plaintext = bearing.generate(app, user)

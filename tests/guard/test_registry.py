@@ -58,7 +58,7 @@ def _twin(app: Flask, path: str, *, guarded: bool) -> None:
 
 
 @pytest.mark.parametrize("order", ["before", "after"])
-def test_csrf_protection_lets_tokens_pass_and_nothing_else(
+def test_csrf_protection_exempts_only_guarded_views(
     order: str, make_app: MakeApp
 ) -> None:
     """HTTP-16, CSR-14."""
@@ -111,7 +111,7 @@ def _is_csrf_error(response: Any) -> None:
 
 
 @pytest.mark.parametrize("order", ["before", "after"])
-def test_csrf_protection_and_protected_blueprints(
+def test_csrf_protection_exempts_protected_nested_blueprints(
     order: str, make_app: MakeApp
 ) -> None:
     """HTTP-16 with blueprints nested in one another."""
@@ -130,7 +130,9 @@ def test_csrf_protection_and_protected_blueprints(
     _is_csrf_error(client.post("/hook", headers=headers))
 
 
-def test_one_csrf_object_for_two_applications(make_app: MakeApp, tmp_path: Any) -> None:
+def test_csrf_object_of_two_applications_exempts_views_of_each(
+    make_app: MakeApp, tmp_path: Any
+) -> None:
     """The same endpoint is guarded in one application and not in the other."""
     csrf = CSRFProtect()
     apps = []
@@ -147,7 +149,7 @@ def test_one_csrf_object_for_two_applications(make_app: MakeApp, tmp_path: Any) 
     assert shut.test_client().post("/twin", headers=headers).text == "in"
 
 
-def test_a_csrf_object_shared_with_an_application_without_us(
+def test_csrf_object_still_protects_an_application_without_the_plugin(
     make_app: MakeApp,
 ) -> None:
     csrf = CSRFProtect()
@@ -160,7 +162,7 @@ def test_a_csrf_object_shared_with_an_application_without_us(
     _is_csrf_error(bare.test_client().post("/plain"))
 
 
-def test_our_pages_stay_protected(make_app: MakeApp) -> None:
+def test_csrf_protection_covers_the_plugins_pages(make_app: MakeApp) -> None:
     """HTTP-16, CSR-14."""
     for csrf in (True, False):
         app = make_app(csrf_protect=csrf)
@@ -179,7 +181,7 @@ def test_our_pages_stay_protected(make_app: MakeApp) -> None:
 # -- a guard in the wrong place -----------------------------------------------
 
 
-def test_a_guard_above_the_route_is_warned_of_at_the_first_request(
+def test_guard_above_the_route_warns_at_the_first_request(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """HTTP-19."""
@@ -206,7 +208,7 @@ def test_a_guard_above_the_route_is_warned_of_at_the_first_request(
     assert "'blue.also'" in warnings[1]
 
 
-def test_a_guard_in_its_place_is_not_warned_of(
+def test_guard_below_the_route_does_not_warn(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.add_url_rule("/method", view_func=_Method.as_view("method"))
@@ -231,7 +233,7 @@ def test_a_guard_in_its_place_is_not_warned_of(
         ({"kinds": "apo"}, "the kinds are access, api, session"),
     ],
 )
-def test_a_guard_that_nothing_can_pass_is_warned_of(
+def test_guard_that_no_token_can_pass_warns(
     app: Flask,
     client: FlaskClient,
     caplog: pytest.LogCaptureFixture,

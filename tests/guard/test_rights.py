@@ -81,7 +81,7 @@ def rights(
     return Rights(make_app, database_url, ASKED if request.param == "asked" else {})
 
 
-def test_what_is_lost_is_refused_at_the_next_call_and_comes_back(
+def test_lost_right_is_refused_at_the_next_call_until_restored(
     rights: Rights,
 ) -> None:
     """Nothing but the row decides, however warm the caches are."""
@@ -141,7 +141,7 @@ def test_what_is_lost_is_refused_at_the_next_call_and_comes_back(
         assert rights.call() == rights.call(userless=True) == "200"
 
 
-def test_a_token_is_deactivated_and_activated_at_once(rights: Rights) -> None:
+def test_deactivation_and_activation_count_at_the_next_call(rights: Rights) -> None:
     assert rights.call() == rights.call(userless=True) == "200"
     administration.deactivate(rights.app, rights.id)
     assert rights.call() == "401 token_deactivated"
@@ -153,7 +153,7 @@ def test_a_token_is_deactivated_and_activated_at_once(rights: Rights) -> None:
     assert rights.call(userless=True) == "401 token_deactivated"
 
 
-def test_columns_cost_no_statement_and_questions_one(
+def test_rights_from_columns_cost_no_extra_statement(
     make_app: MakeApp, database_url: str
 ) -> None:
     rights = Rights(make_app, database_url, {})
@@ -171,7 +171,7 @@ def test_columns_cost_no_statement_and_questions_one(
                 assert wire.verbs == ["SELECT"]
 
 
-def test_what_is_no_column_costs_one_statement_more(
+def test_rights_from_callables_cost_one_extra_statement(
     make_app: MakeApp, database_url: str
 ) -> None:
     rights = Rights(make_app, database_url, ASKED)
@@ -192,7 +192,7 @@ def test_what_is_no_column_costs_one_statement_more(
         ("services_for", "403 service_inactive", "403 service_inactive"),
     ],
 )
-def test_a_callable_that_raises_means_no(
+def test_callable_that_raises_denies_the_right(
     name: str, refusal: str, userless: str, make_app: MakeApp, sqlite_url: str
 ) -> None:
     rights = Rights(make_app, sqlite_url, ASKED)
@@ -204,7 +204,7 @@ def test_a_callable_that_raises_means_no(
 
 
 @pytest.mark.parametrize("answer", [None, (), "timeseries", 7])
-def test_an_account_without_services_has_none(
+def test_account_without_services_is_refused(
     answer: Any, make_app: MakeApp, sqlite_url: str
 ) -> None:
     rights = Rights(make_app, sqlite_url, {})
@@ -212,7 +212,7 @@ def test_an_account_without_services_has_none(
     assert rights.call() == rights.call(userless=True) == "403 service_inactive"
 
 
-def test_a_service_of_another_account_switched_off_is_none_of_ours(
+def test_service_switched_off_in_another_account_stays_on(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     rights = Rights(make_app, sqlite_url, {})
@@ -220,7 +220,7 @@ def test_a_service_of_another_account_switched_off_is_none_of_ours(
     assert rights.call() == rights.call(userless=True) == "200"
 
 
-def test_parent_column_and_synonym_cost_no_statement(database_url: str) -> None:
+def test_parent_column_and_synonym_cost_no_extra_statement(database_url: str) -> None:
     db = SQLAlchemy()
 
     class Person(db.Model):  # type: ignore[name-defined,misc]
@@ -265,7 +265,7 @@ def test_parent_column_and_synonym_cost_no_statement(database_url: str) -> None:
     hosts.put_away(app)
 
 
-def test_a_column_of_numbers_or_none_is_an_account_all_the_same(
+def test_account_column_may_hold_numbers_or_none(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     """``User.id``: every user is an account, compared as it was stored."""

@@ -49,7 +49,7 @@ def _say_which_process(response: Response) -> Response:
     return response
 
 
-def test_what_an_administrator_does_counts_at_the_next_call_in_every_worker(
+def test_change_by_an_administrator_counts_at_the_next_call_in_every_worker(
     database_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
     app = administration.administered(make_app, database_url)

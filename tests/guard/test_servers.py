@@ -259,7 +259,7 @@ ENDS: dict[str, tuple[Act, str]] = {
 }
 
 
-def test_whatever_ends_a_token_counts_at_the_very_next_call_everywhere(
+def test_end_of_a_token_counts_at_the_next_call_in_every_worker(
     database_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
     """VER-07, VER-08"""
@@ -422,7 +422,9 @@ def _floods(wire: Wire) -> list[tuple[bytes, ...]]:
     ]
 
 
-def test_hostile_bytes_in_the_header_are_refused_without_a_stumble(wire: Wire) -> None:
+def test_hostile_bytes_in_the_header_are_refused_without_server_error(
+    wire: Wire,
+) -> None:
     """HTTP-04, HTTP-05"""
     for lines in [*_odd_places(wire), *_odd_bytes(wire)]:
         assert wire.status(*lines) in {400, 401}, lines
@@ -431,7 +433,7 @@ def test_hostile_bytes_in_the_header_are_refused_without_a_stumble(wire: Wire) -
         assert wire.status(*lines) in {400, 401, 431, 0}, lines[0][:40]
 
 
-def test_what_may_be_written_is_accepted(wire: Wire) -> None:
+def test_well_formed_header_is_accepted_by_every_server(wire: Wire) -> None:
     """HTTP-05"""
     token = wire.token
     for line in (
@@ -443,7 +445,7 @@ def test_what_may_be_written_is_accepted(wire: Wire) -> None:
         assert wire.status(line) == 200, line
 
 
-def test_head_is_answered_without_a_body(wire: Wire) -> None:
+def test_head_is_answered_without_a_body_by_the_server(wire: Wire) -> None:
     """HTTP-09"""
     head, _, body = wire.ask(wire.good, request=b"HEAD /api/plain").partition(_END)
     assert (head.split()[1], body) == (b"200", b"")
@@ -452,7 +454,7 @@ def test_head_is_answered_without_a_body(wire: Wire) -> None:
     assert b"WWW-Authenticate: Bearer realm=" in head
 
 
-def test_a_preflight_is_answered_without_a_token(wire: Wire) -> None:
+def test_preflight_is_answered_without_a_token(wire: Wire) -> None:
     """HTTP-10, HTTP-11"""
     asked = b"Origin: https://elsewhere.example", b"Access-Control-Request-Method: GET"
     head, _, body = wire.ask(*asked, request=b"OPTIONS /api/plain").partition(_END)
@@ -461,7 +463,7 @@ def test_a_preflight_is_answered_without_a_token(wire: Wire) -> None:
     assert body == b""
 
 
-def test_who_hangs_up_leaves_nothing_behind(wire: Wire) -> None:
+def test_aborted_stream_is_closed_and_the_server_continues(wire: Wire) -> None:
     """HTTP-20: the stream is closed and the server goes on."""
     for _ in range(3):
         _hang_up_in_the_middle(wire)
@@ -513,7 +515,7 @@ def _kill_all_connections(url: str) -> None:
 
 
 @pytest.mark.database
-def test_a_database_that_goes_and_comes_behind_a_server(
+def test_database_outage_behind_a_server_is_a_503_until_it_returns(
     postgresql_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
     """DBS-01, DBS-02: never 401, never 500, and no restart."""
@@ -546,7 +548,7 @@ def test_a_database_that_goes_and_comes_behind_a_server(
 
 
 @pytest.mark.database
-def test_a_database_that_says_nothing_more(
+def test_unresponsive_database_is_a_503_after_the_drivers_timeout(
     mariadb_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
     """DBS-01 where packets vanish; the host has told its driver how long to wait."""
@@ -572,7 +574,7 @@ def test_a_database_that_says_nothing_more(
 # -- VER-20: a cold check delays no other ---------------------------------------
 
 
-def test_under_gevent_others_are_answered_while_bcrypt_works(
+def test_bcrypt_does_not_block_other_requests_under_gevent(
     sqlite_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
     """VER-20: in order, not in time, they arrive before the end of the cold check."""
@@ -602,7 +604,7 @@ def test_under_gevent_others_are_answered_while_bcrypt_works(
 # -- VER-01: the plaintext is nowhere ------------------------------------------
 
 
-def test_the_plaintext_stays_in_the_one_answer_that_shows_it(
+def test_plaintext_appears_in_the_one_answer_that_reveals_it_only(
     sqlite_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
     """VER-01, LOG-04: with every log there is turned up."""
