@@ -15,7 +15,7 @@ from flask_apitokens.catalog import declare
 from flask_apitokens.errors import ConfigurationError
 
 
-def test_a_service_is_what_was_declared() -> None:
+def test_service_has_the_declared_attributes() -> None:
     service = declare(
         "tmy",
         "TMY data",
@@ -39,14 +39,14 @@ def test_a_service_is_what_was_declared() -> None:
 
 
 @pytest.mark.parametrize("slug", ["a", "a-b_c9", "a" * 64])
-def test_a_slug_may_be(slug: str) -> None:
+def test_valid_slug_is_accepted(slug: str) -> None:
     assert declare(slug, "A").slug == slug
 
 
 @pytest.mark.parametrize(
     "slug", ["", "9a", "A", "a b", "é", "a/b", "a\n", "a" * 65, "-a", "a.b"]
 )
-def test_a_slug_may_not_be(slug: str) -> None:
+def test_invalid_slug_is_refused(slug: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a service slug: use"):
         declare(slug, "A")
 
@@ -54,12 +54,12 @@ def test_a_slug_may_not_be(slug: str) -> None:
 @pytest.mark.parametrize(
     "scope", ["", "a b", "a,b", 'a"', "a\\", "é", "a\n", "\0", "a" * 65]
 )
-def test_a_scope_may_not_be(scope: str) -> None:
+def test_invalid_scope_is_refused(scope: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a scope: use"):
         declare("a", "A", scopes={scope: "x"})
 
 
-def test_what_is_declared_cannot_be_changed() -> None:
+def test_declared_service_is_read_only() -> None:
     scopes = {"read": "Download"}
     service: Any = declare("tmy", "TMY", scopes=scopes)
     scopes["write"] = "Upload"
@@ -68,7 +68,7 @@ def test_what_is_declared_cannot_be_changed() -> None:
         service.scopes["write"] = Scope("write")
 
 
-def test_a_service_is_declared_once_and_in_order() -> None:
+def test_services_keep_their_order_and_refuse_a_duplicate() -> None:
     apitokens = APITokens()
     assert not apitokens.catalog
     for slug in ("zeta", "alpha", "mid"):
@@ -79,12 +79,12 @@ def test_a_service_is_declared_once_and_in_order() -> None:
     assert apitokens.catalog.services["alpha"].name == "Alpha"
 
 
-def test_a_service_that_is_no_longer_declared_stands_for_itself() -> None:
+def test_undeclared_service_is_shown_by_its_slug() -> None:
     catalog = Catalog({"tmy": declare("tmy", "TMY data")})
     assert catalog.label("tmy") == "TMY data"
     assert catalog.label("gone") == "gone"
     assert catalog.label(None) == ""
 
 
-def test_any_service_says_what_it_is() -> None:
+def test_any_service_is_printed_by_its_name() -> None:
     assert repr(ANY_SERVICE) == "ANY_SERVICE"

@@ -14,7 +14,7 @@ from flask_apitokens.errors import ConfigurationError
 from tests.conftest import MakeApp
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_defaults_match_the_contract() -> None:
     settings = Settings.from_mapping({})
     assert settings.brand == "apt"
     assert settings.url_prefix == "/account/api-tokens"
@@ -35,7 +35,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (settings.bind_to_email, settings.fresh_login) == (False, False)
 
 
-def test_every_default_passes_its_own_check() -> None:
+def test_every_default_passes_its_own_validation() -> None:
     defaults = Settings()
     again = Settings.from_mapping(
         {
@@ -74,7 +74,7 @@ def test_every_default_passes_its_own_check() -> None:
         ("REALM", "The API", "The API"),
     ],
 )
-def test_what_is_allowed_is_taken(key: str, value: Any, stored: Any) -> None:
+def test_allowed_value_is_accepted(key: str, value: Any, stored: Any) -> None:
     settings = Settings.from_mapping({f"APITOKENS_{key}": value})
     assert getattr(settings, key.lower()) == stored
 
@@ -140,7 +140,7 @@ def test_what_is_allowed_is_taken(key: str, value: Any, stored: Any) -> None:
         ("REALM", "DOMAIN\\api", 'other than " and \\'),
     ],
 )
-def test_what_is_not_allowed_is_named_with_what_is(
+def test_refused_value_is_named_with_the_allowed_ones(
     key: str, value: Any, allowed: str
 ) -> None:
     with pytest.raises(ConfigurationError) as error:
@@ -160,7 +160,7 @@ def test_what_is_not_allowed_is_named_with_what_is(
         ("APITOKENS_brand", "APITOKENS_BRAND"),
     ],
 )
-def test_an_unknown_setting_is_met_with_the_one_that_was_meant(
+def test_unknown_setting_is_refused_with_the_closest_name(
     wrong: str, right: str
 ) -> None:
     with pytest.raises(ConfigurationError) as error:
@@ -169,18 +169,18 @@ def test_an_unknown_setting_is_met_with_the_one_that_was_meant(
     assert f"did you mean {right}?" in str(error.value)
 
 
-def test_an_unknown_setting_like_none_of_ours_is_refused_without_a_guess() -> None:
+def test_unknown_setting_without_similar_name_is_refused_without_suggestion() -> None:
     with pytest.raises(ConfigurationError, match="is not a setting") as error:
         Settings.from_mapping({"APITOKENS_": 1})
     assert "None" not in str(error.value)
 
 
-def test_what_belongs_to_others_is_passed_over() -> None:
+def test_settings_of_other_extensions_are_ignored() -> None:
     others = {"APITOKEN_BRAND": 1, "SECRET_KEY": b"", "MY_APITOKENS_BRAND": 2}
     assert Settings.from_mapping(others) == Settings()
 
 
-def test_a_preset_beyond_the_longest_life_names_both_settings() -> None:
+def test_preset_beyond_the_longest_lifetime_names_both_settings() -> None:
     with pytest.raises(ConfigurationError) as error:
         Settings.from_mapping(
             {"APITOKENS_EXPIRY_DEFAULT": 91, "APITOKENS_EXPIRY_MAX": 90}
@@ -191,7 +191,9 @@ def test_a_preset_beyond_the_longest_life_names_both_settings() -> None:
     assert Settings.from_mapping(equal).expiry_default == 90
 
 
-def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for key, value in {
         "MAX_PER_OWNER": "1",
         "BRAND": "solar",
@@ -213,7 +215,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.usage_flush_seconds == 0.5
 
 
-def test_settings_cannot_be_changed_afterwards() -> None:
+def test_settings_are_read_only() -> None:
     blocks = {"content": "main"}
     settings = Settings.from_mapping({"APITOKENS_BLOCKS": blocks})
     blocks["content"] = "other"
@@ -224,6 +226,6 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         settings.blocks["title"] = "x"  # type: ignore[index]
 
 
-def test_a_host_with_a_wrong_setting_does_not_start(make_app: MakeApp) -> None:
+def test_application_with_an_invalid_setting_does_not_start(make_app: MakeApp) -> None:
     with pytest.raises(ConfigurationError, match="APITOKENS_HTMX is 'htmx'"):
         make_app(APITOKENS_HTMX="htmx")

@@ -83,7 +83,7 @@ def name_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_links_and_pictures_lead_to_files_and_headings(path: Path) -> None:
+def test_links_and_pictures_have_existing_targets(path: Path) -> None:
     text = path.read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         file, _hash, heading = target.partition("#")
@@ -205,7 +205,7 @@ def test_readme_states_the_defaults_of_ten_settings() -> None:
 
 
 @pytest.mark.parametrize("name", reference.GENERATED)
-def test_generated_part_of_a_page_is_what_the_code_says(name: str) -> None:
+def test_generated_part_of_a_page_matches_the_code(name: str) -> None:
     text = page(f"reference/{name}")
     assert reference.update(text, reference.GENERATED[name]()) == text, (
         "run python -m scripts.reference"
@@ -225,7 +225,7 @@ def _all_below(kind: type[Any]) -> set[type[Any]]:
     return {kind} | below
 
 
-def test_every_refusal_code_has_its_status_cause_and_cure() -> None:
+def test_every_refusal_code_has_its_status_cause_and_remedy() -> None:
     text = page("reference/answers.md")
     codes = set()
     for kind in _all_below(Refusal) - {Refusal, errors.Forbidden}:

@@ -59,12 +59,12 @@ def parameters(challenge: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def test_every_refusal_stands_in_the_contract() -> None:
+def test_every_refusal_has_the_status_of_the_contract() -> None:
     assert {cls.problem: (cls.code, cls.error) for cls in REFUSALS} == CONTRACT
 
 
 @pytest.mark.parametrize("cls", REFUSALS)
-def test_a_refusal_is_problem_details_with_its_challenge(cls: type[Refusal]) -> None:
+def test_refusal_is_problem_details_with_its_challenge(cls: type[Refusal]) -> None:
     refusal = cls()
     refusal.realm = "The API"
     response = refusal.get_response()
@@ -89,20 +89,20 @@ def test_a_refusal_is_problem_details_with_its_challenge(cls: type[Refusal]) -> 
     assert ("error_description" in challenge) == (cls.error is not None)
 
 
-def test_each_refusal_can_be_told_from_the_next_in_a_log() -> None:
+def test_every_refusal_has_its_own_instance() -> None:
     instances = {errors.InvalidToken().instance for _ in range(100)}
     assert len(instances) == 100
     assert all(name.startswith("urn:uuid:") for name in instances)
 
 
-def test_the_scopes_that_would_do_stand_in_the_challenge() -> None:
+def test_challenge_lists_the_required_scopes() -> None:
     refusal = errors.InsufficientScope(scope=["read", "jobs:write"])
     assert parameters(refusal.challenge)["scope"] == "read jobs:write"
     assert "scope" not in parameters(errors.InsufficientScope().challenge)
 
 
 @given(st.text())
-def test_no_text_breaks_out_of_a_challenge(text: str) -> None:
+def test_challenge_escapes_any_text(text: str) -> None:
     """HTTP-08."""
     refusal = errors.InsufficientScope(text or None, scope=[text])
     refusal.realm = text
@@ -159,7 +159,7 @@ def test_no_text_breaks_out_of_a_challenge(text: str) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_domain_error_tells_a_person_what_to_do(
+def test_domain_error_message_names_the_remedy(
     error: DomainError, status: int, field: str | None, sentence: str
 ) -> None:
     assert isinstance(error, HTTPException)
@@ -168,7 +168,7 @@ def test_a_domain_error_tells_a_person_what_to_do(
     assert str(error) == error.message == sentence
 
 
-def test_every_domain_error_has_its_own_word() -> None:
-    words = [cls.reason for cls in family(DomainError)]
-    assert len(set(words)) == len(words)
-    assert "invalid" not in words
+def test_every_domain_error_has_its_own_reason() -> None:
+    reasons = [cls.reason for cls in family(DomainError)]
+    assert len(set(reasons)) == len(reasons)
+    assert "invalid" not in reasons

@@ -73,7 +73,7 @@ def status(app: Flask, plaintext: str, path: str = "/api/plain") -> int:
 
 
 @pytest.mark.parametrize("missing", ["db", "user_model", "both"])
-def test_without_db_or_user_the_host_is_told(missing: str) -> None:
+def test_init_app_without_db_or_user_raises(missing: str) -> None:
     db, app = SQLAlchemy(), _bare()
     arguments: dict[str, Any] = {"db": db, "user_model": _user_model(db)}
     for name in list(arguments) if missing == "both" else [missing]:
@@ -82,13 +82,13 @@ def test_without_db_or_user_the_host_is_told(missing: str) -> None:
         APITokens(**arguments).init_app(app)
 
 
-def test_a_host_is_registered_once(app: Flask) -> None:
+def test_second_init_app_of_one_application_raises(app: Flask) -> None:
     host = hosts.host_of(app)
     with pytest.raises(ConfigurationError, match="is registered on this application"):
         APITokens(host.db, host.user_model).init_app(app)
 
 
-def test_a_host_without_the_plugin_is_told_what_to_do() -> None:
+def test_application_without_the_plugin_raises_with_the_remedy() -> None:
     app = _bare()
     with pytest.raises(ConfigurationError, match=r"init_app\(app\)"):
         state_of(app)
@@ -96,7 +96,7 @@ def test_a_host_without_the_plugin_is_told_what_to_do() -> None:
         current_apitokens.context()
 
 
-def test_db_and_user_may_come_with_the_application() -> None:
+def test_db_and_user_can_be_given_to_init_app() -> None:
     """DEP-03: nothing at import, all of it in the factory."""
     apitokens, db, app = APITokens(), SQLAlchemy(), _bare()
     user_model = _user_model(db)
@@ -114,7 +114,7 @@ def test_db_and_user_may_come_with_the_application() -> None:
     assert response.text == public
 
 
-def test_a_service_may_be_declared_after_init_app(app: Flask, user: Any) -> None:
+def test_service_can_be_declared_after_init_app(app: Flask, user: Any) -> None:
     hosts.host_of(app).apitokens.service("late", "Late", scopes={"read": "Read"})
     app.get("/late")(token_required(service="late")(lambda: "in"))
     bearing.subscribe(app, user, "late")
@@ -122,7 +122,7 @@ def test_a_service_may_be_declared_after_init_app(app: Flask, user: Any) -> None
     assert status(app, plaintext, "/late") == 200
 
 
-def test_the_secret_key_has_no_part_in_a_token(
+def test_token_survives_a_changed_secret_key(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     """VER-18."""
@@ -143,7 +143,7 @@ def test_the_secret_key_has_no_part_in_a_token(
 # -- several applications -----------------------------------------------------
 
 
-def test_two_hosts_in_one_process_know_nothing_of_each_other(
+def test_two_applications_in_one_process_share_no_state(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DEP-02: not their tokens, their brands, their caches, their services."""
@@ -166,7 +166,7 @@ def test_two_hosts_in_one_process_know_nothing_of_each_other(
     assert ["extra" in catalog.services for catalog in catalogs] == [True, False]
 
 
-def test_the_same_token_on_two_hosts_is_checked_by_each(
+def test_token_on_two_applications_is_verified_by_each(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row copied to another database is that database's to judge."""
@@ -182,7 +182,7 @@ def test_the_same_token_on_two_hosts_is_checked_by_each(
     assert [status(app, plaintext) for app in (first, second)] == [401, 401]
 
 
-def test_one_object_serves_several_applications(tmp_path: Path) -> None:
+def test_one_extension_object_serves_several_applications(tmp_path: Path) -> None:
     """As in a factory with the extensions at module level: DEP-03."""
     db = SQLAlchemy()
     user_model = _user_model(db)
@@ -214,7 +214,7 @@ def test_one_object_serves_several_applications(tmp_path: Path) -> None:
         assert app.extensions["apitokens"].extension is apitokens
 
 
-def test_a_factory_called_again_and_again_leaves_nothing_behind(
+def test_application_of_a_factory_is_collected_after_use(
     tmp_path: Path,
 ) -> None:
     """DEP-03: each application is gone when its factory's caller lets go of it."""
@@ -234,7 +234,9 @@ def test_a_factory_called_again_and_again_leaves_nothing_behind(
 # -- for host code ------------------------------------------------------------
 
 
-def test_host_code_flushes_and_the_host_commits(app: Flask, user: Any) -> None:
+def test_host_api_flushes_and_leaves_the_commit_to_the_host(
+    app: Flask, user: Any
+) -> None:
     host = hosts.host_of(app)
     with app.app_context():
         host.apitokens.subscribe(user, "tmy", actor=Actor("boss"))
@@ -250,7 +252,9 @@ def test_host_code_flushes_and_the_host_commits(app: Flask, user: Any) -> None:
         assert host.db.session.query(bearing.models_of(app).Event).count() == 0
 
 
-def test_host_code_switches_subscriptions_and_revokes(app: Flask, user: Any) -> None:
+def test_host_api_switches_subscriptions_and_revokes_tokens(
+    app: Flask, user: Any
+) -> None:
     host, model = hosts.host_of(app), bearing.models_of(app).Token
     bearing.subscribe(app, user, "tmy")
     public, plaintext = bearing.generate(app, user, service="tmy", scopes=["read"])
@@ -271,7 +275,7 @@ def test_host_code_switches_subscriptions_and_revokes(app: Flask, user: Any) -> 
     assert code(response) == "token_revoked"
 
 
-def test_accounts_are_what_the_host_says(make_app: MakeApp) -> None:
+def test_accounts_come_from_the_hosts_callback(make_app: MakeApp) -> None:
     accounts: dict[str, Any] = {"ada@example.com": 7, "grace@example.com": None}
     app = make_app(plugin={"account_of": lambda user: accounts[user.email]})
     for email, stored in (("ada@example.com", "7"), ("grace@example.com", "")):
@@ -287,7 +291,7 @@ def test_accounts_are_what_the_host_says(make_app: MakeApp) -> None:
     assert app.extensions["apitokens"].callbacks.has_accounts
 
 
-def test_a_service_declared_after_the_first_look_up_is_refused(
+def test_service_declared_after_the_first_look_up_is_refused(
     make_app: MakeApp,
 ) -> None:
     """The statement behind the guard would not ask for its subscriptions."""
@@ -299,14 +303,16 @@ def test_a_service_declared_after_the_first_look_up_is_refused(
         hosts.host_of(app).apitokens.service("late", "Late")
 
 
-def test_an_account_that_no_column_holds_is_refused(make_app: MakeApp) -> None:
+def test_account_too_long_for_its_column_is_refused(make_app: MakeApp) -> None:
     app = make_app(plugin={"account_of": lambda user: "x" * 65})
     user = hosts.create_user(app, "ada@example.com")
     with pytest.raises(ConfigurationError, match="65 characters; allowed are 64"):
         bearing.generate(app, user)
 
 
-def test_the_accounts_switch_reaches_the_guard(make_app: MakeApp) -> None:
+def test_service_switched_off_for_an_account_is_refused_by_the_guard(
+    make_app: MakeApp,
+) -> None:
     app = make_app(plugin={"account_of": lambda user: user.email.partition("@")[2]})
     ada = hosts.create_user(app, "ada@acme.example")
     carol = hosts.create_user(app, "carol@other.example")
@@ -329,7 +335,7 @@ def test_the_accounts_switch_reaches_the_guard(make_app: MakeApp) -> None:
         ((), "1"),
     ],
 )
-def test_a_user_is_called_by_what_there_is(
+def test_user_label_falls_back_to_the_next_attribute(
     columns: tuple[str, ...], label: str
 ) -> None:
     db, app = SQLAlchemy(), _bare()
@@ -354,7 +360,7 @@ def test_a_user_is_called_by_what_there_is(
 # -- administration from host code ---------------------------------------------
 
 
-def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
+def test_host_api_administers_tokens_and_sends_signals(make_app: MakeApp) -> None:
     told: list[Any] = []
     app = make_app(plugin={"on_notice": told.append})
     ada = hosts.create_user(app, "ada@example.com")
@@ -396,7 +402,7 @@ def test_host_code_administers_and_people_are_told(make_app: MakeApp) -> None:
         assert plugin.audit_log("other") == []
 
 
-def test_host_code_decides_requests(make_app: MakeApp, database_url: str) -> None:
+def test_host_api_decides_access_requests(make_app: MakeApp, database_url: str) -> None:
     told: list[Any] = []
     app = make_app(database_url, plugin={"on_notice": told.append})
     ada = hosts.create_user(app, "ada@example.com")
@@ -439,7 +445,7 @@ def test_host_code_decides_requests(make_app: MakeApp, database_url: str) -> Non
         assert plugin.audit_log()[-2].actor_label == "ada@example.com"
 
 
-def test_host_code_finds_a_token_by_its_id(app: Flask, user: Any) -> None:
+def test_host_api_finds_a_token_by_its_id(app: Flask, user: Any) -> None:
     """What ``current_token`` names can be stopped, userless ones too."""
     token_id, _plaintext = bearing.generate(app, None)
     plugin = hosts.host_of(app).apitokens

@@ -20,20 +20,20 @@ from flask_apitokens.i18n import gettext
 from flask_apitokens.i18n import ngettext
 
 
-def test_without_an_application_the_source_is_the_text() -> None:
+def test_text_without_an_application_is_the_source_text() -> None:
     assert gettext("Enter a name.") == "Enter a name."
     assert gettext("100 % %s") == "100 % %s"
     assert gettext("Use %(n)s characters.", n=80) == "Use 80 characters."
     assert gettext("“%(name)s”", name="50% %(n)s") == "“50% %(n)s”"
 
 
-def test_the_number_chooses_the_form_and_fills_it() -> None:
+def test_number_selects_the_plural_form_and_is_inserted() -> None:
     sentences = [ngettext("%(n)s day", "%(n)s days", n) for n in (0, 1, 2)]
     assert sentences == ["0 days", "1 day", "2 days"]
     assert ngettext("%(n)s of %(w)s", "%(n)ss of %(w)s", 2, w="x") == "2s of x"
 
 
-def test_a_host_without_babel_has_english(app: Flask) -> None:
+def test_application_without_babel_shows_english(app: Flask) -> None:
     with app.test_request_context("/", headers={"Accept-Language": "de"}):
         assert gettext("Enter a name.") == "Enter a name."
 
@@ -78,7 +78,7 @@ def babel_app() -> Flask:
 
 
 @pytest.mark.usefixtures("german")
-def test_with_babel_the_locale_of_the_host_decides(babel_app: Flask) -> None:
+def test_babel_locale_of_the_application_selects_the_language(babel_app: Flask) -> None:
     with babel_app.test_request_context(headers={"Accept-Language": "de"}):
         assert gettext("Enter a name.") == "Gib einen Namen ein."
         assert str(NameTaken("%x")).startswith("Du hast schon ein Token „%x“")
@@ -90,13 +90,13 @@ def test_with_babel_the_locale_of_the_host_decides(babel_app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("german")
-def test_with_babel_and_no_request_there_is_a_text_too(babel_app: Flask) -> None:
+def test_babel_outside_a_request_still_returns_a_text(babel_app: Flask) -> None:
     with babel_app.app_context():
         assert gettext("Enter a name.") == "Enter a name."
         assert str(LimitReached(2)).startswith("You already have 2 tokens")
 
 
-def test_with_babel_and_no_catalogue_of_a_language_there_is_english(
+def test_babel_without_a_catalogue_of_the_language_shows_english(
     babel_app: Flask,
 ) -> None:
     with babel_app.test_request_context(headers={"Accept-Language": "de"}):

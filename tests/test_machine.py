@@ -18,25 +18,29 @@ def skipped_report() -> pytest.TestReport:
     )
 
 
-def test_strict_turns_a_skip_into_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_mode_turns_a_skip_into_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(machine, "STRICT", True)
     report = machine.judge(skipped_report())
     assert report.failed
     assert "a unicorn" in str(report.longrepr)
 
 
-def test_otherwise_a_skip_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_skip_without_strict_mode_stays_a_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "STRICT", False)
     assert machine.judge(skipped_report()).skipped
 
 
-def test_strict_fails_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_mode_fails_for_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "STRICT", True)
     with pytest.raises(pytest.fail.Exception, match="a unicorn"):
         machine.missing("a unicorn")
 
 
-def test_otherwise_what_is_missing_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_part_without_strict_mode_is_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(machine, "STRICT", False)
     with pytest.raises(pytest.skip.Exception, match="a unicorn"):
         machine.missing("a unicorn")

@@ -73,7 +73,7 @@ def failed(statuses: dict[str, int]) -> dict[str, int]:
     return {address: status for address, status in statuses.items() if status != 200}
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def test_wheel_contains_only_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     packed = {name for name in names if ".dist-info/" not in name}
@@ -82,7 +82,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
-def test_the_sdist_can_be_tested(built: Path) -> None:
+def test_sdist_contains_the_files_its_tests_need(built: Path) -> None:
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -94,7 +94,7 @@ def test_the_sdist_can_be_tested(built: Path) -> None:
     assert wanted | shipped_files() <= names
 
 
-def test_the_wheels_own_copy_is_what_is_tried(tried: dict[str, Any]) -> None:
+def test_tests_import_the_package_from_the_wheel(tried: dict[str, Any]) -> None:
     assert tried["file"].startswith(tried["folder"])
 
 
@@ -103,7 +103,7 @@ def test_every_page_renders(tried: dict[str, Any]) -> None:
     assert failed(tried["pages"]) == {}
 
 
-def test_the_secret_is_revealed_once_and_a_call_is_seen(tried: dict[str, Any]) -> None:
+def test_secret_is_revealed_once_and_a_call_is_recorded(tried: dict[str, Any]) -> None:
     made, called = (
         {"status": 201, "shows_token": True},
         {"call": 200, "shows_call": True},
@@ -119,6 +119,6 @@ def test_every_template_compiles(tried: dict[str, Any]) -> None:
     assert shipped <= set(tried["templates"])
 
 
-def test_the_files_that_a_page_links_are_served(tried: dict[str, Any]) -> None:
+def test_files_linked_by_a_page_are_served(tried: dict[str, Any]) -> None:
     assert len(tried["static"]) >= 3
     assert failed(tried["static"]) == {}

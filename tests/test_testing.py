@@ -143,25 +143,25 @@ def run(folder: Path, *plugins: str, conftest: str, tests: str = TESTS) -> str:
     return done.stdout + done.stderr
 
 
-def test_an_application_tests_itself(tmp_path: Path) -> None:
+def test_application_tests_itself_with_the_fixtures(tmp_path: Path) -> None:
     printed = run(tmp_path, conftest=HOST + CLIENT)
     assert f" {TESTS.count('def test_')} passed" in printed, printed
 
 
-def test_an_application_tests_itself_with_pytest_flask(tmp_path: Path) -> None:
+def test_application_tests_itself_with_pytest_flask(tmp_path: Path) -> None:
     # It brings `client`, and pushes a request context around each test.
     printed = run(tmp_path, "pytest_flask.plugin", conftest=HOST)
     assert f" {TESTS.count('def test_')} passed" in printed, printed
 
 
-def test_without_an_application_pytest_says_what_is_missing(tmp_path: Path) -> None:
+def test_missing_app_fixture_is_named(tmp_path: Path) -> None:
     printed = run(
         tmp_path, conftest="", tests="def test_it(apitokens_token):\n    pass\n"
     )
     assert "fixture 'app' not found" in printed
 
 
-def test_pytest_finds_the_fixtures() -> None:
+def test_pytest_lists_the_fixtures() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     (name, module), *more = project["entry-points"]["pytest11"].items()
     assert (name, more) == ("apitokens", [])

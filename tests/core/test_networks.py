@@ -59,7 +59,9 @@ def call(app: Flask, plaintext: str, address: str | None, **headers: str) -> str
         (" ,\r\n", []),
     ],
 )
-def test_ranges_are_kept_in_their_shortest_form(typed: str, kept: list[str]) -> None:
+def test_network_ranges_are_stored_in_their_shortest_form(
+    typed: str, kept: list[str]
+) -> None:
     assert list(networks.parse(networks.in_words(typed))) == kept
 
 
@@ -81,14 +83,16 @@ def test_ranges_are_kept_in_their_shortest_form(typed: str, kept: list[str]) -> 
         (" ".join(f"10.0.0.{n}" for n in range(21)), "Use 20 networks or fewer."),
     ],
 )
-def test_what_is_no_range_is_refused_with_what_would_be(typed: str, said: str) -> None:
+def test_invalid_range_is_refused_with_a_valid_suggestion(
+    typed: str, said: str
+) -> None:
     with pytest.raises(InvalidNetworks) as refused:
         networks.parse(networks.in_words(typed))
     assert said in refused.value.message
 
 
 @given(st.text(max_size=50))
-def test_no_text_is_an_accident(text: str) -> None:
+def test_arbitrary_text_is_a_range_or_a_validation_error(text: str) -> None:
     try:
         kept = networks.parse(networks.in_words(text))
     except InvalidNetworks:
@@ -117,7 +121,9 @@ def test_no_text_is_an_accident(text: str) -> None:
         (None, False),
     ],
 )
-def test_an_address_lies_inside_or_not(address: str | None, inside: bool) -> None:
+def test_address_is_inside_or_outside_the_networks(
+    address: str | None, inside: bool
+) -> None:
     assert networks.contain(OFFICE, address) is inside
     assert not networks.contain(("::/0",), "192.0.2.9")
     assert networks.contain(("0.0.0.0/0",), "::ffff:192.0.2.9")
@@ -126,7 +132,7 @@ def test_an_address_lies_inside_or_not(address: str | None, inside: bool) -> Non
 # -- the guard ----------------------------------------------------------------
 
 
-def test_a_pinned_token_works_from_its_networks_alone(
+def test_restricted_token_works_from_its_networks_only(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = make_app(database_url, APITOKENS_USAGE="off")
@@ -157,7 +163,7 @@ def test_a_pinned_token_works_from_its_networks_alone(
     assert administration.column(app, "Token", "networks", id=public) == [OFFICE]
 
 
-def test_sessions_and_the_log_in_are_pinned_and_revoking_is_not(app: Flask) -> None:
+def test_restriction_covers_session_and_log_in_but_not_revocation(app: Flask) -> None:
     user = hosts.create_user(app, "ada@example.com")
     public, plaintext = access(app, user, networks=["127.0.0.0/8"])
     client = app.test_client()
@@ -178,7 +184,7 @@ def test_sessions_and_the_log_in_are_pinned_and_revoking_is_not(app: Flask) -> N
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_the_dialog_takes_networks_and_the_page_shows_them(
+def test_networks_entered_in_the_dialog_are_shown_on_the_page(
     htmx: bool, make_app: MakeApp, database_url: str
 ) -> None:
     app = make_app(database_url, services=False)
@@ -212,7 +218,7 @@ def test_the_dialog_takes_networks_and_the_page_shows_them(
     assert sorted(map(bool, everything)) == [False, True]
 
 
-def test_administrators_pin_too(make_app: MakeApp) -> None:
+def test_administrator_restricts_a_token_to_networks(make_app: MakeApp) -> None:
     app = administration.administered(make_app)
     boss = administration.administrator(app)
     path = "services/tmy/userless"
@@ -226,7 +232,7 @@ def test_administrators_pin_too(make_app: MakeApp) -> None:
     assert "Works from 2001:db8::/32" in words(soup(page))
 
 
-def test_the_command_line_pins(app: Flask, user: Any) -> None:
+def test_command_restricts_a_token_to_networks(app: Flask, user: Any) -> None:
     run = app.test_cli_runner().invoke
     args = ["apitokens", "token", "generate", "--owner", user.email, "--name", "x"]
     wrong = run(args=[*args, "--network", "192.0.2.5/24"])
@@ -249,7 +255,7 @@ def test_the_command_line_pins(app: Flask, user: Any) -> None:
     assert detail["networks"] == ["192.0.2.0/24", "2001:db8::1/128"]
 
 
-def test_where_it_is_switched_off_nobody_pins_and_the_pinned_stay_so(
+def test_disabled_setting_adds_no_restriction_and_keeps_existing_ones(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     before = make_app(sqlite_url, services=False)
