@@ -133,17 +133,17 @@ def one(response: TestResponse, selector: str) -> Tag:
 
 def text_of(response: TestResponse, selector: str) -> str:
     """Return the text of the only element that *selector* finds."""
-    return words(one(response, selector))
+    return visible_text(one(response, selector))
 
 
-def words(element: Tag) -> str:
+def visible_text(element: Tag) -> str:
     """Return the text of *element*, with single spaces."""
     return " ".join(element.get_text(" ").split())
 
 
 def names(response: TestResponse) -> list[str]:
     """Return the names in the list, from the top."""
-    return [words(link) for link in soup(response).select(".at-name a")]
+    return [visible_text(link) for link in soup(response).select(".at-name a")]
 
 
 def hidden_fields(html: str) -> dict[str, str]:

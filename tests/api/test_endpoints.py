@@ -27,7 +27,7 @@ from tests.conftest import MakeApp
 from tests.crypto.test_session_tokens import access
 from tests.crypto.test_session_tokens import log_in
 from tests.pages import soup
-from tests.pages import words
+from tests.pages import visible_text
 
 E = "/api-tokens/"
 SCOPE = "apitokens:introspect"
@@ -263,7 +263,7 @@ def test_holder_revokes_a_token_and_the_owner_is_notified(
     answer = client.get("/api/plain", headers=bearer(plaintext))
     assert code(answer) == "token_revoked"
     page = client.get(f"/account/api-tokens/{public}")
-    text = words(soup(page))
+    text = visible_text(soup(page))
     assert "Holder of the token" in text
     # Deactivated and expired ones as well: it is for good now.
     for values in ({"deactivated_at": utcnow()}, {"expires_at": utcnow()}):

@@ -24,8 +24,8 @@ from tests.pages import one
 from tests.pages import plaintext_in
 from tests.pages import soup
 from tests.pages import stored
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 OFFICE = ("192.0.2.0/24", "2001:db8:1::/48", "198.51.100.7/32")
 
@@ -199,7 +199,7 @@ def test_networks_entered_in_the_dialog_are_shown_on_the_page(
     field = one(refused, "#networks")
     assert field.get_text() == "192.0.2.5/24\n10.0.0.0/8"
     assert field["aria-invalid"] == "true"
-    assert "Write 192.0.2.0/24 for the network" in words(soup(refused))
+    assert "Write 192.0.2.0/24 for the network" in visible_text(soup(refused))
     assert stored(app, ada.user) == []
     made = ada.generate(networks="192.0.2.0/24\r\n10.0.0.0/8")
     assert made.status_code == 201
@@ -209,7 +209,7 @@ def test_networks_entered_in_the_dialog_are_shown_on_the_page(
     [token] = stored(app, ada.user)
     page = ada.client.get(f"{ada.base}{token['id']}")
     for shown in (made, page):
-        assert "Works from 192.0.2.0/24 10.0.0.0/8" in words(soup(shown))
+        assert "Works from 192.0.2.0/24 10.0.0.0/8" in visible_text(soup(shown))
     with app.app_context():
         [event] = hosts.host_of(app).db.session.query(bearing.models_of(app).Event)
         assert event.detail["networks"] == ["192.0.2.0/24", "10.0.0.0/8"]
@@ -229,7 +229,7 @@ def test_administrator_restricts_a_token_to_networks(make_app: MakeApp) -> None:
     assert call(app, plaintext, "2001:db8::9") == "200"
     assert call(app, plaintext, "127.0.0.1") == "network_not_allowed"
     page = boss.client.get(f"{boss.base}tokens/{plaintext.split('_')[1]}")
-    assert "Works from 2001:db8::/32" in words(soup(page))
+    assert "Works from 2001:db8::/32" in visible_text(soup(page))
 
 
 def test_command_restricts_a_token_to_networks(app: Flask, user: Any) -> None:

@@ -16,7 +16,7 @@ from tests.commandline import run
 from tests.conftest import MakeApp
 from tests.pages import names
 from tests.pages import soup
-from tests.pages import words
+from tests.pages import visible_text
 
 DAY = timedelta(days=1)
 
@@ -45,9 +45,11 @@ def test_who_is_outside_is_listed_and_goes_on_working(
         assert call.status_code == 200
     boss = administration.administrator(app)
     page = boss.without_script().get("tokens")
-    [note] = [n for n in soup(page).select(".at-note") if "Show them" in words(n)]
-    assert words(note).startswith("2 tokens work for longer than new ones may.")
-    assert "The longest lifetime is 30 days now." in words(note)
+    [note] = [
+        n for n in soup(page).select(".at-note") if "Show them" in visible_text(n)
+    ]
+    assert visible_text(note).startswith("2 tokens work for longer than new ones may.")
+    assert "The longest lifetime is 30 days now." in visible_text(note)
     link = str(note.select("a")[0]["href"])
     assert link == "/admin/api/tokens?policy=outside"
     assert set(names(boss.client.get(link))) == {"for ever", "a year"}

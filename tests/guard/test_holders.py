@@ -32,8 +32,8 @@ from tests.pages import plaintext_in
 from tests.pages import soup
 from tests.pages import stored
 from tests.pages import text_of
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 BOUND: dict[str, Any] = {"APITOKENS_BIND_TO_EMAIL": True, "APITOKENS_USAGE": "off"}
 ASKED: dict[str, Any] = {"email_of": lambda user: str(user.email)}
@@ -171,9 +171,9 @@ def test_pages_explain_a_changed_address_and_offer_a_new_token(
     bearing.change_user(app, ada, email="new@acme.example")
     page = browser.client.get(browser.base)
     assert "1 token stopped working because your email address has changed." in (
-        words(soup(page))
+        visible_text(soup(page))
     )
-    row = words(soup(page).select(f"#t-{token_id}")[0])
+    row = visible_text(soup(page).select(f"#t-{token_id}")[0])
     assert "Paused Your email address has changed" in row
     own = browser.client.get(f"{browser.base}{token_id}")
     note = text_of(own, ".at-note")
@@ -209,7 +209,7 @@ def test_users_cannot_generate_when_only_administrators_may(
     mine = visitor(app, ada, "tmy")
     for browser in (mine, mine.without_script()):
         page = browser.client.get(browser.base)
-        text = words(soup(page))
+        text = visible_text(soup(page))
         assert "Administrators generate the tokens here." in text
         assert "An administrator generates them. You will see them here." in text
         assert "You do not have API access yet" not in text
@@ -229,14 +229,14 @@ def test_users_cannot_generate_when_only_administrators_may(
     assert made.status_code == 201
     [token] = stored(app, ada)
     page = mine.client.get(mine.base)
-    assert "Administrators generate the tokens here." in words(soup(page))
+    assert "Administrators generate the tokens here." in visible_text(soup(page))
     assert mine.post(f"{token['id']}/rename", name="Renamed").status_code == 200
     assert mine.post(f"{token['id']}/revoke").status_code == 200
     [token] = stored(app, ada)
     assert (token["name"], token["revoked_at"] is None) == ("Renamed", False)
     assert mine.post(f"{token['id']}/delete").status_code == 200
     bearing.unsubscribe(app, ada, "tmy")
-    text = words(soup(mine.client.get(mine.base)))
+    text = visible_text(soup(mine.client.get(mine.base)))
     assert "You do not have API access yet" in text
     assert "Administrators generate" not in text
 

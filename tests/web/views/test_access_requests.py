@@ -27,8 +27,8 @@ from tests.pages import one
 from tests.pages import soup
 from tests.pages import subscribe
 from tests.pages import text_of
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 A = "/admin/api/requests"
 NOT_YET = "You do not have API access yet"
@@ -147,13 +147,13 @@ def may_use(visitor: Visitor, slug: str = "tmy") -> bool:
 
 def cards(response: TestResponse) -> list[str]:
     """The titles of the cards in the panel."""
-    return [words(title) for title in soup(response).select("#at-asking h2")]
+    return [visible_text(title) for title in soup(response).select("#at-asking h2")]
 
 
 def options(response: TestResponse) -> list[tuple[str, str]]:
     """What the form offers to ask for."""
     found = soup(response).select("select[name=service] option")
-    return [(str(option["value"]), words(option)) for option in found]
+    return [(str(option["value"]), visible_text(option)) for option in found]
 
 
 def page_of(visitor: Visitor) -> TestResponse:
@@ -210,7 +210,7 @@ def test_user_without_api_access_requests_the_whole_api(
     assert barred.post("request", service="", reason="", alone="1").status_code == 200
     assert requests_of(barred) == {"": (None, True)}
     facts = soup(page_of(barred)).select(".at-facts dd")
-    assert words(facts[0]) == "The whole API"
+    assert visible_text(facts[0]) == "The whole API"
 
 
 def test_application_without_administrators_offers_no_request_form(
@@ -266,7 +266,7 @@ def test_request_is_stored_and_shown_as_waiting(app: Flask, *, htmx: bool) -> No
     assert cards(response) == ["Access requested", "Request access"]
     assert options(response) == [("timeseries", "Time series")]
     assert text_of(response, "#at-waiting ~ .at-chip") == "Waiting for approval"
-    note = [words(fact) for fact in soup(response).select(".at-facts dd")]
+    note = [visible_text(fact) for fact in soup(response).select(".at-facts dd")]
     assert note[0] == "TMY data"
     assert note[2] == " ".join(HOSTILE.split())
     assert "<script>alert" not in response.text
@@ -288,7 +288,7 @@ def test_all_services_can_be_requested_at_once(app: Flask, *, htmx: bool) -> Non
         str(one_of["value"]) for f in forms for one_of in f.select("[name=service]")
     ]
     assert slugs == ["tmy", "timeseries"]
-    assert words(forms[0].select("button")[0]) == "Withdraw request TMY data"
+    assert visible_text(forms[0].select("button")[0]) == "Withdraw request TMY data"
 
 
 @BOTH
@@ -464,7 +464,7 @@ def test_signed_out_user_cannot_request_access(app: Flask) -> None:
 
 def rows(response: TestResponse, table: str = "#at-table") -> list[str]:
     """The rows of a table of requests."""
-    return [words(row) for row in soup(response).select(f"{table} tbody tr")]
+    return [visible_text(row) for row in soup(response).select(f"{table} tbody tr")]
 
 
 def test_page_without_waiting_requests_says_so(admin: Administrator) -> None:
@@ -472,7 +472,7 @@ def test_page_without_waiting_requests_says_so(admin: Administrator) -> None:
     assert text_of(page, ".at-empty h3") == "No one is waiting for access"
     assert not soup(page).select("#at-decided")
     link = one(page, f".at-tabs a[href='{A}']")
-    assert words(link) == "Access requests"
+    assert visible_text(link) == "Access requests"
     assert link["aria-current"] == "page"
 
 
@@ -690,7 +690,7 @@ def test_request_for_a_removed_service_can_only_be_declined(
         ctx = bearing.context_of(app)
         access_requests.find(ctx, "example.com", number)[0].service = "gone"
         ctx.session.commit()
-    assert [words(b) for b in soup(admin.get()).select("tbody a, tbody button")] == [
-        "Decline grace@example.com"
-    ]
+    assert [
+        visible_text(b) for b in soup(admin.get()).select("tbody a, tbody button")
+    ] == ["Decline grace@example.com"]
     assert admin.post(f"/{number}", do="approve").status_code == 409

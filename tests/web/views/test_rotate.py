@@ -29,8 +29,8 @@ from tests.pages import soup
 from tests.pages import stored
 from tests.pages import subscribe
 from tests.pages import text_of
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 DAY = timedelta(days=1)
 NEVER = "Someone else changed this. Reload to see the latest."
@@ -61,7 +61,9 @@ def chosen(response: TestResponse, name: str) -> list[str]:
 def facts(response: TestResponse) -> dict[str, str]:
     """What the page of a token says of it."""
     rows = soup(response).select("#at-token .at-facts > div, .at-card .at-facts > div")
-    return {words(row.dt): words(row.dd) for row in rows if row.dt and row.dd}
+    return {
+        visible_text(row.dt): visible_text(row.dd) for row in rows if row.dt and row.dd
+    }
 
 
 @pytest.mark.parametrize("htmx", [True, False])
@@ -98,7 +100,7 @@ def test_token_is_rotated_from_the_form_to_the_new_plaintext(
     if htmx:
         panel = one(response, "#at-token")
         assert panel["hx-swap-oob"] == "innerHTML"
-        assert "Replaced by" in words(panel)
+        assert "Replaced by" in visible_text(panel)
         said = one(response, "dialog")["data-apitokens-toast"]
         assert said == "Token “Deploy” rotated"
     else:
@@ -121,7 +123,7 @@ def test_form_offers_grace_periods_and_expiries(app: Flask, ada: Visitor) -> Non
     form = ada.get(f"{access}/rotate")
     assert chosen(form, "expiry") == ["7", "[30]", "90", "365", "custom"]
     assert text_of(form, "dialog h2") == "Rotate “acc”"
-    assert words(soup(form).select(".at-choice__t")[0]) == "Stop it at once"
+    assert visible_text(soup(form).select(".at-choice__t")[0]) == "Stop it at once"
 
 
 def test_form_offers_only_expiries_within_the_longest_lifetime(
@@ -158,7 +160,9 @@ def test_invalid_input_is_shown_beside_its_field(app: Flask, ada: Visitor) -> No
     for htmx in (ada, ada.without_script()):
         past = rotate(htmx, token_id, expiry="custom", expiry_date="2020-01-01")
         assert past.status_code == 422
-        assert words(one(past, "#at-errsum")).startswith("The token was not rotated.")
+        assert visible_text(one(past, "#at-errsum")).startswith(
+            "The token was not rotated."
+        )
         assert "Choose a date after today." in text_of(past, "#exp-e")
         assert chosen(past, "expiry")[-2] == "[custom]"
         assert rotate(htmx, token_id, grace="5").status_code == 422
@@ -191,11 +195,11 @@ def test_second_rotation_answers_409_and_refreshes_the_page(
     assert (again.status_code, late.status_code) == (409, 409)
     assert "This token was already generated and its value shown once." in again.text
     assert text_of(late, ".at-toast").startswith(NEVER)
-    assert "Replaced by" in words(one(late, "#at-token"))
+    assert "Replaced by" in visible_text(one(late, "#at-token"))
     assert late.headers["HX-Retarget"] == "#at-toasts"
     assert ada.get(path).status_code == 409
     page = ada.without_script().post(path, **second, **wish)
-    assert (page.status_code, NEVER in words(soup(page))) == (409, True)
+    assert (page.status_code, NEVER in visible_text(soup(page))) == (409, True)
     assert len(stored(app, ada.user)) == 2
 
 

@@ -33,8 +33,8 @@ from tests.pages import soup
 from tests.pages import stored
 from tests.pages import subscribe
 from tests.pages import text_of
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 ONE = {"APITOKENS_MAX_PER_OWNER": 1}
 
@@ -64,7 +64,7 @@ def call(app: Flask, plaintext: str) -> int:
 
 def buttons(response: TestResponse) -> list[str]:
     """What can be done on the card."""
-    return [words(link) for link in soup(response).select("#at-list a.at-btn")]
+    return [visible_text(link) for link in soup(response).select("#at-list a.at-btn")]
 
 
 def test_page_without_a_token_links_to_the_form(ada: Visitor) -> None:
@@ -84,7 +84,7 @@ def test_page_without_a_token_links_to_the_form(ada: Visitor) -> None:
     [row] = stored(ada.app, ada.user)
     assert row["name"] == "Web API token"
     card = one(made, "#at-list")
-    assert row["id"] in words(card)
+    assert row["id"] in visible_text(card)
 
 
 @pytest.mark.parametrize("htmx", [True, False])
@@ -101,7 +101,7 @@ def test_token_is_generated_replaced_and_revoked(ada: Visitor, htmx: bool) -> No
     heading = "Generate a new token and overwrite the old one?"
     assert heading in question.text
     assert "Your current token stops working at once." in question.text
-    shown = [words(fact) for fact in soup(question).select(".at-facts > div")]
+    shown = [visible_text(fact) for fact in soup(question).select(".at-facts > div")]
     assert shown == [f"Current token {old['id']}", "Last used Never used"]
     # To look changes nothing.
     assert call(ada.app, first) == 200
@@ -115,7 +115,7 @@ def test_token_is_generated_replaced_and_revoked(ada: Visitor, htmx: bool) -> No
     life = rows[1]["expires_at"] - datetime.now(UTC)
     assert timedelta(days=89) < life <= timedelta(days=90)
     if htmx:
-        assert second.split("_")[1] in words(one(done, "#at-list"))
+        assert second.split("_")[1] in visible_text(one(done, "#at-list"))
     for browser in (ada, ada.without_script()):
         assert second not in browser.get().text
 
@@ -130,7 +130,7 @@ def test_replace_form_takes_effect_once_and_for_its_token(ada: Visitor) -> None:
     assert (again.status_code, late.status_code) == (409, 409)
     assert "This token was already generated" in again.text
     assert "Someone else changed this." in late.text
-    assert live(ada.app, ada.user)[0] in words(one(late, "#at-list"))
+    assert live(ada.app, ada.user)[0] in visible_text(one(late, "#at-list"))
     fields = hidden_fields(ada.get("replace").text)
     stale = ada.post("replace", **{**fields, "csrf_token": ""})
     assert stale.status_code == 400
@@ -160,7 +160,7 @@ def test_revoked_token_makes_room_for_a_new_one(ada: Visitor) -> None:
     [token] = live(ada.app, ada.user)
     done = ada.post(f"{token}/revoke")
     assert done.status_code == 200
-    assert "No token yet" in words(one(done, "#at-list"))
+    assert "No token yet" in visible_text(one(done, "#at-list"))
     assert ada.generate(name="").status_code == 201
 
 

@@ -22,7 +22,7 @@ from tests.pages import plaintext_in
 from tests.pages import soup
 from tests.pages import stored
 from tests.pages import text_of
-from tests.pages import words
+from tests.pages import visible_text
 
 NOW = datetime.now(UTC)
 
@@ -54,7 +54,7 @@ def test_rename_shows_the_row_as_a_form(ada: Visitor) -> None:
     assert cancel["href"] == U
     assert cancel["hx-get"] == f"{U}?focus={token_id}"
     focused = ada.get(query_string={"focus": token_id})
-    assert words(one(focused, "[data-apitokens-focus]")) == "Rename token Old"
+    assert visible_text(one(focused, "[data-apitokens-focus]")) == "Rename token Old"
 
 
 def test_rename_changes_only_the_name(ada: Visitor) -> None:
@@ -64,8 +64,8 @@ def test_rename_changes_only_the_name(ada: Visitor) -> None:
     response = ada.post(f"{before['id']}/rename", name=" New ")
     assert response.status_code == 200
     assert names(response) == ["New"]
-    assert words(one(response, "#at-toasts strong")) == "Renamed to “New”"
-    assert words(one(response, "[data-apitokens-focus]")) == "Rename token New"
+    assert visible_text(one(response, "#at-toasts strong")) == "Renamed to “New”"
+    assert visible_text(one(response, "[data-apitokens-focus]")) == "Rename token New"
     assert stored(ada.app, ada.user)[0] == {**before, "name": "New"}
 
 
@@ -165,13 +165,15 @@ def test_revoke_asks_first(ada: Visitor) -> None:
         "Connections using this token stop at once. Make sure no script or service "
         "still relies on it. This cannot be undone."
     )
-    assert [words(fact) for fact in soup(response).select(".at-facts > div")] == [
+    assert [
+        visible_text(fact) for fact in soup(response).select(".at-facts > div")
+    ] == [
         f"Token ID {token_id}",
         "Last used 3 hours ago from 203.0.113.7",
         "Calls in 7 days 0",
     ]
     assert one(response, "dialog")["role"] == "alertdialog"
-    assert words(one(response, "[autofocus]")) == "Keep token"
+    assert visible_text(one(response, "[autofocus]")) == "Keep token"
     assert stored(ada.app, ada.user)[0]["revoked_at"] is None
 
 
@@ -183,7 +185,8 @@ def test_revoke_ends_the_token_and_keeps_its_row(ada: Visitor) -> None:
     assert response.status_code == 200
     assert soup(response).find("p", hidden=True) is not None
     panels = {
-        panel["id"]: words(panel) for panel in soup(response).select("[hx-swap-oob]")
+        panel["id"]: visible_text(panel)
+        for panel in soup(response).select("[hx-swap-oob]")
     }
     assert "Revoked" in panels["at-list"]
     assert panels["at-toasts"] == "Token “Deploy” revoked"
@@ -261,7 +264,7 @@ def test_delete_removes_the_row_and_then_answers_404(ada: Visitor) -> None:
     assert response.status_code == 200
     assert text_of(response, "#at-toasts") == "Token “Deploy” deleted"
     assert "No tokens yet" in text_of(response, "#at-list")
-    assert words(one(response, "#at-actions")) == ""
+    assert visible_text(one(response, "#at-actions")) == ""
     assert not alive(ada.app, plaintext)
     assert ada.post(f"{token_id}/delete").status_code == 404
 
@@ -284,7 +287,7 @@ def test_revoke_many_asks_and_then_revokes(ada: Visitor) -> None:
     assert question.status_code == 200
     assert text_of(question, "h2") == "Revoke 2 tokens?"
     assert "Connections using these tokens stop at once." in question.text
-    assert [words(fact) for fact in soup(question).select(".at-facts dt")] == [
+    assert [visible_text(fact) for fact in soup(question).select(".at-facts dt")] == [
         "Token 2",
         "Token 1",
     ]

@@ -32,8 +32,8 @@ from tests.pages import soup
 from tests.pages import stored
 from tests.pages import subscribe
 from tests.pages import text_of
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 NOW = datetime.now(UTC)
 
@@ -225,13 +225,13 @@ def test_row_shows_two_scopes_and_counts_the_rest(app: Flask, user: object) -> N
     ada = visitor(app, user, "wide")
     ada.generate(service="wide", scope=list(many))
     tags = soup(ada.get()).select(".at-tag")
-    assert [words(tag) for tag in tags] == ["a", "b", "+3 more"]
+    assert [visible_text(tag) for tag in tags] == ["a", "b", "+3 more"]
 
 
 def test_row_of_an_ended_token_offers_only_delete(plain: Visitor) -> None:
     add_token(plain.app, plain.user, "Old", revoked_at=NOW, live_name=None)
     row = one(plain.get(), "tbody tr")
-    assert [words(link) for link in row.select(".at-cell-actions a")] == [
+    assert [visible_text(link) for link in row.select(".at-cell-actions a")] == [
         "Delete token Old"
     ]
     assert row["class"] == ["at-row--off"]
@@ -243,7 +243,7 @@ def test_token_never_shown_is_marked(plain: Visitor) -> None:
     add_token(plain.app, plain.user, "Lost", shown_at=None, created_at=long_ago)
     add_token(plain.app, plain.user, "Seen")
     chips = {
-        words(row.select_one(".at-name a")): "Never shown" in words(row)  # type: ignore[arg-type]
+        visible_text(row.select_one(".at-name a")): "Never shown" in visible_text(row)  # type: ignore[arg-type]
         for row in soup(plain.get()).select("tbody tr")
     }
     assert chips == {"Lost": True, "Seen": False}
@@ -359,7 +359,7 @@ def test_download_is_a_dotenv_file(make_app: MakeApp) -> None:
 
 def test_examples_name_a_route_that_admits_the_token(ada: Visitor) -> None:
     response = ada.generate(service="tmy", scope="read")
-    lines = words(one(response, "details"))
+    lines = visible_text(one(response, "details"))
     assert "curl http://localhost/api/tmy" in lines
     assert plaintext_in(response) not in lines
 
@@ -375,7 +375,7 @@ def test_examples_know_the_routes_of_a_guarded_blueprint(app: Flask, user: Any) 
     app.register_blueprint(shut)
     ada = visitor(app, user, "tmy")
     response = ada.generate(service="tmy", scope="read")
-    assert "curl http://localhost/a/data" in words(one(response, "details"))
+    assert "curl http://localhost/a/data" in visible_text(one(response, "details"))
 
 
 def test_examples_of_an_access_token_show_the_log_in_alone(plain: Visitor) -> None:
@@ -431,7 +431,7 @@ def test_all_errors_are_shown_at_once_and_the_input_is_kept(ada: Visitor) -> Non
         "The token was not generated. Fix 3 problems:"
     )
     links = soup(response).select("#at-errsum a")
-    assert [(link["href"], words(link)) for link in links] == [
+    assert [(link["href"], visible_text(link)) for link in links] == [
         ("#name", "You already have a token called “Deploy”. Choose another name."),
         ("#at-scopes", "Choose at least one kind of access."),
         ("#at-expiry", "Access tokens need an expiry date."),
@@ -555,7 +555,7 @@ def test_application_without_services_shows_no_service_field(plain: Visitor) -> 
     dialog = plain.get("new")
     assert soup(dialog).select("#service, #at-scopes, [name=scope]") == []
     plain.generate()
-    heads = [words(head) for head in soup(plain.get()).select("th")]
+    heads = [visible_text(head) for head in soup(plain.get()).select("th")]
     assert heads == ["Token", "Last used", "Status", "Actions"]
 
 

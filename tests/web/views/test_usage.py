@@ -37,8 +37,8 @@ from tests.pages import one
 from tests.pages import soup
 from tests.pages import subscribe
 from tests.pages import text_of
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 GONE = "zzzzzzzzzzzz"
 HOSTILE = '<img src=x onerror=alert(1)>"'
@@ -80,29 +80,35 @@ def call_with(token_id: str, user: Any, **values: Any) -> dict[str, Any]:
 def rows_of(response: TestResponse) -> list[list[str]]:
     """The cells of the calls."""
     rows = soup(response).select("#at-calls-table tbody tr")
-    return [[words(cell) for cell in row.select("td")] for row in rows]
+    return [[visible_text(cell) for cell in row.select("td")] for row in rows]
 
 
 def called(response: TestResponse) -> list[str]:
     """The paths of the calls that are listed."""
     lines = soup(response).select("#at-calls-table .at-call")
-    return [words(line).removeprefix("GET /api/") for line in lines]
+    return [visible_text(line).removeprefix("GET /api/") for line in lines]
 
 
 def kpis(response: TestResponse) -> dict[str, str]:
     """The figures above the chart."""
     found = soup(response).select(".at-kpis > div")
-    return {words(kpi.dt): words(kpi.dd) for kpi in found if kpi.dt and kpi.dd}
+    return {
+        visible_text(kpi.dt): visible_text(kpi.dd) for kpi in found if kpi.dt and kpi.dd
+    }
 
 
 def choices(response: TestResponse, name: str) -> list[str]:
     """What a filter offers."""
-    return [words(option) for option in soup(response).select(f"#at-{name} option")]
+    return [
+        visible_text(option) for option in soup(response).select(f"#at-{name} option")
+    ]
 
 
 def hrefs(response: TestResponse) -> dict[str, str]:
     """Where links lead, by their words."""
-    return {words(link): str(link["href"]) for link in soup(response).select("a")}
+    return {
+        visible_text(link): str(link["href"]) for link in soup(response).select("a")
+    }
 
 
 # -- an account's --------------------------------------------------------------
@@ -139,7 +145,7 @@ def test_service_history_shows_figures_chart_and_calls(
 
     shown = boss.get("services/tmy/usage")
     tab = one(shown, ".at-tabs[aria-label='TMY data'] [aria-current=page]")
-    assert words(tab) == "Usage history"
+    assert visible_text(tab) == "Usage history"
     assert kpis(shown) == {
         "Calls, 7 days": "5",
         "Succeeded": "20.0% 1",
@@ -163,12 +169,12 @@ def test_service_history_shows_figures_chart_and_calls(
     assert "Kept for 7 days. Times are UTC." in shown.text
 
     chart = one(shown, ".at-chart svg[role=img]")
-    assert "5 calls, 1 succeeded, 2 rejected, 2 failed" in words(chart)
+    assert "5 calls, 1 succeeded, 2 rejected, 2 failed" in visible_text(chart)
     assert re.search(r"^Calls per day, \d+ \w+ \d{4} to", text_of(shown, "#at-chart-t"))
     days = soup(shown).select("#at-days tbody tr")
     assert len(days) == 8
-    assert words(days[0]).partition(" from ")[2][2:5] == ":30"
-    assert sum(int(words(day).split()[-1]) for day in days) == 5
+    assert visible_text(days[0]).partition(" from ")[2][2:5] == ":30"
+    assert sum(int(visible_text(day).split()[-1]) for day in days) == 5
 
 
 def test_filters_select_calls_but_not_the_figures(
@@ -217,7 +223,7 @@ def test_filters_select_calls_but_not_the_figures(
 
     chosen = boss.get(f"usage?user={ada.id}&token={hers}&day={before.date()}")
     selected = soup(chosen).select("select option[selected]")
-    assert [words(option) for option in selected][2:4] == [
+    assert [visible_text(option) for option in selected][2:4] == [
         *("ada@acme.example", "Notebook, eve@acme.example")
     ]
     assert "No call matches" in chosen.text
@@ -260,7 +266,7 @@ def test_recorded_call_is_shown(make_app: MakeApp, user_key: str) -> None:
     ]
     assert {row[3] for row in rows_of(shown)} == {"Deploy script ada@acme.example"}
     assert kpis(shown)["Tokens in use"] == "1 of 1"
-    assert "secret" not in words(one(shown, "#at-list"))
+    assert "secret" not in visible_text(one(shown, "#at-list"))
     file = boss.get(f"usage.csv?user={ada.id}").text
     rows = [*csv.DictReader(io.StringIO(file))]
     assert {row["owner"] for row in rows} == {"ada@acme.example"}
@@ -414,7 +420,7 @@ def test_typed_text_is_escaped(app: Flask, boss: Visitor) -> None:
     note(app, call_with(GONE, None, **hostile, method="<b>", code="<i>"))
     shown = boss.get("usage")
     assert not soup(shown).select("img, b, #at-list i")
-    assert HOSTILE in words(one(shown, "#at-calls-table"))
+    assert HOSTILE in visible_text(one(shown, "#at-calls-table"))
 
 
 def test_long_filter_is_cut_and_says_so(app: Flask, boss: Visitor, ada: Any) -> None:
@@ -524,10 +530,10 @@ def test_questions_show_the_number_of_recent_calls(
     note(app, *some(1234, token_id=deploy), call_with(deploy, ada, at=late))
     if act == "many":
         asked = boss.get(f"tokens/deactivate?id={deploy}")
-        assert "Calls in 7 days: 1,234" in words(soup(asked))
+        assert "Calls in 7 days: 1,234" in visible_text(soup(asked))
         return
     asked = boss.get(f"tokens/{deploy}/{act}")
-    facts = words(one(asked, "#at-dlg-d .at-facts"))
+    facts = visible_text(one(asked, "#at-dlg-d .at-facts"))
     assert facts.startswith(f"Token ID {deploy} Last used")
     assert facts.endswith("Calls in 7 days 1,234")
 
@@ -550,7 +556,7 @@ def test_history_answers_404_if_calls_are_not_recorded(make_app: MakeApp) -> Non
     ]
     for shown in pages:
         assert shown.status_code == 200
-        text = words(soup(shown))
+        text = visible_text(soup(shown))
         for word in ("Usage history", "Calls", "Never", "never", "Unused"):
             assert word not in text, (word, text)
     for path in ("usage", "usage.csv", "services/tmy/usage", f"tokens/{deploy}/usage"):

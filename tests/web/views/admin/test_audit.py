@@ -31,7 +31,7 @@ from tests.pages import Visitor
 from tests.pages import one
 from tests.pages import soup
 from tests.pages import text_of
-from tests.pages import words
+from tests.pages import visible_text
 
 A = "/admin/api/"
 NOW = datetime(2026, 11, 21, 9, 14, 2, tzinfo=UTC)
@@ -121,19 +121,21 @@ def rows_of(response: TestResponse) -> list[list[str]]:
     """The cells of the list."""
     assert response.status_code == 200, response.text
     lines = soup(response).select("#at-table tbody tr")
-    return [[words(cell) for cell in line.select("td")] for line in lines]
+    return [[visible_text(cell) for cell in line.select("td")] for line in lines]
 
 
 def names(response: TestResponse) -> list[str]:
     """The names of what the lines are about."""
     assert response.status_code == 200, response.text
     cells = soup(response).select("#at-table td[data-label=About]")
-    return [words(cell.select("bdi")[0]) for cell in cells]
+    return [visible_text(cell.select("bdi")[0]) for cell in cells]
 
 
 def follow(root: Visitor, response: TestResponse, label: str) -> TestResponse:
     """Where the link *label* leads, without script."""
-    [link] = [a for a in soup(response).select(".at-pager a") if words(a) == label]
+    [link] = [
+        a for a in soup(response).select(".at-pager a") if visible_text(a) == label
+    ]
     assert "hx-get" in link.attrs
     return root.client.get(str(link["href"]))
 
@@ -380,7 +382,7 @@ def test_hostile_name_is_escaped(app: Flask, root: Visitor) -> None:
     note(app, token_name="{0}", action="<b>odd</b>", detail={"reason": HOSTILE})
     page = ask(root, "?q=img")
     assert soup(page).select("img, [onerror], #at-list b") == []
-    assert words(soup(page).select("tbody bdi")[0]) == HOSTILE
+    assert visible_text(soup(page).select("tbody bdi")[0]) == HOSTILE
     assert one(ask(root), "tbody tr:first-child .at-chip").get_text() == "<b>odd</b>"
 
 
@@ -517,7 +519,9 @@ def test_owner_sees_what_administrators_did_and_why(app: Flask, root: Visitor) -
         tokens.rename(ctx, token, "Mine", actor=own)
         ctx.session.commit()
     page = ada.without_script().get(token_id)
-    renamed, *events = [words(line) for line in soup(page).select("#at-table tbody tr")]
+    renamed, *events = [
+        visible_text(line) for line in soup(page).select("#at-table tbody tr")
+    ]
     assert re.search(r"Deactivated Leaked .* root@acme\.example –$", events[0])
     assert re.search(r"Generated root@acme\.example –$", events[1])
     # From where others did it is nothing to the owner.
@@ -543,7 +547,7 @@ def test_owner_sees_what_administrators_did_and_why(app: Flask, root: Visitor) -
         activation.activate(ctx, tokens.find_token(ctx, token_id), actor=boss)
         activated.db.session.commit()
     page = ada.without_script().get(token_id)
-    assert words(soup(page).select("#at-table tbody tr")[0]).endswith(
+    assert visible_text(soup(page).select("#at-table tbody tr")[0]).endswith(
         "Activated root@acme.example –"
     )
     assert "Why it was" not in text_of(page, ".at-facts")
@@ -554,6 +558,6 @@ def test_event_of_a_userless_token_has_no_owner(app: Flask, root: Visitor) -> No
     token_id, _ = bearing.generate(app, None, account_id="acme.example")
     page = root.client.get(f"{A}tokens/{token_id}")
     assert "Owner Userless" in text_of(page, ".at-facts")
-    tabs = [words(link) for link in soup(page).select(".at-tabs a")]
+    tabs = [visible_text(link) for link in soup(page).select(".at-tabs a")]
     assert "Audit log" in tabs
     assert root.client.get(U + token_id).status_code == 404

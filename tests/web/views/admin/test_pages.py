@@ -25,7 +25,7 @@ from tests.pages import Visitor
 from tests.pages import one
 from tests.pages import soup
 from tests.pages import text_of
-from tests.pages import words
+from tests.pages import visible_text
 
 PAGES = [
     "services",
@@ -404,7 +404,7 @@ def test_each_address_answers_a_page_or_a_fragment(scene: Scene) -> None:
 
 def test_services_page_shows_figures(scene: Scene) -> None:
     page = scene.boss.without_script().get("services")
-    rows = [words(row) for row in soup(page).select("tbody tr")]
+    rows = [visible_text(row) for row in soup(page).select("tbody tr")]
     assert len(rows) == 2
     for part in ("TMY data", "Active", "1 of 3", "2", "1 user, 1 userless"):
         assert part in rows[0], rows[0]
@@ -416,7 +416,7 @@ def test_services_page_shows_figures(scene: Scene) -> None:
 def test_services_page_shows_calls(scene: Scene) -> None:
     note(scene.app, *some(1200), *some(3, account_id=OTHER, service="timeseries"))
     page = soup(scene.boss.without_script().get("services"))
-    calls = [words(cell) for cell in page.select("[data-label='Calls, 7 days']")]
+    calls = [visible_text(cell) for cell in page.select("[data-label='Calls, 7 days']")]
     assert calls == ["1,200", "0"]
     bars = page.select(".at-spark")[0].select("rect")
     assert [bar["height"] for bar in bars][-1] == "24.0"
@@ -458,7 +458,9 @@ def test_start_redirects_to_the_services(scene: Scene) -> None:
     assert response.headers["Location"] == f"{A}services"
     page = scene.boss.without_script().get("services/tmy/users")
     here = soup(page).select("[aria-current=page]")
-    assert {words(link).split(" 1")[0] for link in here} >= {"Users and user tokens"}
+    assert {visible_text(link).split(" 1")[0] for link in here} >= {
+        "Users and user tokens"
+    }
 
 
 # -- how little is asked -------------------------------------------------------

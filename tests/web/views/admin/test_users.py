@@ -20,8 +20,8 @@ from tests.pages import hidden_fields
 from tests.pages import one
 from tests.pages import plaintext_in
 from tests.pages import soup
+from tests.pages import visible_text
 from tests.pages import visitor
-from tests.pages import words
 
 USERS = "services/tmy/users"
 
@@ -57,7 +57,7 @@ def test_turning_on_needs_no_question(
     app: Flask, boss: Visitor, ada: Any, bob: Any
 ) -> None:
     page = boss.without_script().get(USERS)
-    row = next(r for r in soup(page).select("tbody tr") if "bob@" in words(r))
+    row = next(r for r in soup(page).select("tbody tr") if "bob@" in visible_text(r))
     assert "/new" not in str(row), "generated before it was saved"
     assert saved(app) == {ada.id: True}
     keys = [str(ada.id), str(bob.id)]
@@ -66,7 +66,7 @@ def test_turning_on_needs_no_question(
     assert saved(app) == {ada.id: True, bob.id: True}
     page = boss.without_script().get(USERS)
     assert ("1 turned on" in answer.text) or ("1 turned on" in page.text)
-    row = next(r for r in soup(page).select("tbody tr") if "bob@" in words(r))
+    row = next(r for r in soup(page).select("tbody tr") if "bob@" in visible_text(r))
     assert f"{A}{USERS}/{bob.id}/new" in str(row)
     [event] = [
         label
