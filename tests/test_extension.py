@@ -368,7 +368,7 @@ def test_host_api_administers_tokens_and_sends_signals(make_app: MakeApp) -> Non
     plugin, boss = host.apitokens, Actor("boss@example.com", "9099")
     with app.app_context():
         user = host.db.session.get(host.user_model, ada.id)
-        plugin.request_access(user, "tmy", "For my thesis")
+        plugin.request_access(user, "tmy", reason="For my thesis")
         plugin.subscribe(user, "tmy")
         token, _ = plugin.generate(
             owner=user, name="CI", service="tmy", scopes=["read"], actor=boss

@@ -100,7 +100,9 @@ class Verifier:
             except KeyError:
                 pass
             return True
-        return self._single_flight(cache, token_id, digest, token, stored)
+        return self._single_flight(
+            cache, token_id, digest=digest, token=token, stored=stored
+        )
 
     def _cache_of_process(self) -> _Cache:
         if self._cache.pid != os.getpid():
@@ -112,7 +114,7 @@ class Verifier:
         return self._cache
 
     def _single_flight(
-        self, cache: _Cache, token_id: str, digest: bytes, token: bytes, stored: str
+        self, cache: _Cache, token_id: str, *, digest: bytes, token: bytes, stored: str
     ) -> bool:
         """Run bcrypt once, however many threads ask for the same token at once."""
         with cache.lock:
@@ -125,7 +127,7 @@ class Verifier:
                 flight = cache.in_flight[digest] = _InFlight()
         if leads:
             try:
-                flight.answer = self._run_bcrypt(cache, token, stored)
+                flight.answer = self._run_bcrypt(cache, token, stored=stored)
                 if flight.answer:
                     self._add(cache, token_id, digest)
             finally:
@@ -145,7 +147,7 @@ class Verifier:
             with suppress(KeyError):
                 cache.verified.popitem(last=False)
 
-    def _run_bcrypt(self, cache: _Cache, token: bytes, stored: str) -> bool:
+    def _run_bcrypt(self, cache: _Cache, token: bytes, *, stored: str) -> bool:
         if not cache.queue.acquire(blocking=False):
             raise QueueFull
         try:

@@ -149,7 +149,7 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
         Event=_map_event(Base, user_key),
         Call=_map_call(Base, user_key),
         CallHour=_map_call_hour(Base, user_key),
-        Import=_map_import(Base, user_key, token),
+        Import=_map_import(Base, user_key, token=token),
         user=user_model,
         user_key=user_key,
     )
@@ -242,7 +242,7 @@ def _map_call_hour(
 
 
 def _map_import(
-    base: type[DeclarativeBase], user_key: Column[Any], token: type[Token]
+    base: type[DeclarativeBase], user_key: Column[Any], *, token: type[Token]
 ) -> type[Import]:
     return _mapped(
         *(Import, base, user_key),

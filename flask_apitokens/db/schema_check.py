@@ -70,7 +70,7 @@ def advice(missing: Sequence[str]) -> str:
 
 
 def report_once(
-    error: BaseException, engine: Engine, tables: Sequence[Table]
+    error: BaseException, engine: Engine, *, tables: Sequence[Table]
 ) -> str | None:
     """Return :func:`advice` for the first such *error* of this process, else None.
 

@@ -29,7 +29,6 @@ from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidGrace
-from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import LimitReached
 
 from . import email_binding
@@ -137,8 +136,7 @@ def _check(ctx: Context, token: Token, *, end: datetime | None, days: int) -> No
     owner = _owner(ctx, token)
     if owner is not None and ctx.account_of(owner) != token.account_id:
         raise Conflict
-    if token.kind not in ctx.settings.kinds:
-        raise InvalidKind
+    validation.check_kind(ctx, token.kind)
     validation.checked_service(ctx, owner, token.service, account_id=token.account_id)
     validation.check_expiry(ctx, token.kind, end)
     limit = ctx.settings.max_per_owner

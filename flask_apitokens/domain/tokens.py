@@ -20,7 +20,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import InvalidRequestError
 
 from flask_apitokens.core.actor import Actor
-from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.events import TokenDeleted
 from flask_apitokens.core.events import TokenGenerated
@@ -29,10 +28,8 @@ from flask_apitokens.core.events import TokenRevoked
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
-from flask_apitokens.errors import ApiNotAllowed
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
-from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
@@ -78,11 +75,8 @@ def generate(
     :returns: the row and the plaintext, which is stored nowhere.
     :raises DomainError: one of its subclasses, whose message says what to change.
     """
-    if kind not in ctx.settings.kinds:
-        raise InvalidKind
-    account = (account_id or "") if owner is None else ctx.account_of(owner)
-    if account == NO_ACCOUNT:
-        raise ApiNotAllowed
+    validation.check_kind(ctx, kind)
+    account = validation.checked_account(ctx, owner, account_id)
     service = validation.checked_service(ctx, owner, service, account_id=account)
     scopes = validation.checked_scopes(ctx, service, scopes)
     validation.check_expiry(ctx, kind, expires_at)

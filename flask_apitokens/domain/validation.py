@@ -16,6 +16,7 @@ from sqlalchemy import or_
 from sqlalchemy import select
 
 from flask_apitokens.core import networks
+from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import NOT_TEXT
 from flask_apitokens.crypto import tokens as crypto_tokens
@@ -24,6 +25,7 @@ from flask_apitokens.db.models import REASON_LENGTH
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import ApiNotAllowed
 from flask_apitokens.errors import InvalidExpiry
+from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import InvalidName
 from flask_apitokens.errors import InvalidNetworks
 from flask_apitokens.errors import InvalidReason
@@ -106,6 +108,26 @@ def check_name_free(
     holder = select(model.id).where(theirs, model.name == name, held)
     if ctx.session.scalar(holder.limit(1)) is not None:
         raise NameTaken(name)
+
+
+def check_kind(ctx: Context, kind: str) -> None:
+    """Check that the host offers tokens of this kind.
+
+    :raises InvalidKind: if ``APITOKENS_KINDS`` lacks it.
+    """
+    if kind not in ctx.settings.kinds:
+        raise InvalidKind
+
+
+def checked_account(ctx: Context, owner: Any, account_id: str | None) -> str:
+    """Return the account of a new token: its owner's, or the given one if userless.
+
+    :raises ApiNotAllowed: if ``account_of`` names no account of the owner.
+    """
+    account = (account_id or "") if owner is None else ctx.account_of(owner)
+    if account == NO_ACCOUNT:
+        raise ApiNotAllowed
+    return account
 
 
 def checked_service(

@@ -202,7 +202,7 @@ def _find(state: State, token_id: str) -> TokenRow | None:
 def _cannot_be_checked(state: State, error: Unavailable) -> refusals.Refusal:
     log.error("a token could not be looked up: %s", error)
     cause, tables = error.__cause__ or error, state.models.tables
-    advice = schema_check.report_once(cause, state.engine, tables)
+    advice = schema_check.report_once(cause, state.engine, tables=tables)
     if advice:
         log.error("%s", advice)
     return refusals.TemporarilyUnavailable()

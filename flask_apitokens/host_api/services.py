@@ -84,7 +84,7 @@ class ServiceMethods:
     # -- requests for access ---------------------------------------------------
 
     def request_access(
-        self, user: Any, slug: str, reason: str = "", *, actor: Actor | None = None
+        self, user: Any, slug: str, *, reason: str = "", actor: Actor | None = None
     ) -> Subscription:
         """Ask for access in the name of *user*; the administrators are told.
 

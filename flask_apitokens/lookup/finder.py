@@ -71,6 +71,7 @@ class DriverLookup:
         self,
         query: Select[Any],
         engine: Engine,
+        *,
         connections: ConnectionPool | SharedConnection,
     ) -> None:
         self._query = query
@@ -225,7 +226,7 @@ class TokenFinder:
             self._connections = driver_connections(engine)
         if self._connections is None:
             return CoreLookup(query, engine.connect)
-        return DriverLookup(query, engine, self._connections)
+        return DriverLookup(query, engine, connections=self._connections)
 
     def _session_connection(self) -> AbstractContextManager[Connection]:
         # The host's session stays as it is: it is neither ended nor closed here.

@@ -307,7 +307,9 @@ class Recorder:
         from . import retention  # Most processes need it late, or never.
 
         since = self._since()
-        if retention.prune_for(_PRUNE_FOR, writer.engine, self.tables, since=since):
+        if retention.prune_for(
+            _PRUNE_FOR, writer.engine, tables=self.tables, since=since
+        ):
             self._prune_at = time.monotonic() + _PRUNE_EVERY
 
     def prune(self) -> int:

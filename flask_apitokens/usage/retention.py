@@ -35,7 +35,7 @@ _log = logging.getLogger("flask_apitokens.usage")
 
 
 def prune_for(
-    seconds: float, engine: Engine, tables: Tables, *, since: datetime
+    seconds: float, engine: Engine, *, tables: Tables, since: datetime
 ) -> bool:
     """Remove what is older than *since* for *seconds* at most. Never raises.
 

@@ -226,16 +226,16 @@ def _named(columns: Sequence[Column[Any]], values: Sequence[Any]) -> FromClause:
 def _postgresql_insert(hour: Table, recorded: Any) -> Executable:
     from sqlalchemy.dialects.postgresql import insert
 
-    return _or_add(insert(hour), hour, recorded)
+    return _or_add(insert(hour), hour, recorded=recorded)
 
 
 def _sqlite_insert(hour: Table, recorded: Any) -> Executable:
     from sqlalchemy.dialects.sqlite import insert
 
-    return _or_add(insert(hour), hour, recorded)
+    return _or_add(insert(hour), hour, recorded=recorded)
 
 
-def _or_add(made: Any, hour: Table, recorded: Any) -> Executable:
+def _or_add(made: Any, hour: Table, *, recorded: Any) -> Executable:
     made = made.from_select(list(HOUR_COLUMNS), recorded, include_defaults=False)
     more = {name: hour.c[name] + made.excluded[name] for name in _COUNTS}
     key = list(hour.primary_key)

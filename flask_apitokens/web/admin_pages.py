@@ -110,7 +110,9 @@ def links() -> list[Link]:
     return [
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
-        _link(_("Access requests"), "requests", f"{waiting:,}" if waiting else None),
+        _link(
+            _("Access requests"), "requests", count=f"{waiting:,}" if waiting else None
+        ),
         *([_link(_("Usage history"), "usage")] if ctx.records_calls else []),
         _link(_("Audit log"), "audit"),
     ]
@@ -121,7 +123,7 @@ def own_links() -> list[Link]:
     return [] if request.environ.get(_LINKS_SHOWN) else links()
 
 
-def _link(label: str, page: str, count: str | None = None) -> Link:
+def _link(label: str, page: str, *, count: str | None = None) -> Link:
     href = url_for(f"{NAME}.{page}")
     return Link(label, href, request.path.startswith(_path(href)), count)
 

@@ -81,7 +81,7 @@ def show_question(question: Confirm, status: int) -> ResponseReturnValue:
 
 
 def ask_reason_again(
-    question: Confirm, reason: str, error: DomainError
+    question: Confirm, reason: str, *, error: DomainError
 ) -> ResponseReturnValue:
     """Show a question again, with the *reason* that was typed and its error."""
     field = question.reason or confirmations.Reason()
@@ -129,7 +129,7 @@ def report_done(scope: TokenScope, message: str) -> ResponseReturnValue:
 
 
 def report_in_list(
-    shown: Markup, message: str, panels: Mapping[str, Markup] | None = None
+    shown: Markup, message: str, *, panels: Mapping[str, Markup] | None = None
 ) -> ResponseReturnValue:
     """Answer a form that is in the list, or in a dialog opened from the list.
 

@@ -20,6 +20,7 @@ def stream_csv(
     ctx: Context,
     stem: str,
     header: Sequence[str],
+    *,
     batches: Iterable[Iterable[Iterable[Any]]],
 ) -> Response:
     """Answer with a CSV file and send each batch of rows as soon as it is read.

@@ -68,14 +68,14 @@ def refuse(
     message = error.message if isinstance(error, DomainError) else _sentence(status)
     if isinstance(error, DomainError):
         current_apitokens.db.session.rollback()
-    response = _message(message, status, out_of_band)
+    response = _message(message, status, out_of_band=out_of_band)
     for name, value in error.get_headers(request.environ):
         response.headers.setdefault(name, value)
     return response
 
 
 def _message(
-    message: str, status: int, out_of_band: Mapping[str, Markup] | None = None
+    message: str, status: int, *, out_of_band: Mapping[str, Markup] | None = None
 ) -> Response:
     if htmx.wants_fragment():
         note = toast(message, bad=True)

@@ -72,8 +72,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 def reveal_token(
     scope: TokenScope,
     made: Token,
-    plaintext: str,
     *,
+    plaintext: str,
     panels: Callable[[], Mapping[str, Markup]],
     back: str = "",
     toast: str = "",
@@ -92,7 +92,7 @@ def reveal_token(
         row=scope.row(made, fresh=True),
         plaintext=plaintext,
         account_id=scope.account_id,
-        download=_download(scope.account_id, made.id, plaintext),
+        download=_download(scope.account_id, made.id, plaintext=plaintext),
         examples=_examples(made),
         docs_url=(service.docs_url or "") if service else "",
         dialog=dialog,
@@ -110,7 +110,7 @@ def reveal_token(
     return response
 
 
-def _download(account_id: str, token_id: str, plaintext: str) -> str:
+def _download(account_id: str, token_id: str, *, plaintext: str) -> str:
     """Return a ``data:`` link with the whole file.
 
     A link to the server would need the server to keep the secret until it is followed.
@@ -158,7 +158,7 @@ def _fitting_path(token: Token, kind: str) -> str:
         if rule.arguments or "GET" not in (rule.methods or ()):
             continue
         policies = list(registry.policies_at(rule.endpoint, "GET"))
-        if policies and all(_fits(token, kind, policy) for policy in policies):
+        if policies and all(_fits(token, kind, policy=policy) for policy in policies):
             # A route of the token's service is a better example than one for any token,
             # and a route of the application is a better one than ours.
             ours = rule.endpoint.startswith(f"{ENDPOINTS}.")
@@ -168,7 +168,7 @@ def _fitting_path(token: Token, kind: str) -> str:
     return request.script_root + path
 
 
-def _fits(token: Token, kind: str, policy: Policy) -> bool:
+def _fits(token: Token, kind: str, *, policy: Policy) -> bool:
     if policy.service not in {token.service, ANY_SERVICE}:
         return False
     return policy.scopes <= set(token.scopes) and kind in policy.kinds

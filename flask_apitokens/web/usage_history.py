@@ -219,7 +219,9 @@ class Reading:
             self.ctx, self.call_filter, query, window=self.window
         )
         header = call_export.FILE_HEADER
-        return stream_csv(self.ctx, self.file_name, header, map(self._cells, found))
+        return stream_csv(
+            self.ctx, self.file_name, header, batches=map(self._cells, found)
+        )
 
     def _cells(self, rows: Sequence[Any]) -> Iterable[Iterable[Any]]:
         owners = self.owners(rows)

@@ -361,7 +361,7 @@ def test_long_labels_do_not_widen_a_page(
     with app.app_context():
         for mine in (user, other):
             asking = host.db.session.get(host.user_model, mine.id)
-            host.apitokens.request_access(asking, "timeseries", "M" * 300)
+            host.apitokens.request_access(asking, "timeseries", reason="M" * 300)
         host.db.session.commit()
     page = new_page(viewport={"width": width, "height": 800})
     opened(app, live_server(app), page, "/services/tmy/users")

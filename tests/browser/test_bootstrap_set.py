@@ -140,7 +140,7 @@ def test_the_administrators_pages_are_accessible_and_fit(
         users = {user.email: user for user in db.session.query(User)}
         apitokens.generate(owner=users["ada@example.com"], name="Deploy")
         asked = "Nightly export to our data warehouse"
-        apitokens.request_access(users["grace@example.com"], "tmy", asked)
+        apitokens.request_access(users["grace@example.com"], "tmy", reason=asked)
         key = users["ada@example.com"].id
         db.session.commit()
     viewport = {"width": width, "height": 800}

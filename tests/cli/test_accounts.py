@@ -144,7 +144,7 @@ def test_access_requests_are_listed_and_decided(accounts: Flask) -> None:
     with accounts.app_context():
         for user in host.db.session.query(host.user_model).order_by("id"):
             for slug in ("tmy", "timeseries"):
-                host.apitokens.request_access(user, slug, f"{slug} please")
+                host.apitokens.request_access(user, slug, reason=f"{slug} please")
         host.db.session.commit()
     told = accounts.extensions["told"]
     assert [n.kind for n in told] == ["access_requested"] * 4
@@ -191,7 +191,7 @@ def test_access_request_of_a_user_who_changed_account_is_refused(
     with accounts.app_context():
         users = host.db.session.query(host.user_model)
         ada = users.filter_by(email="ada@example.com").one()
-        number = str(host.apitokens.request_access(ada, "tmy", "internal").id)
+        number = str(host.apitokens.request_access(ada, "tmy", reason="internal").id)
         ada.email = "ada@other.org"
         host.db.session.commit()
     for there in ((), ("--account", "other"), ("--account", "example")):
@@ -209,7 +209,7 @@ def test_access_request_of_a_deleted_user_is_refused(app: Flask, user: Any) -> N
     host = hosts.host_of(app)
     with app.app_context():
         mine = host.db.session.get(host.user_model, user.id)
-        row = host.apitokens.request_access(mine, "tmy", "please")
+        row = host.apitokens.request_access(mine, "tmy", reason="please")
         host.db.session.commit()
         number = str(row.id)
         host.db.session.execute(delete(host.user_model))

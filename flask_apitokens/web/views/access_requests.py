@@ -38,13 +38,13 @@ def ask(scope: OwnTokenScope) -> ResponseReturnValue:
         # the page of the list.
         return redirect(scope.urls.url("tokens"))
     if not ConfirmForm().is_genuine():
-        return _form_again(scope, AccessForm(problem=stale()), 400)
+        return _form_again(scope, AccessForm(problem=stale()), status=400)
     refresh_with(_fresh_panels)
     try:
         store_change(scope.ctx, lambda: _request(scope))
     except InvalidReason as error:
         scope.ctx.session.rollback()
-        return _form_again(scope, AccessForm(error=error.message), error.status)
+        return _form_again(scope, AccessForm(error=error.message), status=error.status)
     except Conflict:
         scope.ctx.session.rollback()
         # If the request is already waiting, the form was sent twice. That is no error.
@@ -103,7 +103,7 @@ def withdraw(scope: OwnTokenScope) -> ResponseReturnValue:
 
 
 def _form_again(
-    scope: OwnTokenScope, draft: AccessForm, status: int
+    scope: OwnTokenScope, draft: AccessForm, *, status: int
 ) -> ResponseReturnValue:
     """Show the form again, filled in as it was sent, with its error."""
     slug, reason = request.form.get("service", ""), request.form.get("reason", "")

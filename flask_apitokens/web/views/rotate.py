@@ -50,7 +50,7 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         raise SelfServiceOff
     if request.method != "POST":
         _check(scope, token)
-        return _form(scope, token, rotate_form.first_input(scope.ctx, token))
+        return _form(scope, token, entered=rotate_form.first_input(scope.ctx, token))
     return _rotate(scope, token)
 
 
@@ -60,7 +60,7 @@ def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
     form = RotateForm()
     entered, form_id = RotateInput.of(form), form.form_id.data or ""
     if not form.is_genuine():
-        return _form(scope, token, entered, refused=stale(), status=400)
+        return _form(scope, token, entered=entered, refused=stale(), status=400)
     try:
         grace, expires_at = rotate_form.validate(scope.ctx, token, entered)
         make = functools.partial(
@@ -74,12 +74,12 @@ def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
         scope.ctx.session.rollback()
         status = error.status
         return _form(
-            scope, token, entered, form_id=form_id, refused=error, status=status
+            scope, token, entered=entered, form_id=form_id, refused=error, status=status
         )
     return reveal_token(
         scope,
         made,
-        plaintext,
+        plaintext=plaintext,
         panels=functools.partial(_panels, token_id),
         back=scope.urls.token_url(made.id),
         toast=_("Token “%(name)s” rotated", name=made.name),
@@ -126,8 +126,8 @@ def _check(scope: TokenScope, token: Token) -> None:
 def _form(
     scope: TokenScope,
     token: Token,
-    entered: RotateInput,
     *,
+    entered: RotateInput,
     form_id: str = "",
     refused: DomainError | str = "",
     status: int = 200,

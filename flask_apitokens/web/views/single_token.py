@@ -60,7 +60,7 @@ def replace(scope: TokenScope) -> ResponseReturnValue:
     )
     made, plaintext = store_change(scope.ctx, make)
     panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
-    return reveal_token(scope, made, plaintext, panels=panels)
+    return reveal_token(scope, made, plaintext=plaintext, panels=panels)
 
 
 def _question(scope: TokenScope) -> ResponseReturnValue:

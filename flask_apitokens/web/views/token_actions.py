@@ -44,11 +44,11 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         # The token ended after the list was loaded.
         raise Conflict
     if request.method != "POST":
-        return _rename_form(scope, token, token.name)
+        return _rename_form(scope, token, name=token.name)
     form = RenameForm()
     name = form.name.data or ""
     if not form.is_genuine():
-        return _rename_form(scope, token, name, error=stale(), status=400)
+        return _rename_form(scope, token, name=name, error=stale(), status=400)
     try:
         tokens.rename(scope.ctx, token, name, actor=scope.actor)
         # Read before the commit: after it, another request may delete the row.
@@ -59,7 +59,7 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         if error.field != "name":
             raise
         text, status = error.message, error.status
-        return _rename_form(scope, token, name, error=text, status=status)
+        return _rename_form(scope, token, name=name, error=text, status=status)
     if not htmx.wants_fragment():
         return back_to_list(scope, message)
     shown = list_presenter.focused(scope.overview(asked_query()).list, token_id)
@@ -71,7 +71,7 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
 
 
 def _rename_form(
-    scope: TokenScope, token: Token, name: str, *, error: str = "", status: int = 200
+    scope: TokenScope, token: Token, *, name: str, error: str = "", status: int = 200
 ) -> ResponseReturnValue:
     overview = scope.overview(asked_query())
     if token.id not in {row.id for row in overview.list.rows}:

@@ -160,11 +160,11 @@ def generate(scope: TokenScope) -> ResponseReturnValue:
     if scope.replaceable is not None:
         domain_tokens.check_form_is_new(scope.ctx, scope.owner, form_id)
         raise Conflict
-    return _generate(scope, entered, form_id)
+    return _generate(scope, entered, form_id=form_id)
 
 
 def _generate(
-    scope: TokenScope, entered: GenerateInput, form_id: str
+    scope: TokenScope, entered: GenerateInput, *, form_id: str
 ) -> ResponseReturnValue:
     wanted = scope.with_defaults(entered)
     refusals, expires_at = validate(
@@ -189,7 +189,7 @@ def _generate(
         status = error.status
         return _form(scope, entered, form_id=form_id, refusals=refusals, status=status)
     panels = functools.partial(scope.panels, ListQuery(), fresh=made.id)
-    return reveal_token(scope, made, plaintext, panels=panels)
+    return reveal_token(scope, made, plaintext=plaintext, panels=panels)
 
 
 def _check_can_generate(scope: TokenScope) -> None:

@@ -221,7 +221,7 @@ def decide(number: int) -> ResponseReturnValue:
         return _store_decision(admin, number, user, approve=False, reason=reason)
     except InvalidReason as error:
         admin.ctx.session.rollback()
-        return ask_reason_again(question, reason, error)
+        return ask_reason_again(question, reason, error=error)
 
 
 def _list_args() -> dict[str, Any]:

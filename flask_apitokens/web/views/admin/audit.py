@@ -90,4 +90,4 @@ def export() -> ResponseReturnValue:
     admin = load_admin()
     found = audit_queries.batches(admin.ctx, admin.account_id, _asked())
     batches = (map(audit_events.csv_cells, rows) for rows in found)
-    return stream_csv(admin.ctx, "audit-log", audit_events.CSV_HEADER, batches)
+    return stream_csv(admin.ctx, "audit-log", audit_events.CSV_HEADER, batches=batches)

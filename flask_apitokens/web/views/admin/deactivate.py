@@ -35,7 +35,7 @@ def deactivate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     if request.method != "POST" and not row.live:
         raise Conflict
     question = confirmations.deactivate_question(row, question_url())
-    return _deactivate(scope, [token], question, needs_flag=False)
+    return _deactivate(scope, [token], question=question, needs_flag=False)
 
 
 def deactivate_many(scope: TokenScope) -> ResponseReturnValue:
@@ -43,11 +43,11 @@ def deactivate_many(scope: TokenScope) -> ResponseReturnValue:
     selected = selected_live_tokens(scope)
     rows = scope.rows(selected)
     question = confirmations.deactivate_many_question(rows, question_url())
-    return _deactivate(scope, selected, question, needs_flag=True)
+    return _deactivate(scope, selected, question=question, needs_flag=True)
 
 
 def _deactivate(
-    scope: TokenScope, selected: Sequence[Token], question: Confirm, *, needs_flag: bool
+    scope: TokenScope, selected: Sequence[Token], *, question: Confirm, needs_flag: bool
 ) -> ResponseReturnValue:
     asked = ask_unless_confirmed(question, scope=scope, needs_flag=needs_flag)
     if asked is not None:
@@ -56,20 +56,20 @@ def _deactivate(
     # Read before the commit: after it, another request may delete the rows.
     names, ids = [token.name for token in selected], [token.id for token in selected]
     try:
-        store_change(scope.ctx, lambda: _deactivate_found(scope, ids, reason))
+        store_change(scope.ctx, lambda: _deactivate_found(scope, ids, reason=reason))
     except DomainError as error:
         if error.field != "reason":
             raise
         scope.ctx.session.rollback()
         question = replace(question, back=scope.urls.url("tokens"))
-        return ask_reason_again(question, reason, error)
+        return ask_reason_again(question, reason, error=error)
     if len(names) == 1:
         return report_done(scope, _("Token “%(name)s” deactivated", name=names[0]))
     message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))
     return report_done(scope, message)
 
 
-def _deactivate_found(scope: TokenScope, ids: Sequence[str], reason: str) -> None:
+def _deactivate_found(scope: TokenScope, ids: Sequence[str], *, reason: str) -> None:
     # Read again inside the change, which is repeated after a deadlock: by then another
     # request may have deleted some of the tokens.
     ctx = scope.ctx

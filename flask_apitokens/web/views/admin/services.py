@@ -127,18 +127,22 @@ def save_users(slug: str) -> ResponseReturnValue:
     members = _members(admin, slug, turned_on | turned_off)
     losing = [m for m in members if admin.ctx.key_text(m.user) in turned_off]
     if losing:
-        question = _off_question(admin, slug, losing, turned_on, turned_off)
+        question = _off_question(
+            admin, slug, losing, turned_on=turned_on, turned_off=turned_off
+        )
         asked = ask_unless_confirmed(question, needs_flag=True)
         if asked is not None:
             return asked
     else:
         require_genuine_form()
-    store_change(admin.ctx, lambda: _switch_users(admin, slug, turned_on, turned_off))
-    return _report_saved(admin, slug, len(turned_on), len(turned_off))
+    store_change(
+        admin.ctx, lambda: _switch_users(admin, slug, turned_on, turned_off=turned_off)
+    )
+    return _report_saved(admin, slug, len(turned_on), off=len(turned_off))
 
 
 def _switch_users(
-    admin: Admin, slug: str, turned_on: Set[str], turned_off: Set[str]
+    admin: Admin, slug: str, turned_on: Set[str], *, turned_off: Set[str]
 ) -> None:
     # Read again inside the change, which is repeated after a deadlock: the rows of the
     # first attempt were rolled back.
@@ -178,6 +182,7 @@ def _off_question(
     admin: Admin,
     slug: str,
     losing: Sequence[Member],
+    *,
     turned_on: Set[str],
     turned_off: Set[str],
 ) -> Confirm:
@@ -195,7 +200,7 @@ def _off_question(
     )
 
 
-def _report_saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnValue:
+def _report_saved(admin: Admin, slug: str, on: int, *, off: int) -> ResponseReturnValue:
     parts = [
         _n("%(n)s turned on", "%(n)s turned on", on) if on else "",
         _n("%(n)s turned off", "%(n)s turned off", off) if off else "",
@@ -207,4 +212,4 @@ def _report_saved(admin: Admin, slug: str, on: int, off: int) -> ResponseReturnV
         url = url_for(f"{NAME}.users", slug=slug, **people_args())
         return redirect_with_notice(url, message)
     shown = users_partial(replace(user_list(admin, slug), saved=True))
-    return report_in_list(shown, message, {htmx.TABS: tabs_partial(admin, slug)})
+    return report_in_list(shown, message, panels={htmx.TABS: tabs_partial(admin, slug)})

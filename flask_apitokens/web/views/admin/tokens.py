@@ -19,4 +19,4 @@ def export(scope: TokenScope) -> Response:
     batches = (
         map(token_csv.token_cells, tokens, scope.rows(tokens)) for tokens in found
     )
-    return stream_csv(scope.ctx, "tokens", token_csv.TOKEN_HEADER, batches)
+    return stream_csv(scope.ctx, "tokens", token_csv.TOKEN_HEADER, batches=batches)

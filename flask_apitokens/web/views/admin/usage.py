@@ -130,8 +130,8 @@ class AccountReading(Reading):
         return [
             day,
             *self._services(given.get("service", "")),
-            Filter(_("User"), "user", _users(offered, labels, chosen), chosen),
-            self._tokens(lately, labels, given.get("token", "")),
+            Filter(_("User"), "user", _users(offered, labels, chosen=chosen), chosen),
+            self._tokens(lately, labels, chosen=given.get("token", "")),
             result,
         ], partly
 
@@ -148,7 +148,11 @@ class AccountReading(Reading):
         return [Filter(_("Service"), "service", options, chosen)]
 
     def _tokens(
-        self, lately: Sequence[tuple[str, str]], labels: Mapping[str, str], chosen: str
+        self,
+        lately: Sequence[tuple[str, str]],
+        labels: Mapping[str, str],
+        *,
+        chosen: str,
     ) -> Filter:
         ctx, account = self.ctx, self.account_id
         owners = dict(lately)
@@ -169,7 +173,7 @@ class AccountReading(Reading):
 
 
 def _users(
-    offered: Collection[str], labels: Mapping[str, str], chosen: str
+    offered: Collection[str], labels: Mapping[str, str], *, chosen: str
 ) -> list[tuple[str, str]]:
     keys = {*offered, chosen} - {"", NONE}
     named = [(key, labels.get(key) or _("Former user")) for key in keys]
