@@ -71,7 +71,7 @@ def events(ctx: Context) -> list[tuple[str, str | None, dict[str, Any]]]:
 # -- asking --------------------------------------------------------------------
 
 
-def test_what_is_lacking_can_be_asked_for(app: Flask, ctx: Context, user: Any) -> None:
+def test_missing_access_can_be_requested(app: Flask, ctx: Context, user: Any) -> None:
     assert access_requests.requestable(ctx, user) == ["tmy", "timeseries"]
     subscriptions.activate(ctx, user, "tmy", actor=BOB)
     subscriptions.deactivate(ctx, user, "free", actor=BOB)
@@ -84,7 +84,7 @@ def test_what_is_lacking_can_be_asked_for(app: Flask, ctx: Context, user: Any) -
     assert access_requests.requestable(ctx, barred) == [WHOLE_API]
 
 
-def test_a_request_waits_and_is_told_and_noted(
+def test_pending_request_is_signalled_and_audited(
     app: Flask, ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     heard: list[tuple[str, Actor]] = []
@@ -113,7 +113,7 @@ def test_a_request_waits_and_is_told_and_noted(
 
 
 @pytest.mark.parametrize("slug", ["free", WHOLE_API, "gone", "\0", "é\U0001f511"])
-def test_what_is_not_lacking_cannot_be_asked_for(
+def test_existing_access_cannot_be_requested(
     ctx: Context, user: Any, slug: str
 ) -> None:
     with pytest.raises(Conflict):
@@ -125,7 +125,7 @@ def test_what_is_not_lacking_cannot_be_asked_for(
     assert events(ctx) == []
 
 
-def test_a_request_that_waits_is_not_made_again(
+def test_pending_request_is_not_created_twice(
     ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     ask(ctx, user, reason="first")
@@ -136,7 +136,7 @@ def test_a_request_that_waits_is_not_made_again(
     assert len(told) == len(events(ctx)) == 1
 
 
-def test_a_request_made_many_times_at_once_is_one(app: Flask, user: Any) -> None:
+def test_concurrent_requests_create_one_request(app: Flask, user: Any) -> None:
     def try_it(_number: int) -> bool:
         with app.app_context():
             ctx = bearing.context_of(app)
@@ -153,7 +153,7 @@ def test_a_request_made_many_times_at_once_is_one(app: Flask, user: Any) -> None
 
 
 @pytest.mark.parametrize("reason", ODD)
-def test_a_reason_that_cannot_be_stored_is_refused(
+def test_reason_that_cannot_be_stored_is_refused(
     ctx: Context, user: Any, reason: str
 ) -> None:
     with pytest.raises(InvalidReason):
@@ -166,7 +166,7 @@ def test_a_reason_that_cannot_be_stored_is_refused(
     assert access_requests.count_waiting(ctx, HERE) == 1
 
 
-def test_what_is_rolled_back_is_told_to_nobody(
+def test_rolled_back_request_sends_no_signal(
     ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     access_requests.request(ctx, user, "tmy", reason="", actor=ADA)
@@ -179,7 +179,7 @@ def test_what_is_rolled_back_is_told_to_nobody(
 # -- taking back ---------------------------------------------------------------
 
 
-def test_a_request_can_be_taken_back_and_made_again(
+def test_withdrawn_request_can_be_made_again(
     app: Flask, ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     number, heard = ask(ctx, user, reason="first"), []
@@ -213,7 +213,7 @@ def test_a_request_can_be_taken_back_and_made_again(
 
 
 @pytest.mark.parametrize("approve", [True, False])
-def test_a_decision_is_told_to_who_asked(
+def test_decision_is_announced_to_the_requesting_user(
     app: Flask, ctx: Context, user: Any, told: list[Notice], *, approve: bool
 ) -> None:
     number, heard = ask(ctx, user), []
@@ -243,7 +243,7 @@ def test_a_decision_is_told_to_who_asked(
     assert access_requests.waiting(ctx, HERE).total == 0
 
 
-def test_what_was_decided_is_not_decided_again(ctx: Context, user: Any) -> None:
+def test_decided_request_is_not_decided_again(ctx: Context, user: Any) -> None:
     number = ask(ctx, user)
     access_requests.decide(ctx, HERE, number, approve=False, actor=BOB)
     ctx.session.commit()
@@ -253,7 +253,7 @@ def test_what_was_decided_is_not_decided_again(ctx: Context, user: Any) -> None:
     assert not subscriptions.is_active(ctx, user, "tmy")
 
 
-def test_who_was_declined_can_ask_again(ctx: Context, user: Any) -> None:
+def test_declined_user_can_request_again(ctx: Context, user: Any) -> None:
     number = ask(ctx, user)
     access_requests.decide(ctx, HERE, number, approve=False, reason="Why?", actor=BOB)
     ctx.session.commit()
@@ -264,7 +264,7 @@ def test_who_was_declined_can_ask_again(ctx: Context, user: Any) -> None:
     assert (row.decision, row.decision_reason, row.decided_by) == (None, None, None)
 
 
-def test_the_whole_api_is_the_hosts_to_grant(
+def test_approval_for_the_whole_api_changes_no_subscription(
     app: Flask, ctx: Context, told: list[Notice]
 ) -> None:
     barred = hosts.create_user(app, "noapi@example.com")
@@ -292,7 +292,7 @@ def test_the_whole_api_is_the_hosts_to_grant(
     ]
 
 
-def test_a_switch_answers_the_request(
+def test_subscription_switch_approves_the_request(
     app: Flask, ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     number, heard = ask(ctx, user), []
@@ -322,7 +322,7 @@ def test_a_switch_answers_the_request(
         access_requests.decide(ctx, HERE, number, approve=False, actor=BOB)
 
 
-def test_a_switch_elsewhere_leaves_a_request_where_it_was_made(
+def test_switch_in_another_account_leaves_the_request_pending(
     ctx: Context, user: Any, told: list[Notice]
 ) -> None:
     ask(ctx, user)
@@ -338,7 +338,7 @@ def test_a_switch_elsewhere_leaves_a_request_where_it_was_made(
     assert access_requests.count_waiting(ctx, HERE) == 1
 
 
-def test_a_service_that_is_gone_can_only_be_declined(
+def test_request_for_an_undeclared_service_can_only_be_declined(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     number = ask(ctx, user)
@@ -353,7 +353,7 @@ def test_a_service_that_is_gone_can_only_be_declined(
     assert access_requests.decided(ctx, HERE).total == 1
 
 
-def test_another_accounts_request_does_not_exist(
+def test_request_of_another_account_is_not_found(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     carol = hosts.create_user(app, "carol@other.example")
@@ -374,7 +374,7 @@ def test_another_accounts_request_does_not_exist(
 # -- lists ---------------------------------------------------------------------
 
 
-def test_the_oldest_waits_on_top_and_the_newest_decision_stands_on_top(
+def test_pending_requests_list_oldest_first_and_decisions_newest_first(
     app: Flask, ctx: Context
 ) -> None:
     numbers = []
@@ -398,7 +398,7 @@ def test_the_oldest_waits_on_top_and_the_newest_decision_stands_on_top(
     assert access_requests.decided(ctx, "other.example").first == 0
 
 
-def test_users_are_found_by_their_keys_in_their_account_alone(
+def test_users_are_found_by_key_in_their_own_account_only(
     app: Flask, ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carol = hosts.create_user(app, "carol@other.example")

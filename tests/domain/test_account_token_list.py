@@ -172,7 +172,9 @@ def names(ctx: Context, **query: Any) -> set[str]:
     return {token.name for token in shown.items}
 
 
-def test_every_status_is_what_the_guard_answers(app: Flask, ctx: Context) -> None:
+def test_status_in_the_list_matches_the_answer_of_the_guard(
+    app: Flask, ctx: Context
+) -> None:
     account = Account(app)
     stranger = administration.create_user(app, "eve", OTHER)
     bearing.generate(app, stranger, name="another account's")
@@ -192,9 +194,7 @@ def test_every_status_is_what_the_guard_answers(app: Flask, ctx: Context) -> Non
     assert names(ctx) == set(STATUSES)
 
 
-def test_an_owner_sees_the_same_statuses_as_the_administrator(
-    app: Flask, ctx: Context
-) -> None:
+def test_owner_and_administrator_see_the_same_status(app: Flask, ctx: Context) -> None:
     """In the list of their own page, where the status is told another way."""
     account = Account(app)
     for name, token_id in account.ids.items():
@@ -211,7 +211,7 @@ def test_an_owner_sees_the_same_statuses_as_the_administrator(
             assert (page.total == 1) is expected, (name, status)
 
 
-def test_a_list_is_narrowed_by_kind_use_and_service(app: Flask, ctx: Context) -> None:
+def test_list_is_filtered_by_kind_use_and_service(app: Flask, ctx: Context) -> None:
     ada = administration.create_user(app, "ada", name="Countess")
     bearing.subscribe(app, ada, "tmy")
     days = ctx.settings.unused_days
@@ -260,7 +260,9 @@ def test_a_list_is_narrowed_by_kind_use_and_service(app: Flask, ctx: Context) ->
         assert names(ctx, q=text) in (set(), everything), repr(text)
 
 
-def test_figures_count_what_works_in_one_account(app: Flask, ctx: Context) -> None:
+def test_figures_count_the_working_tokens_of_one_account(
+    app: Flask, ctx: Context
+) -> None:
     account = Account(app)
     administration.generate_userless(app, OTHER)
     ctx.session.rollback()
@@ -275,9 +277,9 @@ def test_figures_count_what_works_in_one_account(app: Flask, ctx: Context) -> No
     assert token_counts.count_account(ctx, ACME) == token_counts.AccountCounts(
         live, 2, live - 1, 1
     )
-    assert token_counts.count_account(ctx, "nobody's") == token_counts.AccountCounts(
-        0, 0, 0, 0
-    )
+    assert token_counts.count_account(
+        ctx, "unknown account"
+    ) == token_counts.AccountCounts(0, 0, 0, 0)
     ended = {"revoked", "expired", "deactivated"}
     of_tmy = [
         name
@@ -293,14 +295,16 @@ def test_figures_count_what_works_in_one_account(app: Flask, ctx: Context) -> No
         "timeseries": (1, 1),
         "free": (2, 0),
     }
-    assert token_counts.count_by_service(ctx, "nobody's", services[1:]) == {
+    assert token_counts.count_by_service(ctx, "unknown account", services[1:]) == {
         "timeseries": (0, 0),
         "free": (0, 0),
     }
     assert token_counts.count_by_service(ctx, ACME, []) == {}
 
 
-def test_no_question_takes_a_statement_for_each_token(app: Flask, ctx: Context) -> None:
+def test_number_of_statements_does_not_grow_with_the_tokens(
+    app: Flask, ctx: Context
+) -> None:
     for number in range(5):
         administration.generate_userless(app, name=f"t{number}")
     found = ctx.session.scalars(token_list.of_account(ctx, ACME)).all()

@@ -132,7 +132,7 @@ def events(app: Flask, token_id: str) -> list[str]:
 
 
 def row(app: Flask, token_id: str) -> Token | None:
-    """A token as it stands in the database."""
+    """Return the row of a token as the database has it."""
     with Session(bearing.engine_of(app)) as session:
         return session.get(bearing.models_of(app).Token, token_id)
 
@@ -167,7 +167,7 @@ def outcomes(answers: Sequence[str]) -> dict[str, int]:
 # -- generating ----------------------------------------------------------------
 
 
-def test_a_form_sent_twenty_times_shows_one_plaintext(ada: Visitor) -> None:
+def test_form_sent_twenty_times_reveals_one_plaintext(ada: Visitor) -> None:
     """LIF-02, LIF-04, CON-01"""
     answers = posted(ada, [wish(ada)] * AT_ONCE)
     assert statuses(answers) == {201: 1, 409: AT_ONCE - 1}
@@ -179,7 +179,7 @@ def test_a_form_sent_twenty_times_shows_one_plaintext(ada: Visitor) -> None:
     assert events(ada.app, stored(ada.app, ada.user)[0]["id"]) == ["generated"]
 
 
-def test_one_form_key_makes_one_token_for_host_code_too(
+def test_host_api_generates_one_token_for_one_form_key(
     app: Flask, ada: Visitor
 ) -> None:
     work = [generated(app, ada.user, f"t{n}", "a form") for n in range(AT_ONCE)]
@@ -188,7 +188,7 @@ def test_one_form_key_makes_one_token_for_host_code_too(
     assert len(stored(app, ada.user)) == 1
 
 
-def test_one_name_is_given_once(app: Flask, ada: Visitor) -> None:
+def test_concurrent_generates_give_one_name_once(app: Flask, ada: Visitor) -> None:
     """CON-06"""
     answers = posted(ada, [wish(ada) for _ in range(AT_ONCE)])
     assert statuses(answers) == {201: 1, 422: AT_ONCE - 1}
@@ -197,7 +197,7 @@ def test_one_name_is_given_once(app: Flask, ada: Visitor) -> None:
     assert len(stored(app, ada.user)) == 2
 
 
-def test_a_name_that_an_expired_token_holds_is_given_once(
+def test_concurrent_generates_give_the_name_of_an_expired_token_once(
     app: Flask, ada: Visitor
 ) -> None:
     ctx = bearing.context_of(app)
@@ -207,7 +207,9 @@ def test_a_name_that_an_expired_token_holds_is_given_once(
     assert len(stored(app, ada.user)) == 2
 
 
-def test_many_names_at_once_are_all_given(app: Flask, ada: Visitor) -> None:
+def test_concurrent_generates_with_different_names_all_succeed(
+    app: Flask, ada: Visitor
+) -> None:
     answers = posted(ada, [wish(ada, f"t{n}") for n in range(AT_ONCE)])
     assert statuses(answers) == {201: AT_ONCE}
     work = [generated(app, ada.user, f"u{n}") for n in range(AT_ONCE)]
@@ -221,14 +223,14 @@ def five(make_app: MakeApp, database_url: str) -> Visitor:
     return visitor(app, hosts.create_user(app, "ada@example.com"))
 
 
-def test_the_limit_holds_when_all_come_at_once(five: Visitor) -> None:
+def test_token_limit_holds_for_concurrent_forms(five: Visitor) -> None:
     """LIF-13"""
     answers = posted(five, [wish(five, f"t{n}") for n in range(AT_ONCE)])
     assert statuses(answers) == {201: 5, 409: AT_ONCE - 5}
     assert len(stored(five.app, five.user)) == 5
 
 
-def test_the_limit_holds_for_host_code_too(five: Visitor) -> None:
+def test_token_limit_holds_for_the_concurrent_host_api(five: Visitor) -> None:
     """LIF-13"""
     app = five.app
     work = [generated(app, five.user, f"t{n}") for n in range(AT_ONCE)]
@@ -237,14 +239,16 @@ def test_the_limit_holds_for_host_code_too(five: Visitor) -> None:
     assert len(stored(app, five.user)) == 5
 
 
-def test_users_do_not_stand_in_each_others_way(five: Visitor) -> None:
+def test_concurrent_generates_of_different_users_do_not_interfere(
+    five: Visitor,
+) -> None:
     app = five.app
     users = [hosts.create_user(app, f"u{n}@example.com") for n in range(AT_ONCE)]
     found = outcomes(at_once([generated(app, user, "Deploy") for user in users]))
     assert found == {"made": AT_ONCE}
 
 
-def test_the_last_place_taken_by_this_very_form_says_so(
+def test_resent_form_at_the_token_limit_is_reported_as_a_repeat(
     make_app: MakeApp, database_url: str
 ) -> None:
     """LIF-04 where one token is all there may be."""
@@ -258,7 +262,7 @@ def test_the_last_place_taken_by_this_very_form_says_so(
 # -- one token, several hands --------------------------------------------------
 
 
-def test_a_token_pulled_in_all_directions_ends_as_one_story(
+def test_concurrent_changes_of_one_token_leave_a_consistent_audit_log(
     app: Flask, ada: Visitor
 ) -> None:
     """CON-06: nothing but 200, gone or overtaken, and an audit log that adds up."""
@@ -281,14 +285,14 @@ def test_a_token_pulled_in_all_directions_ends_as_one_story(
     assert ada.generate(name="Deploy").status_code == 201
 
 
-def test_many_revoke_one_token_and_it_is_revoked_once(app: Flask, ada: Visitor) -> None:
+def test_concurrent_revocations_revoke_a_token_once(app: Flask, ada: Visitor) -> None:
     token_id = add_token(app, ada.user)
     answers = posted(ada, [(f"{token_id}/revoke", {})] * AT_ONCE)
     assert statuses(answers) == {200: AT_ONCE}
     assert events(app, token_id) == ["generated", "revoked"]
 
 
-def test_a_rename_that_a_revoke_overtakes_changes_nothing(
+def test_rename_after_a_concurrent_revocation_changes_nothing(
     app: Flask, ada: Visitor
 ) -> None:
     token_id = add_token(app, ada.user, "Deploy")
@@ -305,7 +309,9 @@ def test_a_rename_that_a_revoke_overtakes_changes_nothing(
     assert ada.generate(name="Other").status_code == 201
 
 
-def test_the_first_revoke_stays(app: Flask, ada: Visitor) -> None:
+def test_second_revocation_keeps_the_moment_of_the_first(
+    app: Flask, ada: Visitor
+) -> None:
     token_id = add_token(app, ada.user, "Deploy")
     with session_of(app, ada.user) as (mine, user):
         token = tokens.find_among(mine, owned_by(mine, user), token_id)
@@ -321,7 +327,7 @@ def test_the_first_revoke_stays(app: Flask, ada: Visitor) -> None:
 
 
 @pytest.mark.parametrize("act", [tokens.revoke, tokens.delete])
-def test_what_is_gone_is_not_found(
+def test_deleted_token_is_not_found(
     act: Callable[..., object], app: Flask, ada: Visitor
 ) -> None:
     token_id = add_token(app, ada.user, "Deploy")
@@ -334,7 +340,7 @@ def test_what_is_gone_is_not_found(
     assert events(app, token_id) == ["generated", "deleted"]
 
 
-def test_the_audit_log_has_the_name_that_was_really_replaced(
+def test_audit_log_of_a_concurrent_rename_has_the_replaced_name(
     app: Flask, ada: Visitor
 ) -> None:
     token_id = add_token(app, ada.user, "One")
@@ -363,11 +369,13 @@ def _elsewhere(
         ctx.session.commit()
 
 
-def test_two_who_choose_one_name_are_told_apart(app: Flask, ada: Visitor) -> None:
+def test_concurrent_renames_to_one_name_report_the_conflict(
+    app: Flask, ada: Visitor
+) -> None:
     for number in range(6):
         ids = [add_token(app, ada.user, f"{who}{number}") for who in ("a", "b")]
         if number % 2:
-            # Somebody has it already, but is past its end.
+            # An expired token already has the name.
             now = bearing.context_of(app).now()
             add_token(app, ada.user, f"One {number}", expires_at=now)
 
@@ -390,7 +398,7 @@ def test_two_who_choose_one_name_are_told_apart(app: Flask, ada: Visitor) -> Non
         assert sorted(found) == ["name_taken", "renamed"]
 
 
-def test_a_subscription_switched_by_many_is_one_row(
+def test_concurrent_switches_leave_one_subscription_row(
     make_app: MakeApp, database_url: str
 ) -> None:
     """CON-05, CON-06"""
@@ -421,10 +429,10 @@ def _say_who() -> dict[str, Any]:
 
 
 def _say_session() -> str:
-    return str(getattr(current_user, "email", "nobody"))
+    return str(getattr(current_user, "email", "anonymous"))
 
 
-def test_no_call_ever_sees_the_identity_of_another(
+def test_concurrent_calls_never_see_each_others_identity(
     make_app: MakeApp, database_url: str
 ) -> None:
     """CON-09, AUZ-07"""
@@ -437,7 +445,7 @@ def test_no_call_ever_sees_the_identity_of_another(
     bearing.change(app, ended_id, revoked_at=bearing.context_of(app).now())
 
     def calls(place: int) -> Callable[[Callable[[], object]], None]:
-        # A browser that is signed in as somebody else presents tokens of all.
+        # A browser that is signed in as another user presents the tokens of all users.
         signed_in = users[place % len(users)].email
         client = app.test_client()
         hosts.login(client, users[place % len(users)])
@@ -474,7 +482,7 @@ def writer_on(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("patience", [0.05, 30])
-def test_a_writer_that_takes_its_time(
+def test_slow_writer_delays_no_read_and_fails_writes_with_503(
     patience: float, make_app: MakeApp, sqlite_url: str
 ) -> None:
     """DBS-04: reads go on; a generate waits, or says 503 and leaves nothing behind."""

@@ -88,7 +88,9 @@ def send(app: Flask, code: int = 0) -> dict[str, int]:
 # -- when an end is near -------------------------------------------------------
 
 
-def test_a_near_end_is_the_same_everywhere(app: Flask, user: Any) -> None:
+def test_expiring_soon_means_the_same_in_chip_filter_figures_and_status(
+    app: Flask, user: Any
+) -> None:
     """Chip, filter, figures and status: to the microsecond."""
     with app.app_context():
         now = datetime.now(UTC)
@@ -132,7 +134,7 @@ def test_a_near_end_is_the_same_everywhere(app: Flask, user: Any) -> None:
 # -- sending -------------------------------------------------------------------
 
 
-def test_each_notice_is_sent_once_and_only_the_nearest(
+def test_each_notice_is_sent_once_and_only_the_nearest_one(
     app: Flask, user: Any, told: list[Told]
 ) -> None:
     heard: list[tuple[str, int]] = []
@@ -156,14 +158,14 @@ def test_each_notice_is_sent_once_and_only_the_nearest(
     assert text.startswith("Your token “week” expires on ")
     assert send(app) == {"sent": 0, "failed": 0}
     heard.clear()
-    # Three weeks in which nobody ran it: one notice, and no more.
+    # The command did not run for three weeks: it sends one notice only.
     bearing.change(app, month, expires_at=datetime.now(UTC) + 0.9 * DAY)
     assert send(app) == {"sent": 1, "failed": 0}
     assert heard == [("month", 1)]
     assert send(app)["sent"] == 0
 
 
-def test_who_need_not_hear_does_not(
+def test_notice_is_not_sent_for_tokens_that_need_none(
     app: Flask, user: Any, other_user: Any, told: list[Told]
 ) -> None:
     now = datetime.now(UTC)
@@ -189,7 +191,7 @@ def test_who_need_not_hear_does_not(
     assert send(app)["sent"] == 1
 
 
-def test_what_nobody_took_is_sent_again(
+def test_notice_is_sent_again_after_a_failed_receiver(
     app: Flask, user: Any, told: list[Told]
 ) -> None:
     add(app, user, "broken", age=100, left=5)
@@ -209,10 +211,10 @@ def test_what_nobody_took_is_sent_again(
     assert [t.token for t in told] == ["sound", "mended"]
 
 
-def test_where_nobody_listens_the_command_says_so(
+def test_command_without_receivers_says_that_notices_are_logged(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    """What was due then counts as sent, and nobody has read it."""
+    """A notice that was only logged counts as sent."""
     app = make_app(sqlite_url)
     user = hosts.create_user(app, "ada@example.com")
     add(app, user, "first", age=100, left=5)
@@ -249,7 +251,7 @@ def test_two_processes_send_each_notice_once(
     assert send(app)["sent"] == 0
 
 
-def test_the_days_are_the_hosts(make_app: MakeApp) -> None:
+def test_notice_days_are_configured_by_the_host(make_app: MakeApp) -> None:
     kinds: list[Any] = []
     plugin: dict[str, Callable[..., Any]] = {"on_notice": kinds.append}
     app = make_app(plugin=plugin, APITOKENS_EXPIRY_NOTICE_DAYS=())
@@ -264,7 +266,9 @@ def test_the_days_are_the_hosts(make_app: MakeApp) -> None:
     assert send(app) == {"sent": 0, "failed": 0}
 
 
-def test_more_than_a_batch(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notices_beyond_one_batch_are_sent(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = make_app(plugin={"on_notice": lambda notice: None})
     user = hosts.create_user(app, "ada@example.com")
     monkeypatch.setattr(expiry_notices, "_AT_ONCE", 2)

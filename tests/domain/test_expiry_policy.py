@@ -1,4 +1,4 @@
-"""A policy that is tightened expires nobody, and lists who is outside it."""
+"""A tightened policy expires no token, and the list shows the tokens outside it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.pages import visible_text
 DAY = timedelta(days=1)
 
 
-def test_who_is_outside_is_listed_and_goes_on_working(
+def test_token_outside_the_policy_is_listed_and_keeps_working(
     make_app: MakeApp, database_url: str
 ) -> None:
     """LIF-12"""
@@ -66,7 +66,7 @@ def test_who_is_outside_is_listed_and_goes_on_working(
     assert "Show them" not in boss.without_script().get("tokens").text
 
 
-def test_where_there_is_no_policy_nobody_is_outside(make_app: MakeApp) -> None:
+def test_no_token_is_outside_without_a_policy(make_app: MakeApp) -> None:
     app = administration.administered(make_app)
     hosts.create_user(app, "ada@example.com")
     administration.generate_userless(app)

@@ -98,7 +98,7 @@ def answer(app: Flask, plaintext: str, path: str = "/api/ping") -> str:
     return word
 
 
-def test_a_successor_is_the_old_one_with_another_secret(
+def test_successor_copies_the_old_token_except_its_secret(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     bearing.subscribe(app, user, "timeseries")
@@ -127,14 +127,14 @@ def test_a_successor_is_the_old_one_with_another_secret(
     [values] = heard
     assert (values["token"].id, values["successor"].id) == (old.id, new.id)
     assert (values["actor"], values["grace"]) == (ACTOR, 7)
-    # Neither stands in the way of the other's name, nor of another's.
+    # Neither name blocks the other, nor the name of another token.
     with pytest.raises(NameTaken):
         tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
     tokens.revoke(ctx, new, actor=ACTOR)
     tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
 
 
-def test_grace_ends_with_the_old_ones_own_end_at_the_latest(
+def test_grace_period_never_exceeds_the_old_tokens_expiry(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     soon = ctx.now() + timedelta(hours=5)
@@ -148,7 +148,7 @@ def test_grace_ends_with_the_old_ones_own_end_at_the_latest(
     )
 
 
-def test_the_default_grace_breaks_nothing_and_the_shortest_stops_at_once(
+def test_old_token_works_for_the_default_grace_and_stops_with_zero_grace(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     token, first = tokens.generate(ctx, user, name="a", actor=ACTOR)
@@ -162,7 +162,7 @@ def test_the_default_grace_breaks_nothing_and_the_shortest_stops_at_once(
     assert told == ["ok", "token_revoked", "ok"]
 
 
-def test_what_cannot_be_rotated(
+def test_rotated_revoked_deactivated_or_expired_token_is_not_rotated(
     make_app: MakeApp, app: Flask, ctx: Context, user: Any
 ) -> None:
     again = bearing.make(ctx, user, "again")
@@ -192,7 +192,7 @@ def test_what_cannot_be_rotated(
     assert live.live_name is not None
 
 
-def test_a_policy_that_was_tightened_holds_for_successors(
+def test_tightened_expiry_policy_applies_to_successors(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     forever = bearing.make(ctx, user, "forever")
@@ -210,7 +210,7 @@ def test_a_policy_that_was_tightened_holds_for_successors(
         rotation.rotate(strict, access, actor=ACTOR)
 
 
-def test_to_rotate_again_and_again_makes_no_more_than_the_old_one_and_the_new(
+def test_repeated_rotation_leaves_only_the_old_token_and_its_successor(
     ctx: Context, user: Any
 ) -> None:
     token = bearing.make(ctx, user)
@@ -228,7 +228,7 @@ def test_to_rotate_again_and_again_makes_no_more_than_the_old_one_and_the_new(
     rotated(capped, third, grace=7)
 
 
-def test_old_tokens_in_their_grace_are_no_way_around_the_cap(
+def test_tokens_in_their_grace_period_do_not_exceed_the_token_limit(
     ctx: Context, user: Any
 ) -> None:
     capped = replace(ctx, settings=replace(ctx.settings, max_per_owner=2))
@@ -246,7 +246,9 @@ def test_old_tokens_in_their_grace_are_no_way_around_the_cap(
     rotated(capped, token, grace=0)
 
 
-def test_a_userless_token_and_a_user_who_left(make_app: MakeApp) -> None:
+def test_userless_token_is_rotated_and_one_of_a_moved_owner_is_not(
+    make_app: MakeApp,
+) -> None:
     app = administration.administered(make_app)
     owner = administration.create_user(app, "ada")
     with app.app_context():
@@ -286,7 +288,7 @@ def rotating(
     return work
 
 
-def test_of_many_rotations_one_wins(app: Flask, user: Any) -> None:
+def test_one_of_many_concurrent_rotations_succeeds(app: Flask, user: Any) -> None:
     """CON-03, CON-06"""
     for owner, forms in ((user, False), (user, True), (None, False)):
         token_id, _ = bearing.generate(app, owner, name=f"x{forms}")
@@ -299,10 +301,10 @@ def test_of_many_rotations_one_wins(app: Flask, user: Any) -> None:
         assert heirs == [successor]
 
 
-def test_what_was_revoked_since_it_was_read_is_given_no_successor(
+def test_token_revoked_concurrently_gets_no_successor(
     app: Flask, ctx: Context, user: Any
 ) -> None:
-    """One that leaked, while somebody else is about to rotate it."""
+    """A leaked token is revoked while another request is about to rotate it."""
     token = bearing.make(ctx, user)
     ctx.session.commit()
     assert token.revoked_at is None
@@ -313,7 +315,7 @@ def test_what_was_revoked_since_it_was_read_is_given_no_successor(
     assert administration.column(app, "Token", "predecessor_id") == [None]
 
 
-def test_a_form_rotates_nothing_twice(ctx: Context, user: Any) -> None:
+def test_repeated_form_rotates_once(ctx: Context, user: Any) -> None:
     token = bearing.make(ctx, user)
     rotated(ctx, token, form_key="a form")
     with pytest.raises(AlreadyGenerated):
@@ -323,7 +325,7 @@ def test_a_form_rotates_nothing_twice(ctx: Context, user: Any) -> None:
 # -- after the grace -----------------------------------------------------------
 
 
-def test_late_use_is_recorded_and_told_once_and_harms_nobody(
+def test_late_use_is_audited_and_signalled_once(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
     token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
@@ -353,7 +355,7 @@ def test_late_use_is_recorded_and_told_once_and_harms_nobody(
     assert (noted.ip, noted.subject_id) == ("127.0.0.1", str(user.id))
 
 
-def test_a_rotated_token_that_was_stopped_at_once_is_told_of_too(
+def test_late_use_after_rotation_without_grace_is_signalled(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
     token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
@@ -365,10 +367,10 @@ def test_a_rotated_token_that_was_stopped_at_once_is_told_of_too(
     assert [notice.kind for notice in told] == ["rotated_token_used"]
 
 
-def test_a_session_that_ends_with_a_rotated_token_alarms_nobody(
+def test_session_token_of_a_rotated_token_reports_no_late_use(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    """Whoever holds it logged in while that was right."""
+    """Its holder logged in while the token was still valid."""
     end = ctx.now() + DAY
     token = bearing.make(ctx, user, kind="access", expires_at=end)
     state = app.extensions["apitokens"]
@@ -387,7 +389,7 @@ def test_a_session_that_ends_with_a_rotated_token_alarms_nobody(
     assert bearing.actions(ctx, token.id) == ["generated", "rotated"]
 
 
-def test_of_other_ended_tokens_nobody_is_told(
+def test_use_of_other_ended_tokens_reports_no_late_use(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
     token, plaintext = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
@@ -404,7 +406,7 @@ def test_of_other_ended_tokens_nobody_is_told(
     assert bearing.actions(ctx, token.id) == ["generated", "revoked"]
 
 
-def test_two_processes_tell_of_late_use_once(
+def test_two_processes_report_late_use_once(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
     token = bearing.make(ctx, user)
@@ -423,7 +425,7 @@ def test_two_processes_tell_of_late_use_once(
     assert sorted(at_once([look] * 6)) == [*[False] * 5, True]
 
 
-def test_a_look_that_fails_fails_no_answer_and_is_made_again(
+def test_failed_check_of_late_use_fails_no_call_and_is_repeated(
     app: Flask,
     ctx: Context,
     user: Any,
@@ -446,7 +448,7 @@ def test_a_look_that_fails_fails_no_answer_and_is_made_again(
     assert len(told) == 1
 
 
-def test_a_process_forgets_rather_than_grow(
+def test_memory_of_late_uses_is_bounded(
     app: Flask, ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_use, "CHECKED_LIMIT", 2)
@@ -460,7 +462,7 @@ def test_a_process_forgets_rather_than_grow(
         assert token.id in seen
 
 
-def test_host_code_rotates(app: Flask, user: Any, told: list[Told]) -> None:
+def test_host_api_rotates_a_token(app: Flask, user: Any, told: list[Told]) -> None:
     host = hosts.host_of(app)
     token_id, first = bearing.generate(app, user)
     with app.app_context():
@@ -474,7 +476,7 @@ def test_host_code_rotates(app: Flask, user: Any, told: list[Told]) -> None:
     assert [notice.kind for notice in told] == ["token_rotated", "rotated_token_used"]
 
 
-def test_where_there_is_but_one_connection_nothing_is_written(
+def test_late_use_is_not_written_with_a_single_connection(
     make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In-memory SQLite, and tests of a host's that undo everything in the end."""

@@ -47,7 +47,7 @@ def active(ctx: Context, user: Any) -> list[str]:
     return found
 
 
-def test_nobody_may_use_a_service_unless_it_is_open_to_all(
+def test_service_without_subscription_is_off_unless_open_to_all(
     ctx: Context, user: Any
 ) -> None:
     assert active(ctx, user) == ["free"]
@@ -56,7 +56,7 @@ def test_nobody_may_use_a_service_unless_it_is_open_to_all(
     assert subscriptions.subscriptions_of(ctx, user) == []
 
 
-def test_a_subscription_decides_for_its_user_alone(
+def test_subscription_applies_to_its_user_only(
     ctx: Context, user: Any, other_user: Any
 ) -> None:
     subscriptions.activate(ctx, user, "tmy", actor=BOB)
@@ -76,7 +76,7 @@ def test_a_subscription_decides_for_its_user_alone(
     assert {row.changed_by for row in rows} == {"bob@example.com"}
 
 
-def test_a_service_switched_off_is_off_for_the_whole_account(
+def test_service_switched_off_is_off_for_the_whole_account(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     elsewhere = hosts.create_user(app, "carol@other.example")
@@ -91,7 +91,7 @@ def test_a_service_switched_off_is_off_for_the_whole_account(
     assert active(ctx, user) == ["tmy"]
 
 
-def test_a_service_nobody_declared_cannot_be_switched(ctx: Context, user: Any) -> None:
+def test_undeclared_service_cannot_be_switched(ctx: Context, user: Any) -> None:
     for slug in ("gone", "", "TMY", "\0", "é\U0001f511"):
         for switch in (subscriptions.activate, subscriptions.deactivate):
             with pytest.raises(ServiceUnavailable):
@@ -100,7 +100,9 @@ def test_a_service_nobody_declared_cannot_be_switched(ctx: Context, user: Any) -
     assert ctx.session.query(ctx.models.Event).count() == 0
 
 
-def test_a_switch_is_told_and_noted_once(app: Flask, ctx: Context, user: Any) -> None:
+def test_subscription_switch_is_signalled_and_audited_once(
+    app: Flask, ctx: Context, user: Any
+) -> None:
     told: list[tuple[str, bool, Actor]] = []
 
     def hear(sender: Flask, subscription: Any, actor: Actor, **_: Any) -> None:

@@ -65,7 +65,7 @@ def own(user: Any) -> Actor:
     "reason",
     ["", "   ", "\n\t\r\n", "a\0b", "a\x1bb", "\ud800", "x" * (REASON_LENGTH + 1)],
 )
-def test_a_reason_is_needed_and_has_to_be_text(
+def test_deactivation_needs_a_reason_of_text(
     reason: str, ctx: Context, ada: Any
 ) -> None:
     token = bearing.make(ctx, ada)
@@ -77,7 +77,7 @@ def test_a_reason_is_needed_and_has_to_be_text(
     assert bearing.actions(ctx, token.id) == ["generated"]
 
 
-def test_it_stops_once_and_the_first_reason_stands(
+def test_second_deactivation_keeps_the_first_reason(
     app: Flask, ctx: Context, ada: Any
 ) -> None:
     told: list[tuple[str, Any]] = []
@@ -121,7 +121,7 @@ def test_it_stops_once_and_the_first_reason_stands(
     assert stop.ip == BOSS.ip
 
 
-def test_what_is_revoked_or_gone_is_neither_stopped_nor_started(
+def test_revoked_or_deleted_token_cannot_be_deactivated_or_activated(
     ctx: Context, ada: Any
 ) -> None:
     token = bearing.make(ctx, ada)
@@ -141,7 +141,7 @@ def test_what_is_revoked_or_gone_is_neither_stopped_nor_started(
         activation.deactivate(ctx, other, "Leaked", actor=BOSS)
 
 
-def test_the_owner_hears_of_it_after_the_commit(
+def test_signal_to_the_owner_is_sent_after_the_commit(
     ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
     token = bearing.make(ctx, ada, "CI", actor=own(ada))
@@ -162,7 +162,7 @@ def test_the_owner_hears_of_it_after_the_commit(
     assert len(heard) == 3
 
 
-def test_nobody_hears_of_what_was_rolled_back(
+def test_rolled_back_deactivation_sends_no_signal(
     ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
     token = bearing.make(ctx, ada, actor=own(ada))
@@ -175,7 +175,7 @@ def test_nobody_hears_of_what_was_rolled_back(
     assert [notice.reason for notice in heard] == ["Really"]
 
 
-def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
+def test_deactivation_of_an_own_or_userless_token_sends_no_signal(
     ctx: Context, ada: Any, heard: list[Notice]
 ) -> None:
     nobodys = bearing.make(ctx, None, account_id=ACME)
@@ -187,7 +187,9 @@ def test_what_one_does_oneself_or_to_nobodys_token_is_no_news(
     assert heard == []
 
 
-def test_a_stopped_token_keeps_its_name_and_its_place(ctx: Context, ada: Any) -> None:
+def test_deactivated_token_keeps_its_name_and_counts_to_the_limit(
+    ctx: Context, ada: Any
+) -> None:
     """It may work again any moment: two of one name, or one too many, may not."""
     token = bearing.make(ctx, ada, "CI")
     activation.deactivate(ctx, token, "Leaked", actor=BOSS)

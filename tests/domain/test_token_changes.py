@@ -39,7 +39,7 @@ def ctx(app: Flask) -> Iterator[Context]:
         yield bearing.context_of(app)
 
 
-def test_a_rename_changes_the_name_alone(app: Flask, ctx: Context, user: Any) -> None:
+def test_rename_changes_only_the_name(app: Flask, ctx: Context, user: Any) -> None:
     """LIF-08."""
     token, plaintext = tokens.generate(ctx, user, name="old", actor=ACTOR)
     ctx.session.commit()
@@ -57,7 +57,7 @@ def test_a_rename_changes_the_name_alone(app: Flask, ctx: Context, user: Any) ->
     assert bearing.actions(ctx, token.id) == ["generated", "renamed"]
 
 
-def test_a_past_token_keeps_its_name(ctx: Context, user: Any) -> None:
+def test_ended_token_cannot_be_renamed(ctx: Context, user: Any) -> None:
     token = bearing.make(ctx, user, "old")
     tokens.revoke(ctx, token, actor=ACTOR)
     ctx.session.commit()
@@ -66,7 +66,7 @@ def test_a_past_token_keeps_its_name(ctx: Context, user: Any) -> None:
     assert token.name == "old"
 
 
-def test_a_token_revoked_twice_is_revoked_once(ctx: Context, user: Any) -> None:
+def test_token_revoked_twice_is_revoked_once(ctx: Context, user: Any) -> None:
     token = bearing.make(ctx, user)
     first = tokens.revoke(ctx, token, actor=ACTOR).revoked_at
     assert tokens.revoke(ctx, token, actor=ACTOR).revoked_at == first
@@ -74,7 +74,7 @@ def test_a_token_revoked_twice_is_revoked_once(ctx: Context, user: Any) -> None:
     assert bearing.actions(ctx, token.id) == ["generated", "revoked"]
 
 
-def test_a_deleted_token_is_gone_and_its_story_stays(
+def test_deleted_token_is_gone_and_its_events_remain(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     """LIF-09."""
@@ -92,7 +92,7 @@ def test_a_deleted_token_is_gone_and_its_story_stays(
 
 
 @pytest.mark.parametrize("change", ["rename", "revoke", "delete"])
-def test_what_another_request_deleted_is_not_found(
+def test_token_deleted_by_another_request_is_not_found(
     change: str, app: Flask, ctx: Context, user: Any
 ) -> None:
     """LIF-09: never a server error."""
@@ -114,10 +114,10 @@ def test_what_another_request_deleted_is_not_found(
     assert bearing.actions(ctx, public) == ["generated"]
 
 
-def test_a_token_of_another_session_is_not_said_to_be_gone(
+def test_token_object_of_another_session_is_not_reported_as_deleted(
     ctx: Context, user: Any
 ) -> None:
-    """It is live, and whoever wanted to end it has to hear that it is."""
+    """The token is live, so the caller must not read that it is gone."""
     token = bearing.make(ctx, user, "kept for later")
     ctx.session.refresh(token)
     ctx.session.expunge(token)
@@ -126,7 +126,7 @@ def test_a_token_of_another_session_is_not_said_to_be_gone(
             change(ctx, token, actor=ACTOR)
 
 
-def test_a_plaintext_that_was_shown_stays_shown(ctx: Context, user: Any) -> None:
+def test_second_reveal_keeps_the_first_moment(ctx: Context, user: Any) -> None:
     token = bearing.make(ctx, user)
     assert token.shown_at is None
     tokens.mark_shown(replace(ctx, now=lambda: NOW), token.id)
@@ -136,7 +136,7 @@ def test_a_plaintext_that_was_shown_stays_shown(ctx: Context, user: Any) -> None
     assert token.shown_at == NOW
 
 
-def test_signals_tell_of_every_change_and_carry_no_plaintext(
+def test_signals_report_every_change_without_plaintext(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     told: list[tuple[str, dict[str, Any]]] = []

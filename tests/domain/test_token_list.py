@@ -100,7 +100,7 @@ SEARCHES: list[tuple[str, set[str]]] = [
 ]
 
 
-def test_a_search_means_what_it_says(ctx: Context, user: Any) -> None:
+def test_search_finds_the_expected_names(ctx: Context, user: Any) -> None:
     for name in SHELF:
         make(ctx, user, name)
     for search, found in SEARCHES:
@@ -110,7 +110,7 @@ def test_a_search_means_what_it_says(ctx: Context, user: Any) -> None:
         assert query.narrows == bool(search)
 
 
-def test_a_search_finds_by_id_too(ctx: Context, user: Any, other_user: Any) -> None:
+def test_search_finds_tokens_by_id(ctx: Context, user: Any, other_user: Any) -> None:
     public = make(ctx, user, "mine")
     foreign = make(ctx, other_user, "theirs")
     for part in (public, public.upper(), public[3:9]):
@@ -160,7 +160,7 @@ def one_of_each(app: Flask, ctx: Context, user: Any) -> dict[str, str]:
     }
 
 
-def test_every_status_is_filtered_as_it_is_shown(
+def test_status_filter_matches_the_status_shown(
     app: Flask, ctx: Context, user: Any, one_of_each: dict[str, str]
 ) -> None:
     everything = tokens.all_of(ctx, user)
@@ -178,7 +178,7 @@ def test_every_status_is_filtered_as_it_is_shown(
         assert shown == one_of_each[token.name]
 
 
-def test_the_counts_are_those_of_the_list(
+def test_counts_match_the_list(
     ctx: Context, user: Any, other_user: Any, one_of_each: dict[str, str]
 ) -> None:
     counts = token_counts.count_list(ctx, token_list.owned_by(ctx, user))
@@ -188,7 +188,7 @@ def test_the_counts_are_those_of_the_list(
     assert none == token_counts.ListCounts(0, 0)
 
 
-def test_nothing_is_counted_for_ever(ctx: Context, user: Any) -> None:
+def test_counting_stops_at_the_limit(ctx: Context, user: Any) -> None:
     for number in range(5):
         make(ctx, user, f"t{number}")
     owned = token_list.owned_by(ctx, user)
@@ -196,7 +196,7 @@ def test_nothing_is_counted_for_ever(ctx: Context, user: Any) -> None:
     assert told == [5, 5, 5, 2]
 
 
-def test_what_a_search_finds_is_counted_up_to_less(
+def test_search_results_are_counted_up_to_a_lower_limit(
     ctx: Context, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "SEARCH_COUNT_LIMIT", 3)
@@ -231,7 +231,7 @@ FILTERS: list[tuple[dict[str, str], set[str]]] = [
 
 
 @pytest.mark.usefixtures("one_of_each")
-def test_filters_narrow_together_and_an_odd_one_finds_nothing(
+def test_filters_combine_and_an_unknown_value_finds_nothing(
     ctx: Context, user: Any
 ) -> None:
     for query, found in FILTERS:
@@ -280,12 +280,12 @@ ORDERS = [
 
 
 @pytest.mark.usefixtures("shelf")
-def test_the_order_is_the_one_asked_for(ctx: Context, user: Any) -> None:
+def test_list_has_the_requested_order(ctx: Context, user: Any) -> None:
     for sort, order in ORDERS:
         assert names(ctx, user, sort=sort) == order.split(), sort
 
 
-def test_pages_hold_ten_and_none_is_lost_between_them(
+def test_pages_hold_ten_tokens_and_lose_none(
     ctx: Context, user: Any, other_user: Any
 ) -> None:
     for number in range(23):
@@ -304,34 +304,34 @@ def test_pages_hold_ten_and_none_is_lost_between_them(
     assert sorted(shown) == [f"t{number:02}" for number in range(23)]
 
 
-def test_a_page_that_is_not_there_shows_the_nearest(ctx: Context, user: Any) -> None:
+def test_page_out_of_range_shows_the_nearest_page(ctx: Context, user: Any) -> None:
     for number in range(11):
         make(ctx, user, f"t{number}")
     for asked, page in ((0, 1), (-7, 1), (2, 2), (3, 2), (10**30, 2)):
         assert token_list.page_of(ctx, user, ListQuery(page=asked)).number == page
 
 
-def test_an_empty_list_is_one_empty_page(ctx: Context, user: Any) -> None:
+def test_empty_list_is_one_empty_page(ctx: Context, user: Any) -> None:
     page = token_list.page_of(ctx, user, ListQuery(page=5))
     assert (list(page.items), page.total, page.number, page.more) == ([], 0, 1, False)
     assert (page.first, page.last) == (0, 0)
     assert not ListQuery(sort="name", page=4).narrows
 
 
-def test_everybodys_tokens_for_administrators(
+def test_administrator_lists_the_tokens_of_all_users(
     ctx: Context, user: Any, other_user: Any
 ) -> None:
     make(ctx, user, "one")
     make(ctx, other_user, "two")
-    make(ctx, None, "nobody's")
+    make(ctx, None, "userless")
 
     def shown(**options: Any) -> set[str]:
         page = token_list.page_of_all(ctx, ListQuery(), size=50, **options)
         return {token.name for token in page.items}
 
-    assert shown() == {"one", "two", "nobody's"}
+    assert shown() == {"one", "two", "userless"}
     assert shown(owner=user) == {"one"}
-    assert shown(userless=True) == {"nobody's"}
+    assert shown(userless=True) == {"userless"}
     everything = token_list.page_of_all(ctx, ListQuery(), size=50).items
     owners = token_list.owners_of(ctx, everything)
     assert {key: owner.email for key, owner in owners.items()} == {

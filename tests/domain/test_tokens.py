@@ -55,7 +55,7 @@ def ctx(app: Flask) -> Iterator[Context]:
 # -- generate -----------------------------------------------------------------
 
 
-def test_a_generated_token_is_all_that_was_asked_for(
+def test_generated_token_has_the_requested_attributes(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     bearing.subscribe(app, user, "timeseries")
@@ -84,7 +84,7 @@ def test_a_generated_token_is_all_that_was_asked_for(
     assert token.scheme == "native"
 
 
-def test_nothing_that_is_stored_opens_the_door(
+def test_stored_values_do_not_authenticate(
     ctx: Context, user: Any, make_app: MakeApp
 ) -> None:
     """VER-02."""
@@ -107,7 +107,7 @@ def test_nothing_that_is_stored_opens_the_door(
                 assert not digest.startswith(text) or len(text) < 16
 
 
-def test_the_cost_is_the_hosts(make_app: MakeApp) -> None:
+def test_bcrypt_cost_is_configured_by_the_host(make_app: MakeApp) -> None:
     """VER-02."""
     app = make_app(APITOKENS_BCRYPT_ROUNDS=6)
     user = hosts.create_user(app, "ada@example.com")
@@ -116,7 +116,7 @@ def test_the_cost_is_the_hosts(make_app: MakeApp) -> None:
         assert token.secret_hash.startswith("$2b$06$")
 
 
-def test_the_owner_may_be_new_current_or_detached(app: Flask, ctx: Context) -> None:
+def test_owner_can_be_new_current_or_detached(app: Flask, ctx: Context) -> None:
     host = hosts.host_of(app)
     new = host.user_model(email="new@example.com")
     ctx.session.add(new)
@@ -133,7 +133,7 @@ def test_the_owner_may_be_new_current_or_detached(app: Flask, ctx: Context) -> N
         bearing.make(ctx, host.user_model(email="lost@example.com"))
 
 
-def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
+def test_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
     app = make_app(APITOKENS_KINDS=("access",))
     user = hosts.create_user(app, "ada@example.com")
     with app.app_context():
@@ -142,7 +142,7 @@ def test_a_kind_that_is_not_offered_is_refused(make_app: MakeApp) -> None:
                 bearing.make(bearing.context_of(app), user, kind=kind)
 
 
-def test_a_refused_token_leaves_nothing_behind(ctx: Context, user: Any) -> None:
+def test_refused_token_leaves_no_row(ctx: Context, user: Any) -> None:
     bearing.make(ctx, user, "taken")
     for wrong in (
         {"name": "taken"},
@@ -161,7 +161,9 @@ def test_a_refused_token_leaves_nothing_behind(ctx: Context, user: Any) -> None:
     assert ctx.session.query(ctx.models.Event).count() == 1
 
 
-def test_the_hosts_work_survives_a_refusal(app: Flask, ctx: Context, user: Any) -> None:
+def test_pending_changes_of_the_host_survive_a_refusal(
+    app: Flask, ctx: Context, user: Any
+) -> None:
     bearing.make(ctx, user, "taken")
     host = hosts.host_of(app)
     ctx.session.add(host.user_model(email="pending@example.com"))
@@ -172,7 +174,7 @@ def test_the_hosts_work_survives_a_refusal(app: Flask, ctx: Context, user: Any) 
     assert found.count() == 1
 
 
-def test_long_labels_and_odd_addresses_are_cut_to_fit(
+def test_long_labels_and_addresses_are_truncated(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     callbacks = replace(ctx.callbacks, user_label=lambda user: "ü" * 1_000)
@@ -188,7 +190,7 @@ def test_long_labels_and_odd_addresses_are_cut_to_fit(
 # -- names --------------------------------------------------------------------
 
 
-def test_a_live_name_is_taken_and_a_past_one_is_free(
+def test_name_of_a_live_token_is_taken_and_of_an_ended_one_free(
     ctx: Context, user: Any, other_user: Any
 ) -> None:
     first = bearing.make(ctx, user, "name")
@@ -211,13 +213,13 @@ def test_a_live_name_is_taken_and_a_past_one_is_free(
     assert bearing.make(later, user, "name").name == "name"
 
 
-def test_every_form_of_a_name_is_the_same_name(ctx: Context, user: Any) -> None:
+def test_normalized_forms_of_a_name_are_the_same_name(ctx: Context, user: Any) -> None:
     bearing.make(ctx, user, "Caf\u00e9")
     with pytest.raises(NameTaken):
         bearing.make(ctx, user, "Cafe\u0301")
 
 
-def test_userless_tokens_have_names_of_their_own_an_account(ctx: Context) -> None:
+def test_userless_token_names_are_unique_in_their_account(ctx: Context) -> None:
     bearing.make(ctx, None, "name", account_id="acme")
     with pytest.raises(NameTaken):
         bearing.make(ctx, None, "name", account_id="acme")
@@ -225,7 +227,7 @@ def test_userless_tokens_have_names_of_their_own_an_account(ctx: Context) -> Non
     bearing.make(ctx, None, "name")
 
 
-def test_an_expired_name_can_be_taken_by_a_rename_too(ctx: Context, user: Any) -> None:
+def test_rename_can_take_the_name_of_an_expired_token(ctx: Context, user: Any) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=60)
     bearing.make(ctx, user, "name", expires_at=soon)
     other = bearing.make(ctx, user, "other")
@@ -241,7 +243,9 @@ def test_an_expired_name_can_be_taken_by_a_rename_too(ctx: Context, user: Any) -
 # -- one form, one token; the limit -------------------------------------------
 
 
-def test_a_form_makes_one_token(ctx: Context, user: Any, other_user: Any) -> None:
+def test_repeated_form_generates_one_token(
+    ctx: Context, user: Any, other_user: Any
+) -> None:
     """LIF-02."""
     bearing.make(ctx, user, "one", form_key="form")
     with pytest.raises(AlreadyGenerated):
@@ -255,7 +259,9 @@ def test_a_form_makes_one_token(ctx: Context, user: Any, other_user: Any) -> Non
         bearing.make(ctx, user, "one", form_key="form")
 
 
-def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> None:
+def test_token_limit_counts_live_tokens_only(
+    make_app: MakeApp, database_url: str
+) -> None:
     app = make_app(database_url, APITOKENS_MAX_PER_OWNER=2)
     user = hosts.create_user(app, "ada@example.com")
     other = hosts.create_user(app, "grace@example.com")
@@ -282,7 +288,7 @@ def test_the_limit_counts_what_is_live(make_app: MakeApp, database_url: str) -> 
 ODD_IDS = ["", "x", "\0", "z" * 12, "Z" * 12, "é" * 12, "' or '1'='1", "i" * 12]
 
 
-def test_an_id_that_nobody_has_is_not_found(ctx: Context, user: Any) -> None:
+def test_unknown_id_is_not_found(ctx: Context, user: Any) -> None:
     bearing.make(ctx, user)
     for token_id in ODD_IDS:
         with pytest.raises(TokenNotFound):
@@ -290,7 +296,7 @@ def test_an_id_that_nobody_has_is_not_found(ctx: Context, user: Any) -> None:
     assert tokens.find_many(ctx, owned_by(ctx, user), ODD_IDS) == []
 
 
-def test_somebody_elses_token_is_not_found_either(
+def test_token_of_another_user_is_not_found(
     ctx: Context, user: Any, other_user: Any
 ) -> None:
     """AUZ-01."""
@@ -307,7 +313,9 @@ def test_somebody_elses_token_is_not_found_either(
     assert tokens.find_among(ctx, owned_by(ctx, other_user), token.id) is token
 
 
-def test_several_are_revoked_at_once(ctx: Context, user: Any, other_user: Any) -> None:
+def test_several_tokens_are_revoked_at_once(
+    ctx: Context, user: Any, other_user: Any
+) -> None:
     mine = [bearing.make(ctx, user, name) for name in "abc"]
     foreign = bearing.make(ctx, other_user, "a")
     tokens.revoke(ctx, mine[0], actor=ACTOR)
@@ -323,7 +331,7 @@ def test_several_are_revoked_at_once(ctx: Context, user: Any, other_user: Any) -
 # -- the plaintext is nowhere -------------------------------------------------
 
 
-def test_the_plaintext_is_in_no_file_and_no_log(
+def test_plaintext_is_in_no_file_and_no_log(
     make_app: MakeApp, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """VER-01, LOG-04: with DEBUG and SQLALCHEMY_ECHO, after use and errors."""

@@ -36,7 +36,7 @@ from tests.administration import ACME
 from tests.administration import OTHER
 from tests.conftest import MakeApp
 
-#: a service nobody may use unless told, and one that all may unless told
+#: a service that is off by default, and one that is on by default
 CLOSED, OPEN = "tmy", "free"
 ODD = ["\0", "\ud800", "%", "_", "\\", "'", "é\U0001f511", "9" * 11, "9" * 30, "-1"]
 
@@ -72,7 +72,7 @@ def look(ctx: Context, slug: str = CLOSED, **query: Any) -> Page[Member]:
     return account_users.page_of(ctx, ACME, slug, query=UserQuery(**query))
 
 
-def test_an_account_is_paged_and_never_shows_another(app: Flask) -> None:
+def test_user_pages_show_one_account_only(app: Flask) -> None:
     people_of(app, 30)
     people_of(app, 3, OTHER)
     with app.app_context():
@@ -86,16 +86,16 @@ def test_an_account_is_paged_and_never_shows_another(app: Flask) -> None:
             assert (look(ctx, page=beyond).number) == 2
         for before in (0, -7):
             assert look(ctx, page=before).number == 1
-        nobody = look(ctx, q="user00@other")
-        assert (nobody.total, nobody.number, nobody.pages) == (0, 1, 1)
-        assert nobody.items == []
+        empty = look(ctx, q="user00@other")
+        assert (empty.total, empty.number, empty.pages) == (0, 1, 1)
+        assert empty.items == []
         assert look(ctx, q="example", page=9).number == 2
         assert account_users.count(ctx, ACME) == 30
         assert account_users.count(ctx, OTHER) == 3
-        assert account_users.count(ctx, "nobody's") == 0
+        assert account_users.count(ctx, "unknown account") == 0
 
 
-def test_users_are_found_by_name_email_and_key(app: Flask) -> None:
+def test_search_finds_users_by_name_email_and_key(app: Flask) -> None:
     ada = administration.create_user(app, "ada", name="Ädä Lovelace")
     administration.create_user(app, "grace", name="Grace 100%")
     administration.create_user(app, "adam", OTHER, name="Ädä Lovelace")
@@ -106,14 +106,14 @@ def test_users_are_found_by_name_email_and_key(app: Flask) -> None:
         assert ada.email in emails(look(ctx, q=str(ada.id)))
         assert emails(look(ctx, q="100%")) == ["grace@acme.example"]
         assert emails(look(ctx, q="   ")) == emails(look(ctx))
-        for text in (*ODD, "nobody"):
+        for text in (*ODD, "unmatched"):
             found = look(ctx, q=text)
             # Nothing but what is text is looked for, and "%" is no wildcard.
             expected = {"%": 1, "\0": 2, "\ud800": 2}
             assert found.total == expected.get(text, 0), repr(text)
 
 
-def test_a_search_finds_no_wildcards(app: Flask) -> None:
+def test_search_treats_wildcards_as_text(app: Flask) -> None:
     administration.create_user(app, "a_b")
     administration.create_user(app, "axb")
     with app.app_context():
@@ -121,7 +121,7 @@ def test_a_search_finds_no_wildcards(app: Flask) -> None:
         assert emails(found) == ["a_b@acme.example"]
 
 
-def test_the_state_filter_knows_what_goes_without_saying(app: Flask) -> None:
+def test_state_filter_applies_the_default_of_the_service(app: Flask) -> None:
     users = people_of(app, 4)
     people_of(app, 2, OTHER)
     for slug in (CLOSED, OPEN):
@@ -152,7 +152,7 @@ def test_the_state_filter_knows_what_goes_without_saying(app: Flask) -> None:
         assert (counted[CLOSED], counted[OPEN], counted["timeseries"]) == (1, 3, 0)
 
 
-def test_a_user_stands_beside_what_works(app: Flask) -> None:
+def test_user_row_counts_the_working_tokens(app: Flask) -> None:
     ada, grace = people_of(app, 2)
     for user in (ada, grace):
         bearing.subscribe(app, user, CLOSED, "timeseries")
@@ -171,7 +171,7 @@ def test_a_user_stands_beside_what_works(app: Flask) -> None:
     assert shown == [(True, 2, now - timedelta(days=1)), (True, 0, None)]
 
 
-def test_a_selection_holds_the_accounts_users_alone(app: Flask) -> None:
+def test_selection_contains_only_users_of_the_account(app: Flask) -> None:
     ada, grace = people_of(app, 2)
     [stranger] = people_of(app, 1, OTHER)
     bearing.subscribe(app, grace, CLOSED)
@@ -186,10 +186,10 @@ def test_a_selection_holds_the_accounts_users_alone(app: Flask) -> None:
         assert account_users.members(ctx, ACME, CLOSED, keys=[]) == []
 
 
-def test_a_host_whose_query_says_too_much_shows_no_stranger(
+def test_users_of_other_accounts_in_the_hosts_query_are_not_found(
     make_app: MakeApp, database_url: str
 ) -> None:
-    """The user's own account decides before anything is changed."""
+    """The account of the user decides, whatever the query of the host returns."""
 
     def users_of(account: str) -> Any:
         model = hosts.host_of(current_app).user_model
@@ -206,7 +206,7 @@ def test_a_host_whose_query_says_too_much_shows_no_stranger(
 
 
 @pytest.mark.parametrize("key", ["int", "uuid", "str"])
-def test_a_user_is_found_by_any_kind_of_key(
+def test_user_is_found_by_any_type_of_key(
     key: hosts.UserKey, make_app: MakeApp, database_url: str
 ) -> None:
     app = host(make_app, database_url, user_key=key)
@@ -233,7 +233,7 @@ def test_a_user_is_found_by_any_kind_of_key(
         assert (member.user.email, member.tokens) == (ada.email, 1)
 
 
-def test_the_number_of_statements_does_not_grow(app: Flask) -> None:
+def test_number_of_statements_does_not_grow_with_the_users(app: Flask) -> None:
     made = people_of(app, 3)
     counted = []
     for more in (0, 57):
@@ -256,7 +256,7 @@ def test_the_number_of_statements_does_not_grow(app: Flask) -> None:
     assert counted[0] == counted[1]
 
 
-def test_users_of_is_missing_only_where_nobody_administers(app: Flask) -> None:
+def test_count_without_users_of_raises(app: Flask) -> None:
     with app.app_context():
         ctx = bearing.context_of(app)
         bare = replace(ctx, callbacks=replace(ctx.callbacks, users_of=None))
@@ -305,7 +305,7 @@ def _nothing(db: Any) -> Any:
         (_nothing, {}, {"ada": 0, "1": 1, "2": 0}),
     ],
 )
-def test_the_search_looks_at_what_there_is(
+def test_search_uses_the_columns_of_the_user_model(
     make_user: Callable[[Any], Any],
     values: dict[str, Any],
     found: dict[str, int],
@@ -354,7 +354,7 @@ def _disabled_by_property(db: Any) -> Any:
         (_nothing, [True, True]),
     ],
 )
-def test_who_is_let_in_is_read_where_the_guard_reads_it(
+def test_access_shown_is_the_access_the_guard_decides(
     make_user: Callable[[Any], Any], expected: list[bool]
 ) -> None:
     db = SQLAlchemy()
@@ -374,7 +374,7 @@ def test_who_is_let_in_is_read_where_the_guard_reads_it(
 # -- many of them --------------------------------------------------------------
 
 
-def test_the_last_pages_are_reached_from_the_end(database_url: str) -> None:
+def test_last_pages_are_read_from_the_end(database_url: str) -> None:
     """In the very order of the first ones, names that are missing included."""
     db = SQLAlchemy()
     user_model = _names(db)
@@ -405,7 +405,7 @@ def _memberships(account_id: str) -> Any:
     return mine.where(model.account == account_id)
 
 
-def test_a_search_counts_up_to_a_number_and_pages_beyond_it(
+def test_search_counts_up_to_the_limit_and_pages_beyond_it(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the host's own statement names users twice as well."""

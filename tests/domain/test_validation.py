@@ -59,7 +59,7 @@ def ctx(app: Flask) -> Iterator[Context]:
         ("\u00a0x\u00a0", "x"),
     ],
 )
-def test_a_name_may_be(name: str, stored: str) -> None:
+def test_valid_name_is_accepted(name: str, stored: str) -> None:
     """DBS-09, DBS-10."""
     assert validation.clean_name(name) == stored
 
@@ -92,7 +92,7 @@ def test_a_name_may_be(name: str, stored: str) -> None:
         ("a\u2029b", "Use letters, digits, signs and spaces only."),
     ],
 )
-def test_a_name_may_not_be(name: str, sentence: str) -> None:
+def test_invalid_name_is_refused(name: str, sentence: str) -> None:
     """DBS-09."""
     with pytest.raises(InvalidName) as error:
         validation.clean_name(name)
@@ -100,7 +100,7 @@ def test_a_name_may_not_be(name: str, sentence: str) -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=120))
-def test_whatever_is_typed_is_a_name_or_a_sentence(typed: str) -> None:
+def test_arbitrary_name_is_accepted_or_refused_with_a_message(typed: str) -> None:
     try:
         name = validation.clean_name(typed)
     except InvalidName:
@@ -114,7 +114,7 @@ def test_whatever_is_typed_is_a_name_or_a_sentence(typed: str) -> None:
 # -- services and scopes ------------------------------------------------------
 
 
-def test_a_service_must_be_declared_and_the_owners_to_use(
+def test_service_must_be_declared_and_usable_by_the_owner(
     ctx: Context, user: Any
 ) -> None:
     """AUZ-08."""
@@ -128,7 +128,7 @@ def test_a_service_must_be_declared_and_the_owners_to_use(
         validation.checked_service(ctx, None, "gone", account_id="")
 
 
-def test_scopes_are_those_of_the_service_in_its_order(ctx: Context) -> None:
+def test_scopes_are_kept_in_the_order_of_the_service(ctx: Context) -> None:
     checked = validation.checked_scopes
     assert checked(ctx, "timeseries", ["write", "read"]) == ("read", "write")
     assert checked(ctx, "timeseries", ["write", "write"]) == ("write",)
@@ -146,7 +146,7 @@ def test_scopes_are_those_of_the_service_in_its_order(ctx: Context) -> None:
         (None, ["read"]),
     ],
 )
-def test_scopes_may_not_be(
+def test_invalid_scopes_are_refused(
     ctx: Context, service: str | None, scopes: list[str]
 ) -> None:
     with pytest.raises(InvalidScopes, match="Choose at least one kind of access"):
@@ -171,7 +171,7 @@ def test_scopes_may_not_be(
         ("api", datetime.max.replace(tzinfo=UTC) - NOW, "Choose an earlier date."),
     ],
 )
-def test_a_token_ends(
+def test_expiry_of_each_kind_is_accepted_or_refused(
     ctx: Context, kind: str, after: timedelta | None, sentence: str | None
 ) -> None:
     ends = None if after is None else NOW + after
@@ -195,7 +195,7 @@ def test_a_token_ends(
         (730, None, "Choose a date within 2 years."),
     ],
 )
-def test_a_longest_life_is_kept_with_a_day_of_grace(
+def test_longest_lifetime_is_enforced_with_one_day_of_tolerance(
     longest: int, days: float | None, sentence: str | None, make_app: MakeApp
 ) -> None:
     app = make_app(APITOKENS_EXPIRY_MAX=longest)
@@ -210,7 +210,7 @@ def test_a_longest_life_is_kept_with_a_day_of_grace(
     assert str(error.value) == sentence
 
 
-def test_an_end_of_no_zone_is_refused(ctx: Context) -> None:
+def test_expiry_without_time_zone_is_refused(ctx: Context) -> None:
     """DBS-07."""
     with pytest.raises(ValueError, match="naive datetime"):
         validation.check_expiry(ctx, "api", datetime(2031, 1, 1))
