@@ -48,7 +48,7 @@ def _at(ctx: Context, hour: int) -> Context:
     return replace(ctx, now=lambda: NOW + timedelta(hours=hour))
 
 
-def test_every_change_is_one_line_newest_first(
+def test_every_change_is_one_event_newest_first(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     """LOG-01."""
@@ -81,7 +81,7 @@ def test_every_change_is_one_line_newest_first(
         assert plaintext.split("_")[2] not in repr(vars(event))
 
 
-def test_a_list_of_events_is_of_one_token_and_bounded(ctx: Context, user: Any) -> None:
+def test_events_of_a_token_are_its_own_and_limited(ctx: Context, user: Any) -> None:
     token, _ = tokens.generate(ctx, user, name="t0", actor=BOB)
     other, _ = tokens.generate(ctx, user, name="other", actor=BOB)
     for number in range(1, 60):
@@ -95,7 +95,7 @@ def test_a_list_of_events_is_of_one_token_and_bounded(ctx: Context, user: Any) -
     assert audit_log.events_of(ctx, "zzzzzzzzzzzz") == []
 
 
-def test_a_userless_token_has_no_subject(ctx: Context) -> None:
+def test_event_of_a_userless_token_has_no_subject(ctx: Context) -> None:
     token, _ = tokens.generate(ctx, None, name="x", account_id="acme", actor=BOB)
     tokens.revoke(ctx, token, actor=BOB)
     ctx.session.commit()
@@ -120,20 +120,20 @@ def test_a_userless_token_has_no_subject(ctx: Context) -> None:
         ("x" * 100_000, None),
     ],
 )
-def test_an_address_is_an_address_or_nothing(
+def test_invalid_client_address_is_not_stored(
     given: str | None, kept: str | None
 ) -> None:
     """What a proxy hands on is what a client wrote."""
     assert Actor("x", None, given).ip == kept
 
 
-def test_an_actor_fits_into_its_columns() -> None:
+def test_actor_is_truncated_to_its_columns() -> None:
     actor = Actor("é" * 300, "7" * 300)
     assert (len(actor.label), len(actor.id or "")) == (255, 255)
     assert Actor("x").id is None
 
 
-def test_labels_come_from_the_host(make_app: MakeApp) -> None:
+def test_actor_labels_come_from_the_host(make_app: MakeApp) -> None:
     app = make_app(plugin={"user_label": lambda user: f"user {user.id}"})
     user = hosts.create_user(app, "ada@example.com")
     with app.app_context():
@@ -174,7 +174,7 @@ def _names(found: Any) -> list[str]:
     return [event.token_name for event in found]
 
 
-def test_whose_token_it_was_stays_as_text(
+def test_label_of_the_owner_is_stored_as_text(
     app: Flask, ctx: Context, user: Any, other_user: Any
 ) -> None:
     """An administrator can search for the owner after the owner is deleted."""
@@ -324,7 +324,7 @@ def _ages(ctx: Context) -> None:
     ctx.session.commit()
 
 
-def test_what_is_past_retention_is_shown_nowhere(forgetful: Context) -> None:
+def test_events_past_retention_are_not_shown(forgetful: Context) -> None:
     _ages(forgetful)
     oldest = "n24"
     assert (
@@ -336,7 +336,7 @@ def test_what_is_past_retention_is_shown_nowhere(forgetful: Context) -> None:
     assert [len(b) for b in audit_queries.batches(forgetful, "", LogQuery())] == [48]
 
 
-def test_pruning_removes_what_is_past_retention_and_no_more(
+def test_pruning_removes_only_events_past_retention(
     forgetful: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "PRUNE_BATCH", 10)
@@ -351,7 +351,7 @@ def test_pruning_removes_what_is_past_retention_and_no_more(
     assert list(audit_log.prune(forgetful)) == []
 
 
-def test_two_who_prune_share_the_work(
+def test_two_interleaved_prunes_remove_every_event_once(
     forgetful: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "PRUNE_BATCH", 10)
@@ -364,7 +364,7 @@ def test_two_who_prune_share_the_work(
     assert (sum(removed), next(one, 0), next(other, 0)) == (24, 0, 0)
 
 
-def test_without_retention_nothing_ever_goes(ctx: Context) -> None:
+def test_events_are_kept_forever_without_retention(ctx: Context) -> None:
     _notes(ctx, 3)
     far = replace(ctx, now=lambda: NOW + timedelta(days=36_000))
     assert list(audit_log.prune(far)) == []

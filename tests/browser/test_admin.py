@@ -279,7 +279,7 @@ def test_tokens_are_deactivated_with_a_reason(
     expect(page.locator("#at-toasts strong")).to_have_text("Token “One” activated")
 
 
-def test_a_small_screen_shows_the_section_and_whole_addresses(
+def test_small_screen_shows_the_section_and_whole_addresses(
     make_app: MakeApp, live_server: LiveServer, page: Page
 ) -> None:
     app = account(make_app)
@@ -318,7 +318,7 @@ def test_long_name_does_not_widen_a_page(
         assert page.evaluate("document.documentElement.scrollWidth") == width, path
 
 
-def test_the_pages_are_accessible_and_fit(
+def test_pages_are_accessible_and_fit(
     make_app: MakeApp,
     live_server: LiveServer,
     new_page: NewPage,

@@ -38,7 +38,7 @@ def example(tmp_path: Path) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-def test_the_set_has_every_macro_as_it_is_called(example: Flask) -> None:
+def test_set_has_every_macro_with_its_parameters(example: Flask) -> None:
     shipped = macros(example, ROOT / "flask_apitokens/templates")
     own = macros(example, ROOT / "templates/bootstrap5")
     taken = {name: own.get(name, [])[: len(args)] for name, args in shipped.items()}
@@ -127,7 +127,7 @@ def test_usage_history_is_styled(
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-def test_the_administrators_pages_are_accessible_and_fit(
+def test_administrators_pages_are_accessible_and_fit(
     new_page: NewPage,
     axe: Axe,
     live_server: LiveServer,

@@ -15,7 +15,7 @@ from tests.browser.conftest import LiveServer
 RESET = struct.pack("ii", 1, 0)
 
 
-def test_a_reset_right_after_the_last_byte_leaves_no_file_open(
+def test_reset_after_the_last_byte_leaves_no_file_open(
     live_server: LiveServer, tmp_path: Path
 ) -> None:
     # pytest itself fails on an open file; the reset meets the server's last read often

@@ -25,7 +25,7 @@ OURS = {
 pytestmark = pytest.mark.filterwarnings("ignore:'get_engine' is deprecated")
 
 
-def test_migrations_run_as_they_were_written(host: Flask, migrations: Path) -> None:
+def test_generated_migration_runs_unedited(host: Flask, migrations: Path) -> None:
     """Nobody edits the script, nor the template it is made from."""
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations, message="take the plugin in")
@@ -36,7 +36,7 @@ def test_migrations_run_as_they_were_written(host: Flask, migrations: Path) -> N
     assert not migrating.tables_of(host) & OURS
 
 
-def test_what_a_migration_made_serves_calls(host: Flask, migrations: Path) -> None:
+def test_migrated_tables_serve_calls(host: Flask, migrations: Path) -> None:
     """Microseconds, scopes and digests come back as they went in."""
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations)
@@ -54,9 +54,7 @@ def test_what_a_migration_made_serves_calls(host: Flask, migrations: Path) -> No
         assert token.created_at == moment
 
 
-def test_a_migration_needs_nothing_but_sqlalchemy(
-    host: Flask, migrations: Path
-) -> None:
+def test_migration_needs_only_sqlalchemy(host: Flask, migrations: Path) -> None:
     """It runs after the plugin was taken out again, and on another database."""
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations)

@@ -116,7 +116,7 @@ if sqlalchemy.__version__.startswith("2.0."):
 
 
 @pytest.mark.parametrize("make_db", BASES)
-def test_every_declarative_base_of_flask_sqlalchemy_serves(
+def test_every_declarative_base_of_flask_sqlalchemy_is_supported(
     make_db: Callable[[], SQLAlchemy], sqlite_url: str
 ) -> None:
     db = make_db()
@@ -126,7 +126,7 @@ def test_every_declarative_base_of_flask_sqlalchemy_serves(
     hosts.put_away(app)
 
 
-def test_users_in_another_database_take_our_tables_along(tmp_path: Path) -> None:
+def test_tables_use_the_bind_key_of_the_user_model(tmp_path: Path) -> None:
     """The bind key of the user model is ours."""
     for lookup in ("engine", "session"):
         db = SQLAlchemy()
@@ -151,7 +151,7 @@ def test_users_in_another_database_take_our_tables_along(tmp_path: Path) -> None
 
 
 @pytest.mark.database
-def test_our_tables_stand_in_the_schema_of_the_user_table(postgresql_url: str) -> None:
+def test_tables_use_the_schema_of_the_user_table(postgresql_url: str) -> None:
     db = SQLAlchemy()
     user_model = _user_model(db, schema="people")
     app = Flask("tests.schema")
@@ -169,7 +169,7 @@ def test_our_tables_stand_in_the_schema_of_the_user_table(postgresql_url: str) -
     hosts.put_away(app)
 
 
-def test_a_user_of_a_joined_subclass_is_found(sqlite_url: str) -> None:
+def test_user_of_a_joined_subclass_is_found(sqlite_url: str) -> None:
     db = SQLAlchemy()
 
     class Party(db.Model):  # type: ignore[name-defined,misc]
@@ -188,7 +188,7 @@ def test_a_user_of_a_joined_subclass_is_found(sqlite_url: str) -> None:
     hosts.put_away(app)
 
 
-def test_a_composite_key_is_refused_with_its_columns() -> None:
+def test_composite_user_key_is_refused_with_its_columns() -> None:
     db = SQLAlchemy()
 
     class Pair(db.Model):  # type: ignore[name-defined,misc]
@@ -205,7 +205,7 @@ def test_a_composite_key_is_refused_with_its_columns() -> None:
 
 
 @pytest.mark.parametrize("thing", [object, str, dict])
-def test_a_class_that_is_not_mapped_is_refused(thing: type[Any]) -> None:
+def test_unmapped_user_class_is_refused(thing: type[Any]) -> None:
     with pytest.raises(ConfigurationError, match="is not a mapped class"):
         user_key_of(thing)
 
@@ -223,7 +223,7 @@ def test_one_db_has_one_set_of_tables() -> None:
         bind_models(Other.metadata, Other)
 
 
-def test_the_indexes_and_constraints_are_where_they_are_needed(
+def test_indexes_and_constraints_match_the_design(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = make_app(database_url)
@@ -249,7 +249,7 @@ def test_the_indexes_and_constraints_are_where_they_are_needed(
 
 
 @pytest.mark.parametrize("convention", [{}, {"uq": "u_%(constraint_name)s", "pk": "p"}])
-def test_constraints_and_indexes_have_own_names_under_any_convention(
+def test_constraints_and_indexes_keep_their_names_under_any_convention(
     convention: dict[str, str],
 ) -> None:
     """Alembic can then drop each of them, by the same name in every host."""
@@ -282,7 +282,7 @@ def gone(make_app: MakeApp, database_url: str) -> tuple[Flask, Any, str, str]:
     return app, user, public, plaintext
 
 
-def test_a_user_deleted_by_the_host_takes_the_tokens_along(
+def test_deleting_a_user_deletes_the_tokens(
     gone: tuple[Flask, Any, str, str],
 ) -> None:
     """VER-08, LIF-14: the events stay."""
@@ -305,7 +305,7 @@ def test_a_user_deleted_by_the_host_takes_the_tokens_along(
     assert client.get("/api/plain", headers=bearer(kept)).status_code == 200
 
 
-def test_a_user_deleted_behind_everybodys_back(
+def test_token_is_refused_after_its_user_is_deleted_by_sql(
     gone: tuple[Flask, Any, str, str],
 ) -> None:
     """SQLite enforces no foreign key unless told: then nobody owns the token."""
@@ -322,7 +322,7 @@ def test_a_user_deleted_behind_everybodys_back(
     assert code(response) == ("owner_inactive" if orphaned else "invalid_token")
 
 
-def test_a_key_used_again_inherits_nothing(gone: tuple[Flask, Any, str, str]) -> None:
+def test_reused_user_key_inherits_no_token(gone: tuple[Flask, Any, str, str]) -> None:
     """SQLite gives the key of a deleted row to the next one."""
     app, user, public, plaintext = gone
     host, models = hosts.host_of(app), bearing.models_of(app)
@@ -341,7 +341,7 @@ def test_a_key_used_again_inherits_nothing(gone: tuple[Flask, Any, str, str]) ->
     assert code(response) == "invalid_token"
 
 
-def test_users_can_be_made_before_our_tables_are(sqlite_url: str) -> None:
+def test_users_can_be_created_before_the_plugins_tables(sqlite_url: str) -> None:
     """The host has taken the plugin in, but not migrated yet."""
     db, app = SQLAlchemy(), Flask("tests.early")
     user_model = _user_model(db)
@@ -360,7 +360,9 @@ def test_users_can_be_made_before_our_tables_are(sqlite_url: str) -> None:
     hosts.put_away(app)
 
 
-def test_a_token_of_nobody_is_refused_by_the_database(app: Flask, user: Any) -> None:
+def test_duplicate_live_name_or_id_is_refused_by_the_database(
+    app: Flask, user: Any
+) -> None:
     """CON-06: the digest of a second live name, and of a second id."""
     public, _ = bearing.generate(app, user, name="one")
     other, _ = bearing.generate(app, user, name="two")

@@ -37,7 +37,7 @@ MOMENTS = [
 ]
 
 
-def test_sqlite_gets_the_text_that_sqlalchemy_would_give_it() -> None:
+def test_sqlite_datetime_text_matches_sqlalchemys() -> None:
     """The columns are compared as text there."""
     dialect = sqlite.dialect()
     stored = UTCDateTime().dialect_impl(dialect).bind_processor(dialect)
@@ -45,7 +45,7 @@ def test_sqlite_gets_the_text_that_sqlalchemy_would_give_it() -> None:
     assert list(map(text_stored_by(dialect), MOMENTS)) == list(map(stored, MOMENTS))
 
 
-def test_a_moment_comes_back_as_it_was(make_app: MakeApp, database_url: str) -> None:
+def test_datetime_round_trips_unchanged(make_app: MakeApp, database_url: str) -> None:
     """DBS-07."""
     app = make_app(database_url)
     user = hosts.create_user(app, "ada@example.com")
@@ -66,7 +66,7 @@ def test_a_moment_comes_back_as_it_was(make_app: MakeApp, database_url: str) -> 
                 assert later.count() == count
 
 
-def test_a_moment_of_no_zone_is_refused(app: Flask, user: Any) -> None:
+def test_datetime_without_time_zone_is_refused(app: Flask, user: Any) -> None:
     """DBS-07."""
     public, _ = bearing.generate(app, user)
     with pytest.raises(StatementError, match="naive"):
@@ -74,7 +74,7 @@ def test_a_moment_of_no_zone_is_refused(app: Flask, user: Any) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns"])
-def test_the_zone_of_the_process_does_not_matter(
+def test_stored_datetime_ignores_the_time_zone_of_the_process(
     zone: str, make_app: MakeApp, database_url: str
 ) -> None:
     """DBS-06: another process, elsewhere, says the same of the same row."""
@@ -100,7 +100,7 @@ def test_the_zone_of_the_process_does_not_matter(
 
 
 @pytest.mark.database
-def test_ids_and_names_compare_by_their_bytes_on_mariadb(
+def test_ids_and_names_are_compared_by_bytes_on_mariadb(
     mariadb_url: str, make_app: MakeApp
 ) -> None:
     """DBS-14."""

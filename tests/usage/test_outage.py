@@ -116,14 +116,14 @@ def _outlive(fault: Fault, tokens: Tokens, told: Told, *names: str) -> None:
 @pytest.mark.parametrize(
     "fault", [recording.locked, recording.without_table, _read_only]
 )
-def test_an_outage_is_told_once_and_ends_by_itself(
+def test_outage_is_logged_once_and_its_calls_are_written_afterwards(
     fault: Fault, tokens: Tokens, told: Told
 ) -> None:
     _outlive(fault, tokens, told, A)
 
 
 @pytest.mark.parametrize("lacking", ["call", "hour"])
-def test_a_host_that_has_not_migrated_yet_is_told_what_to_do(
+def test_missing_tables_are_logged_with_the_remedy(
     lacking: str, tokens: Tokens, told: Told
 ) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
@@ -140,15 +140,15 @@ def test_a_host_that_has_not_migrated_yet_is_told_what_to_do(
     assert (recorder.pending, recorder.dropped) == (0, 0)
 
 
-def test_a_disk_that_is_full_is_outlived(on_sqlite: Tokens, told: Told) -> None:
+def test_calls_are_written_after_a_full_disk_has_space_again(
+    on_sqlite: Tokens, told: Told
+) -> None:
     names = [f"token{number:07}" for number in range(400)]
     on_sqlite.create(*names)
     _outlive(_disk_full, on_sqlite, told, *names)
 
 
-def test_a_connection_that_stays_read_only_is_given_up(
-    tokens: Tokens, told: Told
-) -> None:
+def test_read_only_connection_is_replaced(tokens: Tokens, told: Told) -> None:
     """As after a failover: who asks again is sent to a server that takes writes."""
     sent_to_standby = [True]
 
@@ -169,7 +169,7 @@ def test_a_connection_that_stays_read_only_is_given_up(
     assert tokens.last_used(A) == (moment(1), None)
 
 
-def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
+def test_short_lock_is_not_an_outage(on_sqlite: Tokens, told: Told) -> None:
     tries: list[object] = []
     event.listen(on_sqlite.engine, "checkout", lambda *_: tries.append(1))
     recorder = on_sqlite.recorder(flush_seconds=NEVER)
@@ -184,7 +184,7 @@ def test_a_lock_of_a_moment_is_no_outage(on_sqlite: Tokens, told: Told) -> None:
     assert (recorder.failures, told()) == (0, [])
 
 
-def test_a_process_that_ends_waits_longer_for_a_lock(
+def test_ending_process_waits_longer_for_a_lock(
     on_sqlite: Tokens, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage_recorder, "_RETRY_FOR", 0.0)
@@ -206,7 +206,7 @@ def test_a_process_that_ends_waits_longer_for_a_lock(
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 @pytest.mark.database
-def test_a_server_that_stops_answering_stops_no_call(
+def test_unresponsive_server_blocks_no_call(
     kind: str, request: pytest.FixtureRequest, told: Told
 ) -> None:
     url = make_url(request.getfixturevalue(f"{kind}_url"))
@@ -234,7 +234,7 @@ def test_a_server_that_stops_answering_stops_no_call(
     relay.close()
 
 
-def test_the_oldest_are_dropped_and_counted_when_the_buffer_is_full(
+def test_full_buffer_drops_and_counts_the_oldest_calls(
     on_sqlite: Tokens, told: Told
 ) -> None:
     recorder = on_sqlite.recorder(flush_seconds=SOON, max_rows=100)
@@ -251,7 +251,7 @@ def test_the_oldest_are_dropped_and_counted_when_the_buffer_is_full(
     assert "201 were dropped" in told()[1]
 
 
-def test_what_could_not_be_written_goes_before_what_came_in_meanwhile(
+def test_unwritten_calls_are_written_before_later_ones(
     on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = on_sqlite.recorder(flush_seconds=NEVER, max_rows=10)
@@ -278,7 +278,7 @@ def test_what_could_not_be_written_goes_before_what_came_in_meanwhile(
     assert recorder.dropped == 2
 
 
-def test_sync_calls_do_not_fail_and_wait_once_an_outage(
+def test_sync_mode_waits_once_an_outage_and_fails_no_call(
     on_sqlite: Tokens, told: Told
 ) -> None:
     recorder = on_sqlite.recorder(mode="sync", flush_seconds=NEVER)
@@ -292,7 +292,7 @@ def test_sync_calls_do_not_fail_and_wait_once_an_outage(
 
 
 @pytest.mark.parametrize("mode", ["buffered", "sync"])
-def test_a_host_without_an_engine_fails_no_call(mode: str, told: Told) -> None:
+def test_missing_engine_fails_no_call(mode: str, told: Told) -> None:
     def engine() -> Engine:
         raise RuntimeError("no database today\nand none tomorrow")
 
@@ -305,7 +305,7 @@ def test_a_host_without_an_engine_fails_no_call(mode: str, told: Told) -> None:
     assert told()[0].endswith("RuntimeError: no database today")
 
 
-def test_a_process_that_may_start_no_thread_fails_no_call(
+def test_failed_thread_start_fails_no_call(
     on_sqlite: Tokens, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(_thread: threading.Thread) -> None:
@@ -321,9 +321,7 @@ def test_a_process_that_may_start_no_thread_fails_no_call(
     until(lambda: on_sqlite.last_used(A) == (moment(2), None))
 
 
-def test_a_call_that_no_database_takes_is_dropped_not_tried_for_ever(
-    tokens: Tokens, told: Told
-) -> None:
+def test_call_with_a_naive_datetime_is_dropped(tokens: Tokens, told: Told) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     record(recorder, A, datetime(2026, 1, 1), None)  # naive: a mistake of the caller
     assert not recorder.flush()

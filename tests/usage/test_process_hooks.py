@@ -64,7 +64,7 @@ def scene(what: str, url: str) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize(("what", "status"), [("returns", 0), ("fails", 3)])
-def test_a_process_writes_what_it_holds_before_it_ends(
+def test_process_writes_its_buffer_before_it_exits(
     what: str, status: int, database_url: str, tokens: Tokens
 ) -> None:
     with scene(what, database_url) as process:
@@ -72,7 +72,7 @@ def test_a_process_writes_what_it_holds_before_it_ends(
     assert tokens.last_used(A) == (moment(1), None)
 
 
-def test_sigterm_kills_as_ever_but_what_is_held_is_written(
+def test_sigterm_ends_the_process_after_writing_its_buffer(
     database_url: str, tokens: Tokens
 ) -> None:
     with scene("serves", database_url) as process:
@@ -82,7 +82,7 @@ def test_sigterm_kills_as_ever_but_what_is_held_is_written(
 
 
 @pytest.mark.parametrize(("what", "status"), [("handles", 7), ("handles_later", 8)])
-def test_a_host_that_handles_sigterm_keeps_its_handler(
+def test_sigterm_handler_of_the_host_is_kept(
     what: str, status: int, sqlite_url: str, on_sqlite: Tokens
 ) -> None:
     with scene(what, sqlite_url) as process:
@@ -91,7 +91,7 @@ def test_a_host_that_handles_sigterm_keeps_its_handler(
     assert on_sqlite.last_used(A) == (moment(1), None)
 
 
-def test_a_database_that_is_locked_for_good_keeps_no_process_alive(
+def test_permanently_locked_database_does_not_delay_the_exit(
     sqlite_url: str, on_sqlite: Tokens
 ) -> None:
     with recording.locked(on_sqlite.engine), scene("serves", sqlite_url) as process:
@@ -105,7 +105,7 @@ def test_a_database_that_is_locked_for_good_keeps_no_process_alive(
     assert on_sqlite.last_used(A) == (None, None)
 
 
-def test_a_child_takes_neither_calls_nor_connection_of_its_parent(
+def test_forked_child_inherits_neither_calls_nor_connection(
     database_url: str, tokens: Tokens
 ) -> None:
     with scene("forks", database_url) as process:
@@ -119,7 +119,7 @@ def test_a_child_takes_neither_calls_nor_connection_of_its_parent(
     assert tokens.last_used(B) == (moment(3), "192.0.2.3")
 
 
-def test_gevent_goes_on_while_the_database_does_not(
+def test_blocked_database_does_not_block_gevent(
     sqlite_url: str, on_sqlite: Tokens
 ) -> None:
     with scene("gevent_records", sqlite_url) as process:
@@ -130,7 +130,9 @@ def test_gevent_goes_on_while_the_database_does_not(
     assert on_sqlite.last_used(B) == (moment(turns - 1), None)
 
 
-def test_sigterm_is_as_good_under_gevent(database_url: str, tokens: Tokens) -> None:
+def test_sigterm_under_gevent_writes_the_buffer(
+    database_url: str, tokens: Tokens
+) -> None:
     with scene("gevent_serves", database_url) as process:
         process.send(signal.SIGTERM)
         assert process.end() == (-signal.SIGTERM, [])

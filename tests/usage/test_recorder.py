@@ -25,13 +25,13 @@ from tests.recording import threads
 from tests.recording import until
 
 
-def test_a_call_is_written_by_itself(tokens: Tokens) -> None:
+def test_call_is_written_after_the_flush_interval(tokens: Tokens) -> None:
     record(tokens.recorder(flush_seconds=SOON), A, moment(1), "192.0.2.7")
     until(lambda: tokens.last_used(A) == (moment(1), "192.0.2.7"))
     assert tokens.last_used(B) == (None, None)
 
 
-def test_a_half_full_buffer_is_written_before_its_time(on_sqlite: Tokens) -> None:
+def test_half_full_buffer_is_written_early(on_sqlite: Tokens) -> None:
     recorder = on_sqlite.recorder(flush_seconds=NEVER, max_rows=200)
     for number in range(99):
         record(recorder, A, moment(number), None)
@@ -40,7 +40,7 @@ def test_a_half_full_buffer_is_written_before_its_time(on_sqlite: Tokens) -> Non
     until(lambda: on_sqlite.last_used(A) == (moment(99), None))
 
 
-def test_five_hundred_calls_are_written_before_their_time(on_sqlite: Tokens) -> None:
+def test_five_hundred_calls_are_written_early(on_sqlite: Tokens) -> None:
     recorder = on_sqlite.recorder(flush_seconds=NEVER)
     for number in range(499):
         record(recorder, A, moment(number), None)
@@ -49,7 +49,9 @@ def test_five_hundred_calls_are_written_before_their_time(on_sqlite: Tokens) -> 
     until(lambda: on_sqlite.last_used(A) == (moment(499), None))
 
 
-def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
+def test_flush_writes_at_once_and_the_latest_call_sets_the_last_use(
+    tokens: Tokens,
+) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     record(recorder, A, moment(2), "192.0.2.2")
     record(recorder, B, moment(1), "2001:db8::1")
@@ -61,7 +63,7 @@ def test_a_flush_writes_now_and_the_latest_call_counts(tokens: Tokens) -> None:
     assert recorder.pending == 0
 
 
-def test_processes_that_write_at_once_do_not_stop_each_other(tokens: Tokens) -> None:
+def test_processes_writing_concurrently_do_not_block_each_other(tokens: Tokens) -> None:
     names = [f"token{number:07}" for number in range(60)]
     tokens.create(*names)
     recorders = [tokens.recorder(flush_seconds=NEVER) for _ in range(3)]
@@ -87,7 +89,7 @@ def test_processes_that_write_at_once_do_not_stop_each_other(tokens: Tokens) -> 
     assert [recorder.failures for recorder in recorders] == [0, 0, 0]
 
 
-def test_nothing_but_the_last_use_is_written(tokens: Tokens) -> None:
+def test_flush_changes_only_the_last_use_of_a_token(tokens: Tokens) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     record(recorder, A, moment(1), None)
     with tokens.engine.begin() as connection:
@@ -103,7 +105,7 @@ def test_nothing_but_the_last_use_is_written(tokens: Tokens) -> None:
     )
 
 
-def test_a_close_ends_thread_and_connection_and_a_call_begins_anew(
+def test_close_ends_thread_and_connection_until_the_next_call(
     tokens: Tokens,
 ) -> None:
     opened, closed = count(), count()
@@ -121,7 +123,7 @@ def test_a_close_ends_thread_and_connection_and_a_call_begins_anew(
     assert (next(opened), next(closed)) == (2, 2)
 
 
-def test_a_child_never_closes_the_connection_of_its_parent(
+def test_forked_child_never_closes_the_connection_of_its_parent(
     on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some drivers would tell the server so, on the socket that both have."""
@@ -137,7 +139,7 @@ def test_a_child_never_closes_the_connection_of_its_parent(
     of_the_parent.disconnect()
 
 
-def test_a_long_idle_thread_ends_and_loses_no_call(
+def test_idle_thread_ends_and_loses_no_call(
     tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage_recorder, "_IDLE", 0.0)
@@ -151,7 +153,7 @@ def test_a_long_idle_thread_ends_and_loses_no_call(
     assert recorder.pending == 0
 
 
-def test_a_call_in_the_moment_the_idle_thread_ends_is_not_forgotten(
+def test_call_while_the_idle_thread_ends_is_written(
     on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage_recorder, "_IDLE", 0.0)
@@ -170,14 +172,14 @@ def test_a_call_in_the_moment_the_idle_thread_ends_is_not_forgotten(
     assert recorder.close()
 
 
-def test_sync_writes_before_it_returns_and_starts_no_thread(tokens: Tokens) -> None:
+def test_sync_mode_writes_before_it_returns_without_a_thread(tokens: Tokens) -> None:
     before = threads()
     record(tokens.recorder(mode="sync"), A, moment(1), "192.0.2.7")
     assert tokens.last_used(A) == (moment(1), "192.0.2.7")
     assert threads() <= before
 
 
-def test_off_records_nothing_and_asks_for_no_engine() -> None:
+def test_off_mode_records_nothing_and_needs_no_engine() -> None:
     def engine() -> Engine:
         raise AssertionError("asked for the engine")
 
@@ -205,7 +207,7 @@ def test_off_records_nothing_and_asks_for_no_engine() -> None:
         (None, None),
     ],
 )
-def test_what_is_no_address_is_not_stored_and_spoils_nothing(
+def test_invalid_address_is_stored_as_null(
     given: str | None, stored: str | None, tokens: Tokens
 ) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)

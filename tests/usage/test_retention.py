@@ -60,7 +60,7 @@ def _rows(tokens: Tokens, table: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in rows]
 
 
-def test_a_row_has_all_there_is_to_say(tokens: Tokens, written: str) -> None:
+def test_row_of_a_call_has_every_column(tokens: Tokens, written: str) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     record(recorder, A, moment(0.5), "2001:db8::1", accepted=False, **EVERYTHING)
     assert recorder.flush()
@@ -78,9 +78,7 @@ def test_a_row_has_all_there_is_to_say(tokens: Tokens, written: str) -> None:
     assert tokens.last_used(A) == (None, None)  # a refusal is no use
 
 
-def test_numbers_that_no_column_takes_spoil_no_other_call(
-    tokens: Tokens, written: str
-) -> None:
+def test_out_of_range_numbers_are_clamped(tokens: Tokens, written: str) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     record(recorder, A, moment(1), status=40_000, duration=1e9)
     record(recorder, B, moment(2))
@@ -92,9 +90,7 @@ def test_numbers_that_no_column_takes_spoil_no_other_call(
     assert recorder.dropped == 0
 
 
-def test_the_time_of_the_last_use_goes_only_forward(
-    tokens: Tokens, written: str
-) -> None:
+def test_last_use_only_moves_forward(tokens: Tokens, written: str) -> None:
     late, early = tokens.recorder(), tokens.recorder()
     record(late, A, moment(2), "192.0.2.2")
     assert late.flush()
@@ -106,7 +102,7 @@ def test_the_time_of_the_last_use_goes_only_forward(
     assert tokens.last_used(A) == (moment(2.000001), None)
 
 
-def test_the_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None:
+def test_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None:
     recorders = [tokens.recorder(flush_seconds=NEVER) for _ in range(2)]
     hour = datetime(2026, 5, 4, 3, tzinfo=UTC)
     last = hour + timedelta(minutes=59, seconds=59, microseconds=999_999)
@@ -132,7 +128,9 @@ def test_the_calls_of_an_hour_are_added_up(tokens: Tokens, written: str) -> None
     ]
 
 
-def test_a_flush_is_the_same_few_statements_whatever_it_holds(tokens: Tokens) -> None:
+def test_flush_takes_the_same_number_of_statements_for_any_buffer(
+    tokens: Tokens,
+) -> None:
     recorder = tokens.recorder(flush_seconds=NEVER)
     seen: list[tuple[str, bool]] = []
     record(recorder, A, moment(0))
@@ -167,7 +165,7 @@ def _record_around(tokens: Tokens, since: datetime, number: int = 1) -> None:
     assert recorder.flush()
 
 
-def test_what_is_past_retention_goes_to_the_microsecond(tokens: Tokens) -> None:
+def test_calls_past_retention_are_pruned_to_the_microsecond(tokens: Tokens) -> None:
     since = datetime(2026, 5, 4, 3, 30, tzinfo=UTC)
     _record_around(tokens, since)
     engine = tokens.engine
@@ -188,7 +186,7 @@ def test_what_is_past_retention_goes_to_the_microsecond(tokens: Tokens) -> None:
     assert {row["hour"] for row in _rows(tokens, "hour")} == {last}
 
 
-def test_the_recorder_prunes_now_and_then_by_itself(
+def test_recorder_prunes_periodically(
     tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "AT_ONCE", 3)
@@ -206,7 +204,7 @@ def test_the_recorder_prunes_now_and_then_by_itself(
     assert recorder.failures == 0
 
 
-def test_a_database_that_lets_nothing_be_pruned_still_takes_calls(
+def test_failed_pruning_does_not_stop_recording(
     tokens: Tokens, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: Any, **__: Any) -> int:
@@ -244,7 +242,7 @@ def test_only_one_process_prunes_at_a_time(
         other.dispose()
 
 
-def test_prunes_beside_each_other_and_beside_fifty_writers(
+def test_concurrent_prunes_beside_fifty_writers_lose_nothing(
     tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "AT_ONCE", 20)

@@ -240,7 +240,7 @@ def test_sigterm_to_the_workers_loses_no_call(
         assert server.end() == 0
 
 
-def test_a_worker_that_has_served_its_number_loses_no_call(
+def test_worker_at_its_request_limit_loses_no_call(
     url: str, client: Client, tmp_path: Path
 ) -> None:
     command = [*GUNICORN, "--workers", "1", "--max-requests", "8"]
@@ -250,7 +250,7 @@ def test_a_worker_that_has_served_its_number_loses_no_call(
         assert server.end() == 0
 
 
-def test_a_worker_that_is_too_slow_loses_no_call(
+def test_worker_killed_by_the_timeout_loses_no_call(
     url: str, client: Client, tmp_path: Path
 ) -> None:
     hangs = tmp_path / "hangs"
@@ -283,7 +283,7 @@ def heard() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_development_server_loses_no_call(
+def test_development_server_loses_no_call(
     number: signal.Signals, heard: None, url: str, client: Client, tmp_path: Path
 ) -> None:
     with serving(tmp_path, url, FLASK) as server:
@@ -293,7 +293,7 @@ def test_the_development_server_loses_no_call(
     assert client.all_is_written()
 
 
-def test_a_killed_worker_loses_no_call_that_is_older_than_a_flush(
+def test_killed_worker_loses_only_calls_since_the_last_flush(
     url: str, client: Client, tmp_path: Path
 ) -> None:
     soon = {"TEST_FLUSH_SECONDS": "0.05"}
@@ -309,7 +309,7 @@ def test_a_killed_worker_loses_no_call_that_is_older_than_a_flush(
     assert written <= client.recorded()[0] <= client.answered
 
 
-def test_sync_has_written_a_call_before_its_answer_arrives(
+def test_sync_mode_writes_a_call_before_its_answer_arrives(
     url: str, client: Client, tmp_path: Path
 ) -> None:
     with serving(tmp_path, url, _workers("gthread"), TEST_USAGE="sync") as server:

@@ -48,7 +48,7 @@ def in_memory(request: pytest.FixtureRequest) -> Iterator[Tokens]:
 
 
 @pytest.mark.parametrize("mode", ["buffered", "sync"])
-def test_in_memory_a_call_is_written_at_once(mode: str, in_memory: Tokens) -> None:
+def test_in_memory_database_gets_a_call_at_once(mode: str, in_memory: Tokens) -> None:
     recorder = in_memory.recorder(mode=mode, flush_seconds=NEVER)
     assert recorder.shares_connection
     before = threads()
@@ -58,7 +58,7 @@ def test_in_memory_a_call_is_written_at_once(mode: str, in_memory: Tokens) -> No
 
 
 @pytest.mark.parametrize("mode", ["buffered", "sync"])
-def test_in_memory_the_transaction_of_the_host_is_left_alone(
+def test_in_memory_write_leaves_the_hosts_transaction_open(
     mode: str, in_memory: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = in_memory.recorder(mode=mode, flush_seconds=NEVER)
@@ -80,7 +80,7 @@ def test_in_memory_the_transaction_of_the_host_is_left_alone(
     assert caplog.messages == []
 
 
-def test_in_memory_the_host_can_commit_what_it_began_before_a_call(
+def test_in_memory_host_can_commit_a_transaction_begun_before_a_call(
     in_memory: Tokens,
 ) -> None:
     recorder = in_memory.recorder(flush_seconds=NEVER)
@@ -105,7 +105,7 @@ def counted(sqlite_url: str) -> Iterator[Tokens]:
         yield made
 
 
-def test_the_pool_of_the_host_may_be_used_up(counted: Tokens) -> None:
+def test_exhausted_pool_of_the_host_does_not_block_writing(counted: Tokens) -> None:
     recorder = counted.recorder(flush_seconds=NEVER)
     with counted.engine.connect():
         record(recorder, A, moment(1), None)
@@ -113,7 +113,7 @@ def test_the_pool_of_the_host_may_be_used_up(counted: Tokens) -> None:
     assert counted.last_used(A) == (moment(1), None)
 
 
-def test_what_watches_the_host_queries_sees_none_of_ours(counted: Tokens) -> None:
+def test_query_listeners_of_the_host_see_no_usage_statement(counted: Tokens) -> None:
     seen: list[str] = []
     event.listen(
         counted.engine, "before_cursor_execute", lambda *args: seen.append(args[2])
@@ -126,7 +126,7 @@ def test_what_watches_the_host_queries_sees_none_of_ours(counted: Tokens) -> Non
     assert seen == []
 
 
-def test_a_host_keeps_its_own_connection_settings(counted: Tokens) -> None:
+def test_connection_settings_of_the_host_are_kept(counted: Tokens) -> None:
     recorder = counted.recorder(flush_seconds=NEVER)
     record(recorder, A, moment(1), None)
     assert recorder.flush()
@@ -154,7 +154,7 @@ def _a_creator(engine: Engine, path: Path) -> Engine:
 
 
 @pytest.mark.parametrize("kind", ["documented", "creator", "no pool", "autocommit"])
-def test_hosts_connect_in_many_ways(
+def test_usage_is_written_with_every_kind_of_host_connection(
     kind: str, sqlite_url: str, counted: Tokens
 ) -> None:
     engine = {
@@ -176,9 +176,7 @@ def test_hosts_connect_in_many_ways(
 
 
 @pytest.mark.parametrize("given", ["to the engine", "as an option"])
-def test_a_host_without_transactions_gets_its_calls_once_all_the_same(
-    given: str, database_url: str
-) -> None:
+def test_autocommit_engine_gets_each_call_once(given: str, database_url: str) -> None:
     level: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
     options = level if given == "to the engine" else {"execution_options": level}
     with tokens_in(database_url, **options) as tokens:
@@ -194,7 +192,7 @@ def test_a_host_without_transactions_gets_its_calls_once_all_the_same(
         assert tokens.last_used(A) == (moment(1), None)
 
 
-def test_a_listener_for_all_engines_that_begins_is_no_obstacle(
+def test_listener_that_begins_transactions_on_all_engines_is_tolerated(
     counted: Tokens,
 ) -> None:
     def begin(connection: Connection) -> None:
@@ -216,7 +214,7 @@ def test_a_listener_for_all_engines_that_begins_is_no_obstacle(
 
 
 @pytest.mark.database
-def test_a_schema_that_the_host_translates_is_translated_for_us(
+def test_schema_translate_map_of_the_host_applies_to_usage(
     postgresql_url: str,
 ) -> None:
     options = {"schema_translate_map": {None: "tenant"}}
@@ -235,7 +233,7 @@ def test_a_schema_that_the_host_translates_is_translated_for_us(
 
 
 @pytest.mark.parametrize(("calls", "pauses"), [(1, 0), (20, 0), (21, 1), (201, 14)])
-def test_requests_get_their_turn_while_rows_are_made(
+def test_building_rows_yields_to_requests(
     calls: int, pauses: int, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused: list[float] = []
