@@ -52,7 +52,7 @@ def app(make_app: MakeApp) -> Flask:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A client of the host; nobody is signed in."""
+    """Return a client of the host without a signed-in user."""
     return app.test_client()
 
 

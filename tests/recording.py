@@ -70,7 +70,7 @@ class _User(_Base):
 
 
 def tables() -> Tables:
-    """The tables of the real models, beside a user table of nobody's."""
+    """The tables of the real models, beside a user table of their own."""
     models: Any = bind_models(_Base.metadata, _User)
     classes = models.Token, models.Call, models.CallHour
     return Tables(*[model.__table__ for model in classes])
@@ -101,8 +101,8 @@ class Tokens:
     def recorder(self, **options: Any) -> Recorder:
         """A recorder of its own, as each process has one.
 
-        Not one that prunes by itself at a moment of its own choice: a test that lasts
-        would find fewer calls, once in a while.
+        It does not prune periodically. Otherwise a slow test would sometimes find fewer
+        calls.
         """
         recorder = Recorder(lambda: self.engine, self.tables, **options)
         recorder._prune_at = math.inf

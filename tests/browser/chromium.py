@@ -133,7 +133,7 @@ class ConsoleGuard:
 
 
 def accessibility_problems(page: Page, **options: Any) -> list[str]:
-    """What axe-core finds on *page* as it stands, a line for each element.
+    """Return what axe-core finds on *page* in its current state, a line an element.
 
     :param options: of ``axe.run``, besides the rules of WCAG 2.2 AA and good practice.
     """
@@ -152,7 +152,7 @@ def accessibility_problems(page: Page, **options: Any) -> list[str]:
 
 
 def problems_in_all_guises(page: Page) -> list[str]:
-    """What is wrong with *page*, as it stands, in any width and colour scheme.
+    """Return the problems of *page* in its current state, in each width and scheme.
 
     It is taken through :data:`GUISES`, so that a test walks its way but once. Its
     context should have ``reduced_motion="reduce"``: axe sees half of what fades.

@@ -78,10 +78,10 @@ def console_guard() -> chromium.ConsoleGuard:
 def new_page(
     browser: Browser, console_guard: chromium.ConsoleGuard, live_server: LiveServer
 ) -> Iterator[NewPage]:
-    """Opens pages, each in a context with cookies and storage of its own.
+    """Open pages, each in a context with cookies and storage of its own.
 
-    The server is asked for so that it outlives them: ended before, it would reset what
-    Chromium still fetches by itself, an icon for example, and the page would complain.
+    The server is a parameter so that it outlives the pages. A server that ended first
+    would reset Chromium's own requests, an icon for example, and the page would fail.
     """
     contexts: list[BrowserContext] = []
 

@@ -288,7 +288,7 @@ def add_fragments(site: Flask) -> None:
 
 
 def add_strangers(site: Flask) -> None:
-    """Answers of somebody else: none of them may land in a panel."""
+    """Add answers of other applications, which must never be swapped into a panel."""
     site.add_url_rule("/favicon.ico", view_func=lambda: ("", 204), endpoint="icon")
     site.add_url_rule("/rebound", view_func=lambda: redirect("/login"), endpoint="re")
     site.add_url_rule("/login", view_func=lambda: "<h1>Log in</h1>", endpoint="login")

@@ -184,7 +184,7 @@ def test_unsaved_row_has_no_generate_link(
 
 
 def sign_in(page: Page, address: str, email: str = "ada@example.com") -> None:
-    """Open somebody's tokens."""
+    """Sign in and open the tokens of the user."""
     page.goto(f"{address}/login")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(demo.PASSWORD)

@@ -128,5 +128,5 @@ def test_history_is_accessible_and_fits(
     label = page.locator("svg[role=img] text").first.bounding_box()
     assert bar is not None
     assert label is not None
-    # The axis stands where reading begins.
+    # The axis is on the side where reading begins.
     assert (label["x"] > bar["x"]) == rtl

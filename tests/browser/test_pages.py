@@ -632,7 +632,7 @@ def width(element: Locator) -> float:
 
 
 def within(page: Page, outer: str, inner: str) -> None:
-    """Fail where something stands past the end of what holds it."""
+    """Fail if the inner element exceeds the outer one."""
     expect(page.locator(inner).first).to_be_visible()
     edge = page.locator(outer).bounding_box()
     assert edge

@@ -89,7 +89,7 @@ def test_script_loaded_twice_acts_once(page: Page, live_server: LiveServer) -> N
 
 
 def test_section_inserted_later_works(page: Page, live_server: LiveServer) -> None:
-    """As with a host's Turbo, or a boosted link that is none of ours."""
+    """A host's Turbo or a boosted link of the host inserts the section."""
     visit(page, live_server(create_site()))
     page.evaluate(
         """async () => {

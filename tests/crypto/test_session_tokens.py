@@ -1,4 +1,4 @@
-"""Session tokens: issued for an access token, accepted while it stands."""
+"""Session tokens: issued for an access token, accepted while that is valid."""
 
 from __future__ import annotations
 

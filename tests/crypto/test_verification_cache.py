@@ -181,7 +181,7 @@ class Crossing:
         if f"{what} {self.turns.count(what)}" == self._turn:
             self._passes()
 
-    def Lock(self) -> Any:  # noqa: N802 - it stands for a class
+    def Lock(self) -> Any:  # noqa: N802 - the name of a class
         """Return a lock that reports its turns."""
         lock, crossing = threading.Lock(), self
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'get_engine' is deprecated")
 
 
 def test_generated_migration_runs_unedited(host: Flask, migrations: Path) -> None:
-    """Nobody edits the script, nor the template it is made from."""
+    """The test edits neither the script nor the template of Alembic."""
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations, message="take the plugin in")
     migrating.run(host, "upgrade", migrations)

@@ -308,7 +308,7 @@ def test_deleting_a_user_deletes_the_tokens(
 def test_token_is_refused_after_its_user_is_deleted_by_sql(
     gone: tuple[Flask, Any, str, str],
 ) -> None:
-    """SQLite enforces no foreign key unless told: then nobody owns the token."""
+    """SQLite enforces no foreign key by default, so the token has no owner then."""
     app, user, public, plaintext = gone
     with bearing.engine_of(app).begin() as connection:
         name = connection.dialect.identifier_preparer.quote("user")

@@ -99,7 +99,7 @@ def test_unreadable_row_is_a_503(app: Flask, user: Any) -> None:
 def test_threads_that_share_connections_get_their_own_rows(
     make_app: MakeApp, database_url: str
 ) -> None:
-    """CON-09: nobody gets another's identity."""
+    """CON-09: no thread gets the identity of another one."""
     app = make_app(database_url, **QUIET)
     app.get("/api/who")(token_required(owner_email))
     tokens: dict[str, str] = {}

@@ -170,11 +170,11 @@ def test_driver_core_and_session_find_the_same_row(
             assert [bool(switch) for switch in switches] == [True, False]
         else:
             assert switches == (None, None)
-        nobody = state.finder.find(userless)
-        assert nobody.userless
-        assert nobody.account_id == "acme"
-        assert (nobody.owner_id, nobody.owner_key) == (None, None)
-        assert not nobody.scopes
+        ownerless = state.finder.find(userless)
+        assert ownerless.userless
+        assert ownerless.account_id == "acme"
+        assert (ownerless.owner_id, ownerless.owner_key) == (None, None)
+        assert not ownerless.scopes
         assert state.finder.find("zzzzzzzzzzzz") is None
         for hostile in ("", "'", "%", "\\", "ABCDEFGHJKMN"):
             assert state.finder.find(hostile) is None

@@ -227,7 +227,7 @@ def test_failed_pruning_does_not_stop_recording(
 def test_only_one_process_prunes_at_a_time(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    """SQLite lets one process write at a time by itself."""
+    """SQLite itself lets only one process write at a time."""
     since = datetime(2026, 5, 4, tzinfo=UTC)
     with tokens_in(request.getfixturevalue(f"{kind}_url")) as tokens:
         _record_around(tokens, since)

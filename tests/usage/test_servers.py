@@ -299,7 +299,7 @@ def test_killed_worker_loses_only_calls_since_the_last_flush(
     soon = {"TEST_FLUSH_SECONDS": "0.05"}
     with serving(tmp_path, url, _workers("gthread"), **soon) as server:
         workers = client.call_until_seen(server, 2)
-        until(client.all_is_written)  # by itself, a flush later
+        until(client.all_is_written)  # the periodic flush writes
         written = client.answered
         client.call_each(server)
         for worker in workers:

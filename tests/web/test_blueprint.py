@@ -1,4 +1,4 @@
-"""blueprint.py: addresses wherever the host stands, and the static files. DEP-01."""
+"""blueprint.py: addresses under any root of the host, and the static files. DEP-01."""
 
 from __future__ import annotations
 

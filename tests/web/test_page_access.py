@@ -87,7 +87,7 @@ def test_signed_out_user_is_redirected_to_log_in_and_back(client: FlaskClient) -
 
 
 def test_log_in_link_does_not_carry_the_search(client: FlaskClient) -> None:
-    """Somebody may have searched for a whole token."""
+    """The search text may be a whole token."""
     response = client.get(f"{U}?q=apt_secret")
     assert response.status_code == 302
     assert next_of(response.headers["Location"]) == U

@@ -18,7 +18,7 @@ SCRIPT_BYTES = 6 * 1024
 
 Colour = tuple[float, float, float]
 
-#: private name in the stylesheet → (what stands on it, least contrast, WCAG 1.4.3)
+#: private name in the stylesheet → (colours of text on it, least contrast, WCAG 1.4.3)
 TEXT_ON = {
     "bg": ("text", "muted", "link", "bad"),
     "surface": ("text", "muted", "link", "bad", "ok", "warn"),

@@ -147,7 +147,7 @@ def every_admin_answer(app: Flask) -> list[TestResponse]:
     paths = [
         *("services", "services/tmy", "services/gone", "nowhere"),
         *("services/tmy/switch", "services/tmy/users"),
-        "services/tmy/users?q=nobody&focus=list",
+        "services/tmy/users?q=unknown&focus=list",
         *(f"services/tmy/users?{query}" for query in ("state=active", "page=2")),
         *(user, f"{user}/new", f"{user}?q=none", "services/tmy/users/0"),
         *(f"services/tmy/userless{more}" for more in ("", "/new", "?q=none")),
@@ -269,7 +269,7 @@ def assert_sound(html: str) -> None:
         assert element["hx-swap"] == "innerHTML"
         assert str(element["hx-target"]).startswith("#at-")
         assert element["hx-status:40x"] == element["hx-status:42x"] == "swap:innerHTML"
-        # Each works without script: it is a link, a form, or stands in one.
+        # Each works without script: it is a link, a form, or inside one.
         assert element.get("href") or element.get("action") or element.name == "select"
     for form in document.select("form[method=post]"):
         assert form.select("[name=csrf_token]")

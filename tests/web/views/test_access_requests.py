@@ -411,7 +411,7 @@ def test_approval_of_the_api_is_shown_until_the_application_grants_it(
         "It counts once the application lets you use it."
     )
     assert cards(page) == [NOT_YET]
-    # Nobody is kept from asking again, in case it was forgotten.
+    # The user can ask again, in case the administrators forgot the request.
     assert barred.post("request", service="", alone="1").status_code == 200
     assert "was approved" not in page_of(barred).text
     decide(barred, asked_number(barred), approve=True)

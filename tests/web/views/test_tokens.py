@@ -627,7 +627,7 @@ def test_panel_renders_in_a_page_of_the_application(ada: Visitor) -> None:
 
 def test_log_in_link_returns_to_the_page_of_the_application(ada: Visitor) -> None:
     response = ada.client.get("/account?tab=api&x=%C3%A9")
-    # Selectors pass over what stands in a template.
+    # Selectors ignore the contents of a template.
     spare = soup(response).find("template", {"data-apitokens-signed-out": True})
     assert isinstance(spare, Tag)
     assert (

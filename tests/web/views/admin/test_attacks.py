@@ -55,8 +55,8 @@ async def _later(user: Any) -> bool:
 
 
 @pytest.mark.parametrize("ask", [lambda user: user.allowed, _later])
-def test_an_answer_that_is_no_answer_means_no(ask: Callable[[Any], Any]) -> None:
-    """A method that nobody called is true, and so is a coroutine."""
+def test_callback_without_a_boolean_denies_access(ask: Callable[[Any], Any]) -> None:
+    """An uncalled method or un-awaited coroutine is truthy, so it is refused."""
     callbacks = bind_callbacks(hosts.user_model_of(), is_admin=ask, can_use_api=ask)
     assert callbacks.is_admin is not None
     assert callbacks.can_use_api is not None

@@ -39,12 +39,12 @@ BY_FORM = {
     *("user_revoke_many", "userless_revoke_many", "start", "stray"),
     *("user_new_scopes", "userless_new_scopes"),
 }
-#: what stands on the pages of the first account and on nobody else's
+#: texts on the pages of the first account and of no other
 NAMES = ("idle@acme.example", "Let me in", ">CI<", "“CI”", ">Box<", "“Box”")
 
 
 class Place(Scene):
-    """Two accounts with all there is, and somebody who waits for access."""
+    """Two accounts with every kind of row, and a user with a pending request."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)

@@ -126,7 +126,7 @@ def app(make_app: MakeApp) -> Flask:
 
 @pytest.fixture
 def scene(app: Flask) -> Scene:
-    """What stands in it."""
+    """Return two accounts with users and tokens."""
     return Scene(app)
 
 

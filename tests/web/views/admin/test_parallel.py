@@ -33,7 +33,7 @@ from tests.conftest import MakeApp
 from tests.pages import Visitor
 
 ROOT = Path(__file__).parents[4]
-#: for as long as nothing is wrong, nobody waits for it
+#: seconds until a blocked test fails; a working one never waits so long
 PATIENCE = 30
 USERS = "services/tmy/users"
 
@@ -170,7 +170,7 @@ def test_parallel_saves_of_subscriptions_both_count(app: Flask) -> None:
 
 
 def test_parallel_decisions_store_one(make_app: MakeApp, database_url: str) -> None:
-    """By whoever comes first: who approves, who declines or who takes it back."""
+    """The first of an approval, a refusal and a withdrawal decides."""
     told: list[Any] = []
     plugin = {"on_notice": told.append}
     app = administration.administered(make_app, database_url, plugin=plugin)

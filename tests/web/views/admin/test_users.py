@@ -155,13 +155,13 @@ def test_form_without_changes_says_so(app: Flask, boss: Visitor, ada: Any) -> No
     answer = boss.post(USERS, row=key, was=key, active=key)
     assert answer.status_code in done(boss)
     assert saved(app) == {ada.id: True}
-    # A box of a row that the form did not show is none of it.
+    # The box of a row that the form did not show is ignored.
     boss.post(USERS, active=key)
     boss.post(USERS, was=key, confirm="1")
     assert saved(app) == {ada.id: True}
 
 
-# -- generating for somebody ---------------------------------------------------
+# -- generating for a user -----------------------------------------------------
 
 
 def test_token_generated_for_a_user_belongs_to_them(
