@@ -97,7 +97,7 @@ def test_application_without_the_plugin_raises_with_the_remedy() -> None:
 
 
 def test_db_and_user_can_be_given_to_init_app() -> None:
-    """DEP-03: nothing at import, all of it in the factory."""
+    """DEP-03: the factory gives everything, the import nothing."""
     apitokens, db, app = APITokens(), SQLAlchemy(), _bare()
     user_model = _user_model(db)
     db.init_app(app)
@@ -146,7 +146,7 @@ def test_token_survives_a_changed_secret_key(
 def test_two_applications_in_one_process_share_no_state(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DEP-02: not their tokens, their brands, their caches, their services."""
+    """DEP-02: tokens, brands, caches and services are separate."""
     asked = bearing.Bcrypt(monkeypatch)
     apps, tokens = [], []
     for brand in ("apt", "solar"):
@@ -169,7 +169,7 @@ def test_two_applications_in_one_process_share_no_state(
 def test_token_on_two_applications_is_verified_by_each(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row copied to another database is that database's to judge."""
+    """Each application verifies the hash and has its own cache."""
     asked = bearing.Bcrypt(monkeypatch)
     url = databases.sqlite_url(tmp_path)
     first, second = make_app(url), make_app(url)
@@ -183,7 +183,7 @@ def test_token_on_two_applications_is_verified_by_each(
 
 
 def test_one_extension_object_serves_several_applications(tmp_path: Path) -> None:
-    """As in a factory with the extensions at module level: DEP-03."""
+    """DEP-03: a factory often has its extensions at module level."""
     db = SQLAlchemy()
     user_model = _user_model(db)
     apitokens = APITokens(db, user_model)
@@ -217,7 +217,7 @@ def test_one_extension_object_serves_several_applications(tmp_path: Path) -> Non
 def test_application_of_a_factory_is_collected_after_use(
     tmp_path: Path,
 ) -> None:
-    """DEP-03: each application is gone when its factory's caller lets go of it."""
+    """DEP-03: an application is collected when its last reference is gone."""
     url = databases.sqlite_url(tmp_path)
 
     def create() -> weakref.ref[Flask]:
@@ -294,7 +294,7 @@ def test_accounts_come_from_the_hosts_callback(make_app: MakeApp) -> None:
 def test_service_declared_after_the_first_look_up_is_refused(
     make_app: MakeApp,
 ) -> None:
-    """The statement behind the guard would not ask for its subscriptions."""
+    """The compiled look-up statement would not read its subscriptions."""
     app = make_app(services=False)
     _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
     answer = app.test_client().get("/api/plain", headers=bearer(plaintext))
@@ -446,7 +446,7 @@ def test_host_api_decides_access_requests(make_app: MakeApp, database_url: str) 
 
 
 def test_host_api_finds_a_token_by_its_id(app: Flask, user: Any) -> None:
-    """What ``current_token`` names can be stopped, userless ones too."""
+    """The token of ``current_token`` can be deactivated, also a userless one."""
     token_id, _plaintext = bearing.generate(app, None)
     plugin = hosts.host_of(app).apitokens
     with app.app_context():

@@ -123,7 +123,7 @@ def test_event_of_a_userless_token_has_no_subject(ctx: Context) -> None:
 def test_invalid_client_address_is_not_stored(
     given: str | None, kept: str | None
 ) -> None:
-    """What a proxy hands on is what a client wrote."""
+    """A proxy may forward any text of a client."""
     assert Actor("x", None, given).ip == kept
 
 

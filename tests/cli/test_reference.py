@@ -14,7 +14,7 @@ from tests.commandline import run
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
-def test_the_committed_reference_is_the_generated_one() -> None:
+def test_committed_reference_equals_the_generated_one() -> None:
     page = PAGE.read_text("utf-8")
     assert cli_reference.update(page) == page, (
         "run python -m scripts.cli_reference docs/reference/cli.md"
@@ -33,11 +33,11 @@ def test_every_command_argument_and_option_has_a_help_sentence(
         assert sentence.endswith("."), (path, parameter.name)
 
 
-def test_an_argument_is_described_by_help(app: Flask) -> None:
+def test_argument_is_described_by_help(app: Flask) -> None:
     shown = run(app, "token", "revoke", "--help").output
     assert shown.count("The ids of one or more tokens") == 1
 
 
-def test_a_page_without_markers_is_refused() -> None:
+def test_page_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="has no lines"):
         cli_reference.update("# Command line\n")

@@ -99,7 +99,7 @@ def test_email_is_the_attribute_email_unless_told_otherwise() -> None:
         (7, "7"),
     ],
 )
-def test_what_is_neither_column_nor_function_is_a_configuration_error(
+def test_callback_neither_column_nor_function_is_a_configuration_error(
     name: str, given: Any, shown: str
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:

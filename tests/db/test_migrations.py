@@ -37,7 +37,7 @@ def test_generated_migration_runs_unedited(host: Flask, migrations: Path) -> Non
 
 
 def test_migrated_tables_serve_calls(host: Flask, migrations: Path) -> None:
-    """Microseconds, scopes and digests come back as they went in."""
+    """Microseconds, scopes and digests are read back unchanged."""
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations)
     migrating.run(host, "upgrade", migrations)
@@ -55,7 +55,7 @@ def test_migrated_tables_serve_calls(host: Flask, migrations: Path) -> None:
 
 
 def test_migration_needs_only_sqlalchemy(host: Flask, migrations: Path) -> None:
-    """It runs after the plugin was taken out again, and on another database."""
+    """It runs after the plugin is uninstalled, and on another database."""
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations)
     [script] = (migrations / "versions").glob("*.py")

@@ -127,7 +127,7 @@ def test_every_declarative_base_of_flask_sqlalchemy_is_supported(
 
 
 def test_tables_use_the_bind_key_of_the_user_model(tmp_path: Path) -> None:
-    """The bind key of the user model is ours."""
+    """The tables are in the database of the users."""
     for lookup in ("engine", "session"):
         db = SQLAlchemy()
 
@@ -323,7 +323,7 @@ def test_token_is_refused_after_its_user_is_deleted_by_sql(
 
 
 def test_reused_user_key_inherits_no_token(gone: tuple[Flask, Any, str, str]) -> None:
-    """SQLite gives the key of a deleted row to the next one."""
+    """SQLite reuses the key of a deleted row."""
     app, user, public, plaintext = gone
     host, models = hosts.host_of(app), bearing.models_of(app)
     with bearing.engine_of(app).begin() as connection:
@@ -342,7 +342,7 @@ def test_reused_user_key_inherits_no_token(gone: tuple[Flask, Any, str, str]) ->
 
 
 def test_users_can_be_created_before_the_plugins_tables(sqlite_url: str) -> None:
-    """The host has taken the plugin in, but not migrated yet."""
+    """The host has installed the plugin, but has not migrated yet."""
     db, app = SQLAlchemy(), Flask("tests.early")
     user_model = _user_model(db)
     app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url
@@ -363,7 +363,7 @@ def test_users_can_be_created_before_the_plugins_tables(sqlite_url: str) -> None
 def test_duplicate_live_name_or_id_is_refused_by_the_database(
     app: Flask, user: Any
 ) -> None:
-    """CON-06: the digest of a second live name, and of a second id."""
+    """CON-06: the name of a live token and the id are unique."""
     public, _ = bearing.generate(app, user, name="one")
     other, _ = bearing.generate(app, user, name="two")
     model = bearing.models_of(app).Token

@@ -38,7 +38,7 @@ MOMENTS = [
 
 
 def test_sqlite_datetime_text_matches_sqlalchemys() -> None:
-    """The columns are compared as text there."""
+    """SQLite compares these columns as text."""
     dialect = sqlite.dialect()
     stored = UTCDateTime().dialect_impl(dialect).bind_processor(dialect)
     assert stored is not None
@@ -77,7 +77,7 @@ def test_datetime_without_time_zone_is_refused(app: Flask, user: Any) -> None:
 def test_stored_datetime_ignores_the_time_zone_of_the_process(
     zone: str, make_app: MakeApp, database_url: str
 ) -> None:
-    """DBS-06: another process, elsewhere, says the same of the same row."""
+    """DBS-06: a process in another time zone reads the same moment."""
     app = make_app(database_url)
     user = hosts.create_user(app, "ada@example.com")
     soon = datetime.now(UTC) + timedelta(hours=2)

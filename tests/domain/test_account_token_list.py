@@ -195,7 +195,7 @@ def test_status_in_the_list_matches_the_answer_of_the_guard(
 
 
 def test_owner_and_administrator_see_the_same_status(app: Flask, ctx: Context) -> None:
-    """In the list of their own page, where the status is told another way."""
+    """The list of the owner's page reads the status with another query."""
     account = Account(app)
     for name, token_id in account.ids.items():
         token = tokens.find_token(ctx, token_id)

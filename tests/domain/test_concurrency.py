@@ -251,7 +251,7 @@ def test_concurrent_generates_of_different_users_do_not_interfere(
 def test_resent_form_at_the_token_limit_is_reported_as_a_repeat(
     make_app: MakeApp, database_url: str
 ) -> None:
-    """LIF-04 where one token is all there may be."""
+    """LIF-04 with a limit of one token."""
     app = make_app(database_url, services=False, APITOKENS_MAX_PER_OWNER=1, **ROOMY)
     user = hosts.create_user(app, "ada@example.com")
     work = [generated(app, user, "Deploy", "a form") for _ in range(AT_ONCE)]
@@ -265,7 +265,7 @@ def test_resent_form_at_the_token_limit_is_reported_as_a_repeat(
 def test_concurrent_changes_of_one_token_leave_a_consistent_audit_log(
     app: Flask, ada: Visitor
 ) -> None:
-    """CON-06: nothing but 200, gone or overtaken, and an audit log that adds up."""
+    """CON-06: each answer is 200, 404 or 409, and the audit log is consistent."""
     for _ in range(3):
         token_id = add_token(app, ada.user, "Deploy")
         acts: list[Post] = [
@@ -485,7 +485,7 @@ def writer_on(path: Path) -> Iterator[None]:
 def test_slow_writer_delays_no_read_and_fails_writes_with_503(
     patience: float, make_app: MakeApp, sqlite_url: str
 ) -> None:
-    """DBS-04: reads go on; a generate waits, or says 503 and leaves nothing behind."""
+    """DBS-04: reads continue; a generate waits, or answers 503 without a row."""
     options = {"connect_args": {"timeout": patience}}
     app = make_app(sqlite_url, services=False, SQLALCHEMY_ENGINE_OPTIONS=options)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))

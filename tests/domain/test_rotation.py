@@ -479,7 +479,7 @@ def test_host_api_rotates_a_token(app: Flask, user: Any, told: list[Told]) -> No
 def test_late_use_is_not_written_with_a_single_connection(
     make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In-memory SQLite, and tests of a host's that undo everything in the end."""
+    """In-memory SQLite and tests that roll back in the end have a single connection."""
     told: list[str] = []
     plugin = {"on_notice": lambda notice: told.append(notice.kind)}
     memory = make_app("sqlite://", plugin=plugin)

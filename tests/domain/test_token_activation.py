@@ -190,7 +190,7 @@ def test_deactivation_of_an_own_or_userless_token_sends_no_signal(
 def test_deactivated_token_keeps_its_name_and_counts_to_the_limit(
     ctx: Context, ada: Any
 ) -> None:
-    """It may work again any moment: two of one name, or one too many, may not."""
+    """A later activation must break neither the unique name nor the limit."""
     token = bearing.make(ctx, ada, "CI")
     activation.deactivate(ctx, token, "Leaked", actor=BOSS)
     ctx.session.commit()

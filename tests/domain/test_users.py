@@ -375,7 +375,7 @@ def test_access_shown_is_the_access_the_guard_decides(
 
 
 def test_last_pages_are_read_from_the_end(database_url: str) -> None:
-    """In the very order of the first ones, names that are missing included."""
+    """The order is that of the first pages, missing names included."""
     db = SQLAlchemy()
     user_model = _names(db)
     app = bearing.host_of_models(db, user_model, database_url, services=True)
@@ -408,7 +408,7 @@ def _memberships(account_id: str) -> Any:
 def test_search_counts_up_to_the_limit_and_pages_beyond_it(
     make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the host's own statement names users twice as well."""
+    """The statement of the host may return a user twice."""
     plugin = {
         "users_of": _memberships,
         "account_of": lambda user: user.account or "",

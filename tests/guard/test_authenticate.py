@@ -120,7 +120,7 @@ def test_well_formed_header_is_accepted(
 def test_unreadable_header_is_a_malformed_request(
     header: str, send: Send, plaintext: str
 ) -> None:
-    """HTTP-04, HTTP-05: also where a good token is in it."""
+    """HTTP-04, HTTP-05: even if a valid token is in the header."""
     response = send(header.replace("{}", plaintext))
     assert code(response) == "malformed_request"
     assert response.status_code == 400
@@ -135,7 +135,7 @@ def test_unreadable_header_is_a_malformed_request(
 def test_other_authorization_scheme_is_ignored(
     header: str, send: Send, plaintext: str
 ) -> None:
-    """AUZ-05: not as user, not as password either."""
+    """AUZ-05: neither the user nor the password of Basic is read."""
     response = send(header.format(plaintext))
     assert code(response) == "missing_token"
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -333,7 +333,7 @@ def test_damaged_row_is_an_invalid_token(
 def test_hash_of_another_token_is_refused(
     app: Flask, client: FlaskClient, user: Any, token: tuple[str, str]
 ) -> None:
-    """Who can write check digests, but not forge bcrypt, gets nowhere."""
+    """A forged check digest without the matching bcrypt hash is refused."""
     public, plaintext = token
     _, other = bearing.generate(app, user)
     forged = bearing.sealed(public)

@@ -56,7 +56,7 @@ def test_guarded_view_keeps_its_name_and_docstring() -> None:
 
 
 def test_decorator_given_a_service_as_view_raises_at_once() -> None:
-    """``@token_required("tmy")`` would guard a word and leave the view aside."""
+    """``@token_required("tmy")`` would take the slug for the view."""
     with pytest.raises(ConfigurationError, match=r"token_required\(service='tmy'\)"):
         token_required("tmy")  # type: ignore[call-overload]
 
@@ -128,7 +128,7 @@ def test_class_based_view_is_guarded_by_its_decorators(
 def test_stream_has_its_current_token_until_the_end(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
-    """HTTP-20: the state counts when it starts; a running stream is not cut."""
+    """HTTP-20: the token is checked when a stream starts; a running one continues."""
 
     @app.get("/stream")
     @token_required

@@ -245,7 +245,7 @@ def test_users_cannot_generate_when_only_administrators_may(
 def test_users_cannot_rotate_when_only_administrators_generate(
     most: int | None, make_app: MakeApp
 ) -> None:
-    """Overwriting is refused as well: it would be a way around the setting."""
+    """Overwriting is refused as well, because it would circumvent the setting."""
     app = make_app(
         services=False, APITOKENS_SELF_SERVICE=False, APITOKENS_MAX_PER_OWNER=most
     )
@@ -282,7 +282,7 @@ def _next_of(location: str) -> str:
 def test_stale_log_in_is_renewed_and_returns_to_the_form(
     htmx: bool, make_app: MakeApp
 ) -> None:
-    """AUZ-15; nothing that was typed is lost, and nothing is made twice."""
+    """AUZ-15; the input is kept, and one token is generated."""
     app = _fresh_host(make_app)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     ada = ada if htmx else ada.without_script()
@@ -324,7 +324,7 @@ def test_stale_log_in_is_renewed_and_returns_to_the_form(
 
 @pytest.mark.parametrize("path", ["{id}/rotate", "replace"])
 def test_stale_log_in_cannot_rotate_or_overwrite(path: str, make_app: MakeApp) -> None:
-    """AUZ-15; the way back is to the question, which is asked anew."""
+    """AUZ-15; the log-in returns to the confirmation, which is shown again."""
     app = _fresh_host(make_app, APITOKENS_MAX_PER_OWNER=1)
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     token_id, _ = bearing.generate(app, ada.user)

@@ -131,7 +131,7 @@ def test_current_user_read_before_the_guard_is_replaced(
 def test_identity_does_not_outlive_its_request_in_a_pushed_context(
     app: Flask, bob: dict[str, str]
 ) -> None:
-    """As in a host's tests, which often push one around all of them."""
+    """The tests of a host often push one application context around all requests."""
     with app.app_context():
         client = app.test_client()
         assert client.get("/who", headers=bob, buffered=True).text == "bob@example.com"

@@ -136,7 +136,7 @@ def test_database_missing_at_the_first_call_is_a_503(
 def test_database_restart_between_two_calls_fails_no_call(
     server: Server, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DBS-02, with several dead connections of ours and in the host's pool."""
+    """DBS-02, with several dead connections in the plugin and in the host's pool."""
     app = make_app(server.url, **QUIET)
     _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
     engine = bearing.engine_of(app)
@@ -267,7 +267,7 @@ def test_failed_write_of_the_history_fails_no_call(
 
 
 def test_sqlite_file_created_later_is_used(make_app: MakeApp, tmp_path: Path) -> None:
-    """As when a volume is mounted after the process has started."""
+    """A volume may be mounted after the process has started."""
     place = tmp_path / "data"
     place.mkdir()
     app = make_app(f"sqlite:///{place}/app.sqlite", **QUIET)
@@ -287,7 +287,7 @@ def test_sqlite_file_created_later_is_used(make_app: MakeApp, tmp_path: Path) ->
 def test_locked_sqlite_file_still_serves_reads(
     mode: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
-    """DBS-04: readers of a write-ahead log do not mind a writer."""
+    """DBS-04: with a write-ahead log, a writer does not block readers."""
     path = tmp_path / "app.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"pragma journal_mode = {mode}")

@@ -84,7 +84,7 @@ def rights(
 def test_lost_right_is_refused_at_the_next_call_until_restored(
     rights: Rights,
 ) -> None:
-    """Nothing but the row decides, however warm the caches are."""
+    """The database row decides, even if the caches are filled."""
 
     def unsubscribe() -> None:
         bearing.unsubscribe(rights.app, rights.user, "tmy")

@@ -551,7 +551,7 @@ def test_database_outage_behind_a_server_is_a_503_until_it_returns(
 def test_unresponsive_database_is_a_503_after_the_drivers_timeout(
     mariadb_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
-    """DBS-01 where packets vanish; the host has told its driver how long to wait."""
+    """DBS-01 with lost packets; the host configured the read timeout of its driver."""
     app = make_app(mariadb_url)
     _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
     real = make_url(mariadb_url)
@@ -577,7 +577,7 @@ def test_unresponsive_database_is_a_503_after_the_drivers_timeout(
 def test_bcrypt_does_not_block_other_requests_under_gevent(
     sqlite_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
-    """VER-20: in order, not in time, they arrive before the end of the cold check."""
+    """VER-20: the other answers arrive before the bcrypt check ends."""
     app = make_app(sqlite_url)
     user = hosts.create_user(app, "ada@example.com")
     _, warm = bearing.generate(app, user)
@@ -607,7 +607,7 @@ def test_bcrypt_does_not_block_other_requests_under_gevent(
 def test_plaintext_appears_in_the_one_answer_that_reveals_it_only(
     sqlite_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
-    """VER-01, LOG-04: with every log there is turned up."""
+    """VER-01, LOG-04: with every log at its most verbose level."""
     app = make_app(sqlite_url)
     user = hosts.create_user(app, "ada@example.com")
     bearing.subscribe(app, user, "tmy")

@@ -149,7 +149,7 @@ def test_calls_are_written_after_a_full_disk_has_space_again(
 
 
 def test_read_only_connection_is_replaced(tokens: Tokens, told: Told) -> None:
-    """As after a failover: who asks again is sent to a server that takes writes."""
+    """After a failover, a new connection reaches a server that accepts writes."""
     sent_to_standby = [True]
 
     @event.listens_for(tokens.engine, "connect")

@@ -126,7 +126,7 @@ def test_close_ends_thread_and_connection_until_the_next_call(
 def test_forked_child_never_closes_the_connection_of_its_parent(
     on_sqlite: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some drivers would tell the server so, on the socket that both have."""
+    """Some drivers would send the close to the server on the shared socket."""
     kept: list[Writer] = []
     monkeypatch.setattr(usage_recorder, "_inherited", kept)
     recorder = on_sqlite.recorder(mode="sync")

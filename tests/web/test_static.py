@@ -47,7 +47,7 @@ def test_htmx_file_equals_the_published_one() -> None:
     assert "Zero-Clause BSD" in (folder / "LICENSE").read_text("utf-8")
 
 
-def test_the_script_is_small() -> None:
+def test_script_is_small() -> None:
     assert len((STATIC / "apitokens.js").read_bytes()) < SCRIPT_BYTES
 
 

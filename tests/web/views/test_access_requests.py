@@ -521,7 +521,7 @@ def test_request_is_approved_without_a_question(
 
 
 @BOTH
-def test_a_request_is_declined_after_a_question(
+def test_request_is_declined_after_a_confirmation(
     admin: Administrator, grace: Visitor, told: list[Notice], *, htmx: bool
 ) -> None:
     number = asked(grace)

@@ -65,9 +65,7 @@ def test_callback_without_a_boolean_denies_access(ask: Callable[[Any], Any]) -> 
 
 
 @pytest.mark.parametrize("label", [None, "", 7])
-def test_a_label_is_text_whatever_the_host_answers(
-    make_app: MakeApp, label: Any
-) -> None:
+def test_user_label_is_always_text(make_app: MakeApp, label: Any) -> None:
     app = administered(make_app, plugin={"user_label": lambda user: label})
     boss = administrator(app)
     ada = create_user(app, "ada")
@@ -76,7 +74,7 @@ def test_a_label_is_text_whatever_the_host_answers(
     assert boss.get("audit").status_code == 200
 
 
-def test_a_user_whose_account_cannot_be_told_is_of_none(make_app: MakeApp) -> None:
+def test_user_with_a_failing_account_callback_is_refused(make_app: MakeApp) -> None:
     def account_of(user: Any) -> str:
         if user.email == "lost@acme.example":
             raise LookupError(user.email)
@@ -101,7 +99,7 @@ def test_a_user_whose_account_cannot_be_told_is_of_none(make_app: MakeApp) -> No
 
 
 @pytest.mark.parametrize("htmx", [False, True])
-def test_a_callable_that_breaks_the_transaction_is_no_bare_error(
+def test_callback_that_breaks_the_transaction_causes_no_server_error(
     make_app: MakeApp, database_url: str, *, htmx: bool
 ) -> None:
     """PostgreSQL refuses whatever follows a statement that failed."""
@@ -139,7 +137,7 @@ def test_documentation_stands_at_an_address(url: str) -> None:
 # -- what is told --------------------------------------------------------------
 
 
-def test_a_notice_that_breaks_the_session_loses_no_plaintext(
+def test_notice_that_breaks_the_session_loses_no_plaintext(
     make_app: MakeApp, database_url: str
 ) -> None:
     host: list[Any] = []
@@ -234,7 +232,7 @@ def hosts_links(html: str) -> Any:
     return BeautifulSoup(html, "html.parser").select("a[href]")
 
 
-def test_who_left_is_called_as_the_account_knew_them(
+def test_moved_user_keeps_the_label_known_to_the_account(
     make_app: MakeApp, database_url: str
 ) -> None:
     """What they are called in the other account is that account's to know."""
@@ -266,9 +264,7 @@ def test_who_left_is_called_as_the_account_knew_them(
 # -- requests ------------------------------------------------------------------
 
 
-def test_a_request_stays_in_the_account_it_was_made_in(
-    make_app: MakeApp, database_url: str
-) -> None:
+def test_request_stays_in_its_account(make_app: MakeApp, database_url: str) -> None:
     app = administered(make_app, database_url)
     ada = create_user(app, "ada")
     host = hosts.host_of(app)
@@ -297,7 +293,7 @@ def test_a_request_stays_in_the_account_it_was_made_in(
 # -- secrets -------------------------------------------------------------------
 
 
-def test_a_pasted_token_is_cut_to_its_id(make_app: MakeApp) -> None:
+def test_pasted_token_is_truncated_to_its_id(make_app: MakeApp) -> None:
     app = administered(make_app)
     boss = administrator(app)
     token_id, plaintext = bearing.generate(app, create_user(app, "ada"))
@@ -317,7 +313,7 @@ def test_a_pasted_token_is_cut_to_its_id(make_app: MakeApp) -> None:
 # -- several at once -----------------------------------------------------------
 
 
-def test_the_first_switch_of_a_service_is_made_once(
+def test_concurrent_first_switches_of_a_service_create_one_row(
     make_app: MakeApp, database_url: str
 ) -> None:
     app = administered(make_app, database_url)
