@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from typing import NamedTuple
@@ -19,10 +21,15 @@ from flask import Flask
 from flask import current_app
 from flask import has_app_context
 
+from flask_apitokens.config import Settings
+from flask_apitokens.core.context import utcnow
 from flask_apitokens.db.models import Token
 
 from .host_api.api import HostAPI
 from .state import state_of
+
+#: the days that an access token lives if APITOKENS_EXPIRY_MAX is not set
+_ACCESS_DAYS = 365
 
 
 class Made(NamedTuple):
@@ -51,8 +58,10 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
     """Return a function that commits a token: ``apitokens_token(user, service="tmy")``.
 
     The arguments are those of :meth:`flask_apitokens.APITokens.generate`. The name may
-    be left out. Without scopes the token has all scopes of the service. The owner is
-    subscribed to the service first, so that the token works.
+    be left out. Without scopes the token has all scopes of the service. Without
+    ``expires_at`` it gets the longest life that is allowed; an access token gets a year
+    if ``APITOKENS_EXPIRY_MAX`` is not set. The owner is subscribed to the service
+    first, so that the token works.
     """
     numbers = count(1)
 
@@ -63,6 +72,9 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
         declared = state.catalog.services.get(service or "")
         scopes = values.get("scopes", [*declared.scopes] if declared else ())
         values["scopes"] = scopes.split() if isinstance(scopes, str) else scopes
+        values.setdefault(
+            "expires_at", _latest_expiry(state.settings, values.get("kind"))
+        )
         with _inside(app) as is_ours:
             if owner is not None and service is not None:
                 apitokens.subscribe(owner, service)
@@ -94,6 +106,14 @@ def acting_as(apitokens_token: Callable[..., Made]) -> Callable[..., dict[str, s
         return who.headers if isinstance(who, Made) else bearer(who)
 
     return headers
+
+
+def _latest_expiry(settings: Settings, kind: str | None) -> datetime | None:
+    """Return the latest expiry of a new token; None if it may live for ever."""
+    days = settings.expiry_max
+    if days is None and kind == "access":
+        days = _ACCESS_DAYS
+    return None if days is None else utcnow() + timedelta(days=days)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from tests import hosts
 
 
 @pytest.fixture
-def app():
-    app = hosts.create_host("sqlite://")
+def app(request):
+    app = hosts.create_host("sqlite://", **getattr(request, "param", {}))
 
     @app.get("/whoami")
     @token_required(service="tmy", scopes="read")
@@ -43,6 +43,8 @@ def client(app):
     return app.test_client()
 """
 TESTS = """
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -91,6 +93,20 @@ def test_a_token_that_is_there_is_not_changed(user, acting_as, apitokens_token):
 def test_the_rules_hold(user, apitokens_token):
     with pytest.raises(InvalidScopes):
         apitokens_token(user, service="tmy", scopes=["fly"])
+
+
+@pytest.mark.parametrize("app", [{"APITOKENS_EXPIRY_MAX": 30}], indirect=True)
+def test_a_token_lives_for_as_long_as_allowed(user, apitokens_token):
+    for kind in "api", "access":
+        token = apitokens_token(user, kind=kind).token
+        assert token.expires_at - token.created_at == pytest.approx(
+            timedelta(days=30), abs=timedelta(minutes=1)
+        )
+
+
+def test_an_access_token_gets_an_expiry(user, apitokens_token):
+    assert apitokens_token(user, kind="access").token.expires_at is not None
+    assert apitokens_token(user).token.expires_at is None
 
 
 def test_a_userless_token(client, apitokens_token):

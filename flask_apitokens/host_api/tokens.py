@@ -39,8 +39,12 @@ class TokenMethods:
         :param kind: "api", or "access", which must expire.
         :param service: the slug of a service that the owner may use; None for none.
         :param scopes: the scopes of that service that the token has.
-        :param expires_at: an aware moment; None for never.
+        :param expires_at: an aware moment; None for never, which is refused if
+            ``APITOKENS_EXPIRY_MAX`` is set. ``APITOKENS_EXPIRY_DEFAULT`` is for the
+            pages and the command line only.
         :param networks: ranges of addresses such as ``192.0.2.0/24``; empty for all.
+        :param account_id: the account of a userless token.
+        :param actor: the person or program that acts.
         :returns: the row and the plaintext, which cannot be shown again later.
         :raises DomainError: one of its subclasses, whose message says what to change.
         """
