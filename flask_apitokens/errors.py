@@ -156,14 +156,17 @@ class InvalidNetworks(DomainError):
 
 
 class ServiceUnavailable(DomainError):
-    """The service does not exist, or the owner may not use it."""
+    """The service does not exist, or the owner may not use it.
+
+    :param message: another sentence than the usual one.
+    """
 
     reason = "service_unavailable"
     field = "service"
 
-    def __init__(self) -> None:
+    def __init__(self, message: str = "") -> None:
         super().__init__(
-            _("You no longer have access to this service. Choose another.")
+            message or _("There is no such service, or the owner may not use it.")
         )
 
 

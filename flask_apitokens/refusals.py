@@ -153,7 +153,9 @@ class MissingToken(Refusal):
 
     problem = "missing_token"
     error = None
-    detail = "This address needs an API token in the Authorization header."
+    detail = (
+        "This address needs an API token in the header Authorization: Bearer <token>."
+    )
 
 
 class MalformedRequest(Refusal):

@@ -126,7 +126,7 @@ def test_challenge_escapes_any_text(text: str) -> None:
             errors.ServiceUnavailable(),
             422,
             "service",
-            "You no longer have access to this service. Choose another.",
+            "There is no such service, or the owner may not use it.",
         ),
         (
             errors.LimitReached(10),

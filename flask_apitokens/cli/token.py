@@ -48,7 +48,10 @@ token_group = AppGroup(
     type=click.Choice(("api", "access")),
     help="The kind; without it, api if the application offers that.",
 )
-@options.service_option("The service the token is for.")
+@options.service_option(
+    "The service the token is for; without it only routes that ask for no service "
+    "accept the token."
+)
 @click.option(
     "--scope",
     "scopes",

@@ -158,9 +158,13 @@ def checked_scopes(
 
     :raises InvalidScopes: if one is not declared, or if none is chosen.
     """
+    if not service and scopes:
+        raise InvalidScopes(_("A token without a service has no scopes."))
     known = ctx.catalog.services[service].scopes if service else {}
     wanted = tuple(scope for scope in known if scope in set(scopes))
-    if len(wanted) != len(set(scopes)) or (known and not wanted):
+    if len(wanted) != len(set(scopes)):
+        raise InvalidScopes(_("Choose only scopes of the service."))
+    if known and not wanted:
         raise InvalidScopes(_("Choose at least one kind of access."))
     return wanted
 

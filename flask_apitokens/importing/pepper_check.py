@@ -54,7 +54,7 @@ def complaint(lacking: Mapping[str, int]) -> str:
     )
     return (
         f"APITOKENS_PEPPERS lacks a pepper that imported tokens need: {each}. They are "
-        "refused until it is configured again, after the newest"
+        "refused until you add it again, behind the newest one"
     )
 
 

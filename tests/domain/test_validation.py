@@ -136,20 +136,20 @@ def test_scopes_are_kept_in_the_order_of_the_service(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "scopes"),
+    ("service", "scopes", "sentence"),
     [
-        ("timeseries", []),
-        ("timeseries", ["admin"]),
-        ("timeseries", ["read", "admin"]),
-        ("timeseries", [""]),
-        ("timeseries", ["read write"]),
-        (None, ["read"]),
+        ("timeseries", [], "Choose at least one kind of access."),
+        ("timeseries", ["admin"], "Choose only scopes of the service."),
+        ("timeseries", ["read", "admin"], "Choose only scopes of the service."),
+        ("timeseries", [""], "Choose only scopes of the service."),
+        ("timeseries", ["read write"], "Choose only scopes of the service."),
+        (None, ["read"], "A token without a service has no scopes."),
     ],
 )
 def test_invalid_scopes_are_refused(
-    ctx: Context, service: str | None, scopes: list[str]
+    ctx: Context, service: str | None, scopes: list[str], sentence: str
 ) -> None:
-    with pytest.raises(InvalidScopes, match="Choose at least one kind of access"):
+    with pytest.raises(InvalidScopes, match=f"^{sentence}$"):
         validation.checked_scopes(ctx, service, scopes)
 
 

@@ -276,6 +276,11 @@ def validate(
     return refusals, expires_at
 
 
+def service_gone() -> ServiceUnavailable:
+    """Return the error for a service that the form offers no longer."""
+    return ServiceUnavailable(_("This service is no longer available. Choose another."))
+
+
 def _check_access(
     ctx: Context, entered: GenerateInput, services: Sequence[Service]
 ) -> None:
@@ -283,5 +288,5 @@ def _check_access(
     if not ctx.catalog:
         return
     if entered.service not in {service.slug for service in services}:
-        raise ServiceUnavailable
+        raise service_gone()
     validation.checked_scopes(ctx, entered.service, entered.scopes)

@@ -19,7 +19,6 @@ from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import SelfServiceOff
-from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.web import fresh_login
 from flask_apitokens.web import htmx
 from flask_apitokens.web.forms import GenerateForm
@@ -36,6 +35,7 @@ from flask_apitokens.web.presenters.generate_form import FieldErrors
 from flask_apitokens.web.presenters.generate_form import GenerateInput
 from flask_apitokens.web.presenters.generate_form import first_input
 from flask_apitokens.web.presenters.generate_form import presented
+from flask_apitokens.web.presenters.generate_form import service_gone
 from flask_apitokens.web.presenters.generate_form import validate
 from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.query_args import token_searched_for
@@ -132,7 +132,7 @@ def new_scopes(scope: TokenScope) -> ResponseReturnValue:
     services = [service for service in scope.services if service.slug == slug]
     refusals = FieldErrors()
     if not services:
-        refusals.add(ServiceUnavailable())
+        refusals.add(service_gone())
     entered = first_input(scope.ctx, services)
     view = presented(scope.ctx, entered, services, refusals=refusals)
     return htmx.fragment(partial("scopes", form=view))

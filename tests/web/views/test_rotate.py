@@ -177,7 +177,7 @@ def test_invalid_input_is_shown_beside_its_field(app: Flask, ada: Visitor) -> No
     subscribe(app, ada.user, "tmy", active=False)
     lost = ada.post(f"{bound}/rotate", **form, grace="0", expiry="never")
     assert lost.status_code == 422
-    assert "You no longer have access to this service." in lost.text
+    assert "There is no such service, or the owner may not use it." in lost.text
     assert len(stored(app, ada.user)) == 2
 
 

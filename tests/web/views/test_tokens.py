@@ -543,7 +543,7 @@ def test_service_without_access_is_refused(
     response = ada.generate(service=service, scope="read")
     assert response.status_code == 422
     assert text_of(response, "#service-e") == (
-        "Error: You no longer have access to this service. Choose another."
+        "Error: This service is no longer available. Choose another."
     )
     # What is offered instead comes with its own access, so that the next try can work.
     assert one(response, "#service option")["value"] == "tmy"
@@ -585,7 +585,7 @@ def test_scopes_follow_the_chosen_service(ada: Visitor) -> None:
         other = ada.get("new/scopes", query_string={"service": service})
         assert soup(other).select("[name=scope]") == []
         assert text_of(other, "[role=alert]") == (
-            "You no longer have access to this service. Choose another."
+            "This service is no longer available. Choose another."
         )
 
 
