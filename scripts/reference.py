@@ -1,7 +1,8 @@
 """Render the pages of the reference that repeat what the code says.
 
 ``python -m scripts.reference`` rewrites the generated part of ``settings.md``,
-``templates.md`` and, by ``scripts/cli_reference.py``, ``cli.md`` in ``docs/reference``.
+``templates.md``, ``python.md`` and, by ``scripts/cli_reference.py``, ``cli.md`` in
+``docs/reference``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from flask_apitokens import APITokens
 from flask_apitokens import config
 from flask_apitokens.config import PREFIX
 from flask_apitokens.config import Settings
@@ -149,12 +151,30 @@ def _folder(path: Path) -> int:
     return len(path.relative_to(TEMPLATES).parts)
 
 
+# -- methods -------------------------------------------------------------------
+
+
+def methods() -> str:
+    """Return the table of the methods of ``APITokens`` and of their first sentences."""
+    head = ["| method of `APITokens` | does |", "| --- | --- |"]
+    return "\n".join(head + [f"| `{name}` | {text} |" for name, text in sentences()])
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Yield each public method of ``APITokens`` and the first line of its docstring."""
+    for kind in APITokens.__mro__[:-1]:
+        for name, method in vars(kind).items():
+            if inspect.isfunction(method) and not name.startswith("_"):
+                yield name, (inspect.getdoc(method) or "").partition("\n")[0]
+
+
 # -- pages ---------------------------------------------------------------------
 
 #: the generated pages and what renders them
 GENERATED: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "templates.md": templates,
+    "python.md": methods,
 }
 
 
