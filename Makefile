@@ -36,6 +36,7 @@ test-lowest:  ## run the same tests on the lowest versions that pyproject.toml p
 lint: setup  ## check style, sizes, words, templates and the workflow of CI
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m scripts.check_style
 	@$(BIN)/zizmor --quiet --offline .github
 	@$(if $(TEMPLATES),$(BIN)/djlint --check $(TEMPLATES))
 	@$(if $(TEMPLATES),$(BIN)/djlint --lint $(TEMPLATES))

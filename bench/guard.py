@@ -217,8 +217,8 @@ def _time_grown(
 
 def _count(url: str, tokens: Tokens, effort: Effort) -> dict[str, Counter[str]]:
     """Return the statements of *effort.counted* requests of each route."""
-    # Nothing is flushed of its own accord before 500 calls wait: what is counted is
-    # the request's.
+    # The recorder flushes only once 500 calls wait, so that the statements counted are
+    # those of the requests.
     quiet = {"APITOKENS_USAGE_FLUSH_SECONDS": 60}
     counted: dict[str, Counter[str]] = {}
     with (

@@ -1,6 +1,6 @@
-"""Finds a Chromium for the browser tests; with ``--install``, gets one if need be.
+"""Find a Chromium for the browser tests; with ``--install``, gets one if need be.
 
-Prints its path. Exit status 1, and what was tried on stderr, when there is none.
+Print its path. Exit status 1, and what was tried on stderr, if none was found.
 """
 
 import os

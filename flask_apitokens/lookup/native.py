@@ -122,9 +122,9 @@ def _stopped(token: Any) -> Any:
     The guard does not need to know when, and psycopg takes four microseconds to load a
     timestamp.
     """
-    words = {"revoked": token.revoked_at, "deactivated": token.deactivated_at}
+    states = {"revoked": token.revoked_at, "deactivated": token.deactivated_at}
     whens = [
         (at.is_not(None), literal_column(f"'{word}'", String))
-        for word, at in words.items()
+        for word, at in states.items()
     ]
     return case(*whens).label("stopped")

@@ -44,7 +44,7 @@ from flask_apitokens.web.scopes.own_tokens import load_own_scope
 from flask_apitokens.web.scopes.token_scope import TokenScope
 from flask_apitokens.web.usage_history import token_history
 
-#: the title stands one below the host's
+#: the level of the title in a page of the host: one below the host's own title
 _PANEL_LEVEL = 2
 _PANEL_KEY = "flask_apitokens.panel"
 
