@@ -86,6 +86,21 @@ def generate(app: Flask, owner: Any, **values: Any) -> tuple[str, str]:
         return token.id, plaintext
 
 
+def first_token(app: Flask, apitokens: APITokens) -> tuple[str, str]:
+    """Create the tables of a host, a user and a token of that user.
+
+    :returns: the id and the plaintext of the token.
+    """
+    db = app.extensions["sqlalchemy"]
+    with app.app_context():
+        db.create_all()
+        user = models_of(app).user(email="ada@example.com")
+        db.session.add(user)
+        token, plaintext = apitokens.generate(owner=user, name="x")
+        db.session.commit()
+        return token.id, plaintext
+
+
 def make(ctx: Context, owner: Any, name: str = "x", **values: Any) -> Token:
     """Generate and commit a token in the session of *ctx*; return its row."""
     values.setdefault("actor", ACTOR)

@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import URL
 from sqlalchemy import make_url
 
+from flask_apitokens.core.context import Context
+from tests import bearing
 from tests import compiled
 from tests import databases
 from tests import hosts
@@ -48,6 +50,13 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 def app(make_app: MakeApp) -> Flask:
     """A host with the two services, on SQLite."""
     return make_app()
+
+
+@pytest.fixture
+def ctx(app: Flask) -> Iterator[Context]:
+    """Yield a context on the host's session."""
+    with app.app_context():
+        yield bearing.context_of(app)
 
 
 @pytest.fixture
@@ -111,14 +120,14 @@ def _emptied(request: pytest.FixtureRequest, database: URL) -> str:
 @pytest.fixture(scope="session")
 def postgresql_database(worker_id: str) -> Iterator[URL]:
     """The PostgreSQL database of this test process."""
-    with databases.postgresql_database(worker_id) as url:
+    with databases.POSTGRESQL.database(worker_id) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def mariadb_database(worker_id: str) -> Iterator[URL]:
     """The MariaDB database of this test process."""
-    with databases.mariadb_database(worker_id) as url:
+    with databases.MARIADB.database(worker_id) as url:
         yield url
 
 

@@ -31,9 +31,6 @@ from sqlalchemy.pool import NullPool
 
 from tests.machine import missing
 
-POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-#: without TLS: for each connection PyMySQL would read all certificates there are
-MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?ssl_disabled=true"
 _FACTS = "table_name, column_name, data_type, is_nullable"
 _PUBLIC, _CURRENT = "table_schema = 'public'", "table_schema = database()"
 #: A connection that a test forgot to close makes the next reset fail, not hang.
@@ -85,36 +82,54 @@ def create_tables(db: SQLAlchemy) -> None:
         _scripts[key] = ";\n".join(sql for (sql,) in driver.execute(_OBJECTS))
 
 
-@contextmanager
-def postgresql_database(worker: str) -> Iterator[URL]:
-    """A database of this process on the server of ``$APITOKENS_TEST_POSTGRESQL``."""
-    server = make_url(os.environ.get("APITOKENS_TEST_POSTGRESQL") or POSTGRESQL)
-    name = _name(worker)
-    with _administration(server, "PostgreSQL", "APITOKENS_TEST_POSTGRESQL") as engine:
-        _run(
-            engine,
-            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
-            f'CREATE DATABASE "{name}"',
-            # A test database need not survive a power cut.
-            f'ALTER DATABASE "{name}" SET synchronous_commit = off',
-        )
-        yield server.set(database=name)
-        _run(engine, f'DROP DATABASE "{name}" WITH (FORCE)')
+@dataclass(frozen=True)
+class Server:
+    """A database server, on which each test process creates a database.
+
+    The address comes from an environment variable, or is the default.
+    """
+
+    product: str
+    variable: str
+    default: str
+    #: statements in which {name} is the name of the database
+    create: tuple[str, ...]
+    drop: str
+
+    @contextmanager
+    def database(self, worker: str) -> Iterator[URL]:
+        """Create a database of this test process and drop it in the end."""
+        server = make_url(os.environ.get(self.variable) or self.default)
+        name = _name(worker)
+        with _administration(server, self.product, self.variable) as engine:
+            _run(engine, *(statement.format(name=name) for statement in self.create))
+            yield server.set(database=name)
+            _run(engine, self.drop.format(name=name))
 
 
-@contextmanager
-def mariadb_database(worker: str) -> Iterator[URL]:
-    """A database of this process on the server of ``$APITOKENS_TEST_MARIADB``."""
-    server = make_url(os.environ.get("APITOKENS_TEST_MARIADB") or MARIADB)
-    name = _name(worker)
-    with _administration(server, "MariaDB", "APITOKENS_TEST_MARIADB") as engine:
-        _run(
-            engine,
-            f"DROP DATABASE IF EXISTS `{name}`",
-            f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4",
-        )
-        yield server.set(database=name)
-        _run(engine, f"DROP DATABASE `{name}`")
+POSTGRESQL = Server(
+    product="PostgreSQL",
+    variable="APITOKENS_TEST_POSTGRESQL",
+    default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
+    create=(
+        'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
+        'CREATE DATABASE "{name}"',
+        # A test database need not survive a power cut.
+        'ALTER DATABASE "{name}" SET synchronous_commit = off',
+    ),
+    drop='DROP DATABASE "{name}" WITH (FORCE)',
+)
+MARIADB = Server(
+    product="MariaDB",
+    variable="APITOKENS_TEST_MARIADB",
+    # Without TLS: PyMySQL reads all certificates of the machine for each connection.
+    default="mysql+pymysql://root@127.0.0.1:3306/?ssl_disabled=true",
+    create=(
+        "DROP DATABASE IF EXISTS `{name}`",
+        "CREATE DATABASE `{name}` CHARACTER SET utf8mb4",
+    ),
+    drop="DROP DATABASE `{name}`",
+)
 
 
 @dataclass(frozen=True)

@@ -272,6 +272,18 @@ def csrf_token(client: FlaskClient) -> str:
     return client.get("/csrf-token").get_data(as_text=True)
 
 
+class Directory:
+    """A directory of email addresses, which a test can make unreachable."""
+
+    is_away = False
+
+    def email_of(self, user: Any) -> str:
+        """Return the email address of *user*, for ``APITokens(email_of=…)``."""
+        if self.is_away:
+            raise RuntimeError("the directory is away")
+        return str(user.email)
+
+
 def accounts(**more: Any) -> dict[str, Any]:
     """Keywords for :class:`APITokens`: accounts told apart by the email's domain.
 

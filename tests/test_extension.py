@@ -103,13 +103,7 @@ def test_db_and_user_can_be_given_to_init_app() -> None:
     db.init_app(app)
     apitokens.init_app(app, db, user_model)
     app.get("/api/plain")(token_required(lambda: current_token.id))
-    with app.app_context():
-        db.create_all()
-        user = user_model(email="ada@example.com")
-        db.session.add(user)
-        token, plaintext = apitokens.generate(owner=user, name="x")
-        db.session.commit()
-        public = token.id
+    public, plaintext = bearing.first_token(app, apitokens)
     response = app.test_client().get("/api/plain", headers=bearer(plaintext))
     assert response.text == public
 
@@ -198,13 +192,7 @@ def test_one_extension_object_serves_several_applications(tmp_path: Path) -> Non
         db.init_app(app)
         apitokens.init_app(app)
         app.register_blueprint(shared)
-        with app.app_context():
-            db.create_all()
-            user = user_model(email="ada@example.com")
-            db.session.add(user)
-            token, plaintext = apitokens.generate(owner=user, name="x")
-            db.session.commit()
-            return app, token.id, plaintext
+        return app, *bearing.first_token(app, apitokens)
 
     made = [create_app(number) for number in range(3)]
     for app, public, plaintext in made:

@@ -37,13 +37,6 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
     return make_app(database_url, plugin={"account_of": lambda user: 7})
 
 
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
-
-
 def _at(ctx: Context, hour: int) -> Context:
     return replace(ctx, now=lambda: NOW + timedelta(hours=hour))
 

@@ -25,6 +25,9 @@ from werkzeug.serving import make_server
 
 from scripts.find_browser import find_browser
 from tests.browser import chromium
+from tests.browser.static_site import VERSIONS
+from tests.browser.static_site import create_site
+from tests.browser.static_site import visit
 from tests.machine import missing
 
 if TYPE_CHECKING:
@@ -165,3 +168,21 @@ def live_server() -> Iterator[LiveServer]:
             return f"http://127.0.0.1:{server.server_port}"
 
         yield serve
+
+
+@pytest.fixture
+def copy() -> str:
+    """Return the copy of htmx on the host's pages. Parameters override it."""
+    return "ours"
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    """Return each htmx that the small site may have or load."""
+    return str(request.param)
+
+
+@pytest.fixture
+def site(page: Page, live_server: LiveServer, version: str) -> Page:
+    """Return a page on the small site, when its script is ready."""
+    return visit(page, live_server(create_site(version)))

@@ -15,7 +15,7 @@ from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import AllGuises
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
-from tests.browser.test_pages import COPIES
+from tests.browser.htmx import WITH_EACH_HTMX
 from tests.browser.test_pages import build
 from tests.browser.test_pages import has_htmx
 from tests.browser.test_pages import settled
@@ -54,6 +54,15 @@ def member(app: Flask, email: str) -> Any:
         return user
 
 
+def holder(app: Flask, email: str, *names: str) -> Any:
+    """Let a user of the host use tmy and hold tokens of these names."""
+    user = member(app, email)
+    subscribe(app, user, "tmy")
+    for name in names:
+        add_token(app, user, name, service="tmy", scopes=["read"])
+    return user
+
+
 def opened(app: Flask, base: str, page: Page, path: str) -> Page:
     """An administrators' page with its script."""
     sign_in(page, base)
@@ -63,6 +72,13 @@ def opened(app: Flask, base: str, page: Page, path: str) -> Page:
     return page
 
 
+@pytest.fixture
+def users_page(make_app: MakeApp, live_server: LiveServer, page: Page) -> Page:
+    """Return the page of the users of TMY data, when its script is ready."""
+    app = account(make_app)
+    return opened(app, live_server(app), page, "/services/tmy/users")
+
+
 def calls(app: Flask, plaintext: str) -> tuple[int, str | None]:
     """What a guarded route answers to a token."""
     bearer = {"Authorization": f"Bearer {plaintext}"}
@@ -70,7 +86,7 @@ def calls(app: Flask, plaintext: str) -> tuple[int, str | None]:
     return answer.status_code, (answer.json or {}).get("code")
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@WITH_EACH_HTMX
 def test_administrator_turns_users_on_and_generates_a_token(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:
@@ -123,7 +139,7 @@ def save(page: Page) -> None:
     page.get_by_role("button", name="Save changes").click()
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@WITH_EACH_HTMX
 def test_unsaved_switches_survive_search_and_paging(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:
@@ -154,11 +170,8 @@ def test_unsaved_switches_survive_search_and_paging(
     expect(page.get_by_role("switch", name="for user01")).not_to_be_checked()
 
 
-def test_switches_work_by_keyboard(
-    make_app: MakeApp, live_server: LiveServer, page: Page
-) -> None:
-    app = account(make_app)
-    opened(app, live_server(app), page, "/services/tmy/users")
+def test_switches_work_by_keyboard(users_page: Page) -> None:
+    page = users_page
     switch = page.get_by_role("switch", name="for user00")
     switch.focus()
     page.keyboard.press("Space")
@@ -173,11 +186,8 @@ def test_switches_work_by_keyboard(
     expect(page.get_by_role("button", name="Discard")).to_be_hidden()
 
 
-def test_leaving_with_unsaved_switches_asks(
-    make_app: MakeApp, live_server: LiveServer, page: Page
-) -> None:
-    app = account(make_app)
-    opened(app, live_server(app), page, "/services/tmy/users")
+def test_leaving_with_unsaved_switches_asks(users_page: Page) -> None:
+    page = users_page
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:
@@ -219,9 +229,7 @@ def test_whole_form_is_saved_without_script(
     make_app: MakeApp, live_server: LiveServer, new_page: NewPage
 ) -> None:
     app = account(make_app)
-    user = member(app, "user01@example.com")
-    subscribe(app, user, "tmy")
-    add_token(app, user, service="tmy", scopes=["read"])
+    holder(app, "user01@example.com", "Deploy")
     page, base = new_page(java_script_enabled=False), live_server(app)
     sign_in(page, base)
     page.goto(f"{base}{A}/services/tmy/users")
@@ -237,7 +245,7 @@ def test_whole_form_is_saved_without_script(
     expect(page.get_by_role("switch", name="for user01")).not_to_be_checked()
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@WITH_EACH_HTMX
 def test_tokens_are_deactivated_with_a_reason(
     make_app: MakeApp,
     live_server: LiveServer,
@@ -247,10 +255,7 @@ def test_tokens_are_deactivated_with_a_reason(
 ) -> None:
     console_guard.expect("status of 422")
     app = account(make_app, copy=copy)
-    user = member(app, "user00@example.com")
-    subscribe(app, user, "tmy")
-    for name in ("One", "Two", "Three"):
-        add_token(app, user, name, service="tmy", scopes=["read"])
+    holder(app, "user00@example.com", "One", "Two", "Three")
     opened(app, live_server(app), page, "/tokens")
     page.get_by_role("link", name="Deactivate token One").click()
     reason = page.get_by_label("Reason")
@@ -283,9 +288,7 @@ def test_small_screen_shows_the_section_and_whole_addresses(
     make_app: MakeApp, live_server: LiveServer, page: Page
 ) -> None:
     app = account(make_app)
-    user = member(app, "user00@example.com")
-    subscribe(app, user, "tmy")
-    add_token(app, user, service="tmy", scopes=["read"])
+    holder(app, "user00@example.com", "Deploy")
     page.set_viewport_size({"width": 360, "height": 800})
     opened(app, live_server(app), page, "/services/tmy/usage")
     sections = page.get_by_role("navigation", name="TMY data")
@@ -325,9 +328,7 @@ def test_pages_are_accessible_and_fit(
     all_guises: AllGuises,
 ) -> None:
     app = account(make_app, 30)
-    user = member(app, "user00@example.com")
-    subscribe(app, user, "tmy")
-    add_token(app, user, "Deploy", service="tmy", scopes=["read"])
+    user = holder(app, "user00@example.com", "Deploy")
     page = new_page(reduced_motion="reduce")
     opened(app, live_server(app), page, "/services")
     base = page.url.removesuffix("/services")

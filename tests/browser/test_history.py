@@ -14,10 +14,10 @@ from tests.browser.conftest import AllGuises
 from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
+from tests.browser.htmx import WITH_EACH_HTMX
 from tests.browser.test_admin import account
 from tests.browser.test_admin import member
 from tests.browser.test_admin import opened
-from tests.browser.test_pages import COPIES
 from tests.browser.test_pages import has_htmx
 from tests.browser.test_pages import settled
 from tests.calling import note
@@ -45,7 +45,7 @@ def recorded(make_app: MakeApp, **config: Any) -> tuple[Flask, str]:
     return app, token_id
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@WITH_EACH_HTMX
 def test_calls_are_filtered_and_paged(
     make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
 ) -> None:

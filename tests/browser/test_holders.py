@@ -13,7 +13,7 @@ from tests import bearing
 from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
-from tests.browser.test_pages import COPIES
+from tests.browser.htmx import COPIES
 from tests.browser.test_pages import Visit
 from tests.browser.test_pages import build
 from tests.browser.test_pages import settled

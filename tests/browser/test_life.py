@@ -14,7 +14,7 @@ from tests import hosts
 from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
-from tests.browser.test_pages import COPIES
+from tests.browser.htmx import COPIES
 from tests.browser.test_pages import Visit
 from tests.browser.test_pages import build
 from tests.browser.test_pages import settled
@@ -90,6 +90,14 @@ def rotate(visit: Visit, token_id: str) -> None:
     expect(page.locator("#at-token")).to_contain_text("Replaces")
 
 
+def reveal_without_script(page: Page, *, link: str, button: str) -> None:
+    """Follow a link to a form, send it and leave the page with the new token."""
+    page.get_by_role("link", name=link).click()
+    page.get_by_role("button", name=button).click()
+    expect(page.locator("#at-secret")).to_be_visible()
+    page.get_by_role("link", name="I have stored it").click()
+
+
 def test_rotate_form_is_accessible_with_and_without_script(
     make_app: MakeApp,
     live_server: LiveServer,
@@ -112,10 +120,7 @@ def test_rotate_form_is_accessible_with_and_without_script(
     page = new_page(java_script_enabled=False)
     sign_in(page, base)
     page.goto(f"{base}{U}{token_id}")
-    page.get_by_role("link", name="Rotate").click()
-    page.get_by_role("button", name="Rotate token").click()
-    expect(page.locator("#at-secret")).to_be_visible()
-    page.get_by_role("link", name="I have stored it").click()
+    reveal_without_script(page, link="Rotate", button="Rotate token")
     expect(page.locator("#at-token")).to_contain_text("Replaces")
 
 
@@ -190,10 +195,9 @@ def test_single_token_page_is_accessible_with_and_without_script(
     page = new_page(java_script_enabled=False)
     sign_in(page, base)
     page.goto(f"{base}{U}")
-    page.get_by_role("link", name="Generate a new token").click()
-    page.get_by_role("button", name="Generate and overwrite").click()
-    expect(page.locator("#at-secret")).to_be_visible()
-    page.get_by_role("link", name="I have stored it").click()
+    reveal_without_script(
+        page, link="Generate a new token", button="Generate and overwrite"
+    )
     expect(page.locator("#at-list")).to_contain_text("Active")
 
 

@@ -25,6 +25,7 @@ from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
 from tests.browser.htmx import HOST_COPIES
+from tests.browser.htmx import WITH_EACH_HTMX
 from tests.conftest import MakeApp
 from tests.pages import U
 from tests.pages import add_token
@@ -52,8 +53,6 @@ LAYOUT = f"""<!doctype html>
 {{% block scripts %}}{{% endblock %}}</body></html>"""
 ACCOUNT = """{% extends "host.html" %}{% block content %}<h1>Account</h1>
 {{ apitokens_panel() }}{% endblock %}"""
-#: every copy of htmx the pages may meet, ours among them
-COPIES = ["ours", *HOST_COPIES]
 
 
 def build(
@@ -123,6 +122,12 @@ class Visit:
         has_htmx(self.page)
         return self.page
 
+    def open_panel(self) -> Page:
+        """Go to the page of the host with the panel and wait for htmx."""
+        self.page.goto(f"{self.base}/panel")
+        has_htmx(self.page)
+        return self.page
+
     def generate(self, name: str = "Deploy") -> str:
         """Generate a token in the dialog and read its plaintext."""
         self.page.locator("#at-generate").click()
@@ -143,9 +148,9 @@ def sign_in(page: Page, base: str) -> None:
 
 
 @pytest.fixture
-def visit(make_app: MakeApp, live_server: LiveServer, page: Page) -> Visit:
-    """A user on a host without htmx of its own."""
-    app = build(make_app)
+def visit(make_app: MakeApp, live_server: LiveServer, page: Page, copy: str) -> Visit:
+    """Return the browser of a signed-in user."""
+    app = build(make_app, copy=copy)
     return Visit(app, live_server(app), page)
 
 
@@ -170,17 +175,12 @@ def has_htmx(page: Page) -> None:
 # -- the whole way, with each htmx -------------------------------------------
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@WITH_EACH_HTMX
 def test_token_is_generated_renamed_and_revoked_with_each_htmx(
-    make_app: MakeApp,
-    live_server: LiveServer,
-    page: Page,
-    console_guard: Any,
-    copy: str,
+    visit: Visit, console_guard: Any, copy: str
 ) -> None:
     console_guard.expect("status of (422|404|409)")
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
+    page, app = visit.page, visit.app
     add_tokens(app, visit.user, 11)
     visit.open()
     version = page.evaluate("window.htmx.version")
@@ -305,15 +305,20 @@ def revoke_selected(page: Page) -> None:
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def gone(visit: Visit) -> None:
-    """Ask for what another tab has deleted."""
-    page, app = visit.page, visit.app
+def delete_elsewhere(app: Flask, name: str) -> None:
+    """Delete a token as another tab of the browser does."""
     with app.app_context():
         host = hosts.host_of(app)
         model = app.extensions["apitokens"].models.Token
-        row = host.db.session.query(model).filter_by(name="Token 4").one()
+        row = host.db.session.query(model).filter_by(name=name).one()
         host.db.session.delete(row)
         host.db.session.commit()
+
+
+def gone(visit: Visit) -> None:
+    """Ask for what another tab has deleted."""
+    page, app = visit.page, visit.app
+    delete_elsewhere(app, "Token 4")
     page.get_by_role("link", name="Delete token Token 4").click()
     expect(page.locator("#at-toasts .at-toast--bad")).to_contain_text(
         "This token no longer exists."
@@ -321,18 +326,11 @@ def gone(visit: Visit) -> None:
     expect(page.locator("tbody tr")).not_to_have_count(0)
 
 
-@pytest.mark.parametrize("copy", COPIES)
-def test_signed_out_user_gets_a_dialog(
-    make_app: MakeApp,
-    live_server: LiveServer,
-    page: Page,
-    console_guard: Any,
-    copy: str,
-) -> None:
+@WITH_EACH_HTMX
+def test_signed_out_user_gets_a_dialog(visit: Visit, console_guard: Any) -> None:
     """CSR-06"""
     console_guard.expect("status of 401")
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
+    page, app = visit.page, visit.app
     add_token(app, visit.user)
     visit.open()
     page.context.clear_cookies()
@@ -474,12 +472,9 @@ def test_leaving_the_page_with_the_secret_asks_first(
     assert asked == ["beforeunload"]
 
 
-@pytest.mark.parametrize("copy", COPIES)
-def test_each_change_is_announced_once(
-    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
-) -> None:
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
+@WITH_EACH_HTMX
+def test_each_change_is_announced_once(visit: Visit) -> None:
+    page, app = visit.page, visit.app
     add_tokens(app, visit.user, 12)
     visit.open()
     page.evaluate(LISTEN)
@@ -506,15 +501,10 @@ def test_each_change_is_announced_once(
     expect(row).to_be_focused()
 
 
-@pytest.mark.parametrize("copy", COPIES)
-def test_clearing_a_search_stays_on_the_applications_page(
-    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
-) -> None:
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
-    add_tokens(app, visit.user, 12)
-    page.goto(f"{visit.base}/panel")
-    has_htmx(page)
+@WITH_EACH_HTMX
+def test_clearing_a_search_stays_on_the_applications_page(visit: Visit) -> None:
+    add_tokens(visit.app, visit.user, 12)
+    page = visit.open_panel()
     page.get_by_role("searchbox").fill("nothing")
     clear = page.get_by_role("link", name="Clear search")
     expect(clear).to_be_visible()
@@ -529,18 +519,11 @@ def test_clearing_a_search_stays_on_the_applications_page(
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-@pytest.mark.parametrize("copy", COPIES)
-def test_out_of_date_page_is_refreshed(
-    make_app: MakeApp,
-    live_server: LiveServer,
-    page: Page,
-    console_guard: Any,
-    copy: str,
-) -> None:
+@WITH_EACH_HTMX
+def test_out_of_date_page_is_refreshed(visit: Visit, console_guard: Any) -> None:
     """CSR-01, CSR-05: and a form of an old session comes back, at 400."""
     console_guard.expect("status of (400|404)")
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
+    page, app = visit.page, visit.app
     visit.open()
     add_token(app, visit.user, "Of another tab")
     page.locator("#at-generate").click()
@@ -557,11 +540,7 @@ def test_out_of_date_page_is_refreshed(
     page.get_by_role("button", name="I have stored it").click()
     expect(page.locator("#at-actions #at-generate")).to_be_focused()
     expect(page.locator("tbody tr")).to_have_count(2)
-    with app.app_context():
-        host = hosts.host_of(app)
-        model = app.extensions["apitokens"].models.Token
-        host.db.session.query(model).filter_by(name="Of another tab").delete()
-        host.db.session.commit()
+    delete_elsewhere(app, "Of another tab")
     page.get_by_role("link", name="Rename token Of another tab").click()
     expect(page.locator("#at-toasts")).to_contain_text("This token no longer exists.")
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -579,13 +558,10 @@ def test_double_click_generates_one_token(visit: Visit) -> None:
     assert len(stored(visit.app, visit.user)) == 1
 
 
-@pytest.mark.parametrize("copy", COPIES)
-def test_leaving_the_search_field_sends_no_request(
-    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
-) -> None:
+@WITH_EACH_HTMX
+def test_leaving_the_search_field_sends_no_request(visit: Visit) -> None:
     """Else the box that was ticked on the way out would be gone again."""
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
+    page, app = visit.page, visit.app
     add_tokens(app, visit.user, 11)
     visit.open()
     page.get_by_role("searchbox").press_sequentially("token 1")
@@ -692,16 +668,11 @@ def test_token_is_generated_renamed_and_revoked_without_script(
 # -- within a host's page ----------------------------------------------------
 
 
-@pytest.mark.parametrize("copy", COPIES)
-def test_panel_stays_in_the_applications_page(
-    make_app: MakeApp, live_server: LiveServer, page: Page, copy: str
-) -> None:
+@WITH_EACH_HTMX
+def test_panel_stays_in_the_applications_page(visit: Visit) -> None:
     """WEB-14"""
-    app = build(make_app, copy=copy)
-    visit = Visit(app, live_server(app), page)
-    add_tokens(app, visit.user, 12)
-    page.goto(f"{visit.base}/panel")
-    has_htmx(page)
+    add_tokens(visit.app, visit.user, 12)
+    page = visit.open_panel()
     page.get_by_role("searchbox").fill("token 3")
     expect(page.locator("tbody tr")).to_have_count(1)
     visit.generate("From the panel")

@@ -16,7 +16,7 @@ from tests import hosts
 from tests.browser.conftest import AllGuises
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
-from tests.browser.test_pages import COPIES
+from tests.browser.htmx import WITH_EACH_HTMX
 from tests.browser.test_pages import build
 from tests.browser.test_pages import has_htmx
 from tests.browser.test_pages import settled
@@ -25,8 +25,6 @@ from tests.pages import U
 
 A = "/admin/api/requests"
 NOTE = "Nightly export to our data warehouse"
-#: each copy of htmx that a page may have
-HTMX = pytest.mark.parametrize("copy", COPIES)
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def ask(app: Flask, *names: str) -> None:
             ctx.session.commit()
 
 
-@HTMX
+@WITH_EACH_HTMX
 @pytest.mark.parametrize("path", [U, "/panel"])
 def test_user_requests_access_and_withdraws(
     app: Flask,
@@ -102,7 +100,7 @@ def test_user_requests_access_and_withdraws(
     assert page.url == base + path
 
 
-@HTMX
+@WITH_EACH_HTMX
 def test_administrator_decides_a_request(
     app: Flask,
     live_server: LiveServer,

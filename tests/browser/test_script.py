@@ -11,25 +11,11 @@ from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import LiveServer
 from tests.browser.static_site import BUNDLED
 from tests.browser.static_site import READY
-from tests.browser.static_site import VERSIONS
 from tests.browser.static_site import ask_to_revoke
 from tests.browser.static_site import create_site
 from tests.browser.static_site import generate
 from tests.browser.static_site import submit
 from tests.browser.static_site import visit
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    """The htmx of the page: the host's own, or the one the script brings."""
-    return str(request.param)
-
-
-@pytest.fixture
-def site(page: Page, live_server: LiveServer, version: str) -> Page:
-    """The small site, open and ready."""
-    return visit(page, live_server(create_site(version)))
-
 
 # -- which htmx
 

@@ -33,6 +33,7 @@ from tests import bearing
 from tests import commandline
 from tests import hosts
 from tests.bearing import code
+from tests.commandline import stored_values
 from tests.conftest import MakeApp
 from tests.importing.test_service import CONFIG
 from tests.importing.test_service import LONG
@@ -41,7 +42,6 @@ from tests.importing.test_service import OLD
 from tests.importing.test_service import SHORT
 from tests.importing.test_service import UUID
 from tests.importing.test_service import call
-from tests.importing.test_service import everything
 from tests.importing.test_service import take_in
 
 
@@ -100,9 +100,9 @@ def test_file_is_imported_once(anywhere: Flask, tmp_path: Path) -> None:
     assert summary(app, str(file)) == planned
     assert names_of(app, ada) == ["Imported token 1", "Old script"]
     assert names_of(app, grace) == ["Imported token 1", "Old script"]
-    before = everything(app)
+    before = stored_values(app)
     assert summary(app, str(file)) == {"read": 5, "known": 5}
-    assert everything(app) == before
+    assert stored_values(app) == before
     assert call(app, UUID).status_code == call(app, LONG).status_code == 200
     assert code(call(app, SHORT, "/api/tmy")) == "service_inactive"
     told = run(app, str(file)).output
@@ -501,7 +501,7 @@ def test_table_is_imported_and_cleared(
     assert call(app, f"{UUID}-229").status_code == 200
     told = summary(app, *where, "--clear")
     assert told == {"read": 230, "known": 230, "cleared": 230}
-    assert UUID not in everything(app)
+    assert UUID not in stored_values(app)
     assert summary(app, *where, "--clear") == {}
     assert {len(names_of(app, user)) for user in users} == {76, 77}
 
@@ -523,7 +523,7 @@ def test_clear_happens_after_the_commit_and_keeps_changed_tokens(
     with monkeypatch.context() as patch:
         patch.setattr(import_service, "store_items", fails)
         run(app, *where, "--skip-bad", code=1)
-    assert UUID in everything(app)
+    assert UUID in stored_values(app)
     assert code(call(app, UUID)) == "invalid_token"
     result = run(app, *where, code=1)
     assert "Row 3: A token of less than 8" in result.stderr
@@ -538,7 +538,7 @@ def test_clear_happens_after_the_commit_and_keeps_changed_tokens(
         patch.setattr(import_service, "hash_item", renewed)
         told = summary(app, *where, "--skip-bad")
     assert (told["imported"], told["cleared"]) == (2, 1)
-    text = everything(app)
+    text = stored_values(app)
     assert SHORT in text
     assert "tiny" in text
     assert other not in text

@@ -38,6 +38,13 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """Yield a session on each database."""
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
 def heard() -> list[str]:
     """The events that were delivered, in order."""
     return []
@@ -58,80 +65,80 @@ Record = Callable[[Any, str], None]
 
 
 def test_events_are_delivered_in_order_after_the_commit(
-    engine: Engine, record: Record, heard: list[str]
+    session: Session, record: Record, heard: list[str]
 ) -> None:
-    with Session(engine) as session:
-        record(session, "a")
-        record(session, "b")
-        session.flush()
-        assert heard == []
-        session.commit()
-        assert heard == ["a", "b"]
-        session.commit()
-        record(session, "c")
-        session.commit()
+    record(session, "a")
+    record(session, "b")
+    session.flush()
+    assert heard == []
+    session.commit()
+    assert heard == ["a", "b"]
+    session.commit()
+    record(session, "c")
+    session.commit()
+    session.close()
     assert heard == ["a", "b", "c"]
 
 
 def test_events_of_a_transaction_that_does_not_commit_are_discarded(
-    engine: Engine, record: Record, heard: list[str]
+    session: Session, record: Record, heard: list[str]
 ) -> None:
-    with Session(engine) as session:
-        record(session, "rolled back")
-        session.rollback()
-        record(session, "closed")
-        session.close()
-        record(session, "failed")
-        with suppress(Exception):
-            session.execute(text("SELECT nonsense FROM nowhere"))
-        session.rollback()
-        session.commit()
-        record(session, "committed")
-        session.commit()
+    record(session, "rolled back")
+    session.rollback()
+    record(session, "closed")
+    session.close()
+    record(session, "failed")
+    with suppress(Exception):
+        session.execute(text("SELECT nonsense FROM nowhere"))
+    session.rollback()
+    session.commit()
+    record(session, "committed")
+    session.commit()
+    session.close()
     assert heard == ["committed"]
 
 
 def test_savepoint_decides_on_the_events_inside_it_alone(
-    engine: Engine, record: Record, heard: list[str]
+    session: Session, record: Record, heard: list[str]
 ) -> None:
-    with Session(engine) as session:
-        record(session, "before")
+    record(session, "before")
+    with session.begin_nested():
+        record(session, "released")
+        with suppress(ZeroDivisionError), session.begin_nested():
+            record(session, "undone")
+            raise ZeroDivisionError
         with session.begin_nested():
-            record(session, "released")
-            with suppress(ZeroDivisionError), session.begin_nested():
-                record(session, "undone")
-                raise ZeroDivisionError
-            with session.begin_nested():
-                record(session, "inner")
-        undone = session.begin_nested()
-        record(session, "undone too")
-        undone.rollback()
-        record(session, "after")
-        assert heard == []
-        session.commit()
+            record(session, "inner")
+    undone = session.begin_nested()
+    record(session, "undone too")
+    undone.rollback()
+    record(session, "after")
+    assert heard == []
+    session.commit()
+    session.close()
     assert heard == ["before", "released", "inner", "after"]
 
 
 def test_rollback_discards_what_a_released_savepoint_recorded(
-    engine: Engine, record: Record, heard: list[str]
+    session: Session, record: Record, heard: list[str]
 ) -> None:
-    with Session(engine) as session:
-        record(session, "before")
-        with session.begin_nested():
-            record(session, "released")
-        session.rollback()
-        session.commit()
+    record(session, "before")
+    with session.begin_nested():
+        record(session, "released")
+    session.rollback()
+    session.commit()
+    session.close()
     assert heard == []
 
 
 def test_commit_inside_a_savepoint_delivers_all(
-    engine: Engine, record: Record, heard: list[str]
+    session: Session, record: Record, heard: list[str]
 ) -> None:
-    with Session(engine) as session:
-        record(session, "outer")
-        session.begin_nested()
-        record(session, "inner")
-        session.commit()
+    record(session, "outer")
+    session.begin_nested()
+    record(session, "inner")
+    session.commit()
+    session.close()
     assert heard == ["outer", "inner"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -34,24 +33,11 @@ ODD = ["\0", "a\0b", "\udc00", "\x1b[31m", "x" * 501, "x" * 10_000, "lost \ufffd
 
 
 @pytest.fixture
-def told() -> list[Notice]:
-    """What the host was handed by ``on_notice``."""
-    return []
-
-
-@pytest.fixture
 def app(make_app: MakeApp, database_url: str, told: list[Notice]) -> Flask:
     """A host of two accounts, where users named "no…" may not use the API."""
     host = make_app(database_url, plugin=hosts.accounts(on_notice=told.append))
     hosts.host_of(host).apitokens.service("free", "Free data", default_active=True)
     return host
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 def ask(ctx: Context, user: Any, slug: str = "tmy", reason: str = "") -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -152,13 +151,6 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
     apitokens.service("free", "Free data", default_active=True)
     apitokens.service("foreign", "Of another account", default_active=True)
     return app
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 def names(ctx: Context, **query: Any) -> set[str]:

@@ -51,12 +51,6 @@ class Told:
 
 
 @pytest.fixture
-def told() -> list[Told]:
-    """What people were told."""
-    return []
-
-
-@pytest.fixture
 def app(make_app: MakeApp, database_url: str, told: list[Told]) -> Flask:
     """A host on each database in turn."""
 

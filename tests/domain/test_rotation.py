@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace
 from datetime import timedelta
@@ -58,12 +57,6 @@ class Told:
 
 
 @pytest.fixture
-def told() -> list[Told]:
-    """What people were told."""
-    return []
-
-
-@pytest.fixture
 def app(make_app: MakeApp, database_url: str, told: list[Told]) -> Flask:
     """A host on each database in turn."""
 
@@ -72,13 +65,6 @@ def app(make_app: MakeApp, database_url: str, told: list[Told]) -> Flask:
         told.append(Told(notice.kind, notice.user.id, notice.token.id, notice.text))
 
     return make_app(database_url, plugin={"on_notice": tell}, **ROOMY)
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 def rotated(ctx: Context, token: Token, **options: Any) -> tuple[Token, Token, str]:

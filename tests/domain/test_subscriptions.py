@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,13 +28,6 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
     )
     hosts.host_of(app).apitokens.service("free", "Free data", default_active=True)
     return app
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 def active(ctx: Context, user: Any) -> list[str]:

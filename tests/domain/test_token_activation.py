@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,13 +46,6 @@ def app(make_app: MakeApp, database_url: str, heard: list[Notice]) -> Flask:
 def ada(app: Flask) -> Any:
     """A user."""
     return administration.create_user(app, "ada")
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 def own(user: Any) -> Actor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
@@ -30,13 +29,6 @@ NOW = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
 def app(make_app: MakeApp, database_url: str) -> Flask:
     """A host on each database in turn."""
     return make_app(database_url)
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 def test_rename_changes_only_the_name(app: Flask, ctx: Context, user: Any) -> None:

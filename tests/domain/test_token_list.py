@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
@@ -36,10 +35,9 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 
 @pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain at a known moment."""
-    with app.app_context():
-        yield replace(bearing.context_of(app), now=lambda: NOW)
+def ctx(ctx: Context) -> Context:
+    """Return the context at a known moment."""
+    return replace(ctx, now=lambda: NOW)
 
 
 def make(ctx: Context, owner: Any, name: str, **columns: Any) -> str:

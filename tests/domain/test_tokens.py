@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
@@ -43,13 +42,6 @@ NOW = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
 def app(make_app: MakeApp, database_url: str) -> Flask:
     """A host on each database in turn."""
     return make_app(database_url)
-
-
-@pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain on the host's session."""
-    with app.app_context():
-        yield bearing.context_of(app)
 
 
 # -- generate -----------------------------------------------------------------

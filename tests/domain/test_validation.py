@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
@@ -11,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,10 +26,9 @@ NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def ctx(app: Flask) -> Iterator[Context]:
-    """The domain at a known moment."""
-    with app.app_context():
-        yield replace(bearing.context_of(app), now=lambda: NOW)
+def ctx(ctx: Context) -> Context:
+    """Return the context at a known moment."""
+    return replace(ctx, now=lambda: NOW)
 
 
 # -- names --------------------------------------------------------------------

@@ -25,19 +25,6 @@ from tests.bearing import code
 from tests.bearing import problem
 from tests.conftest import MakeApp
 
-
-@pytest.fixture
-def token(app: Flask, user: Any) -> tuple[str, str]:
-    """A plain token of the user: id and plaintext."""
-    return bearing.generate(app, user)
-
-
-@pytest.fixture
-def headers(token: tuple[str, str]) -> dict[str, str]:
-    """The header that carries it."""
-    return bearer(token[1])
-
-
 # -- what a refusal looks like ------------------------------------------------
 
 

@@ -26,19 +26,6 @@ from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
 
-
-@pytest.fixture
-def token(app: Flask, user: Any) -> tuple[str, str]:
-    """A plain token of the user: id and plaintext."""
-    return bearing.generate(app, user)
-
-
-@pytest.fixture
-def headers(token: tuple[str, str]) -> dict[str, str]:
-    """The header that carries it."""
-    return bearer(token[1])
-
-
 # -- kinds of views -----------------------------------------------------------
 
 

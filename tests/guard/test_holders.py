@@ -103,23 +103,17 @@ def test_enabled_email_binding_keeps_tokens_and_refuses_on_a_failing_hook(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     """LIF-12, LIF-15."""
-    failing: list[bool] = []
-
-    def email_of(user: Any) -> str:
-        if failing:
-            raise RuntimeError("the directory is away")
-        return str(user.email)
-
+    directory = hosts.Directory()
     before = make_app(sqlite_url)
     ada = hosts.create_user(before, "ada@example.com")
     _, plaintext = bearing.generate(before, ada)
     bearing.change_user(before, ada, email="new@example.com")
     assert call(before, plaintext) == "200"
-    app = make_app(sqlite_url, plugin={"email_of": email_of}, **BOUND)
+    app = make_app(sqlite_url, plugin={"email_of": directory.email_of}, **BOUND)
     ada = _again(app, ada)
     assert call(app, plaintext) == "200"
     _, bound = bearing.generate(app, ada)
-    failing.append(True)
+    directory.is_away = True
     assert call(app, bound) == "owner_email_changed"
     with pytest.raises(RuntimeError):
         bearing.generate(app, ada)

@@ -184,12 +184,7 @@ def test_current_token_has_its_owner_without_flask_login() -> None:
     apitokens = APITokens(db, user_model)
     apitokens.init_app(app)
     add(app, "/who", lambda: current_token.owner.email)
-    with app.app_context():
-        db.create_all()
-        user = user_model(email="ada@example.com")
-        db.session.add(user)
-        _, plaintext = apitokens.generate(owner=user, name="x")
-        db.session.commit()
+    _, plaintext = bearing.first_token(app, apitokens)
     response = app.test_client().get("/who", headers=bearer(plaintext))
     assert response.text == "ada@example.com"
     with app.app_context():

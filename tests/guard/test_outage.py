@@ -195,15 +195,20 @@ def _refuse(*_: Any) -> Any:
     raise psycopg.OperationalError("connection refused")
 
 
-@pytest.mark.parametrize("way", ["engine", "session"])
+@pytest.fixture(params=["engine", "session"])
+def host_and_token(
+    request: pytest.FixtureRequest, make_app: MakeApp, database_url: str
+) -> tuple[Flask, str]:
+    """Return a host with each kind of look-up on each database, and a plaintext."""
+    app = make_app(database_url, APITOKENS_LOOKUP=request.param, **QUIET)
+    user = hosts.create_user(app, "ada@example.com")
+    return app, bearing.generate(app, user)[1]
+
+
 def test_missing_tables_are_a_503_and_log_the_remedy(
-    way: str,
-    make_app: MakeApp,
-    database_url: str,
-    caplog: pytest.LogCaptureFixture,
+    host_and_token: tuple[Flask, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = make_app(database_url, APITOKENS_LOOKUP=way, **QUIET)
-    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    app, plaintext = host_and_token
     assert answer(app, plaintext) == 200
     with without_table(bearing.engine_of(app)):
         with caplog.at_level(logging.ERROR):
@@ -215,16 +220,11 @@ def test_missing_tables_are_a_503_and_log_the_remedy(
     assert answer(app, plaintext) == 200
 
 
-@pytest.mark.parametrize("way", ["engine", "session"])
 def test_missing_column_is_logged_once_with_its_command(
-    way: str,
-    make_app: MakeApp,
-    database_url: str,
-    caplog: pytest.LogCaptureFixture,
+    host_and_token: tuple[Flask, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """New code runs on the schema of an earlier version."""
-    app = make_app(database_url, APITOKENS_LOOKUP=way, **QUIET)
-    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    app, plaintext = host_and_token
     engine = bearing.engine_of(app)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE apitokens_token DROP COLUMN networks")

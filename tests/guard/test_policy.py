@@ -25,24 +25,6 @@ from tests.conftest import MakeApp
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def bcrypt_asked(monkeypatch: pytest.MonkeyPatch) -> bearing.Bcrypt:
-    """Counts what bcrypt is asked."""
-    return bearing.Bcrypt(monkeypatch)
-
-
-@pytest.fixture
-def token(app: Flask, user: Any) -> tuple[str, str]:
-    """A plain token of the user: id and plaintext."""
-    return bearing.generate(app, user)
-
-
-@pytest.fixture
-def plaintext(token: tuple[str, str]) -> str:
-    """What its owner holds of it."""
-    return token[1]
-
-
 # -- the owner ----------------------------------------------------------------
 
 

@@ -503,6 +503,19 @@ def _ask_each(sessions: list[requests.Session], url: str, plaintext: str) -> set
     return found
 
 
+def _relayed(url: str, *, listen: int = 0, **parts: Any) -> tuple[Relay, str]:
+    """Return a relay to a database server, and the database's address behind it.
+
+    :param listen: the port of the relay, or 0 for a free one.
+    :param parts: what else changes in the address.
+    """
+    real = make_url(url)
+    default = 5432 if real.get_backend_name() == "postgresql" else 3306
+    relay = Relay(str(real.host), int(real.port or default), listen=listen)
+    behind = real.set(host="127.0.0.1", port=relay.port, **parts)
+    return relay, behind.render_as_string(hide_password=False)
+
+
 def _kill_all_connections(url: str) -> None:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -522,10 +535,7 @@ def test_database_outage_behind_a_server_is_a_503_until_it_returns(
     app = make_app(postgresql_url)
     user = hosts.create_user(app, "ada@example.com")
     _, plaintext = bearing.generate(app, user)
-    real = make_url(postgresql_url)
-    relay = Relay(str(real.host), int(real.port or 5432))
-    url = real.set(host="127.0.0.1", port=relay.port)
-    behind = url.render_as_string(hide_password=False)
+    relay, behind = _relayed(postgresql_url)
     with ExitStack() as stack:
         server = stack.enter_context(serving(tmp_path, behind, GTHREAD, TEST_RELAY="1"))
         sessions = [stack.enter_context(requests.Session()) for _ in range(8)]
@@ -538,7 +548,7 @@ def test_database_outage_behind_a_server_is_a_503_until_it_returns(
             assert _ask_each(sessions, plain, plaintext) == {200}
         relay.close()
         assert _ask_each(sessions, plain, plaintext) == {503}
-        relay = Relay(str(real.host), int(real.port or 5432), listen=relay.port)
+        relay, _ = _relayed(postgresql_url, listen=relay.port)
         stack.callback(relay.close)
         until(lambda: _ask_each(sessions, plain, plaintext) == {200})
         browser.close()
@@ -554,10 +564,7 @@ def test_unresponsive_database_is_a_503_after_the_drivers_timeout(
     """DBS-01 with lost packets; the host configured the read timeout of its driver."""
     app = make_app(mariadb_url)
     _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
-    real = make_url(mariadb_url)
-    relay = Relay(str(real.host), int(real.port or 3306))
-    url = real.set(host="127.0.0.1", port=relay.port, query={"read_timeout": "1"})
-    behind = url.render_as_string(hide_password=False)
+    relay, behind = _relayed(mariadb_url, query={"read_timeout": "1"})
     with ExitStack() as stack:
         stack.callback(relay.close)
         server = stack.enter_context(serving(tmp_path, behind, GTHREAD, TEST_RELAY="1"))

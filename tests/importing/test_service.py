@@ -26,6 +26,7 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
+from tests.commandline import stored_values
 from tests.conftest import MakeApp
 
 NEW = "2026:k3JdPq9xLmZr7TvWb2NcYf8HsGa5Ue1o"
@@ -72,14 +73,6 @@ def row_of(app: Flask, token_id: str) -> Any:
     ).join(model.Token, model.Token.id == model.Import.token_id)
     with bearing.engine_of(app).connect() as connection:
         return connection.execute(query.where(model.Token.id == token_id)).one()
-
-
-def everything(app: Flask) -> str:
-    """Return every value in every table of the host, as text."""
-    host = hosts.host_of(app)
-    with app.app_context():
-        tables = host.db.metadata.sorted_tables
-        return repr([host.db.session.execute(select(t)).all() for t in tables])
 
 
 @pytest.fixture
@@ -129,7 +122,7 @@ def test_imported_plaintext_is_stored_nowhere(
         row = row_of(anywhere, token_id)
         assert row.scheme == "imported"
         assert row.secret_hash.startswith("$2b$04$")
-        text = everything(anywhere) + caplog.text
+        text = stored_values(anywhere) + caplog.text
         assert token not in text
         for name in ("md5", "sha1", "sha256", "sha512"):
             digest = hashlib.new(name, token.encode()).digest()
@@ -331,7 +324,7 @@ def test_imported_digest_is_rehashed_at_first_use(anywhere: Flask) -> None:
         assert take_in(app, token, user) == token_id
         assert row_of(app, token_id) == after
         raw = text.removeprefix("sha512$$").lower()
-        kept = everything(app)
+        kept = stored_values(app)
         for left in (token, raw, repr(bytes.fromhex(raw))[2:-1]):
             assert left not in kept
 
@@ -551,14 +544,8 @@ def test_token_limit_counts_imports_and_does_not_refuse_them(make_app: MakeApp) 
 def test_imported_tokens_are_bound_to_the_email(
     make_app: MakeApp, database_url: str
 ) -> None:
-    failing: list[bool] = []
-
-    def email_of(user: Any) -> str:
-        if failing:
-            raise RuntimeError("the directory is away")
-        return str(user.email)
-
-    plugin: dict[str, Any] = {"email_of": email_of}
+    directory = hosts.Directory()
+    plugin: dict[str, Any] = {"email_of": directory.email_of}
     bound = {**CONFIG, "APITOKENS_BIND_TO_EMAIL": True}
     app = make_app(database_url, plugin=plugin, **bound)
     user = hosts.create_user(app, "ada@example.com")
@@ -573,7 +560,7 @@ def test_imported_tokens_are_bound_to_the_email(
     for token in (UUID, SHORT):
         assert code(call(app, token)) == "owner_email_changed"
     assert call(app, LONG).status_code == 200
-    failing.append(True)
+    directory.is_away = True
     with pytest.raises(DomainError, match="address cannot be told"):
         take_in(app, f"{UUID}-2", user)
 

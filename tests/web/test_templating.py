@@ -41,6 +41,9 @@ SHIPPED = Path(templating.__file__).parents[1] / "templates"
 GALLERY = Path(__file__).parents[2] / "templates"
 #: ready-made override sets, and none
 SETS = [None, *sorted(path for path in GALLERY.glob("*") if path.is_dir())]
+WITH_EVERY_SET = pytest.mark.parametrize(
+    "gallery", SETS, ids=lambda path: path.name if path else "none"
+)
 PARTIALS = sorted(SHIPPED.glob("apitokens/**/partials/*.html"))
 LAYOUT = """<!doctype html><html lang="en"><head>
 <title>{% block name %}{% endblock %}</title>
@@ -114,9 +117,7 @@ def every_answer(ada: Visitor) -> list[TestResponse]:
     return answers
 
 
-@pytest.mark.parametrize(
-    "gallery", SETS, ids=lambda path: path.name if path else "none"
-)
+@WITH_EVERY_SET
 def test_user_pages_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
@@ -206,9 +207,7 @@ def every_administrators_answer(root: Visitor) -> list[TestResponse]:
     ]
 
 
-@pytest.mark.parametrize(
-    "gallery", SETS, ids=lambda path: path.name if path else "none"
-)
+@WITH_EVERY_SET
 def test_every_admin_page_renders_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
@@ -223,9 +222,7 @@ def test_every_admin_page_renders_with_every_override_set(
         assert_sound(response.text)
 
 
-@pytest.mark.parametrize(
-    "gallery", SETS, ids=lambda path: path.name if path else "none"
-)
+@WITH_EVERY_SET
 def test_admin_actions_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
@@ -235,9 +232,7 @@ def test_admin_actions_render_with_every_override_set(
         assert_sound(response.text)
 
 
-@pytest.mark.parametrize(
-    "gallery", SETS, ids=lambda path: path.name if path else "none"
-)
+@WITH_EVERY_SET
 def test_single_token_mode_renders_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
@@ -303,9 +298,7 @@ def every_answer_about_access(app: Flask) -> list[TestResponse]:
     return [*answers, visitor(app, users[0]).client.get("/account")]
 
 
-@pytest.mark.parametrize(
-    "gallery", SETS, ids=lambda path: path.name if path else "none"
-)
+@WITH_EVERY_SET
 def test_access_requests_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
