@@ -225,7 +225,7 @@ def test_full_bcrypt_queue_is_a_503(
     """VER-12."""
     verifier = app.extensions["apitokens"].verifier
 
-    def full(*_: object) -> bool:
+    def full(*_: object, **__: object) -> bool:
         raise QueueFull
 
     with monkeypatch.context() as patch:

@@ -452,7 +452,7 @@ def test_unreachable_database_answers_503(
     def fail(*args: object) -> None:
         raise OperationalError("SELECT secret_column", {}, Exception("locked"))
 
-    monkeypatch.setattr(token_counts, "counts", fail)
+    monkeypatch.setattr(token_counts, "count_list", fail)
     note = ada.get()
     assert note.status_code == 503
     assert note.headers["HX-Retarget"] == "#at-toasts"
@@ -472,7 +472,7 @@ def test_unreachable_database_answers_503_if_the_layout_needs_it(
     away = False
     plain_app.context_processor(lambda: fail() if away else {})
     ada = visitor(plain_app, hosts.create_user(plain_app, "ada@example.com"))
-    monkeypatch.setattr(token_counts, "counts", fail)
+    monkeypatch.setattr(token_counts, "count_list", fail)
     away = True
     response = ada.without_script().get()
     assert response.status_code == 503
