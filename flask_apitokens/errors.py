@@ -97,6 +97,16 @@ class NameTaken(DomainError):
         )
 
 
+class StaleForm(DomainError):
+    """A form was open too long, or was not rendered for this session."""
+
+    code = 400
+    reason = "stale_form"
+
+    def __init__(self) -> None:
+        super().__init__(_("This form was open too long. Try again."))
+
+
 class InvalidReason(DomainError):
     """A reason is missing, too long, or has characters that cannot be stored."""
 

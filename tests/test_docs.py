@@ -220,17 +220,10 @@ def test_example_of_a_setting_is_allowed_and_not_its_default() -> None:
         assert example != reference.default_of(item)
 
 
-_PUBLIC_ERRORS = {"flask_apitokens.errors", "flask_apitokens.refusals"}
-
-
 def _all_below(kind: type[Any]) -> set[type[Any]]:
-    """Return *kind* and its public subclasses.
-
-    A page has an error of its own, which is answered as a sentence on that page. It is
-    a subclass only where another test has loaded the pages.
-    """
+    """Return *kind* and all its subclasses."""
     below = {child for parent in kind.__subclasses__() for child in _all_below(parent)}
-    return {kind} | {one for one in below if one.__module__ in _PUBLIC_ERRORS}
+    return {kind} | below
 
 
 def test_every_refusal_code_has_its_status_cause_and_remedy() -> None:

@@ -20,8 +20,7 @@ from werkzeug.utils import cached_property
 from wtforms import SelectMultipleField
 from wtforms import StringField
 
-from flask_apitokens.errors import DomainError
-from flask_apitokens.i18n import gettext as _
+from flask_apitokens.errors import StaleForm
 
 #: the format of ``secrets.token_urlsafe(16)``
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -29,17 +28,7 @@ _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 def stale() -> str:
     """Return the message for a form whose protection does not hold."""
-    return _("This form was open too long. Try again.")
-
-
-class StaleForm(DomainError):
-    """The protection of a form does not hold, and no field can be shown again."""
-
-    code = 400
-    reason = "stale_form"
-
-    def __init__(self) -> None:
-        super().__init__(stale())
+    return StaleForm().message
 
 
 @dataclass(frozen=True)
