@@ -9,6 +9,8 @@ which stay readable when the row is changed or deleted later.
 
 from __future__ import annotations
 
+from abc import ABC
+from abc import abstractmethod
 from dataclasses import dataclass
 from dataclasses import fields
 from datetime import datetime
@@ -24,7 +26,7 @@ from .snapshots import TokenSnapshot
 
 
 @dataclass(frozen=True, kw_only=True)
-class DomainEvent:
+class DomainEvent(ABC):
     """One act.
 
     :param at: an aware moment in UTC.
@@ -65,9 +67,9 @@ class DomainEvent:
             **self._about(),
         }
 
+    @abstractmethod
     def _about(self) -> dict[str, Any]:
         """Return the columns that say what the event is about."""
-        raise NotImplementedError
 
 
 def _subject(key: Any, label: str | None) -> dict[str, str | None]:
