@@ -31,11 +31,15 @@ SURROUNDINGS = frozenset(
         "state",
     }
 )
-#: functions whose parameters have an order that Flask, gettext, SQLAlchemy or the order
-#: of the steps prescribes
+#: functions whose parameters have the order of Flask's ``add_url_rule``, of gettext's
+#: ``ngettext`` and of SQLAlchemy's function for ``on_conflict``
 NATURAL_ORDER = frozenset(
-    {"_add", "_mapped", "_with_transactions", "add", "dispatch", "ngettext"}
-    | {"read", "verify"}
+    {
+        "flask_apitokens/i18n.py:ngettext",
+        "flask_apitokens/usage/writer.py:_with_transactions",
+        "flask_apitokens/web/blueprint.py:_add",
+        "flask_apitokens/web/blueprint.py:add",
+    }
 )
 #: words and phrases that readers with English as a second language read twice
 RIDDLES = re.compile(
@@ -83,7 +87,7 @@ def _function_faults(
     if names[:1] in (["self"], ["cls"]):
         del names[0]
     most = MAX_POSITIONAL + (names[:1] != [] and names[0] in SURROUNDINGS)
-    if len(names) > most and function.name not in NATURAL_ORDER:
+    if len(names) > most and f"{path}:{function.name}" not in NATURAL_ORDER:
         yield (
             path,
             function.lineno,

@@ -49,7 +49,7 @@ def forks() -> None:
 
     def use() -> list[Any]:
         asked.clear()
-        answer = verifier.verify("id", TOKEN, stored)
+        answer = verifier.verify("id", TOKEN, stored=stored)
         digests = [digest.hex() for digest in verifier._cache.verified.values()]
         return [answer, len(asked), digests]
 
@@ -69,7 +69,7 @@ def gevent_checks() -> None:
     order: list[str] = []
 
     def check() -> None:
-        assert verifier.verify("id", TOKEN, stored)
+        assert verifier.verify("id", TOKEN, stored=stored)
         order.append("checked")
 
     def turn() -> None:
@@ -88,7 +88,7 @@ def gevent_queues() -> None:
     stored = {token: crypto_tokens.hash_token(token, 4) for token in tokens}
     asked.clear()
     uses = [
-        gevent.spawn(verifier.verify, token.decode(), token, stored[token])
+        gevent.spawn(verifier.verify, token.decode(), token, stored=stored[token])
         for token in tokens * 10
     ]
     gevent.joinall(uses, raise_error=True)

@@ -89,7 +89,7 @@ def issue(
     return _signer(keys).sign(prefix(brand) + said).decode("ascii")
 
 
-def read(brand: str, keys: Sequence[bytes], token: bytes) -> Claim | None:
+def read(token: bytes, *, brand: str, keys: Sequence[bytes]) -> Claim | None:
     """Return the content of a session token, or None if its signature is not ours.
 
     The caller checks whether the session has ended and whether its access token is

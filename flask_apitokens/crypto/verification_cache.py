@@ -84,7 +84,7 @@ class Verifier:
         self._fork_lock = threading.Lock()
         self._cache = _Cache(self._workers, waiting)
 
-    def verify(self, token_id: str, token: bytes, stored: str) -> bool:
+    def verify(self, token_id: str, token: bytes, *, stored: str) -> bool:
         """Return whether *token* is the one that the hash *stored* was made of.
 
         :param token_id: the public id, which is the key in the cache.
@@ -129,7 +129,7 @@ class Verifier:
             try:
                 flight.answer = self._run_bcrypt(cache, token, stored=stored)
                 if flight.answer:
-                    self._add(cache, token_id, digest)
+                    self._add(cache, token_id, digest=digest)
             finally:
                 with cache.lock:
                     del cache.in_flight[digest]
@@ -141,7 +141,7 @@ class Verifier:
             raise QueueFull
         return flight.answer
 
-    def _add(self, cache: _Cache, token_id: str, digest: bytes) -> None:
+    def _add(self, cache: _Cache, token_id: str, *, digest: bytes) -> None:
         cache.verified[token_id] = digest
         while len(cache.verified) > self._size:
             with suppress(KeyError):

@@ -138,18 +138,18 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
     user_key = user_key_of(user_model)
 
     class Base(DeclarativeBase):
-        pass
+        __table_args__ = {"schema": user_key.table.schema}
 
     Base.metadata = metadata
     token = _map_token(Base, user_key)
     return Models(
         Token=token,
         Subscription=_map_subscription(Base, user_key),
-        ServiceSetting=_map_service_setting(Base, user_key),
-        Event=_map_event(Base, user_key),
-        Call=_map_call(Base, user_key),
-        CallHour=_map_call_hour(Base, user_key),
-        Import=_map_import(Base, user_key, token=token),
+        ServiceSetting=_map_service_setting(Base),
+        Event=_map_event(Base),
+        Call=_map_call(Base),
+        CallHour=_map_call_hour(Base),
+        Import=_map_import(Base, token),
         user=user_model,
         user_key=user_key,
     )
@@ -157,7 +157,8 @@ def _map(metadata: MetaData, user_model: type[Any]) -> Models:
 
 def _map_token(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Token]:
     return _mapped(
-        *(Token, base, user_key),
+        Token,
+        base,
         _primary_key("pk_apitokens_token", "id"),
         # MariaDB refuses to drop the last index that a foreign key needs. A downgrade
         # drops the indexes before their table, and an upgrade drops what has gone
@@ -182,7 +183,8 @@ def _map_subscription(
     base: type[DeclarativeBase], user_key: Column[Any]
 ) -> type[Subscription]:
     return _mapped(
-        *(Subscription, base, user_key),
+        Subscription,
+        base,
         _primary_key("pk_apitokens_subscription", "id"),
         _unique("uq_apitokens_subscription", "user_id", "service"),
         _index("ix_apitokens_subscription", "service", "active", "user_id"),
@@ -191,19 +193,19 @@ def _map_subscription(
     )
 
 
-def _map_service_setting(
-    base: type[DeclarativeBase], user_key: Column[Any]
-) -> type[ServiceSetting]:
+def _map_service_setting(base: type[DeclarativeBase]) -> type[ServiceSetting]:
     return _mapped(
-        *(ServiceSetting, base, user_key),
+        ServiceSetting,
+        base,
         _primary_key("pk_apitokens_service_setting", "id"),
         _unique("uq_apitokens_setting", "account_id", "service"),
     )
 
 
-def _map_event(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Event]:
+def _map_event(base: type[DeclarativeBase]) -> type[Event]:
     return _mapped(
-        *(Event, base, user_key),
+        Event,
+        base,
         _primary_key("pk_apitokens_event", "id"),
         _unique("uq_apitokens_event_form_key", "form_key"),
         _index("ix_apitokens_event_token", "token_id", "id"),
@@ -211,9 +213,10 @@ def _map_event(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Event
     )
 
 
-def _map_call(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Call]:
+def _map_call(base: type[DeclarativeBase]) -> type[Call]:
     return _mapped(
-        *(Call, base, user_key),
+        Call,
+        base,
         _primary_key("pk_apitokens_call", "id"),
         _index("ix_apitokens_call_at", "at"),
         _index("ix_apitokens_call_account", "account_id", "at", "id"),
@@ -227,11 +230,10 @@ def _map_call(base: type[DeclarativeBase], user_key: Column[Any]) -> type[Call]:
     )
 
 
-def _map_call_hour(
-    base: type[DeclarativeBase], user_key: Column[Any]
-) -> type[CallHour]:
+def _map_call_hour(base: type[DeclarativeBase]) -> type[CallHour]:
     return _mapped(
-        *(CallHour, base, user_key),
+        CallHour,
+        base,
         _primary_key(
             "pk_apitokens_call_hour", "account_id", "service", "token_id", "hour"
         ),
@@ -241,11 +243,10 @@ def _map_call_hour(
     )
 
 
-def _map_import(
-    base: type[DeclarativeBase], user_key: Column[Any], *, token: type[Token]
-) -> type[Import]:
+def _map_import(base: type[DeclarativeBase], token: type[Token]) -> type[Import]:
     return _mapped(
-        *(Import, base, user_key),
+        Import,
+        base,
         _primary_key("pk_apitokens_import", "id"),
         _unique("uq_apitokens_import_digest", "digest"),
         _unique("uq_apitokens_import_source", "source"),
@@ -289,7 +290,6 @@ def _index(name: str, *columns: str) -> SchemaItem:
 def _mapped(
     row: type[_Row],
     base: type[DeclarativeBase],
-    user_key: Column[Any],
     *constraints: SchemaItem,
     **columns: Any,
 ) -> type[_Row]:
@@ -297,6 +297,5 @@ def _mapped(
 
     :param columns: those that depend on the host.
     """
-    options = {"schema": user_key.table.schema}
-    members = {"__table_args__": (*constraints, options), **columns}
+    members = {"__table_args__": (*constraints, base.__table_args__), **columns}
     return type(f"Api{row.__name__}", (row, base), members)

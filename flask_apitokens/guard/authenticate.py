@@ -169,7 +169,7 @@ def _session_in(state: State, text: str, token: bytes) -> Candidate:
     )
 
     keys = session_tokens.keys_of(state.app.config)
-    claim = session_tokens.read(state.settings.brand, keys, token)
+    claim = session_tokens.read(token, brand=state.settings.brand, keys=keys)
     if claim is None:
         check_readable(text)
         raise refusals.InvalidToken
@@ -310,7 +310,7 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
 def _check_bcrypt(state: State, candidate: Candidate) -> None:
     current, stored = candidate.current, candidate.current.found.secret_hash
     try:
-        genuine = state.verifier.verify(current.id, candidate.token, stored)
+        genuine = state.verifier.verify(current.id, candidate.token, stored=stored)
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
     if not genuine:

@@ -91,7 +91,7 @@ def check_bcrypt(state: State, known: ImportedCandidate) -> None:
     stored = known.found.secret_hash
     try:
         genuine = state.verifier.verify(
-            known.token_id, known.keyed_digest.secret, stored
+            known.token_id, known.keyed_digest.secret, stored=stored
         )
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None

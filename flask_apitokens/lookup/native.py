@@ -99,17 +99,22 @@ def select_tokens(
         columns += [_or_null(callbacks.email_column).label("owner_email")]
     query = select(*columns).select_from(tokens)
     query = query.outerjoin(models.user, models.user_key == token.owner_id)
-    if with_services:
-        of_owner = and_(
-            subscription.user_id == token.owner_id,
-            subscription.service == token.service,
-        )
-        of_account = and_(
-            setting.account_id == token.account_id, setting.service == token.service
-        )
-        query = query.outerjoin(subscriptions, of_owner)
-        query = query.outerjoin(settings, of_account)
-    return query
+    return _join_services(models, query) if with_services else query
+
+
+def _join_services(models: Models, query: Select[Any]) -> Select[Any]:
+    """Join the owner's subscription to the service, and the account's setting."""
+    tokens, subscriptions, settings, *_ = models.tables
+    token, subscription, setting = tokens.c, subscriptions.c, settings.c
+    of_owner = and_(
+        subscription.user_id == token.owner_id,
+        subscription.service == token.service,
+    )
+    of_account = and_(
+        setting.account_id == token.account_id, setting.service == token.service
+    )
+    query = query.outerjoin(subscriptions, of_owner)
+    return query.outerjoin(settings, of_account)
 
 
 def _or_null(column: Any) -> Any:

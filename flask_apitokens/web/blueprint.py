@@ -261,7 +261,7 @@ def _scoped(load: _LoadScope, view: _View) -> _View:
     dispatch = scopes.token_scope.dispatch
 
     def call(**values: Any) -> Any:
-        return dispatch(load, view, values)
+        return dispatch(view, values, load_scope=load)
 
     return call
 

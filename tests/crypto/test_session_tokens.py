@@ -68,9 +68,13 @@ def issue(**changed: Any) -> str:
     return session_tokens.issue("apt", values.pop("keys", KEYS), **values)
 
 
+def read(token: bytes, keys: list[bytes] = KEYS, brand: str = "apt") -> Any:
+    return session_tokens.read(token, brand=brand, keys=keys)
+
+
 def test_session_token_keeps_its_end_to_the_microsecond() -> None:
     session = issue()
-    claim = session_tokens.read("apt", KEYS, session.encode())
+    claim = read(session.encode())
     assert claim is not None
     assert (claim.token_id, claim.expires_at) == ("0123456789ab", MOMENT)
     assert claim.fits(DIGEST)
@@ -87,29 +91,26 @@ def test_changed_session_token_is_rejected() -> None:
     for place in range(len(session)):
         changed = bytearray(session)
         changed[place] ^= 1
-        assert session_tokens.read("apt", KEYS, bytes(changed)) is None, place
+        assert read(bytes(changed)) is None, place
     signed = Signer(KEYS[0]).sign(session.rpartition(b".")[0])
     for text in (session[:-1], session + b"x", session[:40], b"apts_", b"", signed):
-        assert session_tokens.read("apt", KEYS, text) is None
+        assert read(text) is None
     # What base64 reads over, so that the signature would still be the same.
     for noise in (b"====", b"????", b"\r\n  ", b"!" * 4000):
-        assert session_tokens.read("apt", KEYS, session + noise) is None
-        assert (
-            session_tokens.read("apt", KEYS, session[:-2] + noise + session[-2:])
-            is None
-        )
-    assert session_tokens.read("solar", KEYS, session) is None
-    assert session_tokens.read("apt", [], session) is None
+        assert read(session + noise) is None
+        assert read(session[:-2] + noise + session[-2:]) is None
+    assert read(session, brand="solar") is None
+    assert read(session, keys=[]) is None
 
 
 def test_newest_key_signs_and_fallback_keys_verify() -> None:
     session = issue().encode()
     config = {"SECRET_KEY": "new", "SECRET_KEY_FALLBACKS": [b"older", "not-a-secret"]}
     keys = session_tokens.keys_of(config)
-    assert session_tokens.read("apt", keys, session) is not None
+    assert read(session, keys=keys) is not None
     renewed = issue(keys=keys).encode()
-    assert session_tokens.read("apt", [b"new"], renewed) is not None
-    assert session_tokens.read("apt", KEYS, renewed) is None
+    assert read(renewed, keys=[b"new"]) is not None
+    assert read(renewed) is None
     assert (
         session_tokens.keys_of({"SECRET_KEY": None, "SECRET_KEY_FALLBACKS": ["x"]})
         == []

@@ -80,7 +80,7 @@ def together(number: int, work: Callable[[int], Any]) -> list[Any]:
 def test_second_use_does_not_run_bcrypt(asked: list[bytes]) -> None:
     """VER-06."""
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
-    assert [verifier.verify("id", TOKEN, stored) for _ in range(3)] == [True] * 3
+    assert [verifier.verify("id", TOKEN, stored=stored) for _ in range(3)] == [True] * 3
     assert len(asked) == 1
 
 
@@ -88,9 +88,9 @@ def test_changed_hash_runs_bcrypt_again(asked: list[bytes]) -> None:
     verifier = Verifier()
     old, new = (crypto_tokens.hash_token(TOKEN, 4) for _ in range(2))
     foreign = crypto_tokens.hash_token(b"another token", 4)
-    assert verifier.verify("id", TOKEN, old)
-    assert verifier.verify("id", TOKEN, new)
-    assert not verifier.verify("id", TOKEN, foreign)
+    assert verifier.verify("id", TOKEN, stored=old)
+    assert verifier.verify("id", TOKEN, stored=new)
+    assert not verifier.verify("id", TOKEN, stored=foreign)
     assert asked == [old.encode(), new.encode(), foreign.encode()]
 
 
@@ -98,29 +98,29 @@ def test_wrong_token_is_not_cached_and_evicts_nothing(
     asked: list[bytes],
 ) -> None:
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
-    assert verifier.verify("id", TOKEN, stored)
-    assert not verifier.verify("id", TOKEN[:-1], stored)
-    assert not verifier.verify("id", TOKEN[:-1], stored)
+    assert verifier.verify("id", TOKEN, stored=stored)
+    assert not verifier.verify("id", TOKEN[:-1], stored=stored)
+    assert not verifier.verify("id", TOKEN[:-1], stored=stored)
     assert len(asked) == 3
-    assert verifier.verify("id", TOKEN, stored)
+    assert verifier.verify("id", TOKEN, stored=stored)
     assert len(asked) == 3
 
 
 def test_least_recently_used_token_is_evicted_first(asked: list[bytes]) -> None:
     verifier, stored = Verifier(size=2), crypto_tokens.hash_token(TOKEN, 4)
     for public in ("a", "b", "a", "c"):
-        assert verifier.verify(public, TOKEN, stored)
+        assert verifier.verify(public, TOKEN, stored=stored)
     assert len(asked) == 3
-    assert verifier.verify("a", TOKEN, stored)
+    assert verifier.verify("a", TOKEN, stored=stored)
     assert len(asked) == 3
-    assert verifier.verify("b", TOKEN, stored)
+    assert verifier.verify("b", TOKEN, stored=stored)
     assert len(asked) == 4
 
 
 def test_cache_holds_neither_plaintext_nor_unkeyed_digest() -> None:
     """VER-10."""
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
-    assert verifier.verify("0123456789ab", TOKEN, stored)
+    assert verifier.verify("0123456789ab", TOKEN, stored=stored)
     kept = [value for value in reachable(verifier) if isinstance(value, bytes)]
     assert any(len(value) >= 16 for value in kept)
     digests = {
@@ -158,7 +158,7 @@ def test_fifty_concurrent_first_uses_run_bcrypt_once(gate: Gate) -> None:
 
     opener = threading.Thread(target=open_the_gate)
     opener.start()
-    answers = together(50, lambda _: verifier.verify("id", TOKEN, "stored"))
+    answers = together(50, lambda _: verifier.verify("id", TOKEN, stored="stored"))
     opener.join()
     assert answers == [True] * 50
     assert len(gate.asked) == 1
@@ -205,7 +205,7 @@ def test_first_use_that_ends_during_another_runs_bcrypt_once(
     answers: list[bool] = []
 
     def use() -> None:
-        answers.append(verifier.verify("id", TOKEN, stored))
+        answers.append(verifier.verify("id", TOKEN, stored=stored))
 
     monkeypatch.setattr(verification_cache, "threading", Crossing(turn, use))
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
@@ -221,7 +221,7 @@ def test_full_queue_refuses_the_next_at_once(gate: Gate) -> None:
 
     def use(public: str) -> None:
         try:
-            outcomes.append(verifier.verify(public, TOKEN, public))
+            outcomes.append(verifier.verify(public, TOKEN, stored=public))
         except QueueFull as busy:
             outcomes.append(busy)
 
@@ -236,7 +236,7 @@ def test_full_queue_refuses_the_next_at_once(gate: Gate) -> None:
     for thread in threads:
         thread.join()
     assert outcomes[1:] == [True, True]
-    assert verifier.verify("d", TOKEN, "d")
+    assert verifier.verify("d", TOKEN, stored="d")
 
 
 def test_timeout_in_the_queue_raises_and_frees_its_place(gate: Gate) -> None:
@@ -246,10 +246,10 @@ def test_timeout_in_the_queue_raises_and_frees_its_place(gate: Gate) -> None:
     until(lambda: gate.asked)
     for public in ("a", "b", "b"):
         with pytest.raises(QueueFull):
-            verifier.verify(public, TOKEN, public)
+            verifier.verify(public, TOKEN, stored=public)
     gate.open.set()
     first.join()
-    assert verifier.verify("b", TOKEN, "b")
+    assert verifier.verify("b", TOKEN, stored="b")
 
 
 def test_failing_bcrypt_does_not_block_the_next_use(
@@ -267,8 +267,8 @@ def test_failing_bcrypt_does_not_block_the_next_use(
         patch.setattr(bcrypt, "checkpw", break_down)
         for _ in range(3):
             with pytest.raises(MemoryError):
-                verifier.verify("id", TOKEN, stored)
-    assert verifier.verify("id", TOKEN, stored)
+                verifier.verify("id", TOKEN, stored=stored)
+    assert verifier.verify("id", TOKEN, stored=stored)
 
 
 def test_bcrypt_runs_in_the_calling_thread_without_gevent() -> None:

@@ -219,15 +219,16 @@ _LOAD = "flask_apitokens.load_scope"
 
 
 def dispatch(
-    load_scope: LoadScope,
     view: Callable[..., ResponseReturnValue],
     values: dict[str, Any],
+    *,
+    load_scope: LoadScope,
 ) -> ResponseReturnValue:
     """Load the scope of this request and call *view* with it.
 
-    :param load_scope: is given the parts of the address, without the id of a token.
     :param view: is given the scope, and the id of a token if the address has one.
     :param values: the parts of the address.
+    :param load_scope: is given the parts of the address, without the id of a token.
     """
     token_id = values.pop("token_id", None)
     load = functools.partial(load_scope, **values)
