@@ -9,7 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: The shell renders as the browser does, but starts no windows, tabs and bars of its
+#: own: the same tests take half the processor time.
+COMMANDS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 INSTALL_SECONDS = 600
 
 
@@ -44,7 +52,7 @@ def install_browser() -> None:
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         _run("apt-get", "-qq", "update")
-        _run("apt-get", "-qq", "--yes", "install", "chromium")
+        _run("apt-get", "-qq", "--yes", "install", "chromium-headless-shell")
 
 
 def _run(*command: str) -> bool:
