@@ -34,9 +34,9 @@ from .import_checks import ImportChecker
 from .import_checks import ImportReport
 from .import_records import BATCH
 from .import_records import Records
-from .import_records import TokenColumn
 from .import_records import read_file
-from .import_records import token_column
+from .import_tables import TokenColumn
+from .import_tables import token_column
 from .token import token_group
 
 #: wrong records that are printed one by one
