@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ import click
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import is_text
+from flask_apitokens.core.utc import end_of_day
+from flask_apitokens.core.utc import parse_day
+from flask_apitokens.core.utc import parse_moment
 from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing import service as import_service
@@ -28,12 +32,13 @@ from . import lookups
 from .import_records import BATCH
 from .import_records import Record
 from .import_records import Records
-from .options import parse_expiry
 from .output import printable
 
 #: by the name of an owner: the owner, or the sentence that says what is wrong
 Owners = dict[Any, ImportOwner | str]
 Outcome = Literal["new", "known", "deleted", "expired"]
+#: Years that Python does not have, or in UTC no longer: PostgreSQL has them.
+_FAR_YEAR = re.compile(r"^([1-9][0-9]{4,6}(?=-[0-9]{2}-[0-9]{2})|9999(?=-12-31))")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,15 +187,22 @@ class ImportChecker:
 
 
 def _expires_at(record: Record) -> datetime | None:
-    if not record.expires:
+    """Return the expiry of a record; None for never.
+
+    :raises DomainError: if it is no moment.
+    """
+    text = record.expires
+    if not text or text.lower() in {"never", "infinity"}:
         return None
+    known, is_far = _FAR_YEAR.subn("2000", text)
     try:
-        moment = parse_expiry(record.expires)
-    except click.BadParameter:
+        day = parse_day(known)
+        moment = parse_moment(known) if day is None else end_of_day(day)
+        return None if is_far else moment
+    except (ValueError, OverflowError):
         raise DomainError(
             "its expiry is not in the form 2027-01-31, 2027-01-31T12:00Z or never"
         ) from None
-    return moment if isinstance(moment, datetime) else None
 
 
 def find_import_owners(

@@ -149,7 +149,6 @@ def import_tokens(**given: Any) -> None:
         if asked.table is not None:
             column = token_column(
                 ctx,
-                current_apitokens.engine,
                 table=asked.table,
                 column=asked.column or "",
                 owner_column=asked.owner_column,
@@ -208,10 +207,11 @@ def _records(ctx: Context, asked: ImportOptions, column: TokenColumn | None) -> 
 
 
 def _check_nullable(column: TokenColumn) -> None:
-    if not column.token.nullable:
+    if not column.can_be_cleared:
         raise click.UsageError(
-            "The column cannot be cleared: it has to allow NULL. Without --clear the "
-            "tokens are imported and stay where they are."
+            "The column cannot be cleared: it has to allow NULL, and a primary key is "
+            "never cleared. Without --clear the tokens are imported and stay where "
+            "they are."
         )
 
 

@@ -42,6 +42,11 @@ from . import names as import_names
 from .owners import ImportOwner
 
 log = logging.getLogger("flask_apitokens")
+#: A number that a spreadsheet or a table of floats made of a token of digits. There
+#: is a sign or a point, because a hexadecimal token may be digits and one "e".
+_NUMBER = re.compile(
+    rb"[+-]?([0-9](\.[0-9]+)?[eE][+-]|[0-9]\.[0-9]+[eE])[0-9]{1,3}|[0-9]+\.0+"
+)
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,13 @@ def _checked_token(pepper_set: PepperSet, text: str) -> bytes:
     if len(token) < SHORTEST:
         raise ImportRefused(
             _("A token of less than %(n)s characters can be guessed.", n=SHORTEST)
+        )
+    if _NUMBER.fullmatch(token):
+        raise ImportRefused(
+            _(
+                "It is a number that a spreadsheet made of the token. Export the token "
+                "again, as text."
+            )
         )
     if pepper_set.is_own(token):
         raise ImportRefused(
