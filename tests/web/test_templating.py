@@ -14,27 +14,20 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
-from jinja2 import DictLoader
 from jinja2 import FileSystemLoader
 from jinja2 import StrictUndefined
-from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from flask_apitokens.domain import access_requests
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.web import templating
 from tests import administration
-from tests import bearing
+from tests import answers
 from tests import hosts
 from tests.conftest import MakeApp
-from tests.pages import HTMX
-from tests.pages import Visitor
 from tests.pages import add_token
-from tests.pages import add_tokens
 from tests.pages import hidden_fields
 from tests.pages import one
 from tests.pages import soup
-from tests.pages import stored
 from tests.pages import visitor
 
 SHIPPED = Path(templating.__file__).parents[1] / "templates"
@@ -53,158 +46,16 @@ LAYOUT = """<!doctype html><html lang="en"><head>
 BLOCKS = {"title": "name", "styles": "css", "content": "main", "scripts": "js"}
 
 
-def host(
-    make_app: MakeApp,
-    templates: dict[str, str] | Path | None = None,
-    *,
-    is_admin: Any = None,
-    **config: Any,
-) -> Flask:
-    """A strict host: a template that names what is not there fails."""
-    plugin: dict[str, Any] = {"account_of": lambda user: "acc_1"}
-    if is_admin is not None:
-        plugin |= {
-            "is_admin": is_admin,
-            "users_of": lambda account_id: select(user_model),
-        }
-    app = make_app(plugin=plugin, **config)
-    user_model: Any = hosts.host_of(app).user_model
-    app.jinja_env.undefined = StrictUndefined
-    if isinstance(templates, dict):
-        app.jinja_loader = DictLoader(templates)
-    elif templates is not None:
-        app.jinja_loader = FileSystemLoader(templates)
-    return app
-
-
-def member(app: Flask) -> Visitor:
-    """A user of that host."""
-    user = hosts.create_user(app, "ada@example.com")
-    return visitor(app, user, "tmy", "timeseries")
-
-
-def every_answer(ada: Visitor) -> list[TestResponse]:
-    """Each page and each fragment, in each of its states."""
-    app, user = ada.app, ada.user
-    answers = [ada.get(), ada.generate(service="tmy", scope="read", expiry="30")]
-    ended = add_token(app, user, "Old", revoked_at=datetime.now(UTC), live_name=None)
-    used = {"last_used_at": datetime.now(UTC), "last_used_ip": "203.0.113.7"}
-    token_id = add_tokens(app, user, 11)[0]
-    add_token(app, user, "Used", service="timeseries", scopes=["read"], **used)
-    for browser in (ada, ada.without_script()):
-        for path in ("", "?q=none", "?page=2&focus=list", "?status=revoked", "new"):
-            answers.append(browser.get(path))
-        for path in (f"revoke?id={token_id}", f"revoke?id={token_id}&id={ended}"):
-            answers.append(browser.get(path))
-        for known in (token_id, ended, "0" * 12):
-            answers += [browser.get(known), browser.get(f"{known}/delete")]
-        answers += [browser.get(f"{token_id}/{act}") for act in ("rename", "revoke")]
-        answers.append(browser.post(f"{token_id}/rename", name=""))
-        rotate = f"{token_id}/rotate"
-        form = hidden_fields(browser.get(rotate).text)
-        answers.append(browser.get(rotate))
-        for expiry in ("", "30"):
-            answers.append(browser.post(rotate, **form, grace="7", expiry=expiry))
-        token_id = stored(app, user)[-1]["id"]
-        answers.append(browser.post(f"{token_id}/revoke", csrf_token=""))
-        answers.append(browser.generate(name="", service="none", expiry=""))
-        answers.append(
-            browser.generate(name=f"New {browser.htmx}", service="tmy", scope="read")
-        )
-    stranger = Visitor(app, None, app.test_client())
-    answers += [stranger.get(), ada.get("new/scopes?service=tmy")]
-    answers.append(ada.client.get("/account"))
-    return answers
-
-
 @WITH_EVERY_SET
 def test_user_pages_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
-    ada = member(host(make_app, gallery))
-    for response in every_answer(ada):
+    ada = answers.member(answers.host(make_app, gallery))
+    for response in answers.every_answer(ada):
         assert response.status_code in {200, 201, 400, 401, 404, 409, 422}, (
             response.text
         )
         assert_sound(response.text)
-
-
-def every_admin_answer(app: Flask) -> list[TestResponse]:
-    """Each administrators' page and fragment, in each of its states."""
-    boss = administration.administrator(app)
-    ada = administration.create_user(app, "ada", name="Ada")
-    administration.create_user(app, "grace", may_use_api=False)
-    administration.create_user(app, "off", is_active=False)
-    answers = [boss.get(path) for path in ("tokens", "services/tmy/userless")]
-    for number in range(25):
-        administration.create_user(app, f"user{number}")
-    bearing.subscribe(app, ada, "tmy")
-    tmy: dict[str, Any] = {"service": "tmy", "scopes": ["read"]}
-    live, _ = bearing.generate(app, ada, **tmy)
-    stopped, _ = bearing.generate(app, ada, **tmy)
-    administration.deactivate(app, stopped)
-    userless, _ = administration.generate_userless(app, **tmy)
-    user, key = f"services/tmy/users/{ada.id}", str(ada.id)
-    paths = [
-        *("services", "services/tmy", "services/gone", "nowhere"),
-        *("services/tmy/switch", "services/tmy/users"),
-        "services/tmy/users?q=unknown&focus=list",
-        *(f"services/tmy/users?{query}" for query in ("state=active", "page=2")),
-        *(user, f"{user}/new", f"{user}?q=none", "services/tmy/users/0"),
-        *(f"services/tmy/userless{more}" for more in ("", "/new", "?q=none")),
-        f"services/tmy/userless/{userless}/rename",
-        *("tokens", "tokens?q=none", "tokens?status=deactivated&use=never"),
-        f"tokens/deactivate?id={live}",
-        f"tokens/deactivate?id={live}&id={userless}",
-        f"tokens/revoke?id={live}&id={userless}",
-        *(f"tokens/{one}" for one in (live, stopped, userless, "0" * 12)),
-        *(
-            f"tokens/{one}/{act}"
-            for one in (live, stopped)
-            for act in ("deactivate", "activate", "revoke", "delete", "rename")
-        ),
-    ]
-    for browser in (boss, boss.without_script()):
-        answers += [browser.get(path) for path in paths]
-        answers.append(browser.post(f"tokens/{live}/deactivate", reason=""))
-        answers.append(browser.post("services/tmy/users", row=key, was=key))
-        answers.append(browser.post("services/tmy/users", row="0", active="0"))
-        answers.append(browser.post("services/tmy/users", row=key, csrf_token=""))
-        answers.append(browser.post("services/tmy/users", row=key))
-        answers.append(
-            administration.generate_in(browser, f"{user}/new", f"{user}/tokens")
-        )
-        answers.append(browser.post(f"{user}/tokens", csrf_token=""))
-    switch = "services/tmy/switch"
-    answers.append(boss.post(switch, active="0", confirm="1"))
-    for path in ("services/tmy", "services/tmy/users", "tokens", user):
-        answers.append(boss.without_script().get(path))
-    return answers
-
-
-def every_administrators_answer(root: Visitor) -> list[TestResponse]:
-    """The same for the administrators' pages."""
-    app, user = root.app, root.user
-    token_id = add_token(app, user, "Deploy", service="tmy", scopes=["read"])
-    add_tokens(app, user, 30)
-    stopped: dict[str, Any] = {"deactivated_at": datetime.now(UTC)}
-    stopped["deactivated_reason"] = "Leaked"
-    off = add_token(app, user, "Stopped", **stopped)
-    service, tokens = "services/tmy", "tokens"
-    paths = ["", "services", service, f"{service}/users", f"{service}/users?q=zzz"]
-    paths += [f"{service}/userless", f"{service}/switch?active=0"]
-    paths += [f"{service}/users/{user.id}", f"{service}/users/{user.id}/new"]
-    paths += [tokens, f"{tokens}?page=2&focus=list", f"{tokens}?q=zzz"]
-    paths += [f"{tokens}/{token_id}", f"{tokens}/{off}", f"{tokens}/{'0' * 12}"]
-    paths += [f"{tokens}/{token_id}/deactivate", f"{tokens}/{off}/activate"]
-    paths += ["audit", "audit?q=zzz", "audit?focus=list&after=1", "audit?before=40"]
-    paths += ["audit?from=2999-01-01", "audit.txt"]
-    headers: list[dict[str, str]] = [{"HX-Request": "true"}, {}]
-    return [
-        root.client.get(f"/admin/api/{path}", headers=head)
-        for head in headers
-        for path in paths
-    ]
 
 
 @WITH_EVERY_SET
@@ -215,7 +66,7 @@ def test_every_admin_page_renders_with_every_override_set(
     app.jinja_env.undefined = StrictUndefined
     if gallery is not None:
         app.jinja_loader = FileSystemLoader(gallery)
-    for response in every_admin_answer(app):
+    for response in answers.every_admin_answer(app):
         assert response.status_code in {200, 201, 303, 400, 404, 409, 422}, (
             response.text
         )
@@ -226,8 +77,8 @@ def test_every_admin_page_renders_with_every_override_set(
 def test_admin_actions_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
-    app = host(make_app, gallery, is_admin=lambda user: True)
-    for response in every_administrators_answer(member(app)):
+    app = answers.host(make_app, gallery, is_admin=lambda user: True)
+    for response in answers.every_administrators_answer(answers.member(app)):
         assert response.status_code in {200, 302, 404}, response.text
         assert_sound(response.text)
 
@@ -236,7 +87,7 @@ def test_admin_actions_render_with_every_override_set(
 def test_single_token_mode_renders_with_every_override_set(
     make_app: MakeApp, gallery: Path | None
 ) -> None:
-    ada = member(host(make_app, gallery, APITOKENS_MAX_PER_OWNER=1))
+    ada = answers.member(answers.host(make_app, gallery, APITOKENS_MAX_PER_OWNER=1))
     empty = [browser.get() for browser in (ada, ada.without_script())]
     add_token(ada.app, ada.user, service="timeseries", scopes=["read"])
     for browser in (ada, ada.without_script()):
@@ -271,33 +122,6 @@ def assert_sound(html: str) -> None:
         assert form["action"] == form.get("hx-post", form["action"])
 
 
-def every_answer_about_access(app: Flask) -> list[TestResponse]:
-    """Each state of a user's requests, and the administrators' pages of them."""
-    users = [hosts.create_user(app, f"{name}@example.com") for name in "abc"]
-    boss = visitor(app, hosts.create_user(app, "admin@example.com")).client
-    barred = visitor(app, hosts.create_user(app, "noapi@example.com"))
-    answers = [barred.without_script().get(), boss.get("/admin/api/requests")]
-    barred.post("request", service="")
-    for user in users:
-        asker = visitor(app, user)
-        for fields in ({"reason": "\0"}, {"csrf_token": ""}, {"reason": "Why"}):
-            answers.append(asker.post("request", service="*", **fields))
-        answers.append(asker.post("request/withdraw", service="tmy"))
-        answers.append(asker.post("request/withdraw", service="tmy"))
-        answers.append(asker.without_script().get())
-    token = hosts.csrf_token(boss)
-    answers.append(boss.get("/admin/api/services"))
-    for number, do in ((1, "approve"), (3, "decline"), (3, "decline")):
-        form = {"csrf_token": token, "do": do, "confirm": "1", "reason": "No"}
-        for headers in (HTMX, {}):
-            answers.append(boss.get(f"/admin/api/requests/{number}", headers=headers))
-        answers.append(
-            boss.post(f"/admin/api/requests/{number}", data=form, headers=HTMX)
-        )
-    answers += [boss.get("/admin/api/requests"), boss.get("/admin/api/services")]
-    return [*answers, visitor(app, users[0]).client.get("/account")]
-
-
 @WITH_EVERY_SET
 def test_access_requests_render_with_every_override_set(
     make_app: MakeApp, gallery: Path | None, monkeypatch: pytest.MonkeyPatch
@@ -307,11 +131,11 @@ def test_access_requests_render_with_every_override_set(
     app.jinja_env.undefined = StrictUndefined
     if gallery is not None:
         app.jinja_loader = FileSystemLoader(gallery)
-    answers = every_answer_about_access(app)
-    assert {answer.status_code for answer in answers} == {200, 400, 409, 422}
-    for response in answers:
+    every = answers.every_answer_about_access(app)
+    assert {answer.status_code for answer in every} == {200, 400, 409, 422}
+    for response in every:
         assert_sound(response.text)
-    text = "".join(response.text for response in answers)
+    text = "".join(response.text for response in every)
     for words in (
         "Waiting for approval",
         "was declined",
@@ -352,7 +176,7 @@ def test_application_template_overrides_and_can_extend_the_shipped_one(
             "{% block apitokens_title %}Own title{% endblock %}"
         ),
     }
-    ada = member(host(make_app, own))
+    ada = answers.member(answers.host(make_app, own))
     page = ada.without_script().get()
     assert one(page, "#own").get_text() == "Own"
     assert "No tokens yet" in page.text
@@ -364,7 +188,7 @@ def test_overriding_the_macros_alone_changes_the_look(make_app: MakeApp) -> None
     shipped = (SHIPPED / "apitokens/_macros.html").read_text("utf-8")
     assert "at-chip" in shipped
     own = {"apitokens/_macros.html": re.sub(r"\bat-chip", "own-chip", shipped)}
-    ada = member(host(make_app, own))
+    ada = answers.member(answers.host(make_app, own))
     ada.generate(service="tmy", scope="read")
     chips = one(ada.get(), "tbody tr").select(".own-chip")
     assert [chip.get_text() for chip in chips] == ["API", "Never used", "Active"]
@@ -381,13 +205,13 @@ def test_loader_lists_every_template(app: Flask) -> None:
 
 
 def test_blocks_are_placed_in_the_layouts_blocks(make_app: MakeApp) -> None:
-    app = host(
+    app = answers.host(
         make_app,
         {"own.html": LAYOUT},
         APITOKENS_BASE_TEMPLATE="own.html",
         APITOKENS_BLOCKS=BLOCKS,
     )
-    page = member(app).without_script().get()
+    page = answers.member(app).without_script().get()
     document = soup(page)
     assert one(page, "title").get_text(strip=True) == "API tokens"
     hrefs = [str(link["href"]) for link in document.select("head link")]
@@ -405,10 +229,10 @@ def test_blocks_of_the_layout_may_be_inherited_and_shared(make_app: MakeApp) -> 
         "own.html": '{% extends "root.html" %}{% block title %}lost{% endblock %}',
     }
     blocks = {"content": "body", "scripts": "body"}
-    app = host(
+    app = answers.host(
         make_app, layouts, APITOKENS_BASE_TEMPLATE="own.html", APITOKENS_BLOCKS=blocks
     )
-    page = member(app).without_script().get()
+    page = answers.member(app).without_script().get()
     body = [child.name for child in one(page, "body").find_all(recursive=False)]
     # No place for styles: they stand beside the content, where they work too.
     assert body == ["link", "div", "script", "script"]
@@ -419,14 +243,14 @@ def test_layout_with_a_dynamic_parent_is_accepted(make_app: MakeApp) -> None:
         "own.html": "{% extends which %}",
         "root.html": LAYOUT,
     }
-    app = host(
+    app = answers.host(
         make_app,
         layouts,
         APITOKENS_BASE_TEMPLATE="own.html",
         APITOKENS_BLOCKS=BLOCKS,
     )
     app.context_processor(lambda: {"which": "root.html"})
-    assert "No tokens yet" in member(app).without_script().get().text
+    assert "No tokens yet" in answers.member(app).without_script().get().text
 
 
 @pytest.mark.parametrize(
@@ -459,8 +283,8 @@ def test_layout_without_a_content_block_raises_configuration_error(
         "bare.html": "<html></html>",
         "orphan.html": '{% extends "gone.html" %}',
     }
-    app = host(make_app, layouts, **config)
-    ada = member(app)
+    app = answers.host(make_app, layouts, **config)
+    ada = answers.member(app)
     app.config["PROPAGATE_EXCEPTIONS"] = True
     with pytest.raises(ConfigurationError, match=message):
         ada.without_script().get()
@@ -468,10 +292,10 @@ def test_layout_without_a_content_block_raises_configuration_error(
 
 def test_nonce_of_the_application_is_used(make_app: MakeApp) -> None:
     """WEB-14"""
-    app = host(make_app)
+    app = answers.host(make_app)
     nonces: list[Callable[[], str] | str] = ["n1", lambda: "n2"]
     app.context_processor(lambda: {"csp_nonce": nonces[0]})
-    browser = member(app).without_script()
+    browser = answers.member(app).without_script()
     for expected in ("n1", "n2"):
         page = browser.get()
         for script in soup(page).select("script"):
@@ -483,7 +307,11 @@ def test_nonce_of_the_application_is_used(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("mode", ["auto", "bundled", "host", "off"])
 def test_htmx_setting_reaches_the_script(make_app: MakeApp, mode: str) -> None:
-    page = member(host(make_app, APITOKENS_HTMX=mode)).without_script().get()
+    page = (
+        answers.member(answers.host(make_app, APITOKENS_HTMX=mode))
+        .without_script()
+        .get()
+    )
     script = one(page, "script[data-apitokens-htmx]")
     assert script["data-apitokens-htmx"] == mode
     assert str(script["data-apitokens-htmx-src"]).endswith(templating.HTMX)
@@ -491,7 +319,10 @@ def test_htmx_setting_reaches_the_script(make_app: MakeApp, mode: str) -> None:
 
 
 def test_section_resets_htmx_attributes_of_the_body(make_app: MakeApp) -> None:
-    root = one(member(host(make_app)).without_script().get(), "[data-apitokens]")
+    root = one(
+        answers.member(answers.host(make_app)).without_script().get(),
+        "[data-apitokens]",
+    )
     assert root["hx-disinherit"] == "*"
     assert root["hx-history"] == "false"
     for name in ("hx-boost", "hx-push-url", "hx-replace-url"):
@@ -501,17 +332,17 @@ def test_section_resets_htmx_attributes_of_the_body(make_app: MakeApp) -> None:
 
 
 def test_built_in_layout_sets_language_and_direction(make_app: MakeApp) -> None:
-    app = host(make_app)
-    html = one(member(app).without_script().get(), "html")
+    app = answers.host(make_app)
+    html = one(answers.member(app).without_script().get(), "html")
     assert (html["lang"], html["dir"]) == ("en", "ltr")
 
 
 def test_built_in_layout_follows_the_locale_of_flask_babel(make_app: MakeApp) -> None:
     from flask_babel import Babel
 
-    app = host(make_app)
+    app = answers.host(make_app)
     Babel(app, default_locale="ar")
-    html = one(member(app).without_script().get(), "html")
+    html = one(answers.member(app).without_script().get(), "html")
     assert (html["lang"], html["dir"]) == ("ar", "rtl")
 
 
