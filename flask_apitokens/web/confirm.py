@@ -74,7 +74,12 @@ def _with_calls(scope: TokenScope, question: Confirm) -> Confirm:
 def show_question(question: Confirm, status: int) -> ResponseReturnValue:
     """Answer with a question: as a dialog, or as a page without htmx."""
     if not htmx.wants_fragment():
-        return page("apitokens/confirm.html", confirm=question, status=status)
+        return page(
+            "apitokens/confirm.html",
+            title=question.title,
+            status=status,
+            confirm=question,
+        )
     # The control may have asked for another panel, such as the list.
     dialog = partial("confirm_dialog", confirm=question)
     return htmx.fragment(dialog, status=status, target=htmx.DIALOG)

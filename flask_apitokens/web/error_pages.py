@@ -83,7 +83,9 @@ def _message(
             note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
         )
     strong, text = split_message(message)
-    return page("apitokens/problem.html", status=status, strong=strong, text=text)
+    return page(
+        "apitokens/problem.html", title=strong, status=status, strong=strong, text=text
+    )
 
 
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from typing import TypeVar
 
@@ -65,9 +66,16 @@ def frame() -> Frame:
     return Frame(sign_in_url(here), session.pop(_NOTICE, ""))
 
 
-def page(template: str, *, status: int = 200, **context: Any) -> Response:
-    """Answer with a whole page in the application's layout."""
-    body = render_template(template, frame=frame(), csrf=CsrfField.fresh(), **context)
+def page(template: str, *, title: str, status: int = 200, **context: Any) -> Response:
+    """Answer with a whole page in the application's layout.
+
+    The layout has the same variables as the page, and a name of ours would win over
+    the application's own. So there are two: ``apitokens``, which has all the page is
+    given, and ``title``.
+    """
+    csrf = CsrfField.fresh()
+    ours = SimpleNamespace(title=title, frame=frame(), csrf=csrf, **context)
+    body = render_template(template, apitokens=ours, title=title)
     return make_response(body, status)
 
 
@@ -83,16 +91,17 @@ def partial(name: str, *, folder: str = "", **context: Any) -> Markup:
 
 
 def dialog_or_page(
-    name: str, template: str, *, status: int = 200, **context: Any
+    name: str, template: str, *, title: str, status: int = 200, **context: Any
 ) -> Response:
     """Answer with a dialog, or with a whole page without htmx.
 
     :param name: the fragment of the dialog, as for :func:`partial`.
     :param template: the template of the page.
+    :param title: of the page.
     """
     if htmx.wants_fragment():
         return htmx.fragment(partial(name, **context), status=status)
-    return page(template, status=status, **context)
+    return page(template, title=title, status=status, **context)
 
 
 def no_store() -> None:

@@ -104,7 +104,12 @@ def reveal_token(
         shown = partial("reveal_dialog", reveal=new_token)
         response = htmx.fragment(shown, status=201, out_of_band=panels())
     else:
-        response = page("apitokens/generated.html", reveal=new_token, status=201)
+        response = page(
+            "apitokens/generated.html",
+            title=_("Token generated"),
+            status=201,
+            reveal=new_token,
+        )
     app = current_apitokens.app
     response.call_on_close(functools.partial(_mark_shown, app, made.id))
     return response

@@ -69,6 +69,7 @@ def load_all_scope() -> AdminTokenScope:
         ),
         template="apitokens/admin/tokens.html",
         page_context=lambda: {
+            "title": _("All tokens"),
             "figures": _stats(ctx, account_id),
             "outside": _outside(ctx, tokens),
         },

@@ -170,6 +170,7 @@ class OwnTokenScope(TokenScope):
         shown = self.visible(overview)
         return page(
             "apitokens/tokens.html",
+            title=_("API tokens"),
             status=status,
             overview=shown,
             asking=self.access_panel(alone=shown is None, draft=draft),

@@ -63,6 +63,7 @@ def load_user_scope(slug: str, key: str) -> AdminTokenScope:
         ),
         template="apitokens/admin/user_tokens.html",
         page_context=lambda: {
+            "title": name,
             "service": service,
             "name": name,
             "chip": _access_badge(active=has_access),
@@ -120,7 +121,10 @@ def load_userless_scope(slug: str) -> AdminTokenScope:
             _("Generate token"),
         ),
         template="apitokens/admin/service_userless.html",
-        page_context=lambda: {"section": section_of(admin, slug, "userless_tokens")},
+        page_context=lambda: {
+            "title": service.name,
+            "section": section_of(admin, slug, "userless_tokens"),
+        },
     )
 
 

@@ -143,7 +143,11 @@ def _form(
         warning=scope.rotate_warning,
     )
     return dialog_or_page(
-        "rotate_dialog", "apitokens/rotate.html", form=view, status=status
+        "rotate_dialog",
+        "apitokens/rotate.html",
+        title=view.title,
+        status=status,
+        form=view,
     )
 
 

@@ -103,7 +103,12 @@ def token(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """Show one token: its properties, its calls and its events."""
     found = scope.token(token_id)
     context = scope.token_context(found)
-    return page(scope.detail_template, **context, history=token_history(scope, found))
+    return page(
+        scope.detail_template,
+        title=found.name,
+        **context,
+        history=token_history(scope, found),
+    )
 
 
 # -- generate ------------------------------------------------------------------
@@ -239,5 +244,9 @@ def _form(
 ) -> ResponseReturnValue:
     view = scope.form(entered, form_id=form_id, refusals=refusals)
     return dialog_or_page(
-        "generate_dialog", "apitokens/generate.html", form=view, status=status
+        "generate_dialog",
+        "apitokens/generate.html",
+        title=view.title,
+        status=status,
+        form=view,
     )

@@ -121,7 +121,8 @@ def requests() -> ResponseReturnValue:
     shown = replace(_list(admin), focus=focus)
     if htmx.wants_fragment():
         return htmx.fragment(_partial(shown))
-    return page("apitokens/admin/requests.html", list=shown)
+    title = _("Access requests")
+    return page("apitokens/admin/requests.html", title=title, list=shown)
 
 
 def _list(admin: Admin, *, focus: int | None = None) -> RequestList:

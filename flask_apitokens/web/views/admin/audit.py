@@ -15,6 +15,7 @@ from flask_apitokens.audit.queries import LogQuery
 from flask_apitokens.core.utc import parse_day
 from flask_apitokens.core.utc import start_of_day
 from flask_apitokens.db.pagination import MAX_ID
+from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web import htmx
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
@@ -39,6 +40,7 @@ def log() -> ResponseReturnValue:
     if not htmx.wants_fragment():
         return page(
             "apitokens/admin/audit.html",
+            title=_("Audit log"),
             list=shown,
             groups=audit_events.groups_offered(),
         )

@@ -51,6 +51,7 @@ def services() -> ResponseReturnValue:
     shown, recorded = figures_of(admin, admin.services), admin.ctx.records_calls
     return page(
         "apitokens/admin/services.html",
+        title=_("API services"),
         figures=with_calls(admin, shown) if recorded else shown,
         waiting=access_requests.count_waiting_users(admin.ctx, admin.account_id),
         recorded=recorded,
@@ -61,9 +62,11 @@ def services() -> ResponseReturnValue:
 def service(slug: str) -> ResponseReturnValue:
     """Show a service, and its switch for the whole account."""
     admin = load_admin()
+    section = section_of(admin, slug, "service")
     return page(
         "apitokens/admin/service.html",
-        section=section_of(admin, slug, "service"),
+        title=section.service.name,
+        section=section,
         settings=admin.ctx.settings,
     )
 
@@ -107,9 +110,11 @@ def users(slug: str) -> ResponseReturnValue:
     shown = user_list(admin, slug)
     if htmx.wants_fragment():
         return htmx.fragment(users_partial(shown))
+    section = section_of(admin, slug, "users")
     return page(
         "apitokens/admin/service_users.html",
-        section=section_of(admin, slug, "users"),
+        title=section.service.name,
+        section=section,
         list=shown,
     )
 

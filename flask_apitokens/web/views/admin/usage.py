@@ -208,7 +208,8 @@ def of_all() -> ResponseReturnValue:
     reading = _reading(load_admin())
     if htmx.wants_fragment():
         return reading.fragment()
-    return page("apitokens/admin/usage.html", history=reading.shown())
+    title = _("Usage history")
+    return page("apitokens/admin/usage.html", title=title, history=reading.shown())
 
 
 def of_all_csv() -> ResponseReturnValue:
@@ -222,9 +223,11 @@ def of_service(slug: str) -> ResponseReturnValue:
     reading = _reading(admin, slug)
     if htmx.wants_fragment():
         return reading.fragment()
+    section = section_of(admin, slug, "service_usage")
     return page(
         "apitokens/admin/service_usage.html",
-        section=section_of(admin, slug, "service_usage"),
+        title=section.service.name,
+        section=section,
         history=reading.shown(),
     )
 
