@@ -24,6 +24,16 @@ MAX_NETWORKS = 20
 _RANGE = re.compile(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?")
 #: how many characters of a mistake an error message repeats
 _ECHOED = 60
+#: an address as proxies write it: bare, or with a port, in brackets and quotes
+_NODE = re.compile(
+    r"""[\s"']*
+    (?: \[ (?P<v6>[0-9A-Fa-f:.]+) (?:%[^\]\s]*)? \] (?: :[\w.-]* )?
+      | (?P<v4>[0-9.]+) : [\w.-]*
+      | (?P<bare>[0-9A-Fa-f:.]+) (?:%[^\s"']*)?
+    )
+    [\s"']*""",
+    re.VERBOSE,
+)
 #: the IPv4-mapped addresses of IPv6 (RFC 4291 section 2.5.5.2)
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
@@ -83,13 +93,16 @@ def _network(text: str) -> Network:
 def client(text: str | None) -> Address | None:
     """Return the client's address that a server or ``ProxyFix`` names.
 
-    A zone is dropped, since it has a meaning on the server only. A server that listens
-    to both families names IPv4 clients by mapped addresses; they become IPv4 again.
+    Some proxies add the port, and then brackets around an address of IPv6, or quotes
+    (RFC 7239 section 6). A zone is dropped, since it has a meaning on the server only.
+    A server that listens to both families names IPv4 clients by mapped addresses; they
+    become IPv4 again.
 
     :returns: None if *text* is not an address.
     """
+    named = _NODE.fullmatch(text or "")
     try:
-        found = ip_address((text or "").partition("%")[0])
+        found = ip_address(named["v6"] or named["v4"] or named["bare"] if named else "")
     except ValueError:
         return None
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
