@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import is_text
 from flask_apitokens.core.user_model import as_key
 from flask_apitokens.core.user_model import python_type_of
+from flask_apitokens.crypto.tokens import pasted
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.tokens import find_token
@@ -149,7 +151,7 @@ def find_tokens(ctx: Context, token_ids: Sequence[str]) -> list[Token]:
     for token_id in dict.fromkeys(token_ids):
         check_no_secret(ctx, token_id)
         try:
-            found.append(find_token(ctx, token_id))
+            found.append(find_token(ctx, pasted(token_id)))
         except TokenNotFound:
             unknown.append(printable(token_id)[:80])
     if unknown:
@@ -163,7 +165,7 @@ def check_no_secret(ctx: Context, token_id: str) -> None:
     :raises click.UsageError: which does not repeat the text, as it has a secret.
     """
     brand = ctx.settings.brand
-    if token_id.startswith((f"{brand}_", f"{brand}s_")):
+    if re.search(rf"(?<![A-Za-z0-9]){brand}s?_", token_id):
         raise click.UsageError(
             "That looks like a whole token. Give its id, the 12 characters "
             "between the first two underscores, and keep the rest to yourself."

@@ -36,6 +36,9 @@ _PAIRS = "".join(a + b for a in BASE62 for b in BASE62).encode()
 _ID_BYTES = ID_ALPHABET.encode()
 _TAIL = SECRET_LENGTH + CRC_LENGTH
 
+_SPACE = r"[\s\ufeff\u200b-\u200f\u2060]+"
+_AROUND = re.compile(rf"\A{_SPACE}|{_SPACE}\Z")
+
 Answer = TypeVar("Answer")
 
 
@@ -74,6 +77,15 @@ def without_plaintexts(brand: str, text: str) -> str:
     public = f"_[{ID_ALPHABET}]{{{ID_LENGTH}}}"
     text = re.sub(f"({brand}{public})_[0-9A-Za-z]{{20,}}", r"\1_…", text)
     return re.sub(f"({brand}s{public})[.][0-9A-Za-z._-]{{20,}}", r"\1.…", text)
+
+
+def pasted(text: str) -> str:
+    """Return *text* without what a copy from elsewhere brings along at its ends.
+
+    That is white space, line ends, a byte order mark and characters of no width. No
+    token has them.
+    """
+    return _AROUND.sub("", text)
 
 
 def parser(brand: str) -> Callable[[bytes], str | None]:

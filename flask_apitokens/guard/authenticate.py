@@ -23,6 +23,7 @@ from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.core import networks
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.tokens import pasted
 from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.db import schema_check
 from flask_apitokens.domain import email_binding
@@ -81,6 +82,12 @@ def authenticate_request(
 def _check_network(current: CurrentToken, request: Request) -> None:
     address = request.environ.get("REMOTE_ADDR")
     if not networks.contain(current.found.networks or (), address):
+        if networks.client(address) is None:
+            log.warning(
+                "token %s is limited to networks, and REMOTE_ADDR is no address: %.80r",
+                current.id,
+                address,
+            )
         refusal = refusals.NetworkNotAllowed()
         refusal.token_id, refusal.token = current.id, current
         raise refusal
@@ -146,7 +153,7 @@ def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
     :raises refusals.Refusal: if there is no such token.
     """
     # A character outside ASCII becomes "?", which no token has either.
-    token = text.encode("ascii", "replace")
+    token = (pasted(text) if in_query else text).encode("ascii", "replace")
     token_id = state.parse(token)
     if token_id is not None:
         found = _find(state, token_id)
@@ -159,7 +166,7 @@ def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
         return _session_in(state, text, token)
     if state.pepper_set is not None:
         return _imported_in(state, text, in_query=in_query)
-    check_readable(text)
+    check_readable(pasted(text) if in_query else text)
     raise refusals.InvalidToken
 
 

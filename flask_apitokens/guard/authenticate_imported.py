@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import partial
@@ -31,6 +32,7 @@ from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import digests_by_kind
 from flask_apitokens.crypto.foreign_digests import strength_of
+from flask_apitokens.crypto.tokens import pasted
 from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
@@ -62,8 +64,19 @@ def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCand
         or if it was not imported, after one query and no bcrypt.
     :raises lookup.Unavailable: if the database does not answer.
     """
-    # An unescaped "+" in a query string arrives as a space, which no token has.
-    token = canonical(text.replace(" ", "+") if in_query else text)
+    if not in_query:
+        return _look_up(state, canonical(text))
+    # An unescaped "+" in a query string arrives as a space, also at an end, where it
+    # may be white space from a copy as well.
+    tokens = [canonical(text.replace(" ", "+")), canonical(pasted(text))]
+    tokens = [token for token in dict.fromkeys(tokens) if token] or [None]
+    for token in tokens[:-1]:
+        with suppress(refusals.InvalidToken):
+            return _look_up(state, token)
+    return _look_up(state, tokens[-1])
+
+
+def _look_up(state: State, token: bytes | None) -> ImportedCandidate:
     if token is None:
         raise refusals.MalformedRequest(
             "The token has characters that no token has, or too many."

@@ -11,11 +11,14 @@ import re
 from flask import Request
 
 from flask_apitokens import refusals
+from flask_apitokens.crypto.tokens import pasted
 
 from .policy import Policy
 
 #: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+#: RFC 9110 section 5.6.4
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def bears_token(policy: Policy, request: Request) -> bool:
@@ -29,34 +32,54 @@ def bears_token(policy: Policy, request: Request) -> bool:
 def presented(policy: Policy, request: Request) -> str | None:
     """Return the text in the token's place; None if there is no token.
 
+    An empty header or parameter is no token: proxies and forms make them. Nor is one of
+    another scheme, such as Digest.
+
     :raises MalformedRequest: if there are two tokens, or a header that begins like a
         bearer token (RFC 6750 section 2.1) and is not one.
     """
-    header: str | None = request.environ.get("HTTP_AUTHORIZATION")
+    header = _of_header(request.environ.get("HTTP_AUTHORIZATION") or "")
     if policy.query_parameter is not None:
-        values = request.args.getlist(policy.query_parameter)
-        if len(values) > 1 or (values and header is not None):
+        values = _of_query(policy.query_parameter, request)
+        if len(values) + (header is not None) > 1:
             raise refusals.MalformedRequest("The token was sent in two places.")
         if values:
-            return str(values[0])
-    if header is None:
-        return None
-    if "," in header:
-        # A server joins two headers by a comma, and no token has one: which of the two
-        # is meant is not to be guessed.
-        raise refusals.MalformedRequest
+            return values[0]
+    return header
+
+
+def _of_header(header: str) -> str | None:
     scheme, _space, rest = header.partition(" ")
-    if scheme.lower() != "bearer":
-        if not header.strip() or scheme.lower().startswith("bearer"):
-            raise refusals.MalformedRequest
-        return None
+    if "," in header or scheme.lower() != "bearer":
+        return _of_unusual_header(header)
     return rest.strip(" ")
+
+
+def _of_unusual_header(header: str) -> str | None:
+    """Return the token in a header that has a comma or another scheme.
+
+    A server joins two headers by a comma, also an empty one with another. Other schemes
+    have commas between their parameters, and commas in quoted values.
+    """
+    parts = [part.strip(" ") for part in _QUOTED.sub('""', header).split(",")]
+    parts = [part for part in parts if part]
+    if not any(part.lower().startswith("bearer") for part in parts):
+        return None
+    scheme, _space, rest = parts[0].partition(" ")
+    if len(parts) > 1 or scheme.lower() != "bearer" or '"' in rest:
+        # Which of two tokens is meant is not to be guessed.
+        raise refusals.MalformedRequest
+    return rest.strip(" ")
+
+
+def _of_query(name: str, request: Request) -> list[str]:
+    return [value for value in request.args.getlist(name) if pasted(value)]
 
 
 def is_in_query(policy: Policy, request: Request) -> bool:
     """Return whether the token that :func:`presented` found is in the query string."""
     name = policy.query_parameter
-    return name is not None and name in request.args
+    return name is not None and bool(_of_query(name, request))
 
 
 def check_readable(text: str) -> None:

@@ -212,6 +212,49 @@ def test_form_without_token_is_malformed(
     assert client.get(E + name).status_code == 405
 
 
+#: what a copy from a terminal, a file of Windows or a page brings along
+AROUND = ["{}\n", "{}\r\n", " {}", "\ufeff{}", "\t\ufeff {}\u200b\u00a0\n", "\u3000{}"]
+
+
+@pytest.mark.parametrize("form", AROUND)
+def test_white_space_around_a_pasted_token_is_no_part_of_it(
+    form: str, make_app: MakeApp
+) -> None:
+    app = host(make_app)
+    user = administration.create_user(app, "ada")
+    _id, plaintext = bearing.generate(app, user, name="Mine")
+    client = app.test_client()
+    pasted = form.format(plaintext)
+    about = ask(client, pasted, plaintext)
+    assert about.json is not None
+    assert about.json["active"] is True
+    revoked = revoke(client, pasted)
+    assert (revoked.status_code, revoked.json) == (200, {})
+    assert code(client.get("/api/plain", headers=bearer(plaintext))) == "token_revoked"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("Bearer {}", "{} {}", "{}\n{}", '"{}"', "{}\0", "{},", "<{}>", "{}é"),
+        *("Authorization: Bearer {}", "{}" + "a" * 512, "\ufffd{}", "{}\u00ad"),
+    ],
+)
+def test_text_that_holds_a_token_is_not_called_revoked_or_inactive(
+    form: str, make_app: MakeApp
+) -> None:
+    app = host(make_app)
+    user = administration.create_user(app, "ada")
+    _id, plaintext = bearing.generate(app, user, name="Mine")
+    client = app.test_client()
+    text = form.replace("{}", plaintext)
+    for response in (revoke(client, text), ask(client, text, plaintext)):
+        assert (response.status_code, code(response)) == (400, "malformed_request")
+        assert 'error="invalid_request"' in response.headers["WWW-Authenticate"]
+        assert plaintext not in response.text
+    assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

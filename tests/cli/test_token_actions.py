@@ -66,9 +66,16 @@ def test_unknown_token_id_is_named_in_the_error(
 @pytest.mark.usefixtures("ada")
 def test_plaintext_given_as_id_is_not_repeated(app: Flask) -> None:
     plaintext = generate(app, "CI")["token"]
-    result = run(app, "token", "revoke", plaintext, code=2)
-    assert "whole token" in result.stderr
-    assert plaintext.split("_")[2] not in result.output
+    for pasted in (
+        plaintext,
+        f" {plaintext}",
+        f"\ufeff{plaintext}",
+        f"Bearer {plaintext}",
+    ):
+        result = run(app, "token", "revoke", pasted, code=2)
+        assert "whole token" in result.stderr
+        assert plaintext.split("_")[2] not in result.output
+    run(app, "token", "revoke", f"\ufeff {plaintext.split('_')[1]}\n")
 
 
 def test_rename_refuses_a_name_that_is_taken(anywhere: Flask) -> None:

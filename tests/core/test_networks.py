@@ -30,6 +30,84 @@ from tests.pages import visitor
 OFFICE = ("192.0.2.0/24", "2001:db8:1::/48", "198.51.100.7/32")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        # Azure's gateway, and others that listen on TCP only
+        ("203.0.113.5:51234", "203.0.113.5"),
+        ("203.0.113.5:", "203.0.113.5"),
+        (" 203.0.113.5 ", "203.0.113.5"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("2001:db8::1:443", "2001:db8::1:443"),
+        # RFC 7239 section 6
+        ('"[2001:db8::1]:_secret"', "2001:db8::1"),
+        ('"203.0.113.5:8080"', "203.0.113.5"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%25eth0]:443", "fe80::1"),
+        ("::ffff:203.0.113.5", "203.0.113.5"),
+        ("[::ffff:203.0.113.5]:443", "203.0.113.5"),
+        *((text, None) for text in ("", " ", "unknown", "_hidden", "203.0.113", ":1")),
+        *(
+            (text, None)
+            for text in ("203.0.113.5:1:2", "[]", "[203.0.113.5", "256.1.1.1")
+        ),
+        *(
+            (text, None)
+            for text in ("203.0.113.5/24", "a.example:80", "1.2.3.4, 5.6.7.8")
+        ),
+        (None, None),
+        ("9" * 5000, None),
+    ],
+)
+def test_address_of_a_client_is_read_as_proxies_write_it(
+    text: str | None, expected: str | None
+) -> None:
+    assert networks.address(text) == expected
+
+
+@pytest.mark.parametrize("mode", ["buffered", "sync"])
+def test_port_of_a_proxy_does_not_lose_the_address(
+    mode: str, make_app: MakeApp
+) -> None:
+    app = make_app(APITOKENS_USAGE=mode)
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    user = hosts.create_user(app, "ada@example.com")
+    public, plaintext = bearing.generate(app, user, networks=["203.0.113.0/24"])
+    for forwarded in ("203.0.113.5:51234", '"203.0.113.5"', "203.0.113.5:51234"):
+        through = {"X-Forwarded-For": forwarded}
+        assert call(app, plaintext, "10.0.0.1", **through) == "200", forwarded
+    through = {"X-Forwarded-For": "203.0.114.5:51234"}
+    assert call(app, plaintext, "10.0.0.1", **through) == "network_not_allowed"
+    hosts.put_away(app)
+    with app.app_context():
+        model = bearing.models_of(app).Token
+        row = hosts.host_of(app).db.session.get(model, public)
+        assert row is not None
+        assert row.last_used_ip == "203.0.113.5"
+
+
+def test_log_says_why_a_call_without_an_address_is_refused(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    user = hosts.create_user(app, "ada@example.com")
+    public, plaintext = bearing.generate(app, user, networks=["0.0.0.0/0", "::/0"])
+    for address in ("unknown", "", "x\nforged line", "9" * 5000):
+        caplog.clear()
+        assert call(app, plaintext, address) == "network_not_allowed"
+        [line] = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+        assert public in line
+        assert "REMOTE_ADDR" in line
+        assert "\n" not in line
+        assert len(line) < 250
+    caplog.clear()
+    assert call(app, plaintext, "10.0.0.1") == "200"
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
+
+
 def call(app: Flask, plaintext: str, address: str | None, **headers: str) -> str:
     """What the guard answers to a call from *address*."""
     answer = app.test_client().get(

@@ -151,13 +151,12 @@ def test_query_parameter_is_accepted_on_routes_that_allow_it(
     [
         ("key={}&key={}", None),
         ("key={}", "Bearer {}"),
-        ("key={}", "Basic dTpw"),
-        ("key={}", ""),
-        ("key=", None),
-        ("key", None),
+        ("key={}&key=+{}", None),
+        ("key={}", "Digest a=b, Bearer {}"),
+        ("key=", "Bearer {}, Bearer {}"),
         ("key=%00", None),
         ("key=%FF%FE", None),
-        ("key=+{}", None),
+        ("key={}+{}", None),
         ("key={},{}", None),
         ("key=" + "a" * 513, None),
     ],
@@ -174,6 +173,44 @@ def test_query_parameter_beside_another_token_place_is_malformed(
     assert code(response) == "malformed_request"
 
 
+@pytest.mark.parametrize(
+    ("query", "header"),
+    [
+        ("key={}", ""),
+        ("key={}", "  "),
+        ("key={}", ","),
+        ("key={}", "Basic dTpw"),
+        ("key={}", 'Digest username="ada, bearer", uri="/"'),
+        ("key=&key={}", None),
+        ("key=", "Bearer {}"),
+        ("key=+%0A", "Bearer {}"),
+        ("key=+%EF%BB%BF{}%E2%80%8B%0D%0A", None),
+    ],
+)
+def test_empty_place_and_other_scheme_are_no_second_place(
+    query: str, header: str | None, delivery: Flask, token: tuple[str, str]
+) -> None:
+    environ = {}
+    if header is not None:
+        environ["HTTP_AUTHORIZATION"] = header.replace("{}", token[1])
+    response = delivery.test_client().get(
+        "/delivery?" + query.replace("{}", token[1]), environ_overrides=environ
+    )
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "key", "key=", "key=&key=", "key=%EF%BB%BF"])
+@pytest.mark.parametrize("header", [None, "", " ", ",", "Digest a=b, c=d"])
+def test_nothing_in_any_place_is_a_missing_token(
+    query: str, header: str | None, delivery: Flask
+) -> None:
+    environ = {} if header is None else {"HTTP_AUTHORIZATION": header}
+    response = delivery.test_client().get(
+        f"/delivery?{query}", environ_overrides=environ
+    )
+    assert code(response) == "missing_token"
+
+
 def test_optional_guard_admits_anonymous_calls_and_refuses_bad_tokens(
     app: Flask, client: FlaskClient, token: tuple[str, str], headers: dict[str, str]
 ) -> None:
@@ -184,6 +221,9 @@ def test_optional_guard_admits_anonymous_calls_and_refuses_bad_tokens(
     def optional() -> str:
         return current_token.id if get_for_update() else "no user"
 
+    for header in ("", " ", ",", "Basic dTpw", 'AWS4-HMAC-SHA256 Credential="a", x=y'):
+        anonymous = client.get("/optional", headers={"Authorization": header})
+        assert anonymous.text == "no user", header
     assert client.get("/optional").text == "no user"
     assert client.get("/optional", headers=headers).text == token[0]
     assert code(client.get("/optional", headers=bearer("x"))) == "invalid_token"

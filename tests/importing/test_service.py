@@ -103,7 +103,8 @@ def test_imported_tokens_work_unchanged(anywhere: Flask) -> None:
     for token in TOKENS:
         token_id = take_in(app, token, user)
         assert call(app, token).json == {"token": token_id}
-        for sent in ({"key": token}, f"key={token}"):
+        pasted = {"key": f"\ufeff {token}\r\n"}
+        for sent in ({"key": token}, f"key={token}", pasted):
             answer = app.test_client().get("/api/query", query_string=sent)
             assert answer.status_code == 200
         assert code(call(app, token[:-1] + "!")) == "malformed_request"

@@ -107,9 +107,17 @@ def test_search_can_be_cleared(plain: Visitor) -> None:
     assert again == []
 
 
-def test_search_for_a_whole_token_keeps_only_its_id(plain: Visitor) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(" {} ", "\ufeff{}\r\n", "Bearer {}", "Authorization: Bearer {}"),
+        *('export API_TOKEN="{}"', "https://example.com/data?key={}&x=1", "a {}, b"),
+        *("API_TOKEN={}", "-H 'Authorization: Bearer {}'", "x" * 99 + " {}"),
+    ],
+)
+def test_search_for_a_whole_token_keeps_only_its_id(line: str, plain: Visitor) -> None:
     plaintext = plaintext_in(plain.generate())
-    query = {"q": f" {plaintext} ", "sort": "name", "focus": "x"}
+    query = {"q": line.format(plaintext), "sort": "name", "focus": "x"}
     found = plain.get(query_string=query)
     assert (found.status_code, names(found)) == (200, ["Deploy"])
     assert plaintext not in found.text
