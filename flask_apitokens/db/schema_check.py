@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy import Table
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import SingletonThreadPool
-from sqlalchemy.pool import StaticPool
+
+from .engines import shares_connection
 
 #: how PostgreSQL and MariaDB say that a table or a column does not exist
 _SQLSTATES = {"42P01", "42703"}
@@ -23,14 +23,6 @@ WHAT_TO_DO = (
 )
 #: the engines of this process whose missing tables were reported
 _reported: WeakSet[Engine] = WeakSet()
-
-
-def shares_connection(engine: Engine) -> bool:
-    """Return whether the pool lends one connection to a whole thread or process.
-
-    It does for in-memory SQLite, where another connection has another database.
-    """
-    return isinstance(engine.pool, StaticPool | SingletonThreadPool)
 
 
 def is_about_schema(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import Engine
 from sqlalchemy import select
 
-from flask_apitokens.db.schema_check import shares_connection
+from flask_apitokens.db.engines import shares_connection
 from flask_apitokens.state import State
 from flask_apitokens.state import state_of
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -30,6 +31,8 @@ MAX_AGE = 600.0
 TIMEOUT = 5.0
 #: SQLSTATEs of a prepared statement that exists already, or does not exist
 _PREPARED_ELSEWHERE = frozenset({"42P05", "26000"})
+#: the same, and of one whose table has changed since: a new connection prepares it anew
+_LOST = _PREPARED_ELSEWHERE | {"0A000"}
 
 _Fetched = TypeVar("_Fetched")
 
@@ -66,6 +69,24 @@ AUTOCOMMIT: dict[str, Callable[[Any], None]] = {
 }
 
 
+def _can_prepare(connection: Any) -> bool:
+    """Return whether psycopg may prepare statements here; name them for us alone.
+
+    psycopg numbers its statements in each connection from 0. Behind a proxy that
+    spreads the transactions of one client over several servers, another client's
+    statement of the same name would be run in the place of ours. A random first number
+    makes that impossible: the server knows no such name, and says so.
+    """
+    # A host sets None if it has such a proxy, and it stays None here.
+    if getattr(connection, "prepare_threshold", None) is None:
+        return False
+    statements: Any = getattr(connection, "_prepared", None)
+    if not hasattr(statements, "_prepared_idx"):
+        return False  # a psycopg that names them in another way
+    statements._prepared_idx = secrets.randbits(96)
+    return True
+
+
 class _PooledConnection:
     """A driver connection and its cursor. One thread at a time uses it."""
 
@@ -80,10 +101,9 @@ class _PooledConnection:
         borrowed.detach()
         try:
             AUTOCOMMIT[engine.dialect.driver](self.connection)
-            # psycopg prepares a statement at its fifth execution, or at once with 0. A
-            # host sets None where a proxy spreads the statements of one client over
-            # several servers, and it stays None here.
-            if getattr(self.connection, "prepare_threshold", None) is not None:
+            if hasattr(self.connection, "prepare_threshold"):
+                prepare = prepare and _can_prepare(self.connection)
+                # psycopg prepares a statement at its fifth execution, at once with 0.
                 self.connection.prepare_threshold = 0 if prepare else None
             self.cursor = self.connection.cursor()
         except BaseException:
@@ -135,18 +155,35 @@ class ConnectionPool:
         except self._driver_error as error:
             # The server may have closed this connection since its last use, and the
             # idle ones with it. A new one tells whether the server is there.
-            self.close()
-            # pgbouncer before 1.21 in transaction mode lends another server connection
-            # for each transaction, so named prepared statements cannot work.
-            if getattr(error, "sqlstate", None) in _PREPARED_ELSEWHERE:
-                self._prepare = False
-        return self._run_once(fetch, arguments)
+            self._recover_from(error, _PREPARED_ELSEWHERE)
+        try:
+            return self._run_once(fetch, arguments, fresh=True)
+        except self._driver_error as error:
+            if not self._recover_from(error, _LOST):
+                raise
+        return self._run_once(fetch, arguments, fresh=True)
+
+    def _recover_from(self, error: Exception, states: frozenset[str]) -> bool:
+        """Close what is idle; prepare nothing any more after an error of *states*.
+
+        A proxy such as pgbouncer in transaction mode lends another server connection
+        for each transaction, where a prepared statement may not exist.
+        """
+        self.close()
+        is_lost = getattr(error, "sqlstate", None) in states
+        if is_lost:
+            self._prepare = False
+        return is_lost
 
     def _run_once(
-        self, fetch: Callable[[Any, Any], _Fetched], arguments: Any
+        self,
+        fetch: Callable[[Any, Any], _Fetched],
+        arguments: Any,
+        *,
+        fresh: bool = False,
     ) -> _Fetched:
         slots = self._slots()
-        pooled = self._acquire(slots)
+        pooled = self._acquire(slots, fresh=fresh)
         try:
             fetched = fetch(pooled.cursor, arguments)
         except BaseException:
@@ -169,14 +206,19 @@ class ConnectionPool:
         # setdefault is atomic: two threads that come first get the same slots.
         return self._by_process.get(pid) or self._by_process.setdefault(pid, _Slots())
 
-    def _acquire(self, slots: _Slots) -> _PooledConnection:
+    def _acquire(self, slots: _Slots, *, fresh: bool) -> _PooledConnection:
+        """Take a connection, a new one if *fresh*.
+
+        Another thread may just have returned one that is no better than the one that
+        failed.
+        """
         try:
             slots.permits.get(timeout=TIMEOUT)
         except queue.Empty:
             raise Unavailable("no connection is free for a look-up") from None
         try:
             pooled = slots.idle.pop()
-            if time.monotonic() - pooled.opened_at < MAX_AGE:
+            if time.monotonic() - pooled.opened_at < MAX_AGE and not fresh:
                 return pooled
             pooled.close()
         except IndexError:

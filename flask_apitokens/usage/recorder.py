@@ -22,7 +22,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from flask_apitokens.db.schema_check import shares_connection
+from flask_apitokens.db.engines import shares_connection
 
 from . import process_hooks
 from .buffer import CallBuffer
@@ -36,8 +36,6 @@ _log = logging.getLogger("flask_apitokens.usage")
 
 #: so many waiting calls are written before ``flush_seconds`` are over
 _WRITE_AT = 500
-#: calls in one transaction, so that it holds its row locks for a short time only
-_BATCH = 5_000
 #: seconds in which a write is repeated before it counts as failed
 _RETRY_FOR = 1.0
 #: seconds without a call after which the thread ends and closes its connection
@@ -271,7 +269,7 @@ class Recorder:
                 return not self._calls
             left = len(self._calls)  # Later calls are for the next write.
             while left > 0:
-                calls = self._calls.take(min(left, _BATCH))
+                calls = self._calls.take(min(left, writer.batch))
                 if not self._write(writer, calls):
                     return False
                 left -= len(calls)

@@ -47,9 +47,11 @@ from .rows import mappings
 from .rows import unhurried
 from .rows import use_rows
 
+#: a statement and its parameters, which are JSON
+_Work = tuple[Executable, dict[str, str]]
 _COUNTS = HOUR_COLUMNS[-3:]
 #: Calls in one JSON value. The process may keep the memory of the largest one.
-_AT_ONCE = 250
+AT_ONCE = 250
 #: rows encoded without a pause
 _IN_A_ROW = 20
 
@@ -113,14 +115,14 @@ class AtOnce:
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
         rows_of, insert_or_add = _DIALECTS[dialect.name]
         call, hour, token = tables.call, tables.hour, tables.token
-        calls = rows_of([call.c[name] for name in CALL_COLUMNS], dialect)
+        calls = rows_of([call.c[name] for name in CALL_COLUMNS], dialect, rows="calls")
         self._insert = insert(call).from_select(
             list(CALL_COLUMNS), select(*calls.c), include_defaults=False
         )
-        hours = rows_of([hour.c[name] for name in HOUR_COLUMNS], dialect)
+        hours = rows_of([hour.c[name] for name in HOUR_COLUMNS], dialect, rows="hours")
         # Without a WHERE, SQLite parses ON CONFLICT as the condition of a join.
         self._add_up = insert_or_add(hour, select(*hours.c).where(true()))
-        uses = rows_of([token.c[name] for name in USE_COLUMNS], dialect)
+        uses = rows_of([token.c[name] for name in USE_COLUMNS], dialect, rows="uses")
         used = token.c.last_used_at
         self._use = (
             update(token)
@@ -140,20 +142,43 @@ class AtOnce:
 
         The rows are encoded now, before the transaction, so no lock is held meanwhile.
         """
-        work: list[tuple[Executable, str]] = []
-        for start in range(0, len(calls), _AT_ONCE):
-            rows = call_rows(calls[start : start + _AT_ONCE])
-            work.append((self._insert, self._as_json(rows)))
+        work: list[_Work] = []
+        for start in range(0, len(calls), AT_ONCE):
+            rows = call_rows(calls[start : start + AT_ONCE])
+            work.append((self._insert, {"calls": self._as_json(rows)}))
         uses = use_rows(calls)
         if uses:
-            work.append((self._use, self._as_json(uses)))
-        work.append((self._add_up, self._as_json(hour_rows(calls))))
-        return partial(self._write, work)
+            work.append((self._use, {"uses": self._as_json(uses)}))
+        work.append((self._add_up, {"hours": self._as_json(hour_rows(calls))}))
+        return partial(_write, work)
 
-    @staticmethod
-    def _write(work: list[tuple[Executable, str]], connection: Connection) -> None:
-        for statement, rows in work:
-            connection.execute(statement, {"rows": rows})
+
+class InOne(AtOnce):
+    """Writes calls with one statement, which needs no transaction around it.
+
+    PostgreSQL alone can: the other writes are in its WITH clause.
+    """
+
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        super().__init__(tables, dialect)
+        insert: Any = self._insert
+        use: Any = self._use
+        add_up: Any = self._add_up
+        self._all = add_up.add_cte(insert.cte("new_calls"), use.cte("new_uses"))
+
+    def prepared(self, calls: Sequence[Call]) -> Callable[[Connection], None]:
+        """Return a function that writes *calls*, :data:`AT_ONCE` at most."""
+        rows = {
+            "calls": self._as_json(call_rows(calls)),
+            "uses": self._as_json(use_rows(calls)),
+            "hours": self._as_json(hour_rows(calls)),
+        }
+        return partial(_write, [(self._all, rows)])
+
+
+def _write(work: list[_Work], connection: Connection) -> None:
+    for statement, rows in work:
+        connection.execute(statement, rows)
 
 
 def _as_json(encoder: json.JSONEncoder, rows: Iterable[tuple[Any, ...]]) -> str:
@@ -163,11 +188,16 @@ def _as_json(encoder: json.JSONEncoder, rows: Iterable[tuple[Any, ...]]) -> str:
     return f"[{','.join(encoder.encode(part)[1:-1] for part in unhurried(parts))}]"
 
 
-def statements_for(tables: Tables, dialect: Dialect) -> AtOnce | OneByOne:
-    """Return the writer of calls for a database of this kind."""
+def statements_for(
+    tables: Tables, dialect: Dialect, *, in_one: bool = False
+) -> AtOnce | OneByOne:
+    """Return the writer of calls for a database of this kind.
+
+    :param in_one: whether a batch must be one statement; for PostgreSQL only.
+    """
     if dialect.name not in _DIALECTS or not _knows_json(dialect):
         return OneByOne(tables)
-    return AtOnce(tables, dialect)
+    return InOne(tables, dialect) if in_one else AtOnce(tables, dialect)
 
 
 def _knows_json(dialect: Dialect) -> bool:
@@ -178,11 +208,13 @@ def _knows_json(dialect: Dialect) -> bool:
     return True
 
 
-def _of_postgresql(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClause:
+def _of_postgresql(
+    columns: Sequence[Column[Any]], dialect: Dialect, *, rows: str
+) -> FromClause:
     from sqlalchemy.dialects.postgresql import JSONB
 
-    rows = bindparam("rows", type_=Text).cast(JSONB)
-    each = func.jsonb_array_elements(rows).table_valued("value", name="each_row")
+    given = bindparam(rows, type_=Text).cast(JSONB)
+    each = func.jsonb_array_elements(given).table_valued("value", name="each_row")
     values = [
         each.c.value.op("->>", return_type=Text())(literal_column(str(at))).cast(
             one.type
@@ -192,9 +224,12 @@ def _of_postgresql(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClau
     return _named(columns, values)
 
 
-def _of_sqlite(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClause:
-    rows = bindparam("rows", type_=Text)
-    each = func.json_each(rows).table_valued("value", name="each_row")
+def _of_sqlite(
+    columns: Sequence[Column[Any]], dialect: Dialect, *, rows: str
+) -> FromClause:
+    each = func.json_each(bindparam(rows, type_=Text)).table_valued(
+        "value", name="each_row"
+    )
     # Without the type of the column, which would convert them a second time.
     values = [
         func.json_extract(each.c.value, literal_column(f"'$[{at}]'"))
@@ -203,16 +238,18 @@ def _of_sqlite(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClause:
     return _named(columns, values)
 
 
-def _of_mysql(columns: Sequence[Column[Any]], dialect: Dialect) -> FromClause:
+def _of_mysql(
+    columns: Sequence[Column[Any]], dialect: Dialect, *, rows: str
+) -> FromClause:
     type_of = dialect.type_compiler_instance.process
     defined = ", ".join(
         f"{one.name} {type_of(one.type)} PATH '$[{at}]'"
         for at, one in enumerate(columns)
     )
-    query = f"SELECT * FROM JSON_TABLE(:rows, '$[*]' COLUMNS ({defined})) AS each_row"  # noqa: S608
+    query = f"SELECT * FROM JSON_TABLE(:{rows}, '$[*]' COLUMNS ({defined})) AS each_row"  # noqa: S608
     return (
         text(query)
-        .bindparams(bindparam("rows", type_=Text))
+        .bindparams(bindparam(rows, type_=Text))
         .columns(*[column(one.name, one.type) for one in columns])
         .subquery("recorded")
     )

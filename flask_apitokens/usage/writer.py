@@ -9,15 +9,12 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy import Dialect
 from sqlalchemy import Engine
-from sqlalchemy import create_engine
 from sqlalchemy import event
 from sqlalchemy.exc import DataError
 from sqlalchemy.exc import DBAPIError
@@ -25,14 +22,19 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import StaticPool
 
-from flask_apitokens.db.schema_check import shares_connection
+from flask_apitokens.db.engines import is_autocommit
+from flask_apitokens.db.engines import isolation_level
+from flask_apitokens.db.engines import shares_connection
 
 from .rows import Call
+from .statements import AT_ONCE
 from .statements import Tables
 from .statements import statements_for
 
 #: seconds before the second attempt of a write; each further pause is twice as long
 _FIRST_PAUSE = 0.02
+#: calls in one transaction, so that it holds its row locks for a short time only
+_BATCH = 5_000
 
 
 class Writer:
@@ -50,8 +52,11 @@ class Writer:
         #: held while a batch is written
         self.writing = threading.Lock()
         #: what it writes on
-        self.engine = host if self.shared else _private_engine(host)
-        self._statements = statements_for(tables, self.engine.dialect)
+        in_one = not self.shared and _needs_one_statement(host)
+        self.engine = host if self.shared else _private_engine(host, in_one=in_one)
+        self._statements = statements_for(tables, self.engine.dialect, in_one=in_one)
+        #: the most calls that :meth:`write` takes
+        self.batch = AT_ONCE if in_one else _BATCH
         if not self.shared:
             # An application that is collected without a close must leave no connection
             # open. Not at exit: in a child process it would close the parent's.
@@ -113,35 +118,51 @@ def _in_transaction(engine: Engine) -> bool:
         lent.close()
 
 
-def _private_engine(host: Engine) -> Engine:
+def _needs_one_statement(host: Engine) -> bool:
+    """Return whether a batch must be one statement, without a transaction around it.
+
+    A host with PostgreSQL in AUTOCOMMIT may be behind a pgbouncer in statement mode,
+    which refuses transactions.
+    """
+    return host.dialect.name == "postgresql" and is_autocommit(host)
+
+
+def _private_engine(host: Engine, *, in_one: bool) -> Engine:
     """Return an engine that connects as the host's does, on connections of its own.
 
-    It has the host's arguments, creator and pool listeners. The host's listeners for
-    statements and transactions do not see ours.
+    It has the host's dialect, arguments, creator and pool listeners. The host's
+    listeners for statements and transactions do not see ours.
     """
-    engine = create_engine(
+    options = dict(host.get_execution_options())
+    if not in_one:
+        options.pop("isolation_level", None)
+    engine = Engine(
+        host.pool.recreate(),
+        host.dialect,
         host.url,
-        pool=host.pool.recreate(),
-        execution_options=_but_isolation(host.get_execution_options()),
+        echo=host.echo,
+        execution_options=options,
         hide_parameters=True,
     )
-    if engine.dialect.name in _AT_CONNECT:
-        event.listen(engine, "connect", _AT_CONNECT[engine.dialect.name])
-    if engine.dialect.name != "sqlite":
-        event.listen(engine, "connect", partial(_with_transactions, engine.dialect))
-    if engine.dialect.name in _AT_BEGIN:
-        event.listen(engine, "begin", _AT_BEGIN[engine.dialect.name])
+    name = engine.dialect.name
+    if name in _AT_CONNECT:
+        event.listen(engine, "connect", _AT_CONNECT[name])
+    if name != "sqlite" and not in_one:
+        event.listen(engine, "connect", partial(_with_transactions, host))
+    if name in _AT_BEGIN and not in_one:
+        event.listen(engine, "begin", _AT_BEGIN[name])
     return engine
 
 
-def _but_isolation(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: options[key] for key in options if key != "isolation_level"}
-
-
-def _with_transactions(dialect: Dialect, connection: Any, _record: object) -> None:
+def _with_transactions(host: Engine, connection: Any, _record: object) -> None:
     # If the host connects in AUTOCOMMIT, a batch that fails half way would be written
     # a second time with its first half.
-    dialect.reset_isolation_level(connection)
+    level = isolation_level(host)
+    if level in {None, "AUTOCOMMIT"}:
+        level = host.dialect.default_isolation_level
+    # A listener of the host may have executed SET, which began a transaction.
+    host.dialect.do_commit(connection)
+    host.dialect.set_isolation_level(connection, level)
 
 
 def _connect_sqlite(connection: Any, _record: object) -> None:
@@ -162,6 +183,13 @@ def _connect_mariadb(connection: Any, _record: object) -> None:
         cursor.execute("SET innodb_lock_wait_timeout = 1, lock_wait_timeout = 1")
 
 
+def _connect_postgresql(connection: Any, _record: object) -> None:
+    # psycopg names the statements that it prepares by their number in the connection,
+    # and a pooling proxy may run the statement of that name of another client.
+    if hasattr(connection, "prepare_threshold"):
+        connection.prepare_threshold = None
+
+
 def _begin_postgresql(connection: Connection) -> None:
     # LOCAL, because a pooling proxy may hand the session to another client. Shorter
     # than deadlock_timeout (one second), so that a deadlock never aborts the host.
@@ -170,6 +198,7 @@ def _begin_postgresql(connection: Connection) -> None:
 
 _AT_CONNECT = {
     "sqlite": _connect_sqlite,
+    "postgresql": _connect_postgresql,
     "mysql": _connect_mariadb,
     "mariadb": _connect_mariadb,
 }
