@@ -167,6 +167,9 @@ class Settings:
             '1 to 64 printable ASCII characters other than " and \\',
         ),
     )
+    #: Whether there are pages. False leaves out those of users and of administrators,
+    #: for an application that only guards calls. Without Flask-Login there are none.
+    pages: bool = _setting(True, _flag)
     #: Where the users' pages are.
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)
     #: Where the administrators' pages are.

@@ -31,9 +31,7 @@ from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.mapping import bind_models
 from flask_apitokens.db.mapping import user_key_of
 from flask_apitokens.guard.policy import Policy
-from flask_apitokens.web.blueprint import build_admin_blueprint
-from flask_apitokens.web.blueprint import build_blueprint
-from flask_apitokens.web.blueprint import install_globals
+from flask_apitokens.web.blueprint import install_pages
 
 from . import catalog
 from .catalog import AnyService
@@ -221,10 +219,9 @@ class APITokens(HostAPI):
             callbacks=self._bind_callbacks(user_model),
             declares_services=self._declares_services,
         )
-        for build in (build_blueprint, build_admin_blueprint, build_endpoints):
-            app.register_blueprint(build(settings))
+        install_pages(app, settings)
+        app.register_blueprint(build_endpoints(settings))
         app.cli.add_command(group)
-        install_globals(app)
         if state.recorder.on:
             call_watch.install(app)
         finish_at_first_request(app)

@@ -117,7 +117,7 @@ def finish_at_first_request(app: Flask) -> None:
         integration.exempt_from_csrf(app)
         registry.warn_of_open_routes(app)
         registry.warn_of_closed_routes(app)
-        templating.warn_of_layout(app)
+        templating.warn_of_pages(app)
         state = app.extensions[KEY]
         if state.pepper_set is not None:
             registry.warn_of_peppers(state)

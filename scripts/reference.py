@@ -47,6 +47,7 @@ _TYPES = {
 EXAMPLES: dict[str, Any] = {
     "brand": "acme",
     "realm": "example.com API",
+    "pages": False,
     "url_prefix": "/settings/tokens",
     "admin_url_prefix": "/staff/api",
     "endpoint_url_prefix": "/oauth",

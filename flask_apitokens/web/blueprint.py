@@ -7,18 +7,21 @@ from typing import Any
 
 from flask import Blueprint
 from flask import Flask
+from flask import current_app
 from flask import request
 from flask import send_from_directory
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader
+from markupsafe import Markup
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.exc import InternalError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 
@@ -40,6 +43,7 @@ from .lazy_views import admin
 from .lazy_views import scopes
 from .lazy_views import views
 from .lazy_views import web
+from .templating import has_login
 
 #: a year in seconds; the address of a file changes with its content
 _STATIC_SECONDS = 31_536_000
@@ -179,6 +183,7 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
         "/", "stray", not_found_or_method, methods=["PUT", "PATCH", "DELETE"]
     )
     pages.url_value_preprocessor(check_csrf_ourselves)
+    pages.before_request(_need_login)
     pages.before_request(_unless_open(admit))
     pages.register_error_handler(HTTPException, web.error_pages.refuse)
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
@@ -266,14 +271,34 @@ def _scoped(load: _LoadScope, view: _View) -> _View:
     return call
 
 
-def install_globals(app: Flask) -> None:
-    """Add the functions that templates call, ours and the application's."""
+def install_pages(app: Flask, settings: Settings) -> None:
+    """Register the pages, and the functions that templates call.
+
+    Where the pages are left out, the application's templates show nothing of them.
+    """
+    if not settings.pages:
+        app.jinja_env.globals.update(apitokens_panel=Markup, apitokens_admin_links=list)
+        return
+    for build in (build_blueprint, build_admin_blueprint):
+        app.register_blueprint(build(settings))
     templating.install_globals(
         app,
         apitokens_panel=views.tokens.panel,
         apitokens_admin_links=web.admin_pages.links,
         at_admin_links=web.admin_pages.own_links,
     )
+
+
+def _need_login() -> None:
+    """Answer as the application does at an address that it does not have.
+
+    :raises NotFound: if the application does not use Flask-Login. It may be added after
+        the plugin, so the addresses are there in any case.
+    """
+    if not has_login(current_app):
+        # The error is the application's to handle, not that of our pages.
+        request.url_rule = None
+        raise NotFound
 
 
 def _unless_open(admit: Callable[[], Any]) -> Callable[[], Any]:

@@ -16,6 +16,8 @@ from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.errors import ConfigurationError
 
+from .templating import has_login
+
 
 def login_manager() -> LoginManager:
     """Return the application's login manager.
@@ -38,7 +40,8 @@ def signed_in() -> Any | None:
     header or a token, and a token must not open the pages that generate tokens.
     ``LOGIN_DISABLED`` does not open them either.
     """
-    login_manager()
+    if not has_login(current_app):
+        return None
     user = current_user._get_current_object()
     if (
         user is None

@@ -127,9 +127,22 @@ def _blocks_of(environment: Environment, name: str) -> set[str] | None:
     return None if inherited is None else blocks | inherited
 
 
-def warn_of_layout(app: Flask) -> None:
-    """Log, at the first request, that the layout cannot show our pages."""
+def has_login(app: Flask) -> bool:
+    """Whether *app* uses Flask-Login, which the pages need."""
+    return getattr(app, "login_manager", None) is not None
+
+
+def warn_of_pages(app: Flask) -> None:
+    """Log, at the first request, what keeps our pages from being shown."""
     settings: Settings = app.extensions[KEY].settings
+    if not settings.pages:
+        return
+    if not has_login(app):
+        log.warning(
+            "this application does not use Flask-Login, so flask_apitokens leaves its "
+            "pages out; APITOKENS_PAGES = False says that this is meant"
+        )
+        return
     try:
         _base_source(app.jinja_env, settings)
     except Exception as error:  # the request itself may need no page of ours
