@@ -40,6 +40,7 @@ from .catalog import Service
 from .cli.group import group
 from .config import Settings
 from .errors import ConfigurationError
+from .guard import answers
 from .guard import call_watch
 from .guard import decorator
 from .host_api.api import HostAPI
@@ -210,7 +211,7 @@ class APITokens(HostAPI):
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
-        state = app.extensions[KEY] = build_state(
+        app.extensions[KEY] = build_state(
             app,
             settings,
             extension=self,
@@ -222,8 +223,8 @@ class APITokens(HostAPI):
         install_pages(app, settings)
         app.register_blueprint(build_endpoints(settings))
         app.cli.add_command(group)
-        if state.recorder.on:
-            call_watch.install(app)
+        call_watch.install(app)
+        answers.install(app)
         finish_at_first_request(app)
 
     def _declares_services(self) -> bool:

@@ -56,6 +56,8 @@ class Refusal(HTTPException):
         self.token_id: str | None = None
         #: the refused token, if its secret was genuine
         self.token: Any = None
+        #: whether it was logged
+        self.is_told = False
         # Unique for each refusal, so that a caller can quote it and the log has it.
         self.instance = _random_urn()
 

@@ -15,6 +15,7 @@ from flask_apitokens.core.user_model import active_column
 from flask_apitokens.core.user_model import has_own_is_active
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.mapping import Models
+from flask_apitokens.guard import answers
 from flask_apitokens.guard import call_watch
 from flask_apitokens.guard import integration
 from flask_apitokens.guard import registry
@@ -114,6 +115,7 @@ def finish_at_first_request(app: Flask) -> None:
         functions = app.before_request_funcs
         functions[None] = [f for f in functions[None] if f is not finish]
         call_watch.move_to_end(app)
+        answers.claim_refusals(app)
         integration.exempt_from_csrf(app)
         registry.warn_of_open_routes(app)
         registry.warn_of_closed_routes(app)

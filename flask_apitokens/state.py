@@ -88,6 +88,8 @@ class State:
     pepper_set: PepperSet | None = None
     #: the ids of imported tokens that this process is re-keying now
     rekeying: set[str] = field(default_factory=set)
+    #: the endpoints that this process has warned of
+    warned_of: set[str] = field(default_factory=set)
     #: whether this process has checked which peppers are missing
     peppers_looked_at: bool = False
 
@@ -100,6 +102,12 @@ class State:
     def protected(self) -> dict[Any, Protection]:
         """The guarded blueprints."""
         return self.extension.protected
+
+    def warns_once(self, endpoint: str) -> bool:
+        """Return whether *endpoint* is new here; a second call returns False."""
+        is_new = endpoint not in self.warned_of
+        self.warned_of.add(endpoint)
+        return is_new
 
     def context(self) -> Context:
         """Return the context of domain functions, on the host's session."""

@@ -36,19 +36,20 @@ def introspect() -> ResponseReturnValue:
     ask about any token of its account.
     """
     state, subject = current_apitokens, token_from_form()
-    refusal = decorator.check(ANYTHING)
-    if refusal is None:
-        try:
-            return _properties(_authorized_subject(state, subject))
-        except TemporarilyUnavailable:
-            raise
-        except Refusal:
+    try:
+        decorator.check(ANYTHING)
+    except Refusal as refusal:
+        # A caller that asks about its own, unusable token learns no more than another
+        # caller that asks about it.
+        if refusal.code in {401, 403} and _presented_token() == subject:
             return _INACTIVE
-    if refusal.status_code not in {401, 403}:
-        return refusal
-    # A caller that asks about its own, unusable token learns no more than another
-    # caller that asks about it.
-    return _INACTIVE if _presented_token() == subject else refusal
+        raise
+    try:
+        return _properties(_authorized_subject(state, subject))
+    except TemporarilyUnavailable:
+        raise
+    except Refusal:
+        return _INACTIVE
 
 
 def _presented_token() -> str | None:

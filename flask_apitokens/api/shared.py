@@ -18,7 +18,7 @@ from flask_apitokens.errors import InvalidToken
 from flask_apitokens.errors import MalformedRequest
 from flask_apitokens.errors import Refusal
 from flask_apitokens.errors import TemporarilyUnavailable
-from flask_apitokens.guard import decorator
+from flask_apitokens.guard import answers
 from flask_apitokens.guard.current_token import CurrentToken
 from flask_apitokens.state import current_apitokens
 
@@ -62,7 +62,7 @@ def owner_label(token: CurrentToken) -> str | None:
 def problem_response(error: HTTPException) -> ResponseReturnValue:
     """Return an HTTP error as problem details (RFC 9457), like the guard's refusals."""
     if isinstance(error, Refusal):
-        return decorator.refused(current_apitokens, error)
+        return answers.refused(error)
     if error.response is not None:
         return error.get_response()
     body = {
@@ -83,4 +83,4 @@ def database_error_response(error: SQLAlchemyError) -> ResponseReturnValue:
     """Return a 503 while the database is down or busy."""
     log.error("an endpoint could not reach the database", exc_info=error)
     current_apitokens.db.session.rollback()
-    return decorator.refused(current_apitokens, TemporarilyUnavailable())
+    return answers.refused(TemporarilyUnavailable())

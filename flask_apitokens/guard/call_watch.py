@@ -22,11 +22,15 @@ from flask.wrappers import Response
 from flask_apitokens.usage.recorder import Recorder
 from flask_apitokens.usage.rows import Call
 
+from . import answers
+from .current_token import ENVIRON_KEY
 from .current_token import CurrentToken
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
 
+#: the key in the WSGI environment of a request that a guard has looked at
+GUARDED = "flask_apitokens.guarded"
 #: the key of the record in the WSGI environment of its request
 _KEY = "flask_apitokens.watch"
 
@@ -167,7 +171,11 @@ def _answered(response: Response) -> Response:
     # rest of this function.
     context = request_ctx._get_current_object()  # type: ignore[attr-defined]
     request = context.request
-    record: CallRecord | None = request.environ.get(_KEY)
+    environ = request.environ
+    if GUARDED not in environ:
+        return response
+    answers.keep_from_caches(response, accepted=ENVIRON_KEY in environ)
+    record: CallRecord | None = environ.get(_KEY)
     if record is not None:
         record.answer(request, response)
     return response

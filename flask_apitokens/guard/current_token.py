@@ -9,6 +9,10 @@ from typing import Any
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
+#: the key of the accepted token in the WSGI environment of its request. ``g`` would not
+#: do: it outlives the request if a test pushes an application context of its own
+ENVIRON_KEY = "flask_apitokens.token"
+
 
 class CurrentToken:
     """The token of a request: plain values, not a row of the session."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +17,6 @@ from typing import overload
 from flask import Blueprint
 from flask import after_this_request
 from flask import current_app
-from flask import make_response
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
@@ -34,18 +32,18 @@ from flask_apitokens.state import Protection
 from flask_apitokens.state import State
 from flask_apitokens.state import state_of
 
+from . import answers
 from . import call_watch
 from . import integration
 from . import registry
 from .authenticate import authenticate_request
 from .call_watch import CallRecord
+from .current_token import ENVIRON_KEY
 from .current_token import CurrentToken
 from .policy import Policy
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
-
-log = logging.getLogger("flask_apitokens")
 
 #: refusals of tokens that another token may have replaced
 _ENDED = (refusals.TokenExpired, refusals.TokenRevoked)
@@ -85,55 +83,52 @@ def _check_late_use(state: State, ended: CurrentToken, context: RequestContext) 
     schedule_check(state, ended.id, context.request.environ.get("REMOTE_ADDR"))
 
 
-def refused(state: State, refusal: refusals.Refusal) -> Response:
-    """Return the response to *refusal*; log it and send ``token_rejected``."""
-    refusal.realm = state.settings.realm
-    log.info(
-        "refused: %s, token %s, %s",
-        refusal.problem,
-        refusal.token_id or "-",
-        refusal.instance,
-    )
-    if signals.token_rejected.receivers:
-        signals.token_rejected.send(state.app, refusal=refusal)
-    handler = state.extension.refusal_handler
-    if handler is None:
-        return refusal.get_response()
-    response = make_response(handler(refusal))
-    response.status_code = refusal.code
-    response.headers.update(refusal.protocol_headers())
-    return response
+def check(policy: Policy) -> None:
+    """Authenticate this request.
 
-
-def check(policy: Policy) -> Response | None:
-    """Authenticate this request; return the response to a refusal, else None."""
+    :raises refusals.Refusal: if it is not accepted; it is logged already.
+    """
     # The object behind the proxy: each access through the proxy costs as much as a
     # check does.
     context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
-    known: CurrentToken | None = context.request.environ.get(integration.ENVIRON_KEY)
+    environ = context.request.environ
+    environ[call_watch.GUARDED] = True
+    known: CurrentToken | None = environ.get(ENVIRON_KEY)
+    if policy.query_parameter is not None:
+        # The URL itself is a credential, so no cache and no Referer may have it.
+        after_this_request(_keep_address_private)
     begun = perf_counter()
     try:
         current = authenticate_request(state, policy, context.request, known=known)
     except refusals.Refusal as refusal:
-        if known is not None:
-            refusal.token_id = known.id
-            call_watch.mark_refused(context, refusal.problem)
-        elif refusal.token is not None and state.recorder.on:
-            record = CallRecord(
-                state.recorder, refusal.token, begun=begun, code=refusal.problem
-            )
-            call_watch.attach(record, context)
-        integration.discard_session(context)
-        if isinstance(refusal, _ENDED) and refusal.token is not None:
-            _check_late_use(state, refusal.token, context)
-        return refused(state, refusal)
+        _note_refusal(state, context, refusal=refusal, known=known, begun=begun)
+        raise
     if current is not None and current is not known:
         _accept(state, context, current, begun=begun)
-    if policy.query_parameter is not None:
-        # The URL itself is a credential, so no cache and no Referer may have it.
-        after_this_request(_keep_address_private)
-    return None
+
+
+def _note_refusal(
+    state: State,
+    context: RequestContext,
+    *,
+    refusal: refusals.Refusal,
+    known: CurrentToken | None,
+    begun: float,
+) -> None:
+    """Log and record a refusal, and discard the cookie session."""
+    if known is not None:
+        refusal.token_id = known.id
+        call_watch.mark_refused(context, refusal.problem)
+    elif refusal.token is not None and state.recorder.on:
+        record = CallRecord(
+            state.recorder, refusal.token, begun=begun, code=refusal.problem
+        )
+        call_watch.attach(record, context)
+    integration.discard_session(context)
+    if isinstance(refusal, _ENDED) and refusal.token is not None:
+        _check_late_use(state, refusal.token, context)
+    answers.tell(state, refusal)
 
 
 def _keep_address_private(response: Response) -> Response:
@@ -206,9 +201,7 @@ def _guard_view(policy: Policy, view: View) -> View:
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-        refused = check(policy)
-        if refused is not None:
-            return refused
+        check(policy)
         try:
             return run(*args, **kwargs)
         except Exception:
@@ -233,8 +226,9 @@ def protection(
     """
     open_views = frozenset(exempt)
 
-    def before() -> Response | None:
-        return None if registry.is_open(blueprint, open_views) else check(policy)
+    def before() -> None:
+        if not registry.is_open(blueprint, open_views):
+            check(policy)
 
     blueprint.before_request(before)
     # Flask makes no response of what is not an Exception, such as a worker's end, so no

@@ -16,6 +16,7 @@ from flask import request
 from flask.sessions import NullSession
 from flask.wrappers import Response
 
+from .current_token import ENVIRON_KEY
 from .current_token import CurrentToken
 from .header import bears_token
 from .registry import policies_at
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from flask.ctx import RequestContext
     from flask_login import LoginManager
 
-#: the key of the accepted token in the WSGI environment of its request. ``g`` would not
-#: do: it outlives the request if a test pushes an application context of its own
-ENVIRON_KEY = "flask_apitokens.token"
 #: the attribute of an object of another extension that we have patched
 _MARK = "__apitokens__"
 

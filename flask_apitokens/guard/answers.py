@@ -1,0 +1,109 @@
+"""The answers of guarded views: those of refusals, and what caches may do with all.
+
+A refusal is an exception, so that a guard fails closed wherever the guarded function is
+called: below a decorator that shapes what views return, in a task, in the handler of a
+socket. It is answered here, whatever error handlers the application has.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask
+from flask import make_response
+from flask import request
+from flask.wrappers import Response
+
+from flask_apitokens import refusals
+from flask_apitokens import signals
+from flask_apitokens.state import State
+from flask_apitokens.state import current_apitokens
+
+log = logging.getLogger("flask_apitokens")
+
+
+def tell(state: State, refusal: refusals.Refusal) -> None:
+    """Log a refusal and send ``token_rejected``, once."""
+    if refusal.is_told:
+        return
+    refusal.is_told = True
+    log.info(
+        "refused: %s, token %s, %s",
+        refusal.problem,
+        refusal.token_id or "-",
+        refusal.instance,
+    )
+    if signals.token_rejected.receivers:
+        signals.token_rejected.send(state.app, refusal=refusal)
+
+
+def refused(refusal: refusals.Refusal) -> Response:
+    """Return the response to *refusal*; its body may be the application's."""
+    state = current_apitokens
+    refusal.realm = state.settings.realm
+    tell(state, refusal)
+    handler = state.extension.refusal_handler
+    if handler is None:
+        return refusal.get_response()
+    response = make_response(handler(refusal))
+    response.status_code = refusal.code
+    response.headers.update(refusal.protocol_headers())
+    return response
+
+
+def install(app: Flask) -> None:
+    """Register the handler of refusals.
+
+    Flask looks for a handler by status first, and then by class. So it is registered
+    for one class of each status: no handler of a blueprint for all HTTP errors is asked
+    before it.
+    """
+    for kind in (
+        refusals.Refusal,
+        refusals.MalformedRequest,
+        refusals.Forbidden,
+        refusals.TemporarilyUnavailable,
+    ):
+        app.register_error_handler(kind, refused)
+
+
+def claim_refusals(app: Flask) -> None:
+    """Answer refusals ahead of an extension that replaced Flask's error handling.
+
+    Flask-RESTX and Flask-RESTful replace the application's methods and ask no handlers.
+    """
+    handle = app.handle_user_exception
+    if getattr(handle, "__func__", None) is Flask.handle_user_exception:
+        return
+
+    def refuse_first(error: Exception) -> Any:
+        if isinstance(error, refusals.Refusal):
+            return refused(error)
+        return handle(error)
+
+    app.handle_user_exception = refuse_first  # type: ignore[assignment, method-assign]
+
+
+def keep_from_caches(response: Response, *, accepted: bool) -> None:
+    """Make caches tell callers apart, unless the view said what they may do.
+
+    :param accepted: whether the request was accepted with a token.
+    """
+    headers = response.headers
+    # One pass over the few headers: each look-up of one that is not there would raise.
+    present = {name.lower() for name, _value in headers}
+    if "vary" not in present:
+        headers.add("Vary", "Authorization")
+    elif "*" not in response.vary:
+        response.vary.add("Authorization")
+    if "cache-control" not in present:
+        headers.add("Cache-Control", "private, no-cache")
+    elif accepted and response.cache_control.public:
+        endpoint = request.endpoint or ""
+        if current_apitokens.warns_once(endpoint):
+            log.warning(
+                "the view of %r needs a token and answers with Cache-Control: public, "
+                "so a cache may give the answer to callers without one",
+                endpoint,
+            )

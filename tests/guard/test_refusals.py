@@ -1,0 +1,198 @@
+"""Refusals are raised, and answered alike whatever the application does with errors."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint
+from flask import Flask
+from flask import jsonify
+from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+
+from flask_apitokens import current_token
+from flask_apitokens import errors
+from flask_apitokens import signals
+from flask_apitokens import token_required
+from tests import bearing
+from tests import hosts
+from tests.bearing import bearer
+from tests.bearing import code
+from tests.conftest import MakeApp
+
+#: headers that are refused with each status
+REFUSED = {
+    400: {"Authorization": "Bearer a b"},
+    401: {},
+    403: None,  # the genuine token, which the route does not accept
+}
+
+
+def shaped(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Read an attribute of what the view returns, as ``marshal_with`` does."""
+
+    @functools.wraps(view)
+    def shape(**values: Any) -> Any:
+        return jsonify(name=getattr(view(**values), "name", None))
+
+    return shape
+
+
+def comparable(response: TestResponse) -> tuple[Any, ...]:
+    """Return the parts of a refusal that are the same each time."""
+    body: Any = response.get_json(force=True)
+    body.pop("instance")
+    headers = {k: v for k, v in response.headers if k != "Content-Length"}
+    return response.status_code, headers, body
+
+
+def routes_of(app: Flask) -> Blueprint:
+    """Add a guarded view in a blueprint, behind a decorator that shapes its answer."""
+    api = Blueprint("shaping", __name__)
+
+    @api.get("/shaped")
+    @shaped
+    @token_required(service="tmy")
+    def view() -> Any:
+        raise AssertionError("the view ran")
+
+    return api
+
+
+# -- fails closed --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", REFUSED)
+def test_decorator_that_shapes_return_values_does_not_hide_a_refusal(
+    status: int, app: Flask, client: FlaskClient, headers: dict[str, str]
+) -> None:
+    app.register_blueprint(routes_of(app))
+    sent = REFUSED[status]
+    response = client.get("/shaped", headers=headers if sent is None else sent)
+    assert response.status_code == status
+    assert "WWW-Authenticate" in response.headers
+    assert response.content_type == "application/problem+json"
+
+
+def test_function_called_by_something_else_raises(
+    app: Flask, token: tuple[str, str], headers: dict[str, str]
+) -> None:
+    ran = []
+
+    @token_required
+    def task(number: int) -> int:
+        ran.append(current_token.id)
+        return number
+
+    with app.test_request_context(), pytest.raises(errors.MissingToken):
+        task(1)
+    bad = bearer(bearing.another_secret(headers["Authorization"].split()[1]))
+    with app.test_request_context(headers=bad), pytest.raises(errors.InvalidToken):
+        task(1)
+    with app.app_context(), pytest.raises(RuntimeError):
+        task(1)
+    with pytest.raises(RuntimeError):
+        task(1)
+    assert ran == []
+    with app.test_request_context(headers=headers):
+        assert task(2) == 2
+    assert ran == [token[0]]
+
+
+def test_cached_function_does_not_keep_a_refusal(
+    app: Flask, client: FlaskClient, headers: dict[str, str]
+) -> None:
+    @token_required
+    def guarded() -> str:
+        return "in"
+
+    app.add_url_rule("/cached", view_func=functools.cache(guarded))
+    assert code(client.get("/cached")) == "missing_token"
+    assert client.get("/cached", headers=headers).text == "in"
+
+
+# -- answered alike ------------------------------------------------------------
+
+
+def _for_everything(app: Flask, api: Blueprint) -> None:
+    @app.errorhandler(Exception)
+    def anything(error: Exception) -> Any:
+        return "anything", 500
+
+
+def _for_http(app: Flask, api: Blueprint) -> None:
+    @app.errorhandler(HTTPException)
+    @api.errorhandler(HTTPException)
+    @api.errorhandler(Exception)
+    def http(error: Exception) -> Any:
+        return jsonify(message="ours"), 418
+
+
+def _for_codes(app: Flask, api: Blueprint) -> None:
+    for status in REFUSED:
+        app.register_error_handler(status, lambda error: ("page", 200))
+        api.register_error_handler(status, lambda error: ("page", 200))
+
+
+def _trapping(app: Flask, api: Blueprint) -> None:
+    app.config.update(TRAP_HTTP_EXCEPTIONS=True, TRAP_BAD_REQUEST_ERRORS=True)
+
+
+def _propagating(app: Flask, api: Blueprint) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.debug = True
+
+
+def _replaced(app: Flask, api: Blueprint) -> None:
+    # As Flask-RESTX and Flask-RESTful do.
+    before = app.handle_user_exception
+
+    def route(error: Exception) -> Any:
+        if isinstance(error, HTTPException):
+            return app.make_response((jsonify(message=error.description), 500))
+        return before(error)
+
+    app.handle_user_exception = route  # type: ignore[assignment, method-assign]
+
+
+HOSTS = [_for_everything, _for_http, _for_codes, _trapping, _propagating, _replaced]
+
+
+@pytest.mark.parametrize("change", HOSTS)
+def test_refusal_is_the_same_whatever_handles_errors(
+    change: Callable[[Flask, Blueprint], None],
+    make_app: MakeApp,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers: list[Any] = []
+    heard: list[str] = []
+
+    def note(sender: Flask, refusal: errors.Refusal, **_: object) -> None:
+        heard.append(refusal.problem)
+
+    for changed in (False, True):
+        app = make_app()
+        api = routes_of(app)
+        if changed:
+            change(app, api)
+        app.register_blueprint(api)
+        user = hosts.create_user(app, f"{changed}@example.com")
+        _id, plaintext = bearing.generate(app, user)
+        client = app.test_client()
+        with signals.token_rejected.connected_to(note, app):
+            for status, sent in REFUSED.items():
+                caplog.clear()
+                with caplog.at_level(logging.INFO, "flask_apitokens"):
+                    headers = bearer(plaintext) if sent is None else sent
+                    response = client.get("/shaped", headers=headers)
+                assert response.status_code == status
+                answers.append(comparable(response))
+                assert caplog.text.count("refused:") == 1
+    assert heard == ["malformed_request", "missing_token", "wrong_service"] * 2
+    half = len(answers) // 2
+    assert answers[:half] == answers[half:]
