@@ -96,6 +96,7 @@ def test_well_formed_header_is_accepted(
         "Digest a=b, Bearer {}",
         "Bearer {}, Digest a=b",
         'Bearer "{}, x"',
+        *("Bearer {}," + odd * 30_000 for odd in ('"', '\\"', '"\\', ',"')),
     ],
 )
 def test_unreadable_header_is_a_malformed_request(

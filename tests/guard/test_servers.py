@@ -369,11 +369,9 @@ def _odd_places(wire: Wire) -> list[tuple[bytes, ...]]:
         (good, good),
         (good, basic),
         (basic, good),
-        (good, name),
-        (name, good),
         (good + b", Bearer " + token,),
         (basic + b", Bearer " + token,),
-        (good + b",",),
+        (good + b", x",),
         (name + b"Bearer," + token,),
         (name + b"Bearer\t" + token,),
         (name + b"Bearer:" + token,),
@@ -443,6 +441,10 @@ def test_well_formed_header_is_accepted_by_every_server(wire: Wire) -> None:
         b"Authorization:   Bearer " + token + b"   ",
     ):
         assert wire.status(line) == 200, line
+    # A proxy may add a header and leave it empty; servers join the two by a comma.
+    empty = b"Authorization: "
+    for lines in ((wire.good, empty), (empty, wire.good), (wire.good + b",",)):
+        assert wire.status(*lines) == 200, lines
 
 
 def test_head_is_answered_without_a_body_by_the_server(wire: Wire) -> None:
