@@ -30,7 +30,7 @@ test-fast: lint types  ## run what needs no server, no browser and no build
 
 test-lowest:  ## run the same tests on the lowest versions that pyproject.toml promises
 	@mkdir -p build && $$(scripts/find-python) scripts/lowest >build/constraints-lowest.txt
-	@VENV=.venv-lowest CONSTRAINTS=build/constraints-lowest.txt scripts/setup test
+	@VENV=.venv-lowest CONSTRAINTS=build/constraints-lowest.txt scripts/setup lowest
 	@.venv-lowest/bin/pytest $(PYTEST_ARGS) -m $(FAST)
 
 lint: setup  ## check style, sizes, words, templates and the workflow of CI

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 from typing import NoReturn
 from typing import TypeVar
 
@@ -23,6 +24,15 @@ def missing(what: str) -> NoReturn:
     if STRICT:
         pytest.fail(f"{MISSING}{what} (APITOKENS_STRICT is set)", pytrace=False)
     pytest.skip(MISSING + what)
+
+
+def framework(name: str) -> Any:
+    """Return a package that the hosts in ``tests/host_apps`` are made with.
+
+    :param name: the name that it is imported by.
+    """
+    why = f"{MISSING}{name}, of the dependency group 'frameworks'"
+    return pytest.importorskip(name, reason=why, exc_type=ImportError)
 
 
 def judge(report: Report) -> Report:
