@@ -72,6 +72,7 @@ def create_host(
     services: bool = True,
     csrf_protect: bool = False,
     create_tables: bool = True,
+    app_class: Callable[[str], Flask] = Flask,
     plugin: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Flask:
@@ -81,10 +82,11 @@ def create_host(
     :param services: whether it declares tmy (read) and timeseries (read, write).
     :param csrf_protect: whether it guards all its views with CSRFProtect.
     :param create_tables: whether its tables are made, or left to migrations.
+    :param app_class: makes the application, for frameworks with a class of their own.
     :param plugin: keywords for :class:`APITokens`.
     :param config: settings of Flask, Flask-SQLAlchemy and the plugin.
     """
-    app = Flask("tests.host")
+    app = app_class("tests.host")
     app.config.update(
         TESTING=True,  # an exception reaches the test instead of becoming a 500
         SECRET_KEY="not-a-secret",
@@ -205,7 +207,7 @@ def _install_pages(app: Flask) -> None:
         return render_template_string(ACCOUNT_PAGE)
 
     @app.get("/favicon.ico")
-    def icon() -> ResponseReturnValue:
+    def icon() -> tuple[str, int]:
         return "", 204
 
     @app.get("/csrf-token")
@@ -216,12 +218,12 @@ def _install_pages(app: Flask) -> None:
 def _install_api(app: Flask, *, services: bool) -> None:
     @app.get("/api/ping")
     @token_required(service=ANY_SERVICE)
-    def ping() -> ResponseReturnValue:
+    def ping() -> dict[str, Any]:
         return {"token": current_token.id, "service": current_token.service}
 
     @app.get("/api/plain")
     @token_required
-    def plain() -> ResponseReturnValue:
+    def plain() -> dict[str, Any]:
         return {"token": current_token.id}
 
     if not services:
@@ -229,12 +231,12 @@ def _install_api(app: Flask, *, services: bool) -> None:
 
     @app.get("/api/tmy")
     @token_required(service="tmy", scopes="read")
-    def tmy() -> ResponseReturnValue:
+    def tmy() -> dict[str, Any]:
         return {"token": current_token.id}
 
     @app.post("/api/timeseries/jobs")
     @token_required(service="timeseries", scopes="write")
-    def start_job() -> ResponseReturnValue:
+    def start_job() -> tuple[dict[str, Any], int]:
         return {"token": current_token.id}, 202
 
 

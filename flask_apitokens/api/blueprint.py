@@ -20,6 +20,7 @@ from flask_apitokens.guard import integration
 from flask_apitokens.guard.blueprints import ENDPOINTS
 from flask_apitokens.guard.blueprints import METHODS
 from flask_apitokens.guard.blueprints import LazyModules
+from flask_apitokens.guard.blueprints import OwnBlueprint
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
 from flask_apitokens.guard.blueprints import not_found_or_method
 from flask_apitokens.guard.blueprints import register_final_headers
@@ -46,7 +47,9 @@ def build_endpoints(settings: Settings) -> Blueprint:
 
     :param settings: which have its URL prefix.
     """
-    endpoints = Blueprint(ENDPOINTS, __name__, url_prefix=settings.endpoint_url_prefix)
+    endpoints = OwnBlueprint(
+        ENDPOINTS, __name__, url_prefix=settings.endpoint_url_prefix
+    )
     add = endpoints.add_url_rule
     access_only = token_required(service=ANY_SERVICE, kinds="access")
     any_kind = token_required(service=ANY_SERVICE, kinds=KINDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
 
+from flask import Blueprint
 from flask import current_app
 from flask import request
 from flask.blueprints import BlueprintSetupState
@@ -25,6 +26,19 @@ ENDPOINTS = "apitokens_endpoints"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: the endpoint of the static files, which need no log-in and may be cached
 STATIC = f"{NAME}.static"
+
+
+class OwnBlueprint(Blueprint):
+    """A blueprint of ours, which is not in the specification of the application."""
+
+    #: APIFlask asks each blueprint that has a function before its requests
+    enable_openapi = False
+
+
+def keep_out_of_specification(blueprint: Blueprint) -> None:
+    """Let APIFlask pass over a blueprint of plain Flask, as it does without a guard."""
+    if not hasattr(blueprint, "enable_openapi"):
+        vars(blueprint)["enable_openapi"] = False
 
 
 class LazyModules:

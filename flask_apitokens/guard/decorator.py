@@ -37,6 +37,7 @@ from . import call_watch
 from . import integration
 from . import registry
 from .authenticate import authenticate_request
+from .blueprints import keep_out_of_specification
 from .call_watch import CallRecord
 from .current_token import ENVIRON_KEY
 from .current_token import CurrentToken
@@ -231,6 +232,7 @@ def protection(
             check(policy)
 
     blueprint.before_request(before)
+    keep_out_of_specification(blueprint)
     # Flask makes no response of what is not an Exception, such as a worker's end, so no
     # after_request function would record the call.
     blueprint.teardown_request(call_watch.on_teardown)

@@ -34,6 +34,7 @@ from flask_apitokens.guard.blueprints import ADMIN
 from flask_apitokens.guard.blueprints import METHODS
 from flask_apitokens.guard.blueprints import NAME
 from flask_apitokens.guard.blueprints import STATIC
+from flask_apitokens.guard.blueprints import OwnBlueprint
 from flask_apitokens.guard.blueprints import check_csrf_ourselves
 from flask_apitokens.guard.blueprints import not_found_or_method
 from flask_apitokens.guard.blueprints import register_final_headers
@@ -84,7 +85,7 @@ class UserKey(BaseConverter):
         return super().to_url(text)
 
 
-class _Pages(Blueprint):
+class _Pages(OwnBlueprint):
     """A blueprint with templates that an application can override and extend."""
 
     def __init__(self, settings: Settings) -> None:
@@ -120,7 +121,7 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
 
     :param settings: have the URL prefix.
     """
-    pages = Blueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
+    pages = OwnBlueprint(ADMIN, __name__, url_prefix=settings.admin_url_prefix)
     pages.record(_know_keys)
     _add(pages, "/", "start", web.admin_pages.start, "GET")
     _add(pages, "/", "stray", not_found_or_method, "POST")

@@ -13,6 +13,8 @@ from flask import Flask
 from flask_apitokens import APITokens
 from tests import databases
 from tests import hosts
+from tests.pages import plaintext_in
+from tests.pages import visitor
 
 #: ``new_app(database_url=…, **config)``: an application without any extension
 NewApp = Callable[..., Flask]
@@ -45,3 +47,19 @@ def finish(app: Flask, db: Any, user_model: Any, apitokens: APITokens) -> None:
     app.extensions["tests.host"] = hosts.Host(db, user_model, apitokens)
     with app.app_context():
         db.create_all()
+
+
+def assert_pages_work(app: Flask, user: Any) -> None:
+    """Check that the pages are as they are in any host, refusals included."""
+    ada = visitor(app, user, "tmy")
+    assert plaintext_in(ada.generate(service="tmy", scope="read"))
+    page = ada.without_script()
+    assert "Deploy" in page.get().text
+    for path in ("nowhere/at/all", "0" * 12):
+        answer = page.get(path)
+        assert answer.status_code == 404
+        assert answer.mimetype == "text/html"
+        assert "Back to your tokens" in answer.text
+    assert page.client.put("/account/api-tokens/").status_code == 405
+    sign_in = app.test_client().get("/account/api-tokens/")
+    assert sign_in.headers["Location"].startswith("/login?next=")

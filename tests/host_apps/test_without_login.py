@@ -43,7 +43,7 @@ def api_only(new_app: NewApp, url: str | None = None, **config: object) -> Flask
 
     db = SQLAlchemy(app, model_class=Base)
 
-    class User(db.Model):  # type: ignore[name-defined,misc]
+    class User(db.Model):  # type: ignore[name-defined]
         id: Mapped[int] = mapped_column(primary_key=True)
         email: Mapped[str] = mapped_column(String(254), unique=True)
 
