@@ -246,6 +246,15 @@ class NotFound(DomainError):
         super().__init__(_("This page does not exist."))
 
 
+class UserNotFound(NotFound):
+    """The user was deleted in the meantime."""
+
+    reason = "user_not_found"
+
+    def __init__(self) -> None:
+        DomainError.__init__(self, _("This user no longer exists."))
+
+
 class SelfServiceOff(AccessDenied):
     """Users do not generate tokens here, only administrators do."""
 

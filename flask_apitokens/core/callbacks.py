@@ -218,7 +218,13 @@ def default_label(user: Any) -> str:
 
 def _as_label(user_label: Callable[[Any], object]) -> Callable[[Any], str]:
     def label(user: Any) -> str:
-        return str(user_label(user) or default_label(user))
+        try:
+            text = user_label(user)
+        except Exception:
+            # It may have read a row that was deleted, such as the user's account.
+            log.exception("user_label failed, so the user is named by default")
+            text = None
+        return str(text or default_label(user))
 
     return label
 

@@ -193,16 +193,19 @@ class Context:
             change = update(model).where(model.id == "").values(live_name=None)
             self.session.execute(change.execution_options(synchronize_session=False))
 
-    def lock_user(self, user_id: Any) -> None:
+    def lock_user(self, user_id: Any) -> bool:
         """Lock what belongs to a user until the transaction ends.
 
         :param user_id: the primary key; None, for userless tokens, locks no user.
+        :returns: False if the user's row was deleted. SQLite, which ignores foreign
+            keys by default, would accept new rows of that user.
         """
         self.lock_for_write()
         key = self.models.user_key
         # Inserting a row that refers to the user need not wait: key_share permits it.
         row = select(key).where(key == user_id).with_for_update(key_share=True)
-        if user_id is not None:
-            # A column alone does not tell the session in which database its table is.
-            where = {"mapper": self.models.user}
-            self.session.execute(row, bind_arguments=where)
+        if user_id is None:
+            return True
+        # A column alone does not tell the session in which database its table is.
+        where = {"mapper": self.models.user}
+        return self.session.execute(row, bind_arguments=where).first() is not None

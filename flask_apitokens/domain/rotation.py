@@ -30,6 +30,7 @@ from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidGrace
 from flask_apitokens.errors import LimitReached
+from flask_apitokens.errors import UserNotFound
 
 from . import email_binding
 from . import tokens
@@ -116,7 +117,8 @@ def rotate(
     minted = crypto_tokens.mint(ctx.settings.brand)
     # bcrypt is slow, so it runs before the lock that other requests wait for.
     digests = tokens.digests(ctx, minted)
-    tokens.lock(ctx, token)
+    if not tokens.lock(ctx, token):
+        raise UserNotFound
     once = unique_keys.form_digest(token.owner_id, form_key)
     if not can_be_rotated(ctx, token):
         again = unique_keys.is_form_used(ctx, once, lock=True)

@@ -21,6 +21,7 @@ from flask_apitokens.db.models import ServiceSetting
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import ServiceUnavailable
+from flask_apitokens.errors import UserNotFound
 from flask_apitokens.i18n import gettext as _
 
 
@@ -206,10 +207,12 @@ def get_for_update(ctx: Context, user: Any, slug: str) -> Subscription:
     A new one is added to the session if none is stored.
 
     :param slug: the service; empty for the API as a whole.
+    :raises UserNotFound: if the user was deleted.
     """
     model = ctx.models.Subscription
     user_id = ctx.models.user_id(user)
-    ctx.lock_user(user_id)
+    if not ctx.lock_user(user_id):
+        raise UserNotFound
     query = select(model).where(model.user_id == user_id, model.service == slug)
     # populate_existing: this transaction may have read the row before the lock.
     query = query.with_for_update().execution_options(populate_existing=True)

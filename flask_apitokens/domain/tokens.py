@@ -32,6 +32,7 @@ from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import TokenNotFound
+from flask_apitokens.errors import UserNotFound
 from flask_apitokens.i18n import gettext as _
 
 from . import email_binding
@@ -133,7 +134,8 @@ def _store(
     once = unique_keys.form_digest(token.owner_id, form_key)
     # The lock makes parallel requests of one owner run one after the other. On SQLite
     # it also begins the transaction: a savepoint that began it would commit at its end.
-    ctx.lock_user(token.owner_id)
+    if not ctx.lock_user(token.owner_id):
+        raise UserNotFound
     if unique_keys.is_form_used(ctx, once):
         raise AlreadyGenerated
     token.live_name = _live_name(token, token.name)
@@ -225,13 +227,14 @@ def find_many(
     ).all()
 
 
-def lock(ctx: Context, token: Token) -> None:
+def lock(ctx: Context, token: Token) -> bool:
     """Lock a token and its owner until the transaction ends, and read the row anew.
 
+    :returns: False if the owner's row was deleted, see :meth:`.Context.lock_user`.
     :raises TokenNotFound: if another request has deleted the row.
     """
     try:
-        ctx.lock_user(token.owner_id)
+        has_owner = ctx.lock_user(token.owner_id)
         ctx.session.refresh(token, with_for_update=True)
     except InvalidRequestError:
         if token not in ctx.session and not inspect(token).was_deleted:
@@ -239,6 +242,7 @@ def lock(ctx: Context, token: Token) -> None:
             # sign that it was deleted.
             raise
         raise TokenNotFound from None
+    return has_owner
 
 
 def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:

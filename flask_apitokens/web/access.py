@@ -16,11 +16,15 @@ from flask_apitokens.guard import registry
 from flask_apitokens.state import current_apitokens
 
 from . import htmx
+from .login import forget_user
 from .login import login_manager
 from .login import sign_in_url
 from .login import signed_in
 from .pages import SAFE_METHODS
 from .pages import partial
+
+#: set in a request's environment once a signed-in user was let in
+_ADMITTED = "flask_apitokens.admitted"
 
 
 def admit() -> ResponseReturnValue | None:
@@ -32,12 +36,26 @@ def admit() -> ResponseReturnValue | None:
     if unsafe and request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise AccessDenied
     if signed_in() is None:
-        return _turn_away()
+        return sign_out()
+    request.environ[_ADMITTED] = True
     registry.warn_of_peppers(current_apitokens)
     return None
 
 
-def _turn_away() -> ResponseReturnValue:
+def has_vanished() -> bool:
+    """Roll back, and return whether the user whom :func:`admit` let in is gone.
+
+    The row may have been deleted, or the user deactivated, since this request began.
+    """
+    current_apitokens.db.session.rollback()
+    if _ADMITTED not in request.environ:
+        return False
+    forget_user()
+    return signed_in() is None
+
+
+def sign_out() -> ResponseReturnValue:
+    """Answer a user who is not signed in: with a dialog, or on the log-in page."""
     if not htmx.wants_fragment():
         return _to_log_in()
     ours = url_for("apitokens.tokens")

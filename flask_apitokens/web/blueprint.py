@@ -20,6 +20,8 @@ from sqlalchemy.exc import InternalError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm.exc import ObjectDeletedError
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
@@ -189,6 +191,8 @@ def _protect_pages(pages: Blueprint, admit: Callable[[], Any]) -> None:
     pages.register_error_handler(HTTPException, web.error_pages.refuse)
     for gone in (TokenNotFound, AlreadyGenerated, Conflict):
         pages.register_error_handler(gone, web.error_pages.refuse_and_refresh)
+    for missing in (ObjectDeletedError, StaleDataError):
+        pages.register_error_handler(missing, web.error_pages.row_deleted)
     for error in (
         *(OperationalError, InterfaceError, ProgrammingError, PoolTimeoutError),
         # PostgreSQL raises it after a failed statement of the application, whose

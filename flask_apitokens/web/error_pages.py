@@ -12,14 +12,17 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
 from flask_apitokens.db import schema_check
 from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 
+from . import access
 from . import htmx
 from .pages import STORING
 from .pages import page
@@ -65,17 +68,52 @@ def refuse(
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()
+    if isinstance(error, DomainError) or status == 401 or status >= 500:
+        signed_out = _if_vanished()
+        if signed_out is not None:
+            return signed_out
     message = error.message if isinstance(error, DomainError) else _sentence(status)
-    if isinstance(error, DomainError):
-        current_apitokens.db.session.rollback()
     response = _message(message, status, out_of_band=out_of_band)
     for name, value in error.get_headers(request.environ):
         response.headers.setdefault(name, value)
     return response
 
 
+def _if_vanished() -> ResponseReturnValue | None:
+    """Roll back, and answer a user who is gone since the request began; else None.
+
+    The layout reads the user's row, so an error page would be an error itself.
+    """
+    try:
+        return access.sign_out() if access.has_vanished() else None
+    except HTTPException:
+        # The application has no log-in page.
+        return _message(_sentence(401), 401)
+    except SQLAlchemyError:
+        # The database cannot be reached, so nothing is known about the user.
+        return None
+
+
 def _message(
     message: str, status: int, *, out_of_band: Mapping[str, Markup] | None = None
+) -> Response:
+    try:
+        return _rendered(message, status, out_of_band=out_of_band)
+    except ConfigurationError:
+        raise
+    except Exception:
+        # The application's layout may need what has just failed, such as the database.
+        # So the message goes out without it.
+        log.exception("an error page could not be rendered in the application's layout")
+        return _bare(message, status)
+
+
+def _bare(message: str, status: int) -> Response:
+    return make_response(message, status, {"Content-Type": "text/plain; charset=utf-8"})
+
+
+def _rendered(
+    message: str, status: int, *, out_of_band: Mapping[str, Markup] | None
 ) -> Response:
     if htmx.wants_fragment():
         note = toast(message, bad=True)
@@ -100,11 +138,13 @@ def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
         _check_tables()
         return _message(message, 503)
     except SQLAlchemyError:
-        # The application's layout may need the database too, so the message goes out
-        # without it.
-        return make_response(
-            message, 503, {"Content-Type": "text/plain; charset=utf-8"}
-        )
+        return _bare(message, 503)
+
+
+def row_deleted(error: SQLAlchemyError) -> ResponseReturnValue:
+    """Answer if a row was deleted after this request had read it."""
+    log.info("a row was deleted while a page was made: %s", error)
+    return refuse_and_refresh(Conflict())
 
 
 def _check_tables() -> None:
@@ -130,13 +170,16 @@ def refresh_with(panels: Panels) -> None:
 
 def refuse_and_refresh(error: DomainError) -> ResponseReturnValue:
     """Answer that something is gone or has changed, and refresh the page."""
+    # This rolls back: on MariaDB a transaction keeps reading the rows as they were when
+    # it began.
+    signed_out = _if_vanished()
+    if signed_out is not None:
+        return signed_out
     if not htmx.wants_fragment():
         return refuse(error)
     try:
-        # On MariaDB a transaction keeps reading the rows as they were when it began.
-        current_apitokens.db.session.rollback()
         panels = request.environ.get(_PANELS, _list_panels)()
-    except DomainError:
+    except (DomainError, ObjectDeletedError):
         # What the page was about is gone too, such as the user of a list.
         return refuse(error)
     except SQLAlchemyError as failure:

@@ -6,11 +6,13 @@ from typing import Any
 from typing import cast
 
 from flask import current_app
+from flask import g
 from flask import request
 from flask import session
 from flask_login import LoginManager
 from flask_login import current_user
 from flask_login.utils import login_url
+from sqlalchemy.orm.exc import ObjectDeletedError
 
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
@@ -42,6 +44,16 @@ def signed_in() -> Any | None:
     """
     if not has_login(current_app):
         return None
+    try:
+        return _user_of_session()
+    except ObjectDeletedError:
+        # The row was deleted after Flask-Login had loaded it. The layout of the
+        # application reads current_user too, so it is made anonymous.
+        forget_user()
+        return None
+
+
+def _user_of_session() -> Any | None:
     user = current_user._get_current_object()
     if (
         user is None
@@ -51,6 +63,11 @@ def signed_in() -> Any | None:
         return None
     # Reading current_user has already restored a remembered log-in to the session.
     return user if session.get("_user_id") == user.get_id() else None
+
+
+def forget_user() -> None:
+    """Let Flask-Login load the user of this request again."""
+    g.pop("_login_user", None)
 
 
 def sign_in_url(back: str) -> str:

@@ -18,6 +18,7 @@ from flask import session
 from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from werkzeug.exceptions import Unauthorized
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.state import commit_change
@@ -25,6 +26,7 @@ from flask_apitokens.web.forms import CsrfField
 
 from . import htmx
 from .login import sign_in_url
+from .login import signed_in
 
 _Made = TypeVar("_Made")
 
@@ -153,9 +155,13 @@ def split_message(message: str) -> tuple[str, str]:
 
 
 def store(ctx: Context) -> None:
-    """Commit the changes of this request."""
+    """Commit the changes of this request.
+
+    :raises Unauthorized: if the user was deleted meanwhile; the error page signs out.
+    """
     _note_commit()
     ctx.session.commit()
+    _check_signed_in()
 
 
 def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:
@@ -164,8 +170,27 @@ def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:
     :param change: calls domain functions. It may be called more than once, so it must
         read the rows that it changes.
     :returns: what *change* returned.
+    :raises Unauthorized: as for :func:`store`.
     """
-    return commit_change(ctx, change, before_commit=_note_commit)
+    made = commit_change(ctx, change, before_commit=_note_commit)
+    _check_signed_in()
+    return made
+
+
+def roll_back(ctx: Context) -> None:
+    """Undo the changes of this request, so that its form can be shown again.
+
+    :raises Unauthorized: as for :func:`store`.
+    """
+    ctx.session.rollback()
+    _check_signed_in()
+
+
+def _check_signed_in() -> None:
+    # The end of a transaction expires the user's row. It is read again here, because an
+    # error in the layout would come too late.
+    if signed_in() is None:
+        raise Unauthorized
 
 
 def _note_commit() -> None:

@@ -22,6 +22,7 @@ from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import leave_notice
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import redirect_with_notice
+from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters.access_requests import ALL
@@ -43,10 +44,10 @@ def ask(scope: OwnTokenScope) -> ResponseReturnValue:
     try:
         store_change(scope.ctx, lambda: _request(scope))
     except InvalidReason as error:
-        scope.ctx.session.rollback()
+        roll_back(scope.ctx)
         return _form_again(scope, AccessForm(error=error.message), status=error.status)
     except Conflict:
-        scope.ctx.session.rollback()
+        roll_back(scope.ctx)
         # If the request is already waiting, the form was sent twice. That is no error.
         waiting, slug = _waiting(scope), request.form.get("service", "")
         if slug not in waiting and not (slug == ALL and waiting):
@@ -94,7 +95,7 @@ def withdraw(scope: OwnTokenScope) -> ResponseReturnValue:
             ctx, lambda: access_requests.withdraw(ctx, user, slug, actor=scope.actor)
         )
     except Conflict:
-        ctx.session.rollback()
+        roll_back(ctx)
         return _decided_meanwhile(scope)
     return _report(scope, _("Request withdrawn"))
 

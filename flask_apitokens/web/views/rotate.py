@@ -26,6 +26,7 @@ from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import dialog_or_page
 from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters.rotate_form import RotateInput
@@ -71,7 +72,7 @@ def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
         # No other input would help: the error handler refreshes the page instead.
         raise
     except DomainError as error:
-        scope.ctx.session.rollback()
+        roll_back(scope.ctx)
         status = error.status
         return _form(
             scope, token, entered=entered, form_id=form_id, refused=error, status=status

@@ -24,6 +24,7 @@ from flask_apitokens.web.confirm import selected_live_tokens
 from flask_apitokens.web.forms import RenameForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.pages import toast
@@ -55,7 +56,7 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         message = _("Renamed to “%(name)s”", name=token.name)
         store(scope.ctx)
     except DomainError as error:
-        scope.ctx.session.rollback()
+        roll_back(scope.ctx)
         if error.field != "name":
             raise
         text, status = error.message, error.status

@@ -29,6 +29,7 @@ from flask_apitokens.web.pages import frame
 from flask_apitokens.web.pages import no_store
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
+from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.generate_form import FieldErrors
@@ -189,7 +190,7 @@ def _generate(
     except (AlreadyGenerated, Conflict):
         raise
     except DomainError as error:
-        scope.ctx.session.rollback()
+        roll_back(scope.ctx)
         refusals.add(error)
         status = error.status
         return _form(scope, entered, form_id=form_id, refusals=refusals, status=status)

@@ -38,6 +38,7 @@ from flask_apitokens.web.forms import require_genuine_form
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import redirect_with_notice
+from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters.access_requests import label_of
 from flask_apitokens.web.presenters.confirmations import decline_question
@@ -221,7 +222,7 @@ def decide(number: int) -> ResponseReturnValue:
     try:
         return _store_decision(admin, number, user, approve=False, reason=reason)
     except InvalidReason as error:
-        admin.ctx.session.rollback()
+        roll_back(admin.ctx)
         return ask_reason_again(question, reason, error=error)
 
 

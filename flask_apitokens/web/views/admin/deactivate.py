@@ -21,6 +21,7 @@ from flask_apitokens.web.confirm import ask_unless_confirmed
 from flask_apitokens.web.confirm import question_url
 from flask_apitokens.web.confirm import report_done
 from flask_apitokens.web.confirm import selected_live_tokens
+from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import confirmations
@@ -60,7 +61,7 @@ def _deactivate(
     except DomainError as error:
         if error.field != "reason":
             raise
-        scope.ctx.session.rollback()
+        roll_back(scope.ctx)
         question = replace(question, back=scope.urls.url("tokens"))
         return ask_reason_again(question, reason, error=error)
     if len(names) == 1:
