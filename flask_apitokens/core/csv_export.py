@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +12,18 @@ from typing import Any
 
 from .utc import rfc3339
 
-#: the characters that begin a formula in a spreadsheet
-_FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
+#: The characters that begin a formula in a spreadsheet, also in their wide, small and
+#: raised forms, which some spreadsheets take for the plain ones.
+_FORMULA = "=\\-+@＝＋－＠﹦﹢﹣﹫⁼₌⁺₊−"  # noqa: RUF001
+#: What begins a cell: the file, a line, or a character that a spreadsheet may split at.
+#: A spreadsheet may leave out quotation marks and characters that are invisible.
+_RISK = re.compile(
+    r"((?:^|[,;|\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
+    r"[\s\"\0\xad\u200b-\u200f\u2060-\u2064\ufeff]*)"
+    rf"(?=[{_FORMULA}])"
+)
+#: some spreadsheets leave these out, and then begin with what follows
+_BREAKS = ("\t", "\r", "\n")
 
 
 def lines(rows: Iterable[Iterable[Any]], header: Sequence[str] = ()) -> str:
@@ -32,10 +43,12 @@ def lines(rows: Iterable[Iterable[Any]], header: Sequence[str] = ()) -> str:
 def _inert(cell: Any) -> str:
     """Return a cell as text, with an apostrophe before what looks like a formula.
 
-    A token's name that is a formula would run in the administrator's spreadsheet.
+    A token's name that is a formula would run in the administrator's spreadsheet. That
+    may split the file at semicolons, so a formula may begin inside a cell of ours.
     """
     text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    inert = _RISK.sub(r"\1'", text)
+    return f"'{inert}" if inert.startswith(_BREAKS) else inert
 
 
 def at(moment: datetime | None) -> str:
