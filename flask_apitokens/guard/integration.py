@@ -1,8 +1,9 @@
-"""Integration with Flask's session, Flask-Login and CSRFProtect."""
+"""Integration with Flask's session, Flask-Login, Flask-Principal and CSRFProtect."""
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
@@ -38,6 +39,8 @@ def set_identity(context: RequestContext, current: CurrentToken) -> None:
     """Set the token as this request's identity and discard the cookie session."""
     context.request.environ[ENVIRON_KEY] = current
     discard_session(context)
+    if "flask_principal" in sys.modules:
+        _set_principal(current)
     manager: LoginManager | None = getattr(context.app, "login_manager", None)
     if manager is None:
         return
@@ -45,6 +48,12 @@ def set_identity(context: RequestContext, current: CurrentToken) -> None:
         _patch_user_loader(manager)
     # Code that ran before the guard may have loaded the cookie's user.
     g.pop("_login_user", None)
+
+
+def _set_principal(current: CurrentToken) -> None:
+    from .principal import set_owner  # for hosts that use Flask-Principal alone
+
+    set_owner(current)
 
 
 def discard_session(context: RequestContext) -> None:
