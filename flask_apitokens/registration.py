@@ -14,6 +14,8 @@ from flask_apitokens.core.callbacks import default_email
 from flask_apitokens.core.user_model import active_column
 from flask_apitokens.core.user_model import has_own_is_active
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.verification_cache import MOST_ROUNDS
+from flask_apitokens.crypto.verification_cache import Verifier
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.guard import answers
 from flask_apitokens.guard import call_watch
@@ -73,7 +75,17 @@ def build_state(
         parse=crypto_tokens.parser(settings.brand),
         pepper_set=_pepper_set(settings),
         session_prefix=f"{settings.brand}s_".encode(),
+        verifier=Verifier(most_rounds=_most_rounds(settings)),
     )
+
+
+def _most_rounds(settings: Settings) -> int:
+    """Return the highest bcrypt cost that is run: far above any that is configured.
+
+    A host that lowers its cost still has tokens of the higher one.
+    """
+    highest = max(settings.bcrypt_rounds, settings.import_bcrypt_rounds)
+    return max(MOST_ROUNDS, highest + 2)
 
 
 def _require_email(user_model: type[Any], callbacks: Callbacks) -> None:

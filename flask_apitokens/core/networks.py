@@ -120,6 +120,7 @@ def contain(networks: tuple[str, ...], address: str | None) -> bool:
 
     :param networks: from :func:`parse`.
     :param address: of the client, as the WSGI server or ``ProxyFix`` names it.
+    :raises ValueError: if one of *networks* is not a range.
     """
     here = client(address)
     return here is not None and any(here in network for network in _known(networks))

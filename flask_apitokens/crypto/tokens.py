@@ -48,6 +48,19 @@ class Minted(NamedTuple):
     id: str
     plaintext: str
 
+    def columns(self, rounds: int) -> dict[str, Any]:
+        """Return the columns that store the token: digests, and no plaintext.
+
+        :param rounds: the cost of bcrypt, which is slow.
+        """
+        text = self.plaintext.encode()
+        return {
+            "id": self.id,
+            "scheme": NATIVE,
+            "check_digest": check_digest(text),
+            "secret_hash": run_blocking(hash_token, text, rounds),
+        }
+
 
 def crc_of(head: bytes) -> bytes:
     """Return the last six characters of a token: the CRC-32 of *head* in base62.

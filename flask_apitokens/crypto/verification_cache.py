@@ -1,4 +1,4 @@
-"""Verify a token against its bcrypt hash, and cache in this process that it was right.
+"""Verify a token against its bcrypt hash, and cache the answer in this process.
 
 bcrypt takes about 80 ms of CPU, a thousand times what the rest of a guarded call takes.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 import threading
@@ -14,9 +15,16 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
+from .tokens import rounds_of
 from .tokens import run_blocking
 from .tokens import verify_hash
+
+log = logging.getLogger("flask_apitokens")
+
+#: the highest bcrypt cost that is run by default: sixteen times the default's time
+MOST_ROUNDS = 14
 
 
 class QueueFull(Exception):
@@ -42,6 +50,7 @@ class _Cache:
         self.pid = os.getpid()
         self.key = secrets.token_bytes(32)
         self.verified: OrderedDict[str, bytes] = OrderedDict()
+        self.rejected: OrderedDict[bytes, None] = OrderedDict()
         self.in_flight: dict[bytes, _InFlight] = {}
         self.lock = threading.Lock()
         self.workers = threading.BoundedSemaphore(workers)
@@ -57,13 +66,17 @@ class _Cache:
 
 
 class Verifier:
-    """Verifies tokens, and caches in this process alone that bcrypt accepted them.
+    """Verifies tokens, and caches in this process alone what bcrypt answered.
 
     An entry is bound to the hash that is stored now, by a key that is random in each
-    process. Neither the plaintext nor an unkeyed digest of it is kept. The cache
-    replaces bcrypt only: the guard reads the row of the token at every call.
+    process. A *no* is cached as well: only who has the check digest of a token gets as
+    far as bcrypt, and a damaged hash would otherwise cost one run at each call. Neither
+    the plaintext nor an unkeyed digest of it is kept. The cache replaces bcrypt only:
+    the guard reads the row of the token at every call.
 
     :param size: the most tokens in the cache; the least recently used one goes first.
+    :param most_rounds: the highest bcrypt cost that is run. Each step doubles the time,
+        so a row that someone else wrote could keep a core busy for minutes.
     :param workers: how many bcrypt checks run at once; the default is one per core.
     :param waiting: how many more may wait; the next one raises :class:`QueueFull`.
     :param timeout: seconds to wait in the queue.
@@ -73,11 +86,13 @@ class Verifier:
         self,
         *,
         size: int = 10_000,
+        most_rounds: int = MOST_ROUNDS,
         workers: int | None = None,
         waiting: int = 64,
         timeout: float = 5.0,
     ) -> None:
         self._size = size
+        self._most_rounds = most_rounds
         self._workers = workers or os.cpu_count() or 1
         self._waiting = waiting
         self._timeout = timeout
@@ -121,6 +136,8 @@ class Verifier:
             if cache.has(token_id, digest):
                 # Another thread has finished since the first look into the cache.
                 return True
+            if digest in cache.rejected:
+                return False
             flight = cache.in_flight.get(digest)
             leads = flight is None
             if flight is None:
@@ -128,8 +145,7 @@ class Verifier:
         if leads:
             try:
                 flight.answer = self._run_bcrypt(cache, token, stored=stored)
-                if flight.answer:
-                    self._add(cache, token_id, digest=digest)
+                self._add(cache, token_id, digest=digest, answer=flight.answer)
             finally:
                 with cache.lock:
                     del cache.in_flight[digest]
@@ -141,13 +157,27 @@ class Verifier:
             raise QueueFull
         return flight.answer
 
-    def _add(self, cache: _Cache, token_id: str, *, digest: bytes) -> None:
-        cache.verified[token_id] = digest
-        while len(cache.verified) > self._size:
+    def _add(
+        self, cache: _Cache, token_id: str, *, digest: bytes, answer: bool
+    ) -> None:
+        entries: OrderedDict[Any, Any] = cache.verified if answer else cache.rejected
+        if answer:
+            entries[token_id] = digest
+        else:
+            entries[digest] = None
+        while len(entries) > self._size:
             with suppress(KeyError):
-                cache.verified.popitem(last=False)
+                entries.popitem(last=False)
 
     def _run_bcrypt(self, cache: _Cache, token: bytes, *, stored: str) -> bool:
+        if rounds_of(stored) > self._most_rounds:
+            log.error(
+                "a stored bcrypt hash has a cost of %d, and at most %d is run; its "
+                "token is refused",
+                rounds_of(stored),
+                self._most_rounds,
+            )
+            return False
         if not cache.queue.acquire(blocking=False):
             raise QueueFull
         try:

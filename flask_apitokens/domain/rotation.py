@@ -114,20 +114,32 @@ def rotate(
     days = first_grace(ctx, token) if grace is None else grace
     if days not in offered:
         raise InvalidGrace(offered)
+    once = unique_keys.form_digest(token.owner_id, form_key)
+    _check_open(ctx, token, once)
+    end = end_like(ctx, token) if isinstance(expires_at, Same) else expires_at
+    _check(ctx, token, end=end, days=days)
     minted = crypto_tokens.mint(ctx.settings.brand)
-    # bcrypt is slow, so it runs before the lock that other requests wait for.
-    digests = tokens.digests(ctx, minted)
+    # bcrypt is slow. So it runs after all checks, and before the lock that other
+    # requests wait for; then the checks are made again.
+    digests = minted.columns(ctx.settings.bcrypt_rounds)
     if not tokens.lock(ctx, token):
         raise UserNotFound
-    once = unique_keys.form_digest(token.owner_id, form_key)
-    if not can_be_rotated(ctx, token):
-        again = unique_keys.is_form_used(ctx, once, lock=True)
-        raise AlreadyGenerated if again else Conflict
-    end = end_like(ctx, token) if isinstance(expires_at, Same) else expires_at
+    _check_open(ctx, token, once)
     _check(ctx, token, end=end, days=days)
     successor = _successor(ctx, token, digests, end=end, actor=actor, shown=shown)
     _replace(ctx, token, successor, days=days, actor=actor, once=once)
     return successor, minted.plaintext
+
+
+def _check_open(ctx: Context, token: Token, once: bytes | None) -> None:
+    """Check that *token* can be rotated, and was not by the same form.
+
+    :raises AlreadyGenerated: if the form with the digest *once* rotated it.
+    :raises Conflict: if it does not work any more or was rotated otherwise.
+    """
+    if not can_be_rotated(ctx, token):
+        again = unique_keys.is_form_used(ctx, once, lock=True)
+        raise AlreadyGenerated if again else Conflict
 
 
 def _check(ctx: Context, token: Token, *, end: datetime | None, days: int) -> None:

@@ -82,10 +82,8 @@ def generate(
     scopes = validation.checked_scopes(ctx, service, scopes)
     validation.check_expiry(ctx, kind, expires_at)
     pinned = validation.checked_networks(ctx, networks)
-    minted = crypto_tokens.mint(ctx.settings.brand)
     now = ctx.now()
     token = ctx.models.Token(
-        **digests(ctx, minted),
         kind=kind,
         name=validation.clean_name(name),
         owner_id=None if owner is None else ctx.models.user_id(owner),
@@ -99,22 +97,7 @@ def generate(
         expires_at=expires_at,
         networks=pinned,
     )
-    _store(ctx, token, owner, actor=actor, form_key=form_key)
-    return token, minted.plaintext
-
-
-def digests(ctx: Context, minted: crypto_tokens.Minted) -> dict[str, Any]:
-    """Return the columns that store a new plaintext as digests."""
-    plaintext = minted.plaintext.encode()
-    rounds = ctx.settings.bcrypt_rounds
-    return {
-        "id": minted.id,
-        "scheme": crypto_tokens.NATIVE,
-        "check_digest": crypto_tokens.check_digest(plaintext),
-        "secret_hash": crypto_tokens.run_blocking(
-            crypto_tokens.hash_token, plaintext, rounds
-        ),
-    }
+    return token, _store(ctx, token, owner, actor=actor, form_key=form_key)
 
 
 def check_form_is_new(ctx: Context, owner: Any, form_key: str) -> None:
@@ -129,9 +112,13 @@ def check_form_is_new(ctx: Context, owner: Any, form_key: str) -> None:
 
 def _store(
     ctx: Context, token: Token, owner: Any, *, actor: Actor, form_key: str | None
-) -> None:
-    """Insert a token, under the constraints on names, forms and numbers."""
+) -> str:
+    """Insert a token under the constraints on names, forms and numbers."""
     once = unique_keys.form_digest(token.owner_id, form_key)
+    _check_early(ctx, token, owner, once=once)
+    minted = crypto_tokens.mint(ctx.settings.brand)
+    for column, value in minted.columns(ctx.settings.bcrypt_rounds).items():
+        setattr(token, column, value)
     # The lock makes parallel requests of one owner run one after the other. On SQLite
     # it also begins the transaction: a savepoint that began it would commit at its end.
     if not ctx.lock_user(token.owner_id):
@@ -152,6 +139,21 @@ def _store(
             validation.check_limit(ctx, token)
     except IntegrityError:
         raise _violation(ctx, token, once) from None
+    return minted.plaintext
+
+
+def _check_early(ctx: Context, token: Token, owner: Any, *, once: bytes | None) -> None:
+    """Refuse what the constraints would refuse later, before bcrypt takes its time."""
+    if unique_keys.is_form_used(ctx, once):
+        raise AlreadyGenerated
+    try:
+        validation.check_name_free(ctx, owner, token.name, account_id=token.account_id)
+        validation.check_room(ctx, owner)
+    except DomainError:
+        # A parallel request with the same form may have taken the name or the place.
+        if unique_keys.is_form_used(ctx, once, lock=True):
+            raise AlreadyGenerated from None
+        raise
 
 
 def _violation(ctx: Context, token: Token, once: bytes | None) -> Exception:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from sqlalchemy import Select
 from sqlalchemy import and_
 from sqlalchemy import case
 from sqlalchemy import or_
@@ -235,6 +236,20 @@ def is_usable(ctx: Context, model: type[Token]) -> ColumnElement[bool]:
     return and_(is_live(ctx, model), model.deactivated_at.is_(None))
 
 
+def check_room(ctx: Context, owner: Any) -> None:
+    """Check that *owner* may have one more token; :func:`check_limit` decides later.
+
+    :param owner: None for a userless token, which has no limit.
+    :raises LimitReached: if the owner has as many live tokens as the limit.
+    """
+    limit = ctx.settings.max_per_owner
+    if limit is None or owner is None:
+        return
+    live = _live_ids(ctx, ctx.models.user_id(owner)).limit(limit)
+    if len(ctx.session.scalars(live).all()) == limit:
+        raise LimitReached(limit)
+
+
 def check_limit(ctx: Context, token: Token) -> None:
     """Check the number of live tokens of an owner after *token* was inserted.
 
@@ -246,13 +261,18 @@ def check_limit(ctx: Context, token: Token) -> None:
     limit = ctx.settings.max_per_owner
     if limit is None or token.userless:
         return
-    model = ctx.models.Token
-    # A rotated token ends with its grace, and does not count.
-    live = select(model.id).where(
-        model.owner_id == token.owner_id,
-        is_live(ctx, model),
-        model.successor_id.is_(None),
-    )
+    live = _live_ids(ctx, token.owner_id)
     # Only a locking read sees what was committed since this transaction began.
     if len(ctx.session.scalars(live.with_for_update()).all()) > limit:
         raise LimitReached(limit)
+
+
+def _live_ids(ctx: Context, owner_id: Any) -> Select[str]:
+    """Return the SELECT of the ids of the tokens that count against the limit."""
+    model = ctx.models.Token
+    return select(model.id).where(
+        model.owner_id == owner_id,
+        is_live(ctx, model),
+        # A rotated token ends with its grace, and does not count.
+        model.successor_id.is_(None),
+    )

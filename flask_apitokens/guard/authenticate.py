@@ -15,7 +15,6 @@ from typing import Any
 from typing import NamedTuple
 
 from flask import Request
-from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens import refusals
@@ -31,7 +30,6 @@ from flask_apitokens.lookup.connections import Unavailable
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
-from . import call_watch
 from .current_token import CurrentToken
 from .header import check_readable
 from .header import is_in_query
@@ -81,16 +79,22 @@ def authenticate_request(
 
 def _check_network(current: CurrentToken, request: Request) -> None:
     address = request.environ.get("REMOTE_ADDR")
-    if not networks.contain(current.found.networks or (), address):
-        if networks.client(address) is None:
-            log.warning(
-                "token %s is limited to networks, and REMOTE_ADDR is no address: %.80r",
-                current.id,
-                address,
-            )
-        refusal = refusals.NetworkNotAllowed()
-        refusal.token_id, refusal.token = current.id, current
-        raise refusal
+    try:
+        allowed = networks.contain(current.found.networks or (), address)
+    except ValueError:
+        log.error("the networks of token %s are stored damaged", current.id)
+        allowed = False
+    if allowed:
+        return
+    if networks.client(address) is None:
+        log.warning(
+            "token %s is limited to networks, and REMOTE_ADDR is no address: %.80r",
+            current.id,
+            address,
+        )
+    refusal = refusals.NetworkNotAllowed()
+    refusal.token_id, refusal.token = current.id, current
+    raise refusal
 
 
 def authenticate(
@@ -157,9 +161,7 @@ def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
     token_id = state.parse(token)
     if token_id is not None:
         found = _find(state, token_id)
-        if found is None or not hmac.compare_digest(
-            bytes(found.check_digest), crypto_tokens.check_digest(token)
-        ):
+        if found is None or not _has_digest(found, crypto_tokens.check_digest(token)):
             raise refusals.InvalidToken
         return Candidate(CurrentToken(state, token_id, found), token)
     if token.startswith(state.session_prefix):
@@ -168,6 +170,13 @@ def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
         return _imported_in(state, text, in_query=in_query)
     check_readable(pasted(text) if in_query else text)
     raise refusals.InvalidToken
+
+
+def _has_digest(found: TokenRow, digest: bytes) -> bool:
+    try:
+        return hmac.compare_digest(bytes(found.check_digest), digest)
+    except TypeError:
+        return False  # SQLite stores text and numbers in a column of bytes too
 
 
 def _session_in(state: State, text: str, token: bytes) -> Candidate:
@@ -323,27 +332,6 @@ def _check_bcrypt(state: State, candidate: Candidate) -> None:
     if not genuine:
         raise refusals.InvalidToken
     if crypto_tokens.rounds_of(stored) < state.settings.bcrypt_rounds:
-        _rehash_after_response(state, candidate)
+        from .rehash import schedule_rehash  # only after the host raised the cost
 
-
-def _rehash_after_response(state: State, candidate: Candidate) -> None:
-    """Store the token under the raised cost once the response is sent."""
-    if state.recorder.shares_connection:
-        return
-    # Read now: after the response there is no application context to find it by.
-    engine = state.engine
-    token_id, stored = candidate.current.id, candidate.current.found.secret_hash
-
-    def rehash() -> None:
-        model, rounds = state.models.Token, state.settings.bcrypt_rounds
-        fresh = crypto_tokens.run_blocking(
-            crypto_tokens.hash_token, candidate.token, rounds
-        )
-        change = update(model).where(model.id == token_id, model.secret_hash == stored)
-        try:
-            with engine.begin() as connection:
-                connection.execute(change.values(secret_hash=fresh))
-        except Exception:
-            log.warning("token %s could not be re-hashed", token_id, exc_info=True)
-
-    call_watch.after_response(rehash)
+        schedule_rehash(state, current, candidate.token)

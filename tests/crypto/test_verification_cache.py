@@ -94,16 +94,47 @@ def test_changed_hash_runs_bcrypt_again(asked: list[bytes]) -> None:
     assert asked == [old.encode(), new.encode(), foreign.encode()]
 
 
-def test_wrong_token_is_not_cached_and_evicts_nothing(
+def test_rejected_hash_is_bound_to_the_stored_hash(asked: list[bytes]) -> None:
+    verifier = Verifier(size=2)
+    foreign = crypto_tokens.hash_token(b"another token", 4)
+    for _ in range(3):
+        assert not verifier.verify("id", TOKEN, stored=foreign)
+    assert len(asked) == 1
+    # The row was mended.
+    assert verifier.verify("id", TOKEN, stored=crypto_tokens.hash_token(TOKEN, 4))
+    # Memory is bounded: the least recent answer goes.
+    for number in range(2):
+        assert not verifier.verify("id", b"other %d" % number, stored=foreign)
+    assert not verifier.verify("id", TOKEN, stored=foreign)
+    assert len(asked) == 5
+
+
+def test_cost_far_above_the_configured_is_not_run(
+    asked: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = crypto_tokens.hash_token(TOKEN, 5)
+    asked.clear()
+    verifier = Verifier(most_rounds=4)
+    for _ in range(3):
+        assert not verifier.verify("id", TOKEN, stored=stored)
+    planted = stored.replace("$05$", "$31$")
+    assert not Verifier().verify("id", TOKEN, stored=planted)
+    assert asked == []
+    assert [r.levelname for r in caplog.records] == ["ERROR", "ERROR"]
+    assert "cost of 31" in caplog.text
+    assert stored not in caplog.text
+    assert Verifier(most_rounds=5).verify("id", TOKEN, stored=stored)
+
+
+def test_wrong_token_is_cached_as_wrong_and_evicts_nothing(
     asked: list[bytes],
 ) -> None:
     verifier, stored = Verifier(), crypto_tokens.hash_token(TOKEN, 4)
     assert verifier.verify("id", TOKEN, stored=stored)
     assert not verifier.verify("id", TOKEN[:-1], stored=stored)
     assert not verifier.verify("id", TOKEN[:-1], stored=stored)
-    assert len(asked) == 3
     assert verifier.verify("id", TOKEN, stored=stored)
-    assert len(asked) == 3
+    assert len(asked) == 2
 
 
 def test_least_recently_used_token_is_evicted_first(asked: list[bytes]) -> None:
@@ -241,7 +272,9 @@ def test_full_queue_refuses_the_next_at_once(gate: Gate) -> None:
 
 def test_timeout_in_the_queue_raises_and_frees_its_place(gate: Gate) -> None:
     verifier = Verifier(workers=1, waiting=5, timeout=0.01)
-    first = threading.Thread(target=verifier.verify, args=("a", TOKEN, "a"))
+    first = threading.Thread(
+        target=verifier.verify, args=("a", TOKEN), kwargs={"stored": "a"}
+    )
     first.start()
     until(lambda: gate.asked)
     for public in ("a", "b", "b"):

@@ -21,10 +21,13 @@ from sqlalchemy import make_url
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.domain import rotation
 from flask_apitokens.domain import tokens
 from flask_apitokens.domain.token_list import owned_by
 from flask_apitokens.errors import AlreadyGenerated
+from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.errors import InvalidGrace
 from flask_apitokens.errors import InvalidKind
 from flask_apitokens.errors import LimitReached
 from flask_apitokens.errors import NameTaken
@@ -42,6 +45,20 @@ NOW = datetime(2031, 5, 4, 3, 2, 1, 234_567, tzinfo=UTC)
 def app(make_app: MakeApp, database_url: str) -> Flask:
     """A host on each database in turn."""
     return make_app(database_url)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the costs of the bcrypt hashes that are made."""
+    made: list[int] = []
+    make = crypto_tokens.hash_token
+
+    def counted(token: bytes, rounds: int) -> str:
+        made.append(rounds)
+        return make(token, rounds)
+
+    monkeypatch.setattr(crypto_tokens, "hash_token", counted)
+    return made
 
 
 # -- generate -----------------------------------------------------------------
@@ -357,3 +374,37 @@ def test_plaintext_is_in_no_file_and_no_log(
             assert part not in repr(record.__dict__)
     with closing(sqlite3.connect(file)) as connection:
         assert tail not in "\n".join(connection.iterdump())
+
+
+def test_refused_token_is_not_hashed(
+    ctx: Context, user: Any, hashed: list[int]
+) -> None:
+    """bcrypt takes its time, and a client may ask again and again."""
+
+    def refused(kind: type[DomainError], **values: Any) -> None:
+        with pytest.raises(kind):
+            tokens.generate(ctx, user, actor=ACTOR, **{"name": "B", **values})
+        assert hashed == []
+
+    ctx = replace(ctx, settings=replace(ctx.settings, max_per_owner=2))
+    first, _ = tokens.generate(ctx, user, name="A", actor=ACTOR, form_key="a")
+    ctx.session.commit()
+    hashed.clear()
+    refused(NameTaken, name="A")
+    refused(AlreadyGenerated, name="A", form_key="a")
+    refused(DomainError, name="\0")
+    refused(DomainError, service="unknown")
+    tokens.generate(ctx, user, name="C", actor=ACTOR)
+    ctx.session.commit()
+    hashed.clear()
+    refused(LimitReached)
+    rotation.rotate(ctx, first, grace=0, actor=ACTOR, form_key="b")
+    ctx.session.commit()
+    hashed.clear()
+    with pytest.raises(Conflict):
+        rotation.rotate(ctx, first, grace=0, actor=ACTOR)
+    with pytest.raises(AlreadyGenerated):
+        rotation.rotate(ctx, first, grace=0, actor=ACTOR, form_key="b")
+    with pytest.raises(InvalidGrace):
+        rotation.rotate(ctx, first, grace=99, actor=ACTOR)
+    assert hashed == []

@@ -312,6 +312,7 @@ def test_second_use_costs_no_bcrypt(
         {"secret_hash": "$2b$04$short"},
         {"secret_hash": "$2b$xx$" + "a" * 53},
         {"secret_hash": "$2b$99$" + "a" * 53},
+        {"secret_hash": "$2b$15$" + "a" * 53},
         {"check_digest": b""},
         {"check_digest": b"\0" * 16},
     ],
@@ -323,6 +324,31 @@ def test_damaged_row_is_an_invalid_token(
     public, plaintext = token
     bearing.change(app, public, **values)
     for _ in range(2):
+        response = client.get("/api/plain", headers=bearer(plaintext))
+        assert code(response) == "invalid_token"
+
+
+def test_stored_text_that_is_no_digest_and_no_network_is_refused(
+    app: Flask,
+    client: FlaskClient,
+    token: tuple[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    public, plaintext = token
+
+    def store(networks: str | None, digest: object) -> None:
+        change = "UPDATE apitokens_token SET networks = ?, check_digest = ?"
+        with bearing.engine_of(app).begin() as connection:
+            connection.exec_driver_sql(change, (networks, digest))
+
+    digest = crypto_tokens.check_digest(plaintext.encode())
+    for networks in ("junk", "192.0.2.0/24 junk", "127.0.0.1/99"):
+        store(networks, digest)
+        response = client.get("/api/plain", headers=bearer(plaintext))
+        assert code(response) == "network_not_allowed"
+    assert f"the networks of token {public} are stored damaged" in caplog.text
+    for other in ("text", 5):
+        store(None, other)
         response = client.get("/api/plain", headers=bearer(plaintext))
         assert code(response) == "invalid_token"
 

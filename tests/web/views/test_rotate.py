@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from flask_apitokens import signals
-from flask_apitokens.domain import tokens
+from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.domain import validation
 from tests import administration
 from tests import bearing
@@ -209,14 +209,14 @@ def test_rotation_of_a_deleted_token_answers_404(
 ) -> None:
     ada = ada if htmx else ada.without_script()
     token_id = add_token(ada.app, ada.user)
-    model, hashed = bearing.models_of(ada.app).Token, tokens.digests
+    model, hashed = bearing.models_of(ada.app).Token, crypto_tokens.hash_token
 
-    def slowly(*args: Any) -> dict[str, Any]:
+    def slowly(*args: Any) -> str:
         with bearing.engine_of(ada.app).begin() as connection:
             connection.execute(delete(model).where(model.id == token_id))
         return hashed(*args)
 
-    monkeypatch.setattr(tokens, "digests", slowly)
+    monkeypatch.setattr(crypto_tokens, "hash_token", slowly)
     late = rotate(ada, token_id)
     assert late.status_code == 404
     assert "This token no longer exists." in late.text
