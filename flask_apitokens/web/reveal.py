@@ -7,14 +7,16 @@ import logging
 import re
 from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import itemgetter
 from urllib.parse import quote
 
 from flask import Flask
 from flask import current_app
 from flask import request
-from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from werkzeug.routing import Rule
 
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.db.models import Token
@@ -47,7 +49,7 @@ import os
 import requests
 
 response = requests.get(
-    "{url}",
+    {url},
     headers={{"Authorization": f"Bearer {{os.environ['API_TOKEN']}}"}},
     timeout=30,
 )
@@ -55,7 +57,7 @@ response.raise_for_status()
 print(response.text)
 """
 _JAVASCRIPT = """\
-const response = await fetch("{url}", {{
+const response = await fetch({url}, {{
   headers: {{ Authorization: `Bearer ${{process.env.API_TOKEN}}` }},
 }});
 console.log(response.status, await response.text());
@@ -67,6 +69,10 @@ curl {url} \\
   -H "Authorization: Bearer $SESSION"
 """
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+#: The characters of a path that mean nothing to a shell. The start of a path may come
+#: from a header of a proxy, and users paste the lines into a shell.
+_SAFE = "/-._~:@+,="
 
 
 def reveal_token(
@@ -139,22 +145,79 @@ def _examples(token: Token) -> list[Example]:
 
     They read the token from the environment, so that pasted code holds no secret.
     """
-    host = request.host_url.rstrip("/")
     if token.kind == "access":
-        url, login = host + _fitting_path(token, "session"), url_for(LOGIN)
-        return [Example(_("curl"), _LOGIN.format(login=host + login, url=url))]
-    url = host + _fitting_path(token, token.kind)
+        login = _Address.of(next(current_app.url_map.iter_rules(LOGIN)))
+        url = _Address.of(_fitting_rule(token, "session"))
+        text = _LOGIN.format(login=login.in_shell, url=url.in_shell)
+        return [Example(_("curl"), text)]
+    url = _Address.of(_fitting_rule(token, token.kind))
     return [
-        Example(_("curl"), _CURL.format(url=url)),
-        Example(_("Python (requests)"), _PYTHON.format(url=url)),
-        Example(_("JavaScript (fetch)"), _JAVASCRIPT.format(url=url)),
+        Example(_("curl"), _CURL.format(url=url.in_shell)),
+        Example(_("Python (requests)"), _PYTHON.format(url=url.in_python)),
+        Example(_("JavaScript (fetch)"), _JAVASCRIPT.format(url=url.in_javascript)),
     ]
 
 
-def _fitting_path(token: Token, kind: str) -> str:
-    """Return the path of a route of the application that admits the token.
+@dataclass(frozen=True)
+class _Address:
+    """The address of a route, as an expression of each language.
 
-    Falls back to the endpoint that describes a token, and to ``/``.
+    :param origin: scheme and host; empty if the reader has to set ``API_URL``.
+    """
+
+    origin: str
+    path: str
+
+    @classmethod
+    def of(cls, rule: Rule | None) -> _Address:
+        """Return the address of a route without variable parts; None is ``/``."""
+        path = request.script_root + ("/" if rule is None else rule.rule)
+        return cls(_origin(rule), quote(path, safe=_SAFE))
+
+    @property
+    def in_shell(self) -> str:
+        """A word of a shell."""
+        return self.origin + self.path if self.origin else f'"$API_URL{self.path}"'
+
+    @property
+    def in_python(self) -> str:
+        """An expression of Python."""
+        url = f'"{self.origin}{self.path}"'
+        return url if self.origin else f'os.environ["API_URL"] + {url}'
+
+    @property
+    def in_javascript(self) -> str:
+        """An expression of JavaScript."""
+        url = f'"{self.origin}{self.path}"'
+        return url if self.origin else f"process.env.API_URL + {url}"
+
+
+def _origin(rule: Rule | None) -> str:
+    """Return scheme and host of a route; empty if only a header tells the host.
+
+    Anyone who can forge the Host header, for example through a cache, would otherwise
+    choose where the pasted lines send the token.
+    """
+    config = current_app.config
+    name = config["SERVER_NAME"]
+    if rule is not None and rule.host:
+        host = rule.host
+    elif name:
+        host = f"{rule.subdomain}.{name}" if rule and rule.subdomain else name
+    elif request.trusted_hosts:
+        host = request.host
+    else:
+        host = ""
+    if not _HOST.fullmatch(host):
+        return ""
+    https = request.is_secure or config["PREFERRED_URL_SCHEME"] == "https"
+    return f"{'https' if https else 'http'}://{host}"
+
+
+def _fitting_rule(token: Token, kind: str) -> Rule | None:
+    """Return a route of the application that admits the token.
+
+    Falls back to the endpoint that describes a token, and to None.
 
     :param kind: the kind of token that is sent; "session" for an access token.
     """
@@ -168,9 +231,8 @@ def _fitting_path(token: Token, kind: str) -> str:
             # and a route of the application is a better one than ours.
             ours = rule.endpoint.startswith(f"{ENDPOINTS}.")
             of_any = all(policy.service is ANY_SERVICE for policy in policies)
-            fitting.append((ours, of_any, rule.rule))
-    path = min(fitting)[-1] if fitting else "/"
-    return request.script_root + path
+            fitting.append((ours, of_any, rule.rule, rule))
+    return min(fitting, key=itemgetter(0, 1, 2))[-1] if fitting else None
 
 
 def _fits(token: Token, kind: str, *, policy: Policy) -> bool:

@@ -323,9 +323,7 @@ def test_new_access_token_is_shown_with_its_two_example_calls(
     assert (refused.status_code, stored(app, ada.user)) == (422, [])
     assert "Access tokens need an expiry date." in refused.text
     lines = one(ada.generate(**wish, expiry="7"), "pre").get_text()
-    assert "curl -X POST http://localhost/api-tokens/login" in lines
-    assert (
-        'curl http://localhost/api/tmy \\\n  -H "Authorization: Bearer $SESS' in lines
-    )
+    assert 'curl -X POST "$API_URL/api-tokens/login"' in lines
+    assert 'curl "$API_URL/api/tmy" \\\n  -H "Authorization: Bearer $SESS' in lines
     other = ada.generate(name="API", service="timeseries", scope="write")
     assert other.status_code == 422

@@ -119,6 +119,11 @@ class Example:
     label: str
     text: str
 
+    @property
+    def needs_address(self) -> bool:
+        """Whether the reader has to set the address of this site."""
+        return "API_URL" in self.text
+
 
 @dataclass(frozen=True)
 class NewToken:

@@ -12,8 +12,10 @@ import pytest
 from bs4 import Tag
 from flask import Blueprint
 from flask import Flask
+from flask import Request
 from flask.testing import FlaskClient
 from sqlalchemy import event
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_apitokens import token_required
 from tests import bearing
@@ -368,7 +370,9 @@ def test_download_is_a_dotenv_file(make_app: MakeApp) -> None:
 def test_examples_name_a_route_that_admits_the_token(ada: Visitor) -> None:
     response = ada.generate(service="tmy", scope="read")
     lines = visible_text(one(response, "details"))
-    assert "curl http://localhost/api/tmy" in lines
+    assert 'curl "$API_URL/api/tmy"' in lines
+    assert "Set API_URL to the address of this site" in lines
+    assert "://" not in lines
     assert plaintext_in(response) not in lines
 
 
@@ -383,7 +387,7 @@ def test_examples_know_the_routes_of_a_guarded_blueprint(app: Flask, user: Any) 
     app.register_blueprint(shut)
     ada = visitor(app, user, "tmy")
     response = ada.generate(service="tmy", scope="read")
-    assert "curl http://localhost/a/data" in visible_text(one(response, "details"))
+    assert 'curl "$API_URL/a/data"' in visible_text(one(response, "details"))
 
 
 def test_examples_of_an_access_token_show_the_log_in_alone(plain: Visitor) -> None:
@@ -391,8 +395,66 @@ def test_examples_of_an_access_token_show_the_log_in_alone(plain: Visitor) -> No
     assert response.status_code == 201
     lines = soup(response).select("details pre")
     assert [line.get_text().split()[:4] for line in lines] == [
-        ["SESSION=$(curl", "-X", "POST", "http://localhost/api-tokens/login"]
+        ["SESSION=$(curl", "-X", "POST", '"$API_URL/api-tokens/login"']
     ]
+
+
+def examples(
+    app: Flask, kind: str = "api", *, host: str, prefix: str | None = None
+) -> str:
+    """Return the examples that a new token is shown with.
+
+    :param host: the Host header of each request.
+    :param prefix: the header of a proxy in the last one.
+    """
+    client, base = app.test_client(), f"http://{host}"
+    user = hosts.create_user(app, f"{kind}@example.com")
+    client.post("/login", data={"email": user.email}, base_url=base)
+    form = hidden_fields(client.get(f"{U}new", base_url=base).text)
+    data = {"name": f"x {kind}", "kind": kind, "expiry": "30", **form}
+    headers = {**HTMX, **({} if prefix is None else {"X-Forwarded-Prefix": prefix})}
+    shown = client.post(U, data=data, headers=headers, base_url=base)
+    assert shown.status_code == 201, shown.text
+    return "\n".join(line.get_text() for line in soup(shown).select("details pre"))
+
+
+@pytest.mark.parametrize(
+    ("config", "origin"),
+    [
+        ({}, None),
+        ({"SERVER_NAME": "api.example.org:8443"}, "http://api.example.org:8443"),
+        (
+            {"SERVER_NAME": "example.org", "PREFERRED_URL_SCHEME": "https"},
+            "https://example.org",
+        ),
+    ],
+)
+def test_examples_do_not_follow_a_forged_host(
+    make_app: MakeApp, config: dict[str, str], origin: str | None
+) -> None:
+    """A pasted line would send the token there, or run a command of the header."""
+    app = make_app(services=False, **config)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]
+    for kind in ("api", "access"):
+        text = examples(app, kind, host="evil.example", prefix="/$(reboot);`x`@evil")
+        assert "evil.example" not in text
+        for sign in ("$(r", "`x", "reboot;"):
+            assert sign not in text
+        path = "/%24%28reboot%29%3B%60x%60@evil/api/"
+        assert (f"{origin}{path}" if origin else f"$API_URL{path}") in text
+        assert ("://" in text) is (origin is not None)
+
+
+def test_examples_name_a_host_that_the_application_trusts(make_app: MakeApp) -> None:
+    class Trusting(Request):
+        # Flask 3.1 sets it from TRUSTED_HOSTS.
+        trusted_hosts = ["solar.example", ".trusted.example"]  # noqa: RUF012
+
+    app = make_app(services=False)
+    app.request_class = Trusting
+    text = examples(app, host="solar.example:8080")
+    assert "curl http://solar.example:8080/api/p" in text
+    assert '"http://solar.example:8080/api/p' in text
 
 
 def test_generate_without_htmx_answers_with_a_page(ada: Visitor) -> None:
