@@ -27,6 +27,7 @@ from flask_apitokens.core.callbacks import Notice
 from flask_apitokens.core.callbacks import UserValue
 from flask_apitokens.core.callbacks import bind_callbacks
 from flask_apitokens.core.context import utcnow
+from flask_apitokens.db.engines import schema_of
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.mapping import bind_models
 from flask_apitokens.db.mapping import user_key_of
@@ -46,6 +47,7 @@ from .guard import decorator
 from .host_api.api import HostAPI
 from .refusals import Refusal
 from .registration import build_state
+from .registration import check_engine
 from .registration import finish_at_first_request
 from .state import KEY
 from .state import Protection
@@ -211,7 +213,7 @@ class APITokens(HostAPI):
         settings = Settings.from_mapping(app.config)
         models = bind_models(user_key_of(user_model).table.metadata, user_model)
         _follow_deletions(models)
-        app.extensions[KEY] = build_state(
+        state = app.extensions[KEY] = build_state(
             app,
             settings,
             extension=self,
@@ -225,6 +227,7 @@ class APITokens(HostAPI):
         app.cli.add_command(group)
         call_watch.install(app)
         answers.install(app)
+        check_engine(state)
         finish_at_first_request(app)
 
     def _declares_services(self) -> bool:
@@ -249,7 +252,7 @@ def _follow_deletions(models: Models) -> None:
     @event.listens_for(models.user, "before_delete", propagate=True)
     def forget(mapper: Mapper[Any], connection: Connection, user: Any) -> None:
         # The host may not have created our tables yet.
-        if inspect(connection).has_table(table.name, table.schema):
+        if inspect(connection).has_table(table.name, schema_of(table, connection)):
             from .domain import (
                 owner_deletion,  # a process that only guards calls does not need it
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
 
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.callbacks import default_email
@@ -16,6 +17,7 @@ from flask_apitokens.core.user_model import has_own_is_active
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.verification_cache import MOST_ROUNDS
 from flask_apitokens.crypto.verification_cache import Verifier
+from flask_apitokens.db.engines import shares_connection
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.guard import answers
 from flask_apitokens.guard import call_watch
@@ -119,6 +121,26 @@ def _pepper_set(settings: Settings) -> PepperSet | None:
     return PepperSet(settings.peppers, settings.brand)
 
 
+def check_engine(state: State) -> None:
+    """Check that the plugin can connect as the host's engine does.
+
+    :raises ConfigurationError: if all threads would share one connection to a server.
+    """
+    with state.app.app_context():
+        try:
+            engine: object = state.engine
+        except (LookupError, RuntimeError):
+            return  # The host's database is registered later.
+    if not isinstance(engine, Engine) or engine.dialect.name == "sqlite":
+        return
+    if shares_connection(engine):
+        raise ConfigurationError(
+            f"the engine has poolclass={type(engine.pool).__name__}, which is for "
+            "SQLite in memory: on a server, threads on one connection disturb each "
+            "other. Leave poolclass out, or take NullPool to keep no connection"
+        )
+
+
 def finish_at_first_request(app: Flask) -> None:
     """Run what needs every route and extension to be registered, once."""
 
@@ -133,6 +155,7 @@ def finish_at_first_request(app: Flask) -> None:
         registry.warn_of_closed_routes(app)
         templating.warn_of_pages(app)
         state = app.extensions[KEY]
+        check_engine(state)
         if state.pepper_set is not None:
             registry.warn_of_peppers(state)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,12 +20,14 @@ from flask import current_app
 from flask import has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
 from werkzeug.local import LocalProxy
 
 from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.events import DomainEvent
+from flask_apitokens.db import engines
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.usage.recorder import Recorder
 
@@ -31,6 +35,7 @@ from .catalog import Catalog
 from .config import Settings
 from .crypto.verification_cache import Verifier
 from .errors import ConfigurationError
+from .errors import Conflict
 from .lookup.finder import TokenFinder
 
 if TYPE_CHECKING:
@@ -39,8 +44,11 @@ if TYPE_CHECKING:
     from .refusals import Refusal
 
 KEY = "apitokens"
-#: how often a transaction is tried that the database rolled back to end a deadlock
-_ATTEMPTS = 3
+#: how often a transaction is tried that the database ended in favour of another one,
+#: and how often after another error of the database, such as a lost connection
+_ATTEMPTS, _OUTAGE_ATTEMPTS = 12, 3
+#: seconds before another attempt, at most
+_PAUSE = 0.2
 _Made = TypeVar("_Made")
 
 
@@ -145,26 +153,37 @@ def commit_change(
     *,
     before_commit: Callable[[], None] = lambda: None,
 ) -> _Made:
-    """Make a change and commit it, again where the database gave way to another.
+    """Make a change and commit it, again where it gave way to another.
 
     Of two transactions that wait for each other, MariaDB and PostgreSQL roll one back
-    and expect the client to begin it anew.
+    and expect the client to begin it anew. Above READ COMMITTED, so does PostgreSQL
+    with the second of two that change the same.
 
     :param change: calls domain functions; it is called again after a deadlock.
     :param before_commit: called once the change is made, before each commit.
+    :raises Conflict: if it gave way each time.
     """
     for attempt in range(_ATTEMPTS):
         try:
             made = change()
             before_commit()
             ctx.session.commit()
-        except OperationalError:
-            if attempt == _ATTEMPTS - 1:
+        except OperationalError as error:
+            ctx.session.rollback()
+            if not engines.gave_way(error) and attempt >= _OUTAGE_ATTEMPTS - 1:
+                raise
+        except Conflict as error:
+            # Above READ COMMITTED it may be the row of another request that this
+            # transaction cannot read. A new one can.
+            if attempt or not isinstance(error.__context__, IntegrityError):
                 raise
             ctx.session.rollback()
         else:
+            engines.read_committed_next(ctx.session)
             return made
-    raise AssertionError("unreachable")
+        # At random, so that those who gave way do not meet again.
+        time.sleep(random.uniform(0, min(0.01 * 2**attempt, _PAUSE)))  # noqa: S311
+    raise Conflict
 
 
 def state_of(app: Flask) -> State:

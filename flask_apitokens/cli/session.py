@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
+from flask_apitokens.db import engines
 from flask_apitokens.db import schema_check
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import DomainError
@@ -131,6 +132,8 @@ def _explain(state: State, error: SQLAlchemyError) -> str:
     # the hash of a token. The driver's own error does not.
     words = str(getattr(error, "orig", None) or error) or type(error).__name__
     words = printable(words.splitlines()[0])
+    if engines.gave_way(error):
+        return f"Someone else changed the same at that moment ({words}). Run it again."
     tables = (inspect(state.models.user).local_table, *state.models.tables)
     try:
         missing = schema_check.missing_in(state.engine, tables)

@@ -12,6 +12,7 @@ from typing import Any
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
@@ -19,6 +20,7 @@ from sqlalchemy.orm import scoped_session
 from flask_apitokens.catalog import Catalog
 from flask_apitokens.catalog import Service
 from flask_apitokens.config import Settings
+from flask_apitokens.db import engines
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.db.models import Token
@@ -184,11 +186,14 @@ class Context:
     # -- locks -----------------------------------------------------------------
 
     def lock_for_write(self) -> None:
-        """Take the write lock of SQLite, which has no locks on rows.
+        """Begin a real transaction, and take the write lock of SQLite.
 
-        The update changes no row and still takes the lock.
+        An engine in AUTOCOMMIT begins none. SQLite has no locks on rows; the update
+        changes no row and still takes the lock.
         """
         model = self.models.Token
+        where = {"mapper": model}
+        engines.begin_transaction(self.session.connection(bind_arguments=where))
         if self.dialect == "sqlite":
             change = update(model).where(model.id == "").values(live_name=None)
             self.session.execute(change.execution_options(synchronize_session=False))
@@ -208,4 +213,31 @@ class Context:
             return True
         # A column alone does not tell the session in which database its table is.
         where = {"mapper": self.models.user}
-        return self.session.execute(row, bind_arguments=where).first() is not None
+        if self.session.execute(row, bind_arguments=where).first() is None:
+            return False
+        self._claim(user_id)
+        return True
+
+    def _claim(self, user_id: Any) -> None:
+        """Write a row of the user's, where PostgreSQL reads rows as they were before.
+
+        Above READ COMMITTED the lock alone is no use: what was committed while it was
+        awaited is not seen, so two requests could each find room for a token. Of two
+        that write the same row, PostgreSQL ends the second one.
+        """
+        level = text("SELECT current_setting('transaction_isolation')")
+        where = {"mapper": self.models.Subscription}
+        if self.dialect != "postgresql" or self.session.scalar(
+            level, bind_arguments=where
+        ) not in {"repeatable read", "serializable"}:
+            return
+        from sqlalchemy.dialects.postgresql import insert
+
+        model = self.models.Subscription
+        # The row of the API as a whole: until it is switched it means nothing.
+        claim = insert(model).values(user_id=user_id, service="")
+        claim = claim.on_conflict_do_update(
+            index_elements=[model.user_id, model.service],
+            set_={"service": claim.excluded.service},
+        )
+        self.session.execute(claim)

@@ -11,6 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from .engines import schema_of
 from .engines import shares_connection
 
 #: how PostgreSQL and MariaDB say that a table or a column does not exist
@@ -47,10 +48,11 @@ def missing_in(engine: Engine, tables: Sequence[Table]) -> list[str]:
     inspector = inspect(engine)
     missing = []
     for table in tables:
-        if not inspector.has_table(table.name, schema=table.schema):
+        schema = schema_of(table, engine)
+        if not inspector.has_table(table.name, schema=schema):
             missing.append(table.fullname)
             continue
-        columns = inspector.get_columns(table.name, schema=table.schema)
+        columns = inspector.get_columns(table.name, schema=schema)
         existing = {column["name"] for column in columns}
         missing += [str(each) for each in table.c if each.name not in existing]
     return missing

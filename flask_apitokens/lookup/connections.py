@@ -15,11 +15,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from typing import NamedTuple
 from typing import TypeVar
 from typing import cast
 
 from sqlalchemy import Engine
+from sqlalchemy import Pool
 from sqlalchemy import event
+from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
 
@@ -117,25 +121,52 @@ class _PooledConnection:
             self.connection.close()
 
 
+class Bounds(NamedTuple):
+    """How many connections there are, how old they get, and how long a call waits."""
+
+    most: int
+    max_age: float
+    timeout: float
+
+    @classmethod
+    def of(cls, pool: Pool) -> Bounds:
+        """Return our own bounds, or those of the host's pool where they are lower."""
+        most, max_age, timeout = LIMIT, MAX_AGE, TIMEOUT
+        if isinstance(pool, NullPool):
+            max_age = 0.0
+        # SQLAlchemy has no public names for what its pools were made with.
+        recycle = getattr(pool, "_recycle", -1)
+        if recycle > -1:
+            max_age = min(max_age, recycle)
+        if isinstance(pool, QueuePool):
+            overflow = getattr(pool, "_max_overflow", -1)
+            if overflow > -1 and pool.size():
+                most = min(most, pool.size() + overflow)
+            timeout = min(timeout, pool.timeout())
+        return cls(most, max_age, timeout)
+
+
 class _Slots:
     """The idle connections of one process, and a permit for each that may be used."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         # The one that was used last is used next, so a quiet process opens only one.
         self.idle: deque[_PooledConnection] = deque()
         self.permits: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(LIMIT):
+        for _ in range(most):
             self.permits.put(None)
 
 
 class ConnectionPool:
-    """Lends at most :data:`LIMIT` connections at a time.
+    """Lends at most :data:`LIMIT` connections at a time, fewer if the host's pool does.
 
     :param engine: the host's; its driver is one of :data:`AUTOCOMMIT`.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        #: what the host's pool allows
+        self.bounds = Bounds.of(engine.pool)
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._prepare = True
         # A forked child must neither use nor close the connections of its parent. Under
@@ -204,7 +235,9 @@ class ConnectionPool:
     def _slots(self) -> _Slots:
         pid = os.getpid()
         # setdefault is atomic: two threads that come first get the same slots.
-        return self._by_process.get(pid) or self._by_process.setdefault(pid, _Slots())
+        return self._by_process.get(pid) or self._by_process.setdefault(
+            pid, _Slots(self.bounds.most)
+        )
 
     def _acquire(self, slots: _Slots, *, fresh: bool) -> _PooledConnection:
         """Take a connection, a new one if *fresh*.
@@ -213,12 +246,13 @@ class ConnectionPool:
         failed.
         """
         try:
-            slots.permits.get(timeout=TIMEOUT)
+            slots.permits.get(timeout=self.bounds.timeout)
         except queue.Empty:
             raise Unavailable("no connection is free for a look-up") from None
         try:
             pooled = slots.idle.pop()
-            if time.monotonic() - pooled.opened_at < MAX_AGE and not fresh:
+            age = time.monotonic() - pooled.opened_at
+            if age < self.bounds.max_age and not fresh:
                 return pooled
             pooled.close()
         except IndexError:
@@ -230,7 +264,10 @@ class ConnectionPool:
             raise
 
     def _release(self, slots: _Slots, pooled: _PooledConnection) -> None:
-        slots.idle.append(pooled)
+        if self.bounds.max_age:
+            slots.idle.append(pooled)
+        else:
+            pooled.close()
         slots.permits.put(None)
 
     def _discard(self, slots: _Slots, pooled: _PooledConnection) -> None:

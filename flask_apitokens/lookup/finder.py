@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import nullcontext
@@ -80,21 +81,30 @@ class DriverLookup:
         # ValueError and TypeError: a value in the row is not of the schema's type.
         driver_error = engine.dialect.loaded_dbapi.Error
         self._failures = (SQLAlchemyError, driver_error, ValueError, TypeError)
-        schemas = engine.get_execution_options().get("schema_translate_map")
-        compiled = query.compile(
-            dialect=engine.dialect,
+        self._options_now = engine.get_execution_options
+        self._compile(self._options_now())
+        self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
+
+    def _compile(self, options: Mapping[str, Any]) -> None:
+        schemas = options.get("schema_translate_map")
+        compiled = self._query.compile(
+            dialect=self._dialect,
             schema_translate_map=schemas,
             render_schema_translate=schemas is not None,
         )
         self._sql = str(compiled)
         self._names = None if compiled.positional else list(compiled.params)
-        self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
+        self._options = options
 
     def find(self, values: Sequence[object]) -> TokenRow | None:
         """Return the first row for *values*, the parameters of the statement.
 
         :raises Unavailable: if the database does not answer.
         """
+        options = self._options_now()
+        if options is not self._options:
+            # The host has set others meanwhile, which makes a new mapping of them.
+            self._compile(options)
         arguments: Any = tuple(values)
         if self._names is not None:
             arguments = dict(zip(self._names, values, strict=True))

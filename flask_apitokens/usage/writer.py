@@ -51,16 +51,25 @@ class Writer:
         self.shared = shares_connection(host)
         #: held while a batch is written
         self.writing = threading.Lock()
-        #: what it writes on
-        in_one = not self.shared and _needs_one_statement(host)
-        self.engine = host if self.shared else _private_engine(host, in_one=in_one)
-        self._statements = statements_for(tables, self.engine.dialect, in_one=in_one)
+        self._host = host
+        self._in_one = in_one = not self.shared and _needs_one_statement(host)
+        self._statements = statements_for(tables, host.dialect, in_one=in_one)
         #: the most calls that :meth:`write` takes
         self.batch = AT_ONCE if in_one else _BATCH
+        self._open()
+
+    def _open(self) -> None:
+        """Take over what the host has set on its engine and listens for there."""
+        host = self._host
+        self._followed = host.get_execution_options()
+        #: what it writes on
+        self.engine = host
         if not self.shared:
+            self.engine = _private_engine(host, in_one=self._in_one)
             # An application that is collected without a close must leave no connection
             # open. Not at exit: in a child process it would close the parent's.
-            weakref.finalize(self, self.engine.dispose).atexit = False
+            self._closing = weakref.finalize(self, self.engine.dispose)
+            self._closing.atexit = False
 
     def is_lent_out(self) -> bool:
         """Return whether a write would commit an open transaction of the host."""
@@ -73,6 +82,7 @@ class Writer:
             connection. The wait is here and not in SQLite, where it blocks gevent.
         :raises SQLAlchemyError: if it fails. The driver may raise its own errors too.
         """
+        self._follow_host()
         write = self._statements.prepared(calls)
         give_up = time.monotonic() + patience
         pause = _FIRST_PAUSE
@@ -88,10 +98,20 @@ class Writer:
             time.sleep(pause)
             pause *= 2
 
+    def _follow_host(self) -> None:
+        """Take over the options that the host has set on its engine meanwhile."""
+        options = self._host.get_execution_options()
+        if options is not self._followed and not self.shared:
+            self.engine.update_execution_options(
+                **_options_of(self._host, in_one=self._in_one)
+            )
+        self._followed = options
+
     def disconnect(self) -> None:
         """Close our connection; the next write opens one."""
         if not self.shared:
-            self.engine.dispose()
+            self._closing()
+            self._open()
 
 
 def is_hopeless(error: BaseException) -> bool:
@@ -130,18 +150,15 @@ def _needs_one_statement(host: Engine) -> bool:
 def _private_engine(host: Engine, *, in_one: bool) -> Engine:
     """Return an engine that connects as the host's does, on connections of its own.
 
-    It has the host's dialect, arguments, creator and pool listeners. The host's
-    listeners for statements and transactions do not see ours.
+    It has the host's dialect and options. The host's listeners for statements and
+    transactions do not see ours.
     """
-    options = dict(host.get_execution_options())
-    if not in_one:
-        options.pop("isolation_level", None)
     engine = Engine(
         host.pool.recreate(),
         host.dialect,
         host.url,
         echo=host.echo,
-        execution_options=options,
+        execution_options=_options_of(host, in_one=in_one),
         hide_parameters=True,
     )
     name = engine.dialect.name
@@ -152,6 +169,13 @@ def _private_engine(host: Engine, *, in_one: bool) -> Engine:
     if name in _AT_BEGIN and not in_one:
         event.listen(engine, "begin", _AT_BEGIN[name])
     return engine
+
+
+def _options_of(host: Engine, *, in_one: bool) -> dict[str, Any]:
+    options = dict(host.get_execution_options())
+    if not in_one:
+        options.pop("isolation_level", None)
+    return options
 
 
 def _with_transactions(host: Engine, connection: Any, _record: object) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
+from flask_apitokens.db import engines
 from flask_apitokens.db import schema_check
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import Conflict
@@ -131,6 +132,8 @@ def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
 
     :raises ConfigurationError: if it lacks tables or columns of ours.
     """
+    if engines.gave_way(error) and STORING not in request.environ:
+        return refuse(Conflict())
     log.error("a page could not reach the database", exc_info=error)
     message = _sentence(503)
     try:

@@ -154,23 +154,13 @@ def split_message(message: str) -> tuple[str, str]:
 # -- changes -------------------------------------------------------------------
 
 
-def store(ctx: Context) -> None:
-    """Commit the changes of this request.
-
-    :raises Unauthorized: if the user was deleted meanwhile; the error page signs out.
-    """
-    _note_commit()
-    ctx.session.commit()
-    _check_signed_in()
-
-
 def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:
     """Make a change and commit it; repeat both after a deadlock.
 
     :param change: calls domain functions. It may be called more than once, so it must
         read the rows that it changes.
     :returns: what *change* returned.
-    :raises Unauthorized: as for :func:`store`.
+    :raises Unauthorized: if the user was deleted meanwhile; the error page signs out.
     """
     made = commit_change(ctx, change, before_commit=_note_commit)
     _check_signed_in()
@@ -180,7 +170,7 @@ def store_change(ctx: Context, change: Callable[[], _Made]) -> _Made:
 def roll_back(ctx: Context) -> None:
     """Undo the changes of this request, so that its form can be shown again.
 
-    :raises Unauthorized: as for :func:`store`.
+    :raises Unauthorized: as for :func:`store_change`.
     """
     ctx.session.rollback()
     _check_signed_in()

@@ -25,7 +25,6 @@ from flask_apitokens.web.forms import RenameForm
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import roll_back
-from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.pages import toast
 from flask_apitokens.web.presenters import confirmations
@@ -50,11 +49,14 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     name = form.name.data or ""
     if not form.is_genuine():
         return _rename_form(scope, token, name=name, error=stale(), status=400)
-    try:
+
+    def change() -> str:
         tokens.rename(scope.ctx, token, name, actor=scope.actor)
         # Read before the commit: after it, another request may delete the row.
-        message = _("Renamed to “%(name)s”", name=token.name)
-        store(scope.ctx)
+        return _("Renamed to “%(name)s”", name=token.name)
+
+    try:
+        message = store_change(scope.ctx, change)
     except DomainError as error:
         roll_back(scope.ctx)
         if error.field != "name":
@@ -98,12 +100,13 @@ def revoke(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     asked = ask_unless_confirmed(question, scope=scope)
     if asked is not None:
         return asked
-    if tokens.end(scope.ctx, token, actor=scope.actor):
-        message = _("Token “%(name)s” revoked", name=token.name)
-    else:
-        message = _("Token “%(name)s” was already revoked", name=token.name)
-    store(scope.ctx)
-    return report_done(scope, message)
+
+    def change() -> str:
+        if tokens.end(scope.ctx, token, actor=scope.actor):
+            return _("Token “%(name)s” revoked", name=token.name)
+        return _("Token “%(name)s” was already revoked", name=token.name)
+
+    return report_done(scope, store_change(scope.ctx, change))
 
 
 def delete(scope: TokenScope, token_id: str) -> ResponseReturnValue:
@@ -115,8 +118,7 @@ def delete(scope: TokenScope, token_id: str) -> ResponseReturnValue:
         return asked
     # Read before the commit: after it, the row is gone.
     message = _("Token “%(name)s” deleted", name=token.name)
-    tokens.delete(scope.ctx, token, actor=scope.actor)
-    store(scope.ctx)
+    store_change(scope.ctx, lambda: tokens.delete(scope.ctx, token, actor=scope.actor))
     return report_done(scope, message)
 
 

@@ -22,7 +22,6 @@ from flask_apitokens.web.confirm import question_url
 from flask_apitokens.web.confirm import report_done
 from flask_apitokens.web.confirm import selected_live_tokens
 from flask_apitokens.web.pages import roll_back
-from flask_apitokens.web.pages import store
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters.confirmations import Confirm
@@ -90,8 +89,10 @@ def activate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     asked = ask_unless_confirmed(question, scope=scope)
     if asked is not None:
         return asked
-    activation.activate(scope.ctx, token, actor=scope.actor)
-    # Read before the commit: after it, another request may delete the row.
-    message = _("Token “%(name)s” activated", name=token.name)
-    store(scope.ctx)
-    return report_done(scope, message)
+
+    def change() -> str:
+        activation.activate(scope.ctx, token, actor=scope.actor)
+        # Read before the commit: after it, another request may delete the row.
+        return _("Token “%(name)s” activated", name=token.name)
+
+    return report_done(scope, store_change(scope.ctx, change))
