@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 from flask import Flask
 from sqlalchemy import create_engine
+from sqlalchemy import event
 from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from tests import bearing
 from tests import hosts
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -54,6 +57,16 @@ def load(url: str, version: str) -> dict[str, str]:
                     server.exec_driver_sql(statement.replace("%", "%%"))
     headings = [line[3:] for line in sql.splitlines() if line.startswith("-- ")]
     return dict(line.split(": ") for line in headings)
+
+
+def enforce_foreign_keys(app: Flask) -> None:
+    """Have SQLite enforce foreign keys, as other databases do."""
+    engine = bearing.engine_of(app)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def enforce(connection: Any, _record: object) -> None:
+            connection.execute("PRAGMA foreign_keys = ON")
 
 
 def tables_of(app: Flask) -> set[str]:

@@ -4,6 +4,9 @@ Alembic's batch mode copies a table to ``_alembic_tmp_<name>``, drops it and ren
 copy. If foreign keys are enforced, SQLite deletes the rows of a table before it drops
 it, so ON DELETE CASCADE would delete the tokens of all users. SQLite's documentation
 says to switch foreign keys off for such a change; this does it.
+
+Alembic cannot drop a foreign key without a name. Earlier versions of our tables have
+such keys on SQLite, so they get their present names when they are reflected.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy import Table
 from sqlalchemy import event
 from sqlalchemy import text
@@ -30,6 +34,7 @@ _REFERENCES = text(
 def keep_rows_in_batch_mode() -> None:
     """Watch for the tables that Alembic's batch mode creates, in any metadata."""
     event.listen(Table, "before_create", _before_create)
+    event.listen(ForeignKeyConstraint, "after_parent_attach", _after_attach)
 
 
 def _before_create(table: Table, connection: Connection, **_options: Any) -> None:
@@ -50,6 +55,11 @@ def _before_create(table: Table, connection: Connection, **_options: Any) -> Non
             "context.configure(): connection.connection.dbapi_connection.execute("
             '"PRAGMA foreign_keys = OFF")'
         )
+
+
+def _after_attach(key: ForeignKeyConstraint, table: Any) -> None:
+    if key.name is None and table.name.startswith("apitokens_"):
+        key.name = f"fk_{table.name}_{key.column_keys[0]}"
 
 
 def _is_enforcing(connection: Connection) -> bool:

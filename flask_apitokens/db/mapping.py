@@ -36,6 +36,7 @@ from .models import Row
 from .models import ServiceSetting
 from .models import Subscription
 from .models import Token
+from .owner_collation import follow_collation_of_users
 from .types import ascii_string
 
 _Row = TypeVar("_Row", bound=Row)
@@ -110,6 +111,7 @@ def bind_models(metadata: MetaData, user_model: type[Any]) -> Models:
             f"refer to {next(iter(known)).__name__}"
         )
     keep_rows_in_batch_mode()
+    follow_collation_of_users()
     models = known[user_model] = _map(metadata, user_model)
     return models
 
@@ -265,8 +267,10 @@ def _map_import(base: type[DeclarativeBase], token: type[Token]) -> type[Import]
 
 def _owner(name: str, user_key: Column[Any], *, nullable: bool) -> Any:
     # The column takes its type from the host's key. The row is deleted with the user:
-    # a token without its owner must never look userless.
-    reference = ForeignKey(user_key, name=conv(name), ondelete="CASCADE")
+    # a token without its owner must never look userless. It follows a changed key.
+    reference = ForeignKey(
+        user_key, name=conv(name), ondelete="CASCADE", onupdate="CASCADE"
+    )
     return mapped_column(reference, nullable=nullable)
 
 

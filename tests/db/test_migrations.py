@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from flask import Flask
 
+from flask_apitokens.errors import ConfigurationError
 from tests import bearing
 from tests import hosts
 from tests import migrating
@@ -63,3 +67,67 @@ def test_migration_needs_only_sqlalchemy(host: Flask, migrations: Path) -> None:
     assert "flask_apitokens" not in written
     assert "sa.DateTime(timezone=True)" in written
     assert "mysql.DATETIME(fsp=6), 'mariadb'" in written
+
+
+# -- Alembic alone, on SQLite with foreign keys --------------------------------
+
+#: what an application without Flask-Migrate writes; {0} opens a transaction early
+ENV = """
+from alembic import context
+from sqlalchemy import create_engine, event, pool
+url = context.config.get_main_option("sqlalchemy.url")
+engine = create_engine(url, poolclass=pool.NullPool)
+
+@event.listens_for(engine, "connect")
+def enforce(connection, _record):
+    connection.execute("PRAGMA foreign_keys = ON")
+{0}
+with engine.connect() as connection:
+    {1}
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+BEGIN = """
+@event.listens_for(engine, "begin")
+def begin(connection):
+    connection.exec_driver_sql("BEGIN")
+"""
+CURE = 'connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")'
+REBUILD = """
+revision, down_revision = "a1", None
+from alembic import op
+import sqlalchemy as sa
+
+def upgrade():
+    with op.batch_alter_table("user", recreate="always") as batch_op:
+        batch_op.add_column(sa.Column("more", sa.String(10)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("transaction", "cure", "is_refused"),
+    [("", "", False), (BEGIN, "", True), (BEGIN, CURE, False)],
+)
+def test_alembic_alone_keeps_the_tokens_of_a_rebuilt_user_table(
+    sqlite_url: str,
+    migrations: Path,
+    transaction: str,
+    cure: str,
+    is_refused: bool,
+) -> None:
+    """It drops the table of users, and with it what refers to it."""
+    app = hosts.create_host(sqlite_url)
+    user = hosts.create_user(app, "ada@example.com")
+    _, plaintext = bearing.generate(app, user, name="one")
+    (migrations / "versions").mkdir(parents=True)
+    (migrations / "env.py").write_text(ENV.format(transaction, cure or "pass"))
+    (migrations / "versions" / "a1.py").write_text(REBUILD)
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("sqlalchemy.url", sqlite_url)
+    with pytest.raises(ConfigurationError) if is_refused else nullcontext():
+        command.upgrade(config, "head")
+    answer = app.test_client().get("/api/plain", headers=bearer(plaintext))
+    assert answer.status_code == 200
+    hosts.put_away(app)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 from sqlalchemy import func
 from sqlalchemy import select
 from sqlalchemy import text
@@ -20,7 +18,7 @@ from tests.bearing import code
 
 #: The env.py that Flask-Migrate writes asks first for what is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:'get_engine' is deprecated")
-VERSIONS = ["e39bd7c", "a1b40ae", "872a712"]
+VERSIONS = ["e39bd7c", "a1b40ae", "872a712", "474ed94"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -28,7 +26,7 @@ def test_upgrade_from_an_old_schema_keeps_its_tokens(
     version: str, host: Flask, migrations: Path
 ) -> None:
     """LEG-08: with foreign keys enforced, and nothing left to do afterwards."""
-    enforce_foreign_keys(host)
+    migrating.enforce_foreign_keys(host)
     tokens = migrating.load(host.config["SQLALCHEMY_DATABASE_URI"], version)
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations, message="upgrade")
@@ -42,7 +40,7 @@ def test_migration_of_the_user_table_keeps_the_tokens(
     host: Flask, migrations: Path
 ) -> None:
     """Batch mode drops the old table, which would delete the rows that refer to it."""
-    enforce_foreign_keys(host)
+    migrating.enforce_foreign_keys(host)
     tokens = migrating.load(host.config["SQLALCHEMY_DATABASE_URI"], "872a712")
     migrating.run(host, "init", migrations)
     migrating.run(host, "migrate", migrations, message="upgrade")
@@ -57,16 +55,6 @@ def test_migration_of_the_user_table_keeps_the_tokens(
     path.write_text(path.read_text().replace("pass", change, 1))
     migrating.run(host, "upgrade", migrations)
     assert_tokens_work(host, tokens)
-
-
-def enforce_foreign_keys(app: Flask) -> None:
-    """Have SQLite enforce foreign keys, as other databases do."""
-    engine = bearing.engine_of(app)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def enforce(connection: Any, _record: object) -> None:
-            connection.execute("PRAGMA foreign_keys = ON")
 
 
 def assert_tokens_work(app: Flask, tokens: dict[str, str]) -> None:
