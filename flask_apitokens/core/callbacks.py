@@ -95,15 +95,16 @@ class Callbacks:
     permission_column: InstrumentedAttribute[Any] | None = None
     email_column: InstrumentedAttribute[Any] | None = None
 
-    def send_notice(self, notice: Notice) -> None:
+    def send_notice(self, notice: Notice) -> object:
         """Hand *notice* to the host.
 
+        :returns: what ``on_notice`` returned.
         :raises Exception: whatever ``on_notice`` raises.
         """
-        if self.on_notice is None:
-            log.info("notice %s: %s", notice.kind, notice.text)
-        else:
-            self.on_notice(notice)
+        if self.on_notice is not None:
+            return self.on_notice(notice)
+        log.info("notice %s: %s", notice.kind, notice.text)
+        return None
 
 
 class HostArguments(TypedDict, total=False):

@@ -127,8 +127,13 @@ class Context:
         journal.record(self.session, lambda: self._deliver(event))
 
     def _deliver(self, event: DomainEvent) -> None:
-        if not self.deliver(event):
-            self.undelivered.append(event)
+        # The journal logs what this raises.
+        is_delivered = False
+        try:
+            is_delivered = self.deliver(event)
+        finally:
+            if not is_delivered:
+                self.undelivered.append(event)
 
     def snapshot(
         self,

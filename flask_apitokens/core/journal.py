@@ -11,6 +11,7 @@ A savepoint that is opened on a connection, not on the session, is not seen.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ Delivery = Callable[[], object]
 log = logging.getLogger("flask_apitokens")
 
 _KEY = "flask_apitokens.journal"
-_pending: ContextVar[deque[Delivery] | None] = ContextVar(_KEY, default=None)
+_running: ContextVar[_Queue | None] = ContextVar(_KEY, default=None)
 
 
 def record(session: Session | scoped_session[Any], delivery: Delivery) -> None:
@@ -93,19 +94,51 @@ def _is_boundary(transaction: SessionTransaction) -> bool:
     return transaction.nested or transaction.parent is None
 
 
+class _Queue:
+    """What a running delivery has still to deliver."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Delivery] | None = deque()
+
+    def add(self, recorded: Iterable[Delivery]) -> bool:
+        """Append *recorded*; return False if the delivery has ended."""
+        with self._lock:
+            if self._waiting is None:
+                return False
+            self._waiting.extend(recorded)
+            return True
+
+    def next(self) -> Delivery | None:
+        """Take the next one; without another, end and return None."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._waiting = None
+            return None
+
+    def end(self) -> None:
+        """Accept nothing more."""
+        with self._lock:
+            self._waiting = None
+
+
 def _deliver(recorded: Iterable[Delivery]) -> None:
-    pending = _pending.get()
-    if pending is not None:
-        # A subscriber has committed. Its events follow the ones that come before.
-        pending.extend(recorded)
+    running = _running.get()
+    # If a subscriber has committed, its events follow the ones that come before. A
+    # thread or task that it started may have a copy of its context, and go on after
+    # the delivery.
+    if running is not None and running.add(recorded):
         return
-    pending = deque(recorded)
-    reset = _pending.set(pending)
+    queue = _Queue()
+    queue.add(recorded)
+    reset = _running.set(queue)
     try:
-        while pending:
+        while (delivery := queue.next()) is not None:
             try:
-                pending.popleft()()
+                delivery()
             except Exception:
                 log.exception("an event was not delivered")
     finally:
-        _pending.reset(reset)
+        queue.end()
+        _running.reset(reset)

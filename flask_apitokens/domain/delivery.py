@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Coroutine
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from inspect import iscoroutine
+from typing import Any
 
 from flask import Flask
 from sqlalchemy.orm import scoped_session
@@ -29,12 +35,16 @@ def deliver(ctx: Context, event: DomainEvent, *, sender: Flask) -> bool:
     :param sender: the sender of the signals.
     :returns: whether all of them succeeded.
     """
+    signal = getattr(signals, event.SIGNAL)
+    # Not Signal.send: there, a receiver that raises stops those after it.
+    receivers = () if signal.is_muted else signal.receivers_for(sender)
+    calls = [
+        partial(_send, ctx, event, receiver, sender=sender) for receiver in receivers
+    ]
+    calls.append(partial(notices.send, ctx, event))
     with _own_session(ctx):
         # All are called, whatever the ones before them did.
-        sent = [
-            _attempt(ctx, event, call) for call in _signal_calls(ctx, event, sender)
-        ]
-        return all([*sent, _attempt(ctx, event, lambda: notices.send(ctx, event))])
+        return all([_attempt(ctx, event, call, app=sender) for call in calls])
 
 
 @contextmanager
@@ -60,25 +70,46 @@ def _own_session(ctx: Context) -> Iterator[None]:
             registry.set(committed)
 
 
-def _signal_calls(
-    ctx: Context, event: DomainEvent, sender: Flask
-) -> Iterator[Callable[[], object]]:
-    # Not Signal.send: there, a receiver that raises stops those after it.
-    signal = getattr(signals, event.SIGNAL)
+def _send(
+    ctx: Context, event: DomainEvent, receiver: Callable[..., object], *, sender: Flask
+) -> object:
     values = {"event": event, **event.values()}
-    for receiver in () if signal.is_muted else signal.receivers_for(sender):
-        if isinstance(event, TokenExpiring):
-            values["notice"] = notices.notice_of(ctx, event)
-        call = sender.ensure_sync(receiver)
-        yield lambda call=call: call(sender, **values)  # type: ignore[misc]
+    if isinstance(event, TokenExpiring):
+        values["notice"] = notices.notice_of(ctx, event)
+    return receiver(sender, **values)
 
 
-def _attempt(ctx: Context, event: DomainEvent, call: Callable[[], object]) -> bool:
+def _attempt(
+    ctx: Context, event: DomainEvent, call: Callable[[], object], *, app: Flask
+) -> bool:
     try:
-        call()
+        returned = call()
+        if iscoroutine(returned):
+            _wait_for(returned, app)
     except Exception:
         log.exception("a subscriber failed for the event %s", event.SIGNAL)
         # Its failed transaction must not fail the next subscriber.
         ctx.session.rollback()
         return False
     return True
+
+
+def _wait_for(coroutine: Coroutine[Any, Any, object], app: Flask) -> None:
+    """Run a coroutine to its end, in whatever way the application runs its own."""
+    import asyncio  # only applications with such subscribers need it
+
+    async def run() -> object:
+        return await coroutine
+
+    try:
+        wait = app.ensure_sync(run)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            wait()
+            return
+        # In an async view. asgiref refuses to wait in a thread that runs a loop.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(copy_context().run, wait).result()
+    finally:
+        coroutine.close()  # no warning if it was not begun

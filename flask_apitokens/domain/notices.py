@@ -22,14 +22,14 @@ from flask_apitokens.i18n import gettext as _
 from .subscriptions import service_label
 
 
-def send(ctx: Context, event: events.DomainEvent) -> None:
+def send(ctx: Context, event: events.DomainEvent) -> object:
     """Hand the notice of *event*, if there is one, to ``on_notice``.
 
+    :returns: what ``on_notice`` returned.
     :raises Exception: whatever ``on_notice`` raises.
     """
     notice = notice_of(ctx, event)
-    if notice is not None:
-        ctx.callbacks.send_notice(notice)
+    return None if notice is None else ctx.callbacks.send_notice(notice)
 
 
 def notice_of(ctx: Context, event: events.DomainEvent) -> Notice | None:

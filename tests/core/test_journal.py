@@ -6,6 +6,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import suppress
+from contextvars import Context
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -195,6 +197,19 @@ def test_events_that_a_delivery_causes_follow_those_that_wait(
         journal.record(session, partial(heard.append, "waiting"))
         session.commit()
     assert heard == ["waiting", "caused"]
+
+
+def test_commit_in_a_copy_of_the_context_delivers_after_the_delivery(
+    engine: Engine, record: Record, heard: list[str]
+) -> None:
+    """A thread or a task that a subscriber starts may have such a copy."""
+    copies: list[Context] = []
+    with Session(engine) as session:
+        journal.record(session, lambda: copies.append(copy_context()))
+        session.commit()
+        record(session, "later")
+        copies[0].run(session.commit)
+    assert heard == ["later"]
 
 
 # -- in a host -----------------------------------------------------------------
