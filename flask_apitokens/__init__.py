@@ -16,6 +16,7 @@ from .catalog import ANY_SERVICE
 from .catalog import Scope
 from .catalog import Service
 from .config import Settings
+from .database import Database
 from .extension import APITokens
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "APITokens",
     "Actor",
     "CurrentToken",
+    "Database",
     "Event",
     "Notice",
     "Scope",

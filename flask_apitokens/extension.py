@@ -13,7 +13,6 @@ from flask import Blueprint
 from flask import Flask
 from flask import current_app
 from flask import has_app_context
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy import Select
 from sqlalchemy import event
@@ -40,6 +39,7 @@ from .catalog import Catalog
 from .catalog import Service
 from .cli.group import group
 from .config import Settings
+from .database import database_of
 from .errors import ConfigurationError
 from .guard import answers
 from .guard import call_watch
@@ -66,7 +66,8 @@ class APITokens(HostAPI):
     `email_of` in its one SELECT if they are columns; a function costs each call the
     loading of its user. A function about rights that raises means no.
 
-    :param db: the host's Flask-SQLAlchemy object.
+    :param db: the object of Flask-SQLAlchemy or Flask-SQLAlchemy-Lite, or a
+        :class:`~flask_apitokens.Database`.
     :param user_model: the host's user class; its primary key is one column.
     :param is_admin: whether a user administers their account; by default no user does.
     :param can_use_api: whether a user may hold tokens and call the API with them; by
@@ -86,7 +87,7 @@ class APITokens(HostAPI):
 
     def __init__(
         self,
-        db: SQLAlchemy | None = None,
+        db: Any = None,
         user_model: type[Any] | None = None,
         *,
         is_admin: UserValue | None = None,
@@ -194,12 +195,12 @@ class APITokens(HostAPI):
     def init_app(
         self,
         app: Flask,
-        db: SQLAlchemy | None = None,
+        db: Any = None,
         user_model: type[Any] | None = None,
     ) -> None:
         """Register pages, command line and guard on *app*.
 
-        :param db: the Flask-SQLAlchemy object, unless the constructor has it.
+        :param db: the database, unless the constructor has it.
         :param user_model: the user class, unless the constructor has it.
         :raises ConfigurationError: if a setting or an argument is missing or wrong.
         """
@@ -217,7 +218,7 @@ class APITokens(HostAPI):
             app,
             settings,
             extension=self,
-            db=db,
+            db=database_of(db, models),
             models=models,
             callbacks=self._bind_callbacks(user_model),
             declares_services=self._declares_services,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 
 from flask_apitokens.core.callbacks import Callbacks
@@ -32,6 +31,7 @@ from .config import Settings
 from .errors import ConfigurationError
 from .state import KEY
 from .state import Extension
+from .state import HostDatabase
 from .state import State
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def build_state(
     settings: Settings,
     *,
     extension: Extension,
-    db: SQLAlchemy,
+    db: HostDatabase,
     models: Models,
     callbacks: Callbacks,
     declares_services: Callable[[], bool],
@@ -62,7 +62,7 @@ def build_state(
         settings,
         declares_services=declares_services,
         engine=lambda: app.extensions[KEY].engine,
-        session=db.session,
+        session=lambda: db.session,
     )
     return State(
         app=app,
@@ -124,11 +124,14 @@ def _pepper_set(settings: Settings) -> PepperSet | None:
 def check_engine(state: State) -> None:
     """Check that the plugin can connect as the host's engine does.
 
-    :raises ConfigurationError: if all threads would share one connection to a server.
+    :raises ConfigurationError: if there is no engine for the user model, or if all
+        threads would share one connection to a server.
     """
-    with state.app.app_context():
+    with state.app_context():
         try:
             engine: object = state.engine
+        except ConfigurationError:
+            raise
         except (LookupError, RuntimeError):
             return  # The host's database is registered later.
     if not isinstance(engine, Engine) or engine.dialect.name == "sqlite":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import field
@@ -18,10 +19,11 @@ from flask import Blueprint
 from flask import Flask
 from flask import current_app
 from flask import has_app_context
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm import scoped_session
 from werkzeug.local import LocalProxy
 
 from flask_apitokens.core.callbacks import Callbacks
@@ -52,6 +54,21 @@ _PAUSE = 0.2
 _Made = TypeVar("_Made")
 
 
+class HostDatabase(Protocol):
+    """What the plugin needs of the application's database."""
+
+    @property
+    def session(self) -> Session | scoped_session[Any]:
+        """The session of the present application context."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the table of users, which writes go to."""
+
+    def new_session(self) -> Any:
+        """Replace the session within a ``with`` block by a new one."""
+
+
 @dataclass(frozen=True)
 class Protection:
     """A guarded blueprint: all its views need a token, except the open ones."""
@@ -75,7 +92,7 @@ class State:
     """Built once by ``init_app``; only its caches change afterwards."""
 
     app: Flask
-    db: SQLAlchemy
+    db: HostDatabase
     settings: Settings
     extension: Extension
     models: Models
@@ -128,6 +145,15 @@ class State:
             deliver=self.deliver,
         )
 
+    def app_context(self) -> AbstractContextManager[object]:
+        """Enter the context of the application, unless it is the present one.
+
+        Leaving a context of an application may remove the session of the thread.
+        """
+        # A session may be committed outside an application, or inside another one.
+        is_here = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]
+        return nullcontext() if is_here else self.app.app_context()
+
     def deliver(self, event: DomainEvent) -> bool:
         """Hand a committed event to its subscribers, inside this application.
 
@@ -135,16 +161,16 @@ class State:
         """
         from .domain import delivery  # a process that only guards calls needs it not
 
-        # A session may be committed outside an application, or inside another one.
-        is_here = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]
-        with nullcontext() if is_here else self.app.app_context():
+        # In a session of its own. The one that has committed may be inside ``with
+        # session.begin():``, which refuses further statements. And the transaction of
+        # a subscriber, or its error, would remain in it for the host's next statement.
+        with self.app_context(), self.db.new_session():
             return delivery.deliver(self.context(), event, sender=self.app)
 
     @property
     def engine(self) -> Engine:
         """The primary's engine, even if the host's session sends reads to a replica."""
-        metadata = self.models.tables[0].metadata
-        return self.db.engines[metadata.info.get("bind_key")]
+        return self.db.engine
 
 
 def commit_change(

@@ -54,7 +54,7 @@ ACCOUNT_PAGE = """<!doctype html>
 class Host:
     """The parts of a host, for tests that do more than call its pages."""
 
-    db: SQLAlchemy
+    db: Any
     user_model: Any
     apitokens: APITokens
 
@@ -99,7 +99,35 @@ def create_host(
     db.init_app(app)
     if csrf_protect:
         CSRFProtect(app)
-    _install_login(app, db, user_model, _KEYS[user_key].parse)
+    furnish(
+        app,
+        db,
+        user_model,
+        parse=_KEYS[user_key].parse,
+        services=services,
+        plugin=plugin or {},
+    )
+    if create_tables:
+        with app.app_context():
+            databases.create_tables(db)
+    return app
+
+
+def furnish(
+    app: Flask,
+    db: Any,
+    user_model: Any,
+    *,
+    parse: Callable[[str], Any] = int,
+    services: bool = True,
+    plugin: Mapping[str, Any] | None = None,
+) -> None:
+    """Give *app* the log-in, the plugin and the routes that all hosts have.
+
+    :param db: what the application gives ``APITokens``.
+    :param parse: makes a primary key of the text that Flask-Login keeps.
+    """
+    _install_login(app, db, user_model, parse)
     apitokens = APITokens(db, user_model, **(plugin or {}))
     if services:
         _declare_services(apitokens)
@@ -107,10 +135,6 @@ def create_host(
     _install_pages(app)
     _install_api(app, services=services)
     app.extensions["tests.host"] = Host(db, user_model, apitokens)
-    if create_tables:
-        with app.app_context():
-            databases.create_tables(db)
-    return app
 
 
 def tables_of(user_key: UserKey = "int") -> MetaData:
@@ -166,7 +190,7 @@ def _schema(user_key: UserKey) -> tuple[SQLAlchemy, Any]:
 
 
 def _install_login(
-    app: Flask, db: SQLAlchemy, user_model: Any, parse: Callable[[str], Any]
+    app: Flask, db: Any, user_model: Any, parse: Callable[[str], Any]
 ) -> None:
     manager = LoginManager(app)
     manager.login_view = "login"

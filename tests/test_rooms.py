@@ -28,7 +28,7 @@ ORDER = (
     ("domain",),
     ("importing", "usage"),
     ("state",),
-    ("guard",),
+    ("guard", "database"),
     ("host_api",),
     ("web",),
     ("cli", "api", "testing"),

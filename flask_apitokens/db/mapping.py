@@ -57,9 +57,9 @@ class Models:
     user_key: Column[Any]
 
     @property
-    def tables(self) -> tuple[Table, ...]:
-        """All our tables."""
-        classes: tuple[Any, ...] = (
+    def classes(self) -> tuple[type[Any], ...]:
+        """The classes of our tables."""
+        return (
             self.Token,
             self.Subscription,
             self.ServiceSetting,
@@ -68,7 +68,11 @@ class Models:
             self.CallHour,
             self.Import,
         )
-        return tuple(model.__table__ for model in classes)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All our tables."""
+        return tuple(model.__table__ for model in self.classes)
 
     def user_id(self, user: Any) -> Any:
         """Return the primary key of *user*, without a query for a detached one.

@@ -8,16 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Coroutine
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from inspect import iscoroutine
 from typing import Any
 
 from flask import Flask
-from sqlalchemy.orm import scoped_session
 
 from flask_apitokens import signals
 from flask_apitokens.core.context import Context
@@ -42,32 +39,8 @@ def deliver(ctx: Context, event: DomainEvent, *, sender: Flask) -> bool:
         partial(_send, ctx, event, receiver, sender=sender) for receiver in receivers
     ]
     calls.append(partial(notices.send, ctx, event))
-    with _own_session(ctx):
-        # All are called, whatever the ones before them did.
-        return all([_attempt(ctx, event, call, app=sender) for call in calls])
-
-
-@contextmanager
-def _own_session(ctx: Context) -> Iterator[None]:
-    """Replace the scoped session by a new one while subscribers run.
-
-    The session that has committed may be inside ``with session.begin():``, which
-    refuses further statements. And the transaction of a subscriber, or its error,
-    would remain in the session for the host's next statement.
-    """
-    session = ctx.session
-    if not isinstance(session, scoped_session):
-        yield
-        return
-    registry = session.registry
-    committed = registry() if registry.has() else None
-    registry.set(session.session_factory())
-    try:
-        yield
-    finally:
-        session.remove()
-        if committed is not None:
-            registry.set(committed)
+    # All are called, whatever the ones before them did.
+    return all([_attempt(ctx, event, call, app=sender) for call in calls])
 
 
 def _send(

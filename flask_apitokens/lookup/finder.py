@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import Select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
 from flask_apitokens.config import Settings
@@ -154,7 +155,8 @@ class TokenFinder:
     :param declares_services: whether there are services; the answer must stay the same
         from then on.
     :param engine: returns the primary's engine, which writes go to.
-    :param session: look-ups use its connection, with ``APITOKENS_LOOKUP = "session"``.
+    :param session: returns the session whose connection look-ups use, with
+        ``APITOKENS_LOOKUP = "session"``.
     """
 
     def __init__(
@@ -165,7 +167,7 @@ class TokenFinder:
         *,
         declares_services: Callable[[], bool],
         engine: Callable[[], object],
-        session: scoped_session[Any],
+        session: Callable[[], Session | scoped_session[Any]],
     ) -> None:
         self._models = models
         self._callbacks = callbacks
@@ -241,4 +243,4 @@ class TokenFinder:
     def _session_connection(self) -> AbstractContextManager[Connection]:
         # The host's session stays as it is: it is neither ended nor closed here.
         where = {"mapper": self._models.Token}
-        return nullcontext(self._session.connection(bind_arguments=where))
+        return nullcontext(self._session().connection(bind_arguments=where))
