@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "EXAMPLE_IMPORTED": False,
     #: how many proxies before the application may set X-Forwarded-… headers
     "TRUSTED_PROXIES": 0,
+    #: a connection that the server has closed is replaced before a query is sent on it
+    "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     #: None: Secure exactly if the request came over https

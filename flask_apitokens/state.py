@@ -39,6 +39,7 @@ from .crypto.verification_cache import Verifier
 from .errors import ConfigurationError
 from .errors import Conflict
 from .lookup.finder import TokenFinder
+from .lookup.outage import Outage
 
 if TYPE_CHECKING:
     from flask_apitokens.crypto.foreign_digests import PepperSet
@@ -115,6 +116,9 @@ class State:
     rekeying: set[str] = field(default_factory=set)
     #: the endpoints that this process has warned of
     warned_of: set[str] = field(default_factory=set)
+    #: of the database, while tokens or their owners cannot be looked up
+    outage: Outage = field(default_factory=lambda: Outage("tokens"))
+    owner_outage: Outage = field(default_factory=lambda: Outage("owners of tokens"))
     #: whether this process has checked which peppers are missing
     peppers_looked_at: bool = False
 

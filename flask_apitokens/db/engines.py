@@ -102,6 +102,13 @@ def _read_committed(*begun: Any) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
+def reason(error: BaseException) -> str:
+    """Return one line that says what went wrong, without the statement's values."""
+    # The driver's own message, because SQLAlchemy's has the statement in it.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"{type(cause).__name__}: {cause}".splitlines()[0]
+
+
 def gave_way(error: BaseException) -> bool:
     """Return whether the database ended a transaction in favour of another one.
 

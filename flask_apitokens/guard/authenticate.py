@@ -20,7 +20,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from flask_apitokens import refusals
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.core import networks
-from flask_apitokens.core.callbacks import Callbacks
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.tokens import pasted
 from flask_apitokens.crypto.verification_cache import QueueFull
@@ -204,20 +203,25 @@ def _imported_in(state: State, text: str, *, in_query: bool) -> Candidate:
         known = authenticate_imported.identify(state, text, in_query=in_query)
     except Unavailable as error:
         raise _cannot_be_checked(state, error) from None
+    if state.outage.is_on:
+        state.outage.end()
     current = CurrentToken(state, known.token_id, known.found)
     return Candidate(current, known.token, imported=known)
 
 
 def _find(state: State, token_id: str) -> TokenRow | None:
     try:
-        return state.finder.find(token_id)
+        found = state.finder.find(token_id)
     except Unavailable as error:
         raise _cannot_be_checked(state, error) from None
+    if state.outage.is_on:
+        state.outage.end()
+    return found
 
 
 def _cannot_be_checked(state: State, error: Unavailable) -> refusals.Refusal:
-    log.error("a token could not be looked up: %s", error)
     cause, tables = error.__cause__ or error, state.models.tables
+    state.outage.add(cause)
     advice = schema_check.report_once(cause, state.engine, tables=tables)
     if advice:
         log.error("%s", advice)
@@ -255,12 +259,12 @@ def _check_owner(state: State, current: CurrentToken) -> None:
     found = current.found
     if found.owner_key is None or not found.owner_active:
         raise refusals.OwnerInactive
-    if state.asks_user and not _ask(current, lambda user: user.is_active):
+    if state.asks_user and not _ask(state, current, lambda user: user.is_active):
         raise refusals.OwnerInactive
     callbacks = state.callbacks
     if callbacks.has_accounts:
         if callbacks.account_column is None:
-            account = _ask(current, callbacks.account_of)
+            account = _ask(state, current, callbacks.account_of)
         else:
             # It may be too long to be stored. No token was generated in such an
             # account, so the comparison fails.
@@ -270,23 +274,24 @@ def _check_owner(state: State, current: CurrentToken) -> None:
     if callbacks.can_use_api is not None:
         allowed = found.owner_permitted
         if callbacks.permission_column is None:
-            allowed = _ask(current, callbacks.can_use_api)
+            allowed = _ask(state, current, callbacks.can_use_api)
         if not allowed:
             raise refusals.ApiAccessDenied
     if found.email_digest is not None:
-        _check_email(callbacks, current)
+        _check_email(state, current)
 
 
-def _check_email(callbacks: Callbacks, current: CurrentToken) -> None:
+def _check_email(state: State, current: CurrentToken) -> None:
+    callbacks = state.callbacks
     found = current.found
     email = found.owner_email
     if callbacks.email_column is None:
-        email = _ask(current, callbacks.email_of)
+        email = _ask(state, current, callbacks.email_of)
     if not email_binding.is_of(current.id, found.email_digest, email=email):
         raise refusals.OwnerEmailChanged
 
 
-def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
+def _ask(state: State, current: CurrentToken, question: Callable[[Any], Any]) -> Any:
     """Return the answer of *question* to the owner; None, which means no, if it raises.
 
     :raises refusals.TemporarilyUnavailable: if the owner could not be loaded: that says
@@ -294,8 +299,10 @@ def _ask(current: CurrentToken, question: Callable[[Any], Any]) -> Any:
     """
     try:
         return question(current.owner)
+    except refusals.Refusal:
+        raise
     except SQLAlchemyError as error:
-        log.error("the owner of token %s could not be loaded: %s", current.id, error)
+        state.owner_outage.add(error)
         raise refusals.TemporarilyUnavailable from None
     except Exception:
         log.exception("the owner of token %s cannot be asked", current.id)

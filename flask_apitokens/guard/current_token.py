@@ -6,7 +6,12 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm import scoped_session
+
 from flask_apitokens.lookup.native import TokenRow
+from flask_apitokens.refusals import TemporarilyUnavailable
 from flask_apitokens.state import State
 
 #: the key of the accepted token in the WSGI environment of its request. ``g`` would not
@@ -79,12 +84,34 @@ class CurrentToken:
     def owner(self) -> Any:
         """The user it acts for, loaded on first access; None if it is userless.
 
-        :raises sqlalchemy.exc.SQLAlchemyError: if the database does not answer.
+        :raises TemporarilyUnavailable: if the database does not answer; unless it is
+            caught, the call is answered with 503.
         """
         if self._owner is None and not self.found.userless:
-            state = self._state
-            key, session = self.found.owner_id, state.db.session
-            # A flush here would write what the host has not finished, and could fail.
-            with session.no_autoflush:
-                self._owner = session.get(state.models.user, key)
+            self._owner = self._load_owner()
         return self._owner
+
+    def _load_owner(self) -> Any:
+        state = self._state
+        session: Any = state.db.session
+        own: Session = session() if isinstance(session, scoped_session) else session
+        # What the host has begun cannot be begun anew here: its changes would be lost.
+        begun = own.in_transaction()
+        for is_last in (begun, True):
+            try:
+                # A flush would write what the host has not finished, and could fail.
+                with own.no_autoflush:
+                    owner = own.get(state.models.user, self.found.owner_id)
+            except (SQLAlchemyError, OSError) as error:
+                if not begun:
+                    own.rollback()
+                # The server may have closed the pooled connections since their last
+                # use. The pool opens new ones then.
+                if is_last or not getattr(error, "connection_invalidated", False):
+                    state.owner_outage.add(error)
+                    raise TemporarilyUnavailable from None
+            else:
+                break
+        if state.owner_outage.is_on:
+            state.owner_outage.end()
+        return owner

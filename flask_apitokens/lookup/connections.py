@@ -259,8 +259,11 @@ class ConnectionPool:
             pass
         try:
             return _PooledConnection(self._engine, prepare=self._prepare)
-        except BaseException:
+        except BaseException as error:
             slots.permits.put(None)
+            if isinstance(error, OSError):
+                # Of a creator of the host's, which may ask another service first.
+                raise Unavailable(str(error)) from error
             raise
 
     def _release(self, slots: _Slots, pooled: _PooledConnection) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from sqlalchemy.exc import DBAPIError
-
+from flask_apitokens.db import engines
 from flask_apitokens.db import schema_check
 
 #: seconds between two attempts in an outage, at most
@@ -72,9 +71,7 @@ class Outage:
 
 def reason(error: Exception) -> str:
     """Return one line that says what went wrong, without the statement's values."""
-    # The driver's own message, because SQLAlchemy's has the statement in it.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    line = f"{type(cause).__name__}: {cause}".splitlines()[0]
+    line = engines.reason(error)
     if schema_check.is_about_schema(error):
         return f"{line} - {schema_check.WHAT_TO_DO}"
     return line

@@ -94,3 +94,9 @@ def test_proxy_headers_count_only_when_configured(
     answer = visitor.get("/login", headers={"X-Forwarded-Proto": "https"})
     secure = "Secure" in answer.headers["Set-Cookie"]
     assert secure == (seen == "https")
+
+
+def test_closed_connection_is_noticed_before_a_query(make_example: MakeExample) -> None:
+    app = make_example()
+    with app.app_context():
+        assert db.engine.pool._pre_ping

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_login import UserMixin
+from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
 from sqlalchemy import create_engine
 from sqlalchemy import make_url
 from sqlalchemy import text
@@ -22,6 +25,10 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.pool import NullPool
 
+from flask_apitokens import current_token
+from flask_apitokens import token_required
+from flask_apitokens.lookup import outage
+from flask_apitokens.lookup.connections import Unavailable
 from flask_apitokens.lookup.finder import DriverLookup
 from tests import bearing
 from tests import hosts
@@ -29,7 +36,6 @@ from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
 from tests.recording import Relay
-from tests.recording import until
 from tests.recording import without_table
 
 #: what is not ours to test here would log of the outage as well
@@ -111,12 +117,21 @@ def test_database_outage_is_a_503_until_the_server_returns(
     _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
     assert answer(app, plaintext) == 200
     server.go()
-    with caplog.at_level(logging.ERROR):
-        assert [answer(app, plaintext) for _ in range(3)] == [503] * 3
-    assert "could not be looked up" in caplog.text
-    server.come_back()
-    until(lambda: answer(app, plaintext) == 200)
-    assert [answer(app, plaintext) for _ in range(3)] == [200] * 3
+    with caplog.at_level(logging.WARNING, "flask_apitokens"):
+        assert [answer(app, plaintext) for _ in range(5)] == [503] * 5
+        [begun] = caplog.messages
+        server.come_back()
+        failed = 5
+        while answer(app, plaintext) != 200:
+            failed += 1
+        assert [answer(app, plaintext) for _ in range(3)] == [200] * 3
+        [_, ended] = caplog.messages
+    assert begun.startswith("tokens could not be looked up, so calls are answered with")
+    # The reason is the driver's, and no table is missing.
+    assert "OperationalError: " in begun
+    assert "migrations" not in caplog.text
+    assert plaintext.split("_")[1] not in caplog.text
+    assert ended == f"tokens are looked up again; {failed} calls failed"
 
 
 @pytest.mark.database
@@ -181,7 +196,7 @@ def test_outage_while_the_user_is_loaded_is_a_503(
     # The session's way is closed while the look-up's own connection is still open.
     real = engine.pool
     engine.pool = real.recreate()
-    engine.pool._creator = _refuse
+    engine.pool._creator = _refusing(engine)
     assert answer(app, plaintext) == 503
     engine.pool = real
     assert answer(app, plaintext) == 200
@@ -189,10 +204,121 @@ def test_outage_while_the_user_is_loaded_is_a_503(
     server.go()
 
 
-def _refuse(*_: Any) -> Any:
-    import psycopg
+def owner_email() -> str:
+    """A view that asks for the owner of its token."""
+    return str(current_token.owner.email)
 
-    raise psycopg.OperationalError("connection refused")
+
+def user_email() -> str:
+    """The same by way of Flask-Login."""
+    user: Any = current_user
+    return str(user.email)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("view", [owner_email, user_email])
+def test_owner_is_loaded_after_the_server_closed_the_pooled_connections(
+    view: Any, server: Server, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(server.url, **QUIET)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.get("/api/owner")(token_required(view))
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    engine, client = bearing.engine_of(app), app.test_client()
+
+    def status() -> int:
+        return client.get("/api/owner", headers=bearer(plaintext)).status_code
+
+    assert status() == 200
+    for connection in [engine.connect() for _ in range(5)]:
+        connection.close()
+    with caplog.at_level(logging.WARNING, "flask_apitokens"):
+        server.kill_connections()
+        assert [status() for _ in range(5)] == [200] * 5
+        assert caplog.messages == []
+        # The owner cannot be loaded, while the look-up's own connection is open.
+        real, engine.pool = engine.pool, engine.pool.recreate()
+        engine.pool._creator = _refusing(engine)
+        answers = [client.get("/api/owner", headers=bearer(plaintext)) for _ in "abc"]
+        assert [code(each) for each in answers] == ["temporarily_unavailable"] * 3
+        engine.pool = real
+        assert status() == 200
+        begun, ended = caplog.messages
+    assert begun.startswith("owners of tokens could not be looked up, so calls are")
+    assert begun.endswith("OperationalError: connection refused")
+    assert ended == "owners of tokens are looked up again; 3 calls failed"
+
+
+@pytest.mark.database
+def test_owner_is_not_loaded_again_where_the_views_changes_were_lost(
+    server: Server, make_app: MakeApp
+) -> None:
+    """The view goes on as if they were stored."""
+    app = make_app(server.url, **QUIET)
+    host = hosts.host_of(app)
+
+    @app.get("/api/change")
+    @token_required
+    def change() -> str:
+        host.db.session.add(host.user_model(email="new@example.com"))
+        host.db.session.flush()
+        server.kill_connections()
+        email: str = current_token.owner.email
+        host.db.session.commit()
+        return email
+
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    answered = app.test_client().get("/api/change", headers=bearer(plaintext))
+    assert code(answered) == "temporarily_unavailable"
+    assert answer(app, plaintext) == 200
+
+
+def test_outage_that_comes_and_goes_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(
+        "flask_apitokens.lookup.outage.time.monotonic", lambda: clock[0]
+    )
+    tokens = outage.Outage("tokens")
+    with caplog.at_level(logging.WARNING, "flask_apitokens"):
+        for _ in range(20):
+            assert tokens.add(Unavailable("no connection is free")) == (_ == 0)
+            tokens.end()
+        assert len(caplog.messages) == 2
+        tokens.add(Unavailable("no connection is free"))
+        clock[0] += 5
+        assert tokens.add(Unavailable("no connection is free"))
+        tokens.end()
+    assert caplog.messages[-1] == "tokens are looked up again; 2 calls failed"
+
+
+def _refusing(engine: Engine) -> Callable[..., Any]:
+    """A creator of a pool that fails as a server does that takes no connection."""
+
+    def refuse(*_: Any) -> Any:
+        raise engine.dialect.loaded_dbapi.OperationalError("connection refused")
+
+    return refuse
+
+
+def test_creator_that_fails_in_its_own_way_is_an_outage(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the password comes from a service of its own."""
+    app = make_app(**QUIET)
+    app.get("/api/owner")(token_required(owner_email))
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    engine = bearing.engine_of(app)
+    engine.dispose()
+
+    def fail(*_: Any) -> Any:
+        raise OSError("the vault is sealed")
+
+    engine.pool._creator = fail
+    assert [answer(app, plaintext) for _ in range(3)] == [503] * 3
+    [line] = [each for each in caplog.messages if "503" in each]
+    assert line.endswith(": OSError: the vault is sealed")
 
 
 @pytest.fixture(params=["engine", "session"])
