@@ -30,6 +30,7 @@ from flask_apitokens import current_token
 from flask_apitokens import token_required
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.mapping import Models
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
@@ -99,6 +100,12 @@ def first_token(app: Flask, apitokens: APITokens) -> tuple[str, str]:
         token, plaintext = apitokens.generate(owner=user, name="x")
         db.session.commit()
         return token.id, plaintext
+
+
+def revealed(made: tuple[Token, Plaintext]) -> tuple[Token, str]:
+    """Return the row and the text of a token that a domain function has made."""
+    token, plaintext = made
+    return token, plaintext.reveal()
 
 
 def make(ctx: Context, owner: Any, name: str = "x", **values: Any) -> Token:

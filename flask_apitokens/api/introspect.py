@@ -9,6 +9,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from flask_apitokens.catalog import INTROSPECT
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.errors import InvalidToken
 from flask_apitokens.errors import Refusal
 from flask_apitokens.errors import TemporarilyUnavailable
@@ -41,7 +42,7 @@ def introspect() -> ResponseReturnValue:
     except Refusal as refusal:
         # A caller that asks about its own, unusable token learns no more than another
         # caller that asks about it.
-        if refusal.code in {401, 403} and _presented_token() == subject:
+        if refusal.code in {401, 403} and _is_presented(subject):
             return _INACTIVE
         raise
     try:
@@ -52,16 +53,18 @@ def introspect() -> ResponseReturnValue:
         return _INACTIVE
 
 
-def _presented_token() -> str | None:
-    return presented(ANYTHING, request)
+def _is_presented(subject: Plaintext) -> bool:
+    """Return whether *subject* is the token of the request itself."""
+    own = presented(ANYTHING, request)
+    return own is not None and own.reveal() == subject.reveal()
 
 
-def _authorized_subject(state: State, subject: str) -> CurrentToken:
+def _authorized_subject(state: State, subject: Plaintext) -> CurrentToken:
     """Return the token with the plaintext *subject*.
 
     :raises Refusal: if it is unusable, or the caller may not ask about it.
     """
-    if _presented_token() == subject:
+    if _is_presented(subject):
         return current_token
     may = INTROSPECT in current_token.scopes and current_token.kind != "access"
     token = authenticate.authenticate(state, ANYTHING, subject) if may else None

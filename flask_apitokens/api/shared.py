@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from flask_apitokens.crypto.foreign_digests import canonical
-from flask_apitokens.crypto.tokens import pasted
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import InvalidToken
 from flask_apitokens.errors import MalformedRequest
@@ -25,18 +25,18 @@ from flask_apitokens.state import current_apitokens
 log = logging.getLogger("flask_apitokens")
 
 
-def token_from_form() -> str:
+def token_from_form() -> Plaintext:
     """Return the form field ``token`` (RFC 7009 section 2.1, RFC 7662 section 2.1).
 
     :raises MalformedRequest: if the field is missing, empty or sent more than once, or
         has a character that no token has.
     """
-    sent = [pasted(text) for text in request.form.getlist("token")]
-    if len(sent) != 1 or not sent[0]:
+    sent = [Plaintext(text).trimmed() for text in request.form.getlist("token")]
+    if len(sent) != 1 or not sent[0].reveal():
         raise MalformedRequest("Send one token, as the form field named token.")
     # Such a text is not an unknown token but a mistake, such as a whole header. Told
     # that it was revoked, the caller would believe that a leaked token is harmless.
-    if canonical(sent[0]) is None:
+    if canonical(sent[0].reveal()) is None:
         raise MalformedRequest("The field named token has what no token has.")
     return sent[0]
 

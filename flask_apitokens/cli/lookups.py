@@ -17,7 +17,7 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import is_text
 from flask_apitokens.core.user_model import as_key
 from flask_apitokens.core.user_model import python_type_of
-from flask_apitokens.crypto.tokens import pasted
+from flask_apitokens.crypto.plaintext import pasted
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.domain.tokens import find_token

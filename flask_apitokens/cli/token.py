@@ -11,6 +11,7 @@ import click
 from flask.cli import AppGroup
 
 from flask_apitokens.core.context import Context
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import rotation
 from flask_apitokens.domain import single_token
@@ -140,7 +141,7 @@ def _generate(
     account_id: str | None,
     service: str | None,
     **given: Any,
-) -> tuple[Token, str]:
+) -> tuple[Token, Plaintext]:
     """Generate the token; a refusal names the command that would change it."""
     given |= {"account_id": account_id, "service": service}
     try:
@@ -189,7 +190,7 @@ def _how_to_allow(ctx: Context, user: Any, *, slug: str, account: str) -> str:
     )
 
 
-def hand_over(record: serialize.Record, plaintext: str, *, as_json: bool) -> None:
+def hand_over(record: serialize.Record, plaintext: Plaintext, *, as_json: bool) -> None:
     """Print the plaintext of a new token and, after that, store that it was shown.
 
     :param record: the token's, of :func:`.serialize.serialize_tokens`.
@@ -199,9 +200,9 @@ def hand_over(record: serialize.Record, plaintext: str, *, as_json: bool) -> Non
     shown = {name: value for name, value in record.items() if name != "shown_at"}
     try:
         if as_json:
-            output.print_json({**shown, "token": plaintext})
+            output.print_json({**shown, "token": plaintext.reveal()})
         else:
-            click.echo(plaintext)
+            click.echo(plaintext.reveal())
     except OSError as error:
         output.close_stdout()
         raise click.ClickException(

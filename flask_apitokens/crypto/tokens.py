@@ -20,6 +20,8 @@ from typing import TypeVar
 
 import bcrypt
 
+from .plaintext import Plaintext
+
 #: Crockford's base32 in lower case: without i, l, o and u, which are easily misread
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -36,30 +38,41 @@ _PAIRS = "".join(a + b for a in BASE62 for b in BASE62).encode()
 _ID_BYTES = ID_ALPHABET.encode()
 _TAIL = SECRET_LENGTH + CRC_LENGTH
 
-_SPACE = r"[\s\ufeff\u200b-\u200f\u2060]+"
-_AROUND = re.compile(rf"\A{_SPACE}|{_SPACE}\Z")
-
 Answer = TypeVar("Answer")
+
+
+class Hashed(NamedTuple):
+    """What is stored of a new token: its public id and digests, and no plaintext."""
+
+    id: str
+    check_digest: bytes
+    secret_hash: str
+
+    def store_in(self, row: Any) -> None:
+        """Set the columns of a token's row."""
+        row.id, row.scheme = self.id, NATIVE
+        row.check_digest, row.secret_hash = self.check_digest, self.secret_hash
+
+    def __repr__(self) -> str:
+        return f"Hashed({self.id!r})"
 
 
 class Minted(NamedTuple):
     """A new token: its public id, and its plaintext, which is shown once."""
 
     id: str
-    plaintext: str
+    plaintext: Plaintext
 
-    def columns(self, rounds: int) -> dict[str, Any]:
-        """Return the columns that store the token: digests, and no plaintext.
+    def hashed(self, rounds: int) -> Hashed:
+        """Return what is stored of the token.
 
         :param rounds: the cost of bcrypt, which is slow.
         """
-        text = self.plaintext.encode()
-        return {
-            "id": self.id,
-            "scheme": NATIVE,
-            "check_digest": check_digest(text),
-            "secret_hash": run_blocking(hash_token, text, rounds),
-        }
+        return Hashed(
+            self.id,
+            check_digest(self.plaintext.ascii),
+            run_blocking(hash_token, self.plaintext.ascii, rounds),
+        )
 
 
 def crc_of(head: bytes) -> bytes:
@@ -82,7 +95,7 @@ def mint(brand: str) -> Minted:
     public = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
     secret = "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
     head = f"{brand}_{public}_{secret}"
-    return Minted(public, head + crc_of(head.encode()).decode())
+    return Minted(public, Plaintext(head + crc_of(head.encode()).decode()))
 
 
 def without_plaintexts(brand: str, text: str) -> str:
@@ -90,15 +103,6 @@ def without_plaintexts(brand: str, text: str) -> str:
     public = f"_[{ID_ALPHABET}]{{{ID_LENGTH}}}"
     text = re.sub(f"({brand}{public})_[0-9A-Za-z]{{20,}}", r"\1_…", text)
     return re.sub(f"({brand}s{public})[.][0-9A-Za-z._-]{{20,}}", r"\1.…", text)
-
-
-def pasted(text: str) -> str:
-    """Return *text* without what a copy from elsewhere brings along at its ends.
-
-    That is white space, line ends, a byte order mark and characters of no width. No
-    token has them.
-    """
-    return _AROUND.sub("", text)
 
 
 def parser(brand: str) -> Callable[[bytes], str | None]:

@@ -25,6 +25,7 @@ from flask_apitokens.core.events import TokenGenerated
 from flask_apitokens.core.events import TokenRevoked
 from flask_apitokens.core.events import TokenRotated
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
@@ -96,7 +97,7 @@ def rotate(
     actor: Actor,
     form_key: str | None = None,
     shown: bool = False,
-) -> tuple[Token, str]:
+) -> tuple[Token, Plaintext]:
     """Give *token* a successor. Of several requests at once, one succeeds.
 
     :param grace: days that *token* still works, one of ``APITOKENS_ROTATION_GRACE``;
@@ -121,12 +122,12 @@ def rotate(
     minted = crypto_tokens.mint(ctx.settings.brand)
     # bcrypt is slow. So it runs after all checks, and before the lock that other
     # requests wait for; then the checks are made again.
-    digests = minted.columns(ctx.settings.bcrypt_rounds)
+    hashed = minted.hashed(ctx.settings.bcrypt_rounds)
     if not tokens.lock(ctx, token):
         raise UserNotFound
     _check_open(ctx, token, once)
     _check(ctx, token, end=end, days=days)
-    successor = _successor(ctx, token, digests, end=end, actor=actor, shown=shown)
+    successor = _successor(ctx, token, hashed, end=end, actor=actor, shown=shown)
     _replace(ctx, token, successor, days=days, actor=actor, once=once)
     return successor, minted.plaintext
 
@@ -192,14 +193,13 @@ def _check_graces(ctx: Context, token: Token) -> None:
 def _successor(
     ctx: Context,
     token: Token,
-    digests: dict[str, Any],
+    hashed: crypto_tokens.Hashed,
     *,
     end: datetime | None,
     actor: Actor,
     shown: bool,
 ) -> Token:
     successor = ctx.models.Token(
-        **digests,
         **{column: getattr(token, column) for column in INHERITED},
         created_at=ctx.now(),
         created_by=actor.label,
@@ -208,6 +208,7 @@ def _successor(
         predecessor_id=token.id,
         live_name=token.live_name,
     )
+    hashed.store_in(successor)
     email_binding.bind(ctx, successor, _owner(ctx, token))
     return successor
 

@@ -26,6 +26,7 @@ from flask_apitokens.core.events import TokenGenerated
 from flask_apitokens.core.events import TokenRenamed
 from flask_apitokens.core.events import TokenRevoked
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.errors import AlreadyGenerated
 from flask_apitokens.errors import Conflict
@@ -59,7 +60,7 @@ def generate(
     actor: Actor,
     form_key: str | None = None,
     shown: bool = False,
-) -> tuple[Token, str]:
+) -> tuple[Token, Plaintext]:
     """Generate a token.
 
     :param owner: the user it acts for; None makes a userless token.
@@ -85,7 +86,7 @@ def generate(
     now = ctx.now()
     token = ctx.models.Token(
         kind=kind,
-        name=validation.clean_name(name),
+        name=validation.checked_name(ctx, name),
         owner_id=None if owner is None else ctx.models.user_id(owner),
         account_id=account,
         userless=owner is None,
@@ -112,13 +113,12 @@ def check_form_is_new(ctx: Context, owner: Any, form_key: str) -> None:
 
 def _store(
     ctx: Context, token: Token, owner: Any, *, actor: Actor, form_key: str | None
-) -> str:
+) -> Plaintext:
     """Insert a token under the constraints on names, forms and numbers."""
     once = unique_keys.form_digest(token.owner_id, form_key)
     _check_early(ctx, token, owner, once=once)
     minted = crypto_tokens.mint(ctx.settings.brand)
-    for column, value in minted.columns(ctx.settings.bcrypt_rounds).items():
-        setattr(token, column, value)
+    minted.hashed(ctx.settings.bcrypt_rounds).store_in(token)
     # The lock makes parallel requests of one owner run one after the other. On SQLite
     # it also begins the transaction: a savepoint that began it would commit at its end.
     if not ctx.lock_user(token.owner_id):
@@ -254,7 +254,7 @@ def rename(ctx: Context, token: Token, name: str, *, actor: Actor) -> Token:
     :raises NameTaken: if another live token of the owner has the name.
     :raises TokenNotFound: if the token is revoked or was deleted.
     """
-    new = validation.clean_name(name)
+    new = validation.checked_name(ctx, name)
     lock(ctx, token)
     old = token.name
     if token.revoked_at is not None:

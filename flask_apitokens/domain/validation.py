@@ -20,7 +20,6 @@ from flask_apitokens.core import networks
 from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.text import NOT_TEXT
-from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.db.models import REASON_LENGTH
 from flask_apitokens.db.models import Token
@@ -38,6 +37,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
 from . import subscriptions
+from .plaintexts import without_plaintexts
 
 #: The latest expiry. A rotation may add the same life again, and a database in a time
 #: zone east of UTC cannot store the last hours of the year 9999.
@@ -53,8 +53,18 @@ _BLANK |= frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
 _BLANK |= frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
+def checked_name(ctx: Context, name: str) -> str:
+    """Return a name as it is stored: that of :func:`clean_name`.
+
+    If it contains the plaintext of a token, only the id of that token is kept.
+
+    :raises InvalidName: if it cannot be stored.
+    """
+    return clean_name(without_plaintexts(ctx, name))
+
+
 def clean_name(name: str) -> str:
-    """Return a name as it is stored: in NFC, without white space around it.
+    """Return a name in NFC, without white space around it.
 
     :raises InvalidName: if nothing of it is visible, if it has more than 80 characters,
         or if it has characters that are not text.
@@ -78,7 +88,7 @@ def clean_reason(ctx: Context, text: str, *, required: bool = False) -> str:
     :raises InvalidReason: if it is empty and *required*, if it has too many characters,
         or if it has characters that are not text.
     """
-    text = crypto_tokens.without_plaintexts(ctx.settings.brand, text)
+    text = without_plaintexts(ctx, text)
     lines = unicodedata.normalize("NFC", text).strip().splitlines()
     clean = "\n".join(line.rstrip() for line in lines)
     visible = clean.replace("\n", "").replace("\t", " ")

@@ -21,7 +21,7 @@ from flask_apitokens import refusals
 from flask_apitokens.catalog import ANY_SERVICE
 from flask_apitokens.core import networks
 from flask_apitokens.crypto import tokens as crypto_tokens
-from flask_apitokens.crypto.tokens import pasted
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.db import schema_check
 from flask_apitokens.domain import email_binding
@@ -97,7 +97,7 @@ def _check_network(current: CurrentToken, request: Request) -> None:
 
 
 def authenticate(
-    state: State, policy: Policy, text: str, *, in_query: bool = False
+    state: State, policy: Policy, text: Plaintext, *, in_query: bool = False
 ) -> CurrentToken:
     """Return the token that *text* is, if it works and satisfies *policy*.
 
@@ -119,7 +119,7 @@ def authenticate(
     return current
 
 
-def authenticate_any_state(state: State, text: str) -> CurrentToken:
+def authenticate_any_state(state: State, text: Plaintext) -> CurrentToken:
     """Return the token that *text* is, also if it is revoked, expired or deactivated.
 
     :raises refusals.Refusal: if it is not a token, or a session that has ended.
@@ -136,18 +136,18 @@ def authenticate_any_state(state: State, text: str) -> CurrentToken:
 class Candidate(NamedTuple):
     """A token in a request, identified and not authenticated yet.
 
-    :param token: the presented text as bytes.
+    :param token: the presented text.
     :param claim: the claim of a session token; its signature proves it.
     :param imported: for a token of another system, how it is stored.
     """
 
     current: CurrentToken
-    token: bytes
+    token: Plaintext
     claim: Claim | None = None
     imported: Imported | None = None
 
 
-def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
+def identify(state: State, text: Plaintext, *, in_query: bool = False) -> Candidate:
     """Return the token that *text* names, found by its id and check digest.
 
     The state of the row and the bcrypt hash are not checked yet.
@@ -155,19 +155,19 @@ def identify(state: State, text: str, *, in_query: bool = False) -> Candidate:
     :param in_query: whether *text* comes from a query parameter.
     :raises refusals.Refusal: if there is no such token.
     """
-    # A character outside ASCII becomes "?", which no token has either.
-    token = (pasted(text) if in_query else text).encode("ascii", "replace")
-    token_id = state.parse(token)
+    token = text.trimmed() if in_query else text
+    token_id = state.parse(token.ascii)
     if token_id is not None:
         found = _find(state, token_id)
-        if found is None or not _has_digest(found, crypto_tokens.check_digest(token)):
+        digest = crypto_tokens.check_digest(token.ascii)
+        if found is None or not _has_digest(found, digest):
             raise refusals.InvalidToken
         return Candidate(CurrentToken(state, token_id, found), token)
-    if token.startswith(state.session_prefix):
-        return _session_in(state, text, token)
+    if token.ascii.startswith(state.session_prefix):
+        return _session_in(state, token)
     if state.pepper_set is not None:
         return _imported_in(state, text, in_query=in_query)
-    check_readable(pasted(text) if in_query else text)
+    check_readable(token)
     raise refusals.InvalidToken
 
 
@@ -178,15 +178,15 @@ def _has_digest(found: TokenRow, digest: bytes) -> bool:
         return False  # SQLite stores text and numbers in a column of bytes too
 
 
-def _session_in(state: State, text: str, token: bytes) -> Candidate:
+def _session_in(state: State, token: Plaintext) -> Candidate:
     from flask_apitokens.crypto import (
         session_tokens,  # a host without access tokens never needs it
     )
 
     keys = session_tokens.keys_of(state.app.config)
-    claim = session_tokens.read(token, brand=state.settings.brand, keys=keys)
+    claim = session_tokens.read(token.ascii, brand=state.settings.brand, keys=keys)
     if claim is None:
-        check_readable(text)
+        check_readable(token)
         raise refusals.InvalidToken
     found = _find(state, claim.token_id)
     if found is None or found.kind != "access" or not claim.fits(found.check_digest):
@@ -196,7 +196,7 @@ def _session_in(state: State, text: str, token: bytes) -> Candidate:
     return Candidate(CurrentToken(state, claim.token_id, session), token, claim)
 
 
-def _imported_in(state: State, text: str, *, in_query: bool) -> Candidate:
+def _imported_in(state: State, text: Plaintext, *, in_query: bool) -> Candidate:
     from . import authenticate_imported  # for hosts that imported tokens alone
 
     try:
@@ -205,8 +205,9 @@ def _imported_in(state: State, text: str, *, in_query: bool) -> Candidate:
         raise _cannot_be_checked(state, error) from None
     if state.outage.is_on:
         state.outage.end()
-    current = CurrentToken(state, known.token_id, known.found)
-    return Candidate(current, known.token, imported=known)
+    text = known.token
+    current = CurrentToken(state, known.token_id, known.found, imported=text)
+    return Candidate(current, text, imported=known)
 
 
 def _find(state: State, token_id: str) -> TokenRow | None:
@@ -331,9 +332,10 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
 
 
 def _check_bcrypt(state: State, candidate: Candidate) -> None:
-    current, stored = candidate.current, candidate.current.found.secret_hash
+    current, token = candidate.current, candidate.token
+    stored = current.found.secret_hash
     try:
-        genuine = state.verifier.verify(current.id, candidate.token, stored=stored)
+        genuine = state.verifier.verify(current.id, token.ascii, stored=stored)
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
     if not genuine:

@@ -10,7 +10,6 @@ import hmac
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from dataclasses import field
 from functools import partial
 from typing import Any
 from typing import cast
@@ -32,7 +31,7 @@ from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import digests_by_kind
 from flask_apitokens.crypto.foreign_digests import strength_of
-from flask_apitokens.crypto.tokens import pasted
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
@@ -51,11 +50,13 @@ class ImportedCandidate:
 
     token_id: str
     found: TokenRow
-    token: bytes = field(repr=False)
+    token: Plaintext
     keyed_digest: KeyedDigest
 
 
-def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCandidate:
+def identify(
+    state: State, text: Plaintext, *, in_query: bool = False
+) -> ImportedCandidate:
     """Return the imported token that *text* is.
 
     :param in_query: whether *text* comes from a query parameter.
@@ -65,26 +66,24 @@ def identify(state: State, text: str, *, in_query: bool = False) -> ImportedCand
     :raises lookup.Unavailable: if the database does not answer.
     """
     if not in_query:
-        return _look_up(state, canonical(text))
+        return _look_up(state, text)
     # An unescaped "+" in a query string arrives as a space, also at an end, where it
     # may be white space from a copy as well.
-    tokens = [canonical(text.replace(" ", "+")), canonical(pasted(text))]
-    tokens = [token for token in dict.fromkeys(tokens) if token] or [None]
-    for token in tokens[:-1]:
-        with suppress(refusals.InvalidToken):
-            return _look_up(state, token)
-    return _look_up(state, tokens[-1])
+    with suppress(refusals.InvalidToken, refusals.MalformedRequest):
+        return _look_up(state, Plaintext(text.reveal().replace(" ", "+")))
+    return _look_up(state, text.trimmed())
 
 
-def _look_up(state: State, token: bytes | None) -> ImportedCandidate:
-    if token is None:
+def _look_up(state: State, text: Plaintext) -> ImportedCandidate:
+    if canonical(text.reveal()) is None:
         raise refusals.MalformedRequest(
             "The token has characters that no token has, or too many."
         )
+    token = Plaintext((canonical(text.reveal()) or b"").decode())
     pepper_set = state.pepper_set
-    if pepper_set is None or pepper_set.is_own(token):
+    if pepper_set is None or pepper_set.is_own(token.ascii):
         raise refusals.InvalidToken
-    keyed_digests = pepper_set.keyed_digests(token)
+    keyed_digests = pepper_set.keyed_digests(token.ascii)
     found = state.finder.find_by_digests([keyed.digest for keyed in keyed_digests])
     if found is None:
         raise refusals.InvalidToken
@@ -141,7 +140,7 @@ def _store_again(state: State, engine: Engine, known: ImportedCandidate) -> None
 def _changes(state: State, known: ImportedCandidate) -> list[Update]:
     pepper_set = cast("PepperSet", state.pepper_set)
     row, token, old = state.models.Import, state.models.Token, known.keyed_digest
-    fresh = pepper_set.keyed_digest("plain", known.token)
+    fresh = pepper_set.keyed_digest("plain", known.token.ascii)
     rounds = state.settings.import_bcrypt_rounds
     hashed = crypto_tokens.run_blocking(crypto_tokens.hash_token, fresh.secret, rounds)
     stored = known.found.secret_hash
@@ -153,7 +152,7 @@ def _changes(state: State, known: ImportedCandidate) -> list[Update]:
             (row.source, _source(state, known)),
             (row.digest, fresh.digest),
             (row.pepper, fresh.pepper.id),
-            (row.strength, strength_of(known.token)),
+            (row.strength, strength_of(known.token.ascii)),
         ),
         update(token)
         .where(token.id == known.token_id, token.secret_hash == stored)
@@ -167,7 +166,7 @@ def _source(state: State, known: ImportedCandidate) -> ColumnElement[Any]:
     By it an import of the same digest finds the token that exists.
     """
     pepper_set, old = cast("PepperSet", state.pepper_set), known.keyed_digest.pepper
-    row, materials = state.models.Import, digests_by_kind(known.token)
+    row, materials = state.models.Import, digests_by_kind(known.token.ascii)
     imported_as = func.coalesce(row.source, row.digest, type_=row.digest.type)
     kind = row.digest.type
     whens = [

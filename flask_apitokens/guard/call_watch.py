@@ -91,11 +91,13 @@ class CallRecord:
                 found.owner_id,
                 request.method,
                 "" if rule is None else rule.rule,
-                environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+                current.cut_from(
+                    environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+                ),
                 status,
                 self.code,
                 perf_counter() - self._begun,
-                environ.get("HTTP_USER_AGENT"),
+                current.cut_from(environ.get("HTTP_USER_AGENT", "")),
             )
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.refusals import TemporarilyUnavailable
 from flask_apitokens.state import State
@@ -18,21 +19,42 @@ from flask_apitokens.state import State
 #: do: it outlives the request if a test pushes an application context of its own
 ENVIRON_KEY = "flask_apitokens.token"
 
+_CUT = "…".encode().decode("latin-1")
+
 
 class CurrentToken:
     """The token of a request: plain values, not a row of the session."""
 
-    __slots__ = ("_owner", "_state", "accepted_at", "found", "id")
+    __slots__ = ("_imported", "_owner", "_state", "accepted_at", "found", "id")
 
-    def __init__(self, state: State, token_id: str, found: TokenRow) -> None:
+    def __init__(
+        self,
+        state: State,
+        token_id: str,
+        found: TokenRow,
+        *,
+        imported: Plaintext | None = None,
+    ) -> None:
         self._state = state
         #: the row that the look-up read
         self.found = found
         self._owner: Any = None
+        self._imported = imported
         #: the public id
         self.id = token_id
         #: when it was authenticated, aware and in UTC
         self.accepted_at = datetime.now(UTC)
+
+    def cut_from(self, text: str) -> str:
+        """Return *text* without the plaintext, if this is an imported token.
+
+        A token of our own is known by its form alone, wherever it is.
+
+        :param text: as WSGI has it: its bytes as Latin-1.
+        """
+        if self._imported is None:
+            return text
+        return text.replace(self._imported.reveal(), _CUT)
 
     @property
     def name(self) -> str:

@@ -93,9 +93,9 @@ def check(policy: Policy) -> None:
     # check does.
     context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
-    environ = context.request.environ
-    environ[call_watch.GUARDED] = True
-    known: CurrentToken | None = environ.get(ENVIRON_KEY)
+    # The environment is in no variable: it has the header with the token.
+    context.request.environ[call_watch.GUARDED] = True
+    known: CurrentToken | None = context.request.environ.get(ENVIRON_KEY)
     if policy.query_parameter is not None:
         # The URL itself is a credential, so no cache and no Referer may have it.
         after_this_request(_keep_address_private)

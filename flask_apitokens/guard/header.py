@@ -11,7 +11,8 @@ import re
 from flask import Request
 
 from flask_apitokens import refusals
-from flask_apitokens.crypto.tokens import pasted
+from flask_apitokens.crypto.plaintext import Plaintext
+from flask_apitokens.crypto.plaintext import pasted
 
 from .policy import Policy
 
@@ -30,7 +31,7 @@ def bears_token(policy: Policy, request: Request) -> bool:
         return True
 
 
-def presented(policy: Policy, request: Request) -> str | None:
+def presented(policy: Policy, request: Request) -> Plaintext | None:
     """Return the text in the token's place; None if there is no token.
 
     An empty header or parameter is no token: proxies and forms make them. Nor is one of
@@ -45,8 +46,8 @@ def presented(policy: Policy, request: Request) -> str | None:
         if len(values) + (header is not None) > 1:
             raise refusals.MalformedRequest("The token was sent in two places.")
         if values:
-            return values[0]
-    return header
+            return Plaintext(values[0])
+    return None if header is None else Plaintext(header)
 
 
 def _of_header(header: str) -> str | None:
@@ -83,12 +84,12 @@ def is_in_query(policy: Policy, request: Request) -> bool:
     return name is not None and bool(_of_query(name, request))
 
 
-def check_readable(text: str) -> None:
+def check_readable(text: Plaintext) -> None:
     """Check the characters of a text that is not a token.
 
     :raises MalformedRequest: if no token can have them, or it is too long for one.
     """
-    if not _B64TOKEN.fullmatch(text):
+    if not _B64TOKEN.fullmatch(text.reveal()):
         raise refusals.MalformedRequest(
             "The token has characters that no token has, or too many."
         )

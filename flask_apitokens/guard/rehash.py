@@ -7,6 +7,7 @@ import logging
 from sqlalchemy import update
 
 from flask_apitokens.crypto import tokens as crypto_tokens
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.state import State
 
 from . import call_watch
@@ -15,7 +16,7 @@ from .current_token import CurrentToken
 log = logging.getLogger("flask_apitokens")
 
 
-def schedule_rehash(state: State, current: CurrentToken, token: bytes) -> None:
+def schedule_rehash(state: State, current: CurrentToken, token: Plaintext) -> None:
     """Store *token* under the raised cost once the response is sent."""
     if state.recorder.shares_connection:
         return
@@ -25,7 +26,9 @@ def schedule_rehash(state: State, current: CurrentToken, token: bytes) -> None:
 
     def rehash() -> None:
         model, rounds = state.models.Token, state.settings.bcrypt_rounds
-        fresh = crypto_tokens.run_blocking(crypto_tokens.hash_token, token, rounds)
+        fresh = crypto_tokens.run_blocking(
+            crypto_tokens.hash_token, token.ascii, rounds
+        )
         change = update(model).where(model.id == token_id, model.secret_hash == stored)
         try:
             with engine.begin() as connection:

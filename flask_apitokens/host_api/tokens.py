@@ -50,7 +50,7 @@ class TokenMethods:
         """
         from flask_apitokens.domain import tokens
 
-        return tokens.generate(
+        token, plaintext = tokens.generate(
             current_apitokens.context(),
             owner,
             name=name,
@@ -63,6 +63,7 @@ class TokenMethods:
             actor=actor,
             shown=True,
         )
+        return token, plaintext.reveal()
 
     def tokens_of(self, owner: Any) -> Sequence[Token]:
         """Return all tokens of a user, newest first.
@@ -119,7 +120,7 @@ class TokenMethods:
         """
         from flask_apitokens.domain import rotation
 
-        return rotation.rotate(
+        successor, plaintext = rotation.rotate(
             current_apitokens.context(),
             token,
             grace=grace,
@@ -127,6 +128,7 @@ class TokenMethods:
             actor=actor,
             shown=True,
         )
+        return successor, plaintext.reveal()
 
     def delete(self, token: Token, *, actor: Actor = SYSTEM) -> None:
         """Revoke a token and delete its row.

@@ -112,7 +112,7 @@ def checked_item(
     return ImportItem(
         **stored,
         owner=owner,
-        name=validation.clean_name(name) if name.strip() else "",
+        name=validation.checked_name(ctx, name) if name.strip() else "",
         service=service,
         scopes=validation.checked_scopes(ctx, service, scopes or known),
         expires_at=expires_at,

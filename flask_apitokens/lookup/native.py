@@ -53,6 +53,10 @@ class TokenRow(NamedTuple):
     email_digest: bytes | None = None
     owner_email: Any = None
 
+    def __repr__(self) -> str:
+        # Without digests and hashes: a row may come into a log or a traceback.
+        return f"TokenRow({self.id!r}, kind={self.kind!r}, service={self.service!r})"
+
 
 #: the columns that the token's own table has under the same name
 _TOKEN_COLUMNS = TokenRow._fields[:12]

@@ -20,7 +20,9 @@ from werkzeug.utils import cached_property
 from wtforms import SelectMultipleField
 from wtforms import StringField
 
+from flask_apitokens.domain import plaintexts
 from flask_apitokens.errors import StaleForm
+from flask_apitokens.state import current_apitokens
 
 #: the format of ``secrets.token_urlsafe(16)``
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -87,6 +89,22 @@ def require_genuine_form() -> None:
     """
     if not ConfirmForm().is_genuine():
         raise StaleForm
+
+
+def typed(name: str) -> str:
+    """Return a field of the submitted form as :func:`cleaned` returns it.
+
+    :param name: of the field.
+    """
+    return cleaned(request.form.get(name))
+
+
+def cleaned(text: str | None) -> str:
+    """Return what was typed as it may be stored and shown again.
+
+    A token that was pasted there is cut down to its id.
+    """
+    return plaintexts.without_plaintexts(current_apitokens.context(), text or "")
 
 
 class RenameForm(ProtectedForm):

@@ -14,7 +14,6 @@ from flask import session
 from flask.typing import ResponseReturnValue
 from flask_login import login_fresh
 
-from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.state import current_apitokens
@@ -61,11 +60,10 @@ def require_fresh_login(
 
 
 def _keep(scope: TokenScope, entered: GenerateInput) -> None:
-    # In the session rather than in an address, which appears in logs. A token that was
-    # pasted by mistake is cut out: the session must hold no secret.
-    brand = current_apitokens.settings.brand
+    # In the session rather than in an address, which appears in logs. The form has cut
+    # out a token that was pasted by mistake.
     values = {
-        name: crypto_tokens.without_plaintexts(brand, value)[: _max_length(name)]
+        name: value[: _max_length(name)]
         if isinstance(value, str)
         else [word[:_MAX_LENGTH] for word in value[:_MAX_SCOPES]]
         for name, value in asdict(entered).items()

@@ -9,7 +9,7 @@ from flask import request
 
 from flask_apitokens.config import KINDS
 from flask_apitokens.crypto import session_tokens
-from flask_apitokens.crypto.tokens import pasted
+from flask_apitokens.crypto.plaintext import pasted
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
 from flask_apitokens.domain.token_list import ListQuery

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from werkzeug.routing import Rule
 
 from flask_apitokens.catalog import ANY_SERVICE
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
 from flask_apitokens.guard import registry
@@ -79,7 +80,7 @@ def reveal_token(
     scope: TokenScope,
     made: Token,
     *,
-    plaintext: str,
+    plaintext: Plaintext,
     panels: Callable[[], Mapping[str, Markup]],
     back: str = "",
     toast: str = "",
@@ -121,16 +122,15 @@ def reveal_token(
     return response
 
 
-def _download(account_id: str, token_id: str, *, plaintext: str) -> str:
+def _download(account_id: str, token_id: str, *, plaintext: Plaintext) -> Plaintext:
     """Return a ``data:`` link with the whole file.
 
     A link to the server would need the server to keep the secret until it is followed.
     """
-    lines = [f"API_TOKEN_ID={token_id}", f"API_TOKEN={plaintext}"]
-    if account_id:
-        lines.insert(0, f"API_ACCOUNT_ID={_dotenv_value(account_id)}")
-    text = "".join(f"{line}\n" for line in lines)
-    return "data:text/plain;charset=utf-8," + quote(text, safe="")
+    account = f"API_ACCOUNT_ID={_dotenv_value(account_id)}\n" if account_id else ""
+    opening = quote(f"{account}API_TOKEN_ID={token_id}\nAPI_TOKEN=", safe="")
+    # A token has no character that a link would need quoted.
+    return Plaintext(f"data:text/plain;charset=utf-8,{opening}{plaintext.reveal()}%0A")
 
 
 def _dotenv_value(text: str) -> str:

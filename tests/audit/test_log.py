@@ -47,8 +47,16 @@ def test_every_change_is_one_event_newest_first(
     """LOG-01."""
     bearing.subscribe(app, user, "tmy")
     at = [_at(ctx, hour) for hour in range(4)]
-    token, plaintext = tokens.generate(
-        at[0], user, name="old", service="tmy", scopes=["read"], actor=BOB, form_key="f"
+    token, plaintext = bearing.revealed(
+        tokens.generate(
+            at[0],
+            user,
+            name="old",
+            service="tmy",
+            scopes=["read"],
+            actor=BOB,
+            form_key="f",
+        )
     )
     tokens.rename(at[1], token, "new \U0001f511", actor=SYSTEM)
     tokens.revoke(at[2], token, actor=BOB)

@@ -146,8 +146,10 @@ def generated(
         with session_of(app, user) as (ctx, owner):
             meet()
             try:
-                _token, plaintext = tokens.generate(
-                    ctx, owner, name=name, actor=ACTOR, form_key=form_key
+                _token, plaintext = bearing.revealed(
+                    tokens.generate(
+                        ctx, owner, name=name, actor=ACTOR, form_key=form_key
+                    )
                 )
             except DomainError as error:
                 ctx.session.rollback()

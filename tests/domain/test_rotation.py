@@ -69,7 +69,9 @@ def app(make_app: MakeApp, database_url: str, told: list[Told]) -> Flask:
 
 def rotated(ctx: Context, token: Token, **options: Any) -> tuple[Token, Token, str]:
     """A token, committed as rotated, its successor and the new plaintext."""
-    successor, plaintext = rotation.rotate(ctx, token, actor=ACTOR, **options)
+    successor, plaintext = bearing.revealed(
+        rotation.rotate(ctx, token, actor=ACTOR, **options)
+    )
     ctx.session.commit()
     return token, successor, plaintext
 
@@ -94,8 +96,14 @@ def test_successor_copies_the_old_token_except_its_secret(
         heard.append(values)
 
     signals.token_rotated.connect(hear, sender=app)
-    wish = {"kind": "api", "service": "timeseries", "scopes": ["read", "write"]}
-    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR, **wish)  # type: ignore[arg-type]
+    wish: dict[str, Any] = {
+        "kind": "api",
+        "service": "timeseries",
+        "scopes": ["read", "write"],
+    }
+    token, first = bearing.revealed(
+        tokens.generate(ctx, user, name="Deploy", actor=ACTOR, **wish)
+    )
     ctx.session.commit()
     old, new, second = rotated(ctx, token, grace=7)
     for column in rotation.INHERITED:
@@ -137,7 +145,7 @@ def test_grace_period_never_exceeds_the_old_tokens_expiry(
 def test_old_token_works_for_the_default_grace_and_stops_with_zero_grace(
     app: Flask, ctx: Context, user: Any
 ) -> None:
-    token, first = tokens.generate(ctx, user, name="a", actor=ACTOR)
+    token, first = bearing.revealed(tokens.generate(ctx, user, name="a", actor=ACTOR))
     old, new, second = rotated(ctx, token)
     assert old.revoked_at is None
     assert old.expires_at is not None
@@ -262,8 +270,8 @@ def rotating(
             token = tokens.find_token(ctx, token_id)
             meet()
             try:
-                _new, plaintext = rotation.rotate(
-                    ctx, token, actor=ACTOR, form_key=form_key
+                _new, plaintext = bearing.revealed(
+                    rotation.rotate(ctx, token, actor=ACTOR, form_key=form_key)
                 )
             except DomainError as error:
                 ctx.session.rollback()
@@ -314,7 +322,9 @@ def test_repeated_form_rotates_once(ctx: Context, user: Any) -> None:
 def test_late_use_is_audited_and_signalled_once(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    token, first = bearing.revealed(
+        tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    )
     old, new, second = rotated(ctx, token, grace=7)
     told.clear()
     assert answer(app, first, "/api/plain") == "ok"
@@ -344,7 +354,9 @@ def test_late_use_is_audited_and_signalled_once(
 def test_late_use_after_rotation_without_grace_is_signalled(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    token, first = bearing.revealed(
+        tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    )
     rotated(ctx, token, grace=0)
     told.clear()
     assert answer(app, bearing.another_secret(first), "/api/plain") == "invalid_token"
@@ -378,7 +390,9 @@ def test_session_token_of_a_rotated_token_reports_no_late_use(
 def test_use_of_other_ended_tokens_reports_no_late_use(
     app: Flask, ctx: Context, user: Any, told: list[Told]
 ) -> None:
-    token, plaintext = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    token, plaintext = bearing.revealed(
+        tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    )
     tokens.revoke(ctx, token, actor=ACTOR)
     ctx.session.commit()
     told.clear()
@@ -419,7 +433,9 @@ def test_failed_check_of_late_use_fails_no_call_and_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    token, first = tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    token, first = bearing.revealed(
+        tokens.generate(ctx, user, name="Deploy", actor=ACTOR)
+    )
     rotated(ctx, token, grace=0)
     told.clear()
 
@@ -440,7 +456,9 @@ def test_memory_of_late_uses_is_bounded(
     monkeypatch.setattr(late_use, "CHECKED_LIMIT", 2)
     seen = app.extensions["apitokens"].late_use_checked
     for number in range(4):
-        token, plaintext = tokens.generate(ctx, user, name=f"t{number}", actor=ACTOR)
+        token, plaintext = bearing.revealed(
+            tokens.generate(ctx, user, name=f"t{number}", actor=ACTOR)
+        )
         tokens.revoke(ctx, token, actor=ACTOR)
         ctx.session.commit()
         assert answer(app, plaintext, "/api/plain") == "token_revoked"
@@ -474,7 +492,9 @@ def test_late_use_is_not_written_with_a_single_connection(
         user = hosts.create_user(app, "ada@example.com")
         with app.app_context():
             ctx = bearing.context_of(app)
-            token, first = tokens.generate(ctx, user, name="x", actor=ACTOR)
+            token, first = bearing.revealed(
+                tokens.generate(ctx, user, name="x", actor=ACTOR)
+            )
             rotated(ctx, token, grace=0)
             told.clear()
             engines: Any = hosts.host_of(app).db.engines

@@ -33,7 +33,9 @@ def app(make_app: MakeApp, database_url: str) -> Flask:
 
 def test_rename_changes_only_the_name(app: Flask, ctx: Context, user: Any) -> None:
     """LIF-08."""
-    token, plaintext = tokens.generate(ctx, user, name="old", actor=ACTOR)
+    token, plaintext = bearing.revealed(
+        tokens.generate(ctx, user, name="old", actor=ACTOR)
+    )
     ctx.session.commit()
     columns = set(token.__table__.columns.keys()) - {"name", "live_name"}  # type: ignore[attr-defined]
     before = {column: getattr(token, column) for column in columns}
@@ -70,7 +72,9 @@ def test_deleted_token_is_gone_and_its_events_remain(
     app: Flask, ctx: Context, user: Any
 ) -> None:
     """LIF-09."""
-    token, plaintext = tokens.generate(ctx, user, name="gone", actor=ACTOR)
+    token, plaintext = bearing.revealed(
+        tokens.generate(ctx, user, name="gone", actor=ACTOR)
+    )
     ctx.session.commit()
     public, client = token.id, app.test_client()
     assert client.get("/api/plain", headers=bearer(plaintext)).status_code == 200
@@ -142,7 +146,9 @@ def test_signals_report_every_change_without_plaintext(
 
         getattr(signals, f"token_{name}").connect(hear, app)
         receivers.append(hear)
-    token, plaintext = tokens.generate(ctx, user, name="old", actor=ACTOR)
+    token, plaintext = bearing.revealed(
+        tokens.generate(ctx, user, name="old", actor=ACTOR)
+    )
     tokens.rename(ctx, token, "new", actor=ACTOR)
     tokens.revoke(ctx, token, actor=ACTOR)
     tokens.delete(ctx, token, actor=ACTOR)

@@ -69,16 +69,18 @@ def test_generated_token_has_the_requested_attributes(
 ) -> None:
     bearing.subscribe(app, user, "timeseries")
     at = replace(ctx, now=lambda: NOW)
-    token, plaintext = tokens.generate(
-        at,
-        user,
-        name=" Cafe\u0301 \U0001f511 ",
-        kind="access",
-        service="timeseries",
-        scopes=["write", "read"],
-        expires_at=NOW + timedelta(days=30),
-        actor=Actor("ada@example.com", "9007", "192.0.2.7"),
-        shown=True,
+    token, plaintext = bearing.revealed(
+        tokens.generate(
+            at,
+            user,
+            name=" Cafe\u0301 \U0001f511 ",
+            kind="access",
+            service="timeseries",
+            scopes=["write", "read"],
+            expires_at=NOW + timedelta(days=30),
+            actor=Actor("ada@example.com", "9007", "192.0.2.7"),
+            shown=True,
+        )
     )
     ctx.session.commit()
     ctx.session.expire_all()
@@ -97,7 +99,9 @@ def test_stored_values_do_not_authenticate(
     ctx: Context, user: Any, make_app: MakeApp
 ) -> None:
     """VER-02."""
-    token, plaintext = tokens.generate(ctx, user, name="x", actor=ACTOR)
+    token, plaintext = bearing.revealed(
+        tokens.generate(ctx, user, name="x", actor=ACTOR)
+    )
     ctx.session.commit()
     tail = plaintext.split("_")[2]
     assert token.secret_hash.startswith("$2b$04$")

@@ -22,6 +22,7 @@ from flask_apitokens.errors import ServiceUnavailable
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.web.forms import GenerateForm
+from flask_apitokens.web.forms import cleaned
 from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import UrlSet
 
@@ -64,12 +65,12 @@ class GenerateInput:
         """Return what the user entered into *form*."""
         return cls(
             kind=form.kind.data or "",
-            name=form.name.data or "",
+            name=cleaned(form.name.data),
             service=form.service.data or "",
             scopes=tuple(form.scope.data or ()),
             expiry=form.expiry.data or "",
             expiry_date=form.expiry_date.data or "",
-            networks=form.networks.data or "",
+            networks=cleaned(form.networks.data),
         )
 
 
@@ -256,7 +257,7 @@ def validate(
     if entered.kind not in ctx.settings.kinds:
         refusals.add(InvalidKind())
     try:
-        name = validation.clean_name(entered.name)
+        name = validation.checked_name(ctx, entered.name)
         validation.check_name_free(ctx, owner, name, account_id=account_id)
     except DomainError as error:
         refusals.add(error)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
@@ -19,6 +18,7 @@ from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import in_days
 from flask_apitokens.core.time_format import in_use
 from flask_apitokens.core.time_format import moment
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.tokens import IMPORTED
 from flask_apitokens.db.models import Token
 from flask_apitokens.i18n import gettext as _
@@ -136,9 +136,9 @@ class NewToken:
     """
 
     row: Row
-    plaintext: str = field(repr=False)
+    plaintext: Plaintext
     account_id: str
-    download: str = field(repr=False)
+    download: Plaintext
     examples: Sequence[Example]
     docs_url: str = ""
     dialog: bool = True

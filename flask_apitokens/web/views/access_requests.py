@@ -19,6 +19,7 @@ from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import ConfirmForm
 from flask_apitokens.web.forms import require_genuine_form
 from flask_apitokens.web.forms import stale
+from flask_apitokens.web.forms import typed
 from flask_apitokens.web.pages import leave_notice
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import redirect_with_notice
@@ -60,7 +61,7 @@ def _request(scope: OwnTokenScope) -> None:
     if ctx.callbacks.is_admin is None:
         # The application has no administrators, so the page offers no form.
         raise Conflict
-    reason = request.form.get("reason", "")
+    reason = typed("reason")
     for slug in _requested_services(scope):
         access_requests.request(ctx, user, slug, reason=reason, actor=scope.actor)
 
@@ -107,7 +108,7 @@ def _form_again(
     scope: OwnTokenScope, draft: AccessForm, *, status: int
 ) -> ResponseReturnValue:
     """Show the form again, filled in as it was sent, with its error."""
-    slug, reason = request.form.get("service", ""), request.form.get("reason", "")
+    slug, reason = request.form.get("service", ""), typed("reason")
     draft = replace(draft, service=slug, reason=reason[:ECHOED])
     if not htmx.wants_fragment():
         return scope.page(scope.overview(ListQuery()), status=status, draft=draft)

@@ -10,6 +10,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import rotation
 from flask_apitokens.errors import AccessSwitchedOff
@@ -95,7 +96,7 @@ def _make(
     grace: int,
     expires_at: datetime | None,
     form_id: str,
-) -> tuple[Token, str, str]:
+) -> tuple[Token, Plaintext, str]:
     """Return the successor, its plaintext, and what the page says of the old token.
 
     The old token is read before the commit. After it, another request may delete the

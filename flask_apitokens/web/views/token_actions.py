@@ -22,6 +22,7 @@ from flask_apitokens.web.confirm import question_url
 from flask_apitokens.web.confirm import report_done
 from flask_apitokens.web.confirm import selected_live_tokens
 from flask_apitokens.web.forms import RenameForm
+from flask_apitokens.web.forms import cleaned
 from flask_apitokens.web.forms import stale
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import roll_back
@@ -46,7 +47,7 @@ def rename(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     if request.method != "POST":
         return _rename_form(scope, token, name=token.name)
     form = RenameForm()
-    name = form.name.data or ""
+    name = cleaned(form.name.data)
     if not form.is_genuine():
         return _rename_form(scope, token, name=name, error=stale(), status=400)
 

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens.core import networks
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens as domain_tokens
 from flask_apitokens.domain.token_list import ListQuery
@@ -216,7 +217,7 @@ def _make(
     *,
     expires_at: datetime | None,
     form_id: str,
-) -> tuple[Token, str]:
+) -> tuple[Token, Plaintext]:
     """Generate a token and commit it."""
     make = functools.partial(
         domain_tokens.generate,

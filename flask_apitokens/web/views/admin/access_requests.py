@@ -35,6 +35,7 @@ from flask_apitokens.web.confirm import ask_unless_confirmed
 from flask_apitokens.web.confirm import report_in_list
 from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import require_genuine_form
+from flask_apitokens.web.forms import typed
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import redirect_with_notice
@@ -218,7 +219,7 @@ def decide(number: int) -> ResponseReturnValue:
     asked = ask_unless_confirmed(question, needs_flag=True)
     if asked is not None:
         return asked
-    reason = request.form.get("reason", "")
+    reason = typed("reason")
     try:
         return _store_decision(admin, number, user, approve=False, reason=reason)
     except InvalidReason as error:

@@ -21,6 +21,7 @@ from flask_apitokens.web.confirm import ask_unless_confirmed
 from flask_apitokens.web.confirm import question_url
 from flask_apitokens.web.confirm import report_done
 from flask_apitokens.web.confirm import selected_live_tokens
+from flask_apitokens.web.forms import typed
 from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import confirmations
@@ -52,7 +53,7 @@ def _deactivate(
     asked = ask_unless_confirmed(question, scope=scope, needs_flag=needs_flag)
     if asked is not None:
         return asked
-    reason = request.form.get("reason", "")
+    reason = typed("reason")
     # Read before the commit: after it, another request may delete the rows.
     names, ids = [token.name for token in selected], [token.id for token in selected]
     try:
