@@ -116,12 +116,14 @@ class DriverLookup:
 
     def _fetch(self, cursor: Any, arguments: Any) -> TokenRow | None:
         cursor.execute(self._sql, arguments)
-        row = cursor.fetchone()
-        if row is None:
+        # All rows: with an unread one, SQLite keeps its read lock until the next
+        # look-up, and no writer can commit.
+        rows = cursor.fetchall()
+        if not rows:
             return None
         if self._converters is None:
             self._converters = self._make_converters(cursor.description)
-        values = list(row)
+        values = list(rows[0])
         for place, convert in self._converters:
             value = values[place]
             if value is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +136,29 @@ def test_kept_sqlite_connection_reads_the_current_rows(app: Flask, user: Any) ->
         host.db.session.commit()
     assert status(app, plaintext) == 401
     assert app.extensions["apitokens"].recorder.flush()
+
+
+def test_look_up_that_finds_two_rows_leaves_no_lock_on_sqlite(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    """A cursor with unread rows would keep its read lock, so that no writer commits."""
+    pepper = "2026:k3JdPq9xLmZr7TvWb2NcYf8HsGa5Ue1o"
+    database = tmp_path / "no-wal.sqlite"
+    app = make_app(
+        f"sqlite:///{database}", APITOKENS_PEPPERS=(pepper,), APITOKENS_USAGE="off"
+    )
+    user = hosts.create_user(app, "ada@example.com")
+    plaintext = "0123456789abcdefghijklmnopqrstuvwxyz"
+    digest = hashlib.sha256(plaintext.encode()).hexdigest()
+    host = hosts.host_of(app)
+    with app.app_context():
+        host.apitokens.import_token(plaintext, owner=user)
+        host.apitokens.import_token(digest, digest="sha256", owner=user)
+        host.db.session.commit()
+    assert status(app, plaintext) == 200
+    with closing(sqlite3.connect(database, timeout=0)) as other:
+        other.execute("UPDATE user SET name = 'changed'")
+        other.commit()
 
 
 def test_schema_translate_map_of_the_engine_applies(
