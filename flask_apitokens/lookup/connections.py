@@ -286,11 +286,20 @@ class SharedConnection:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._shared: Any = engine.raw_connection()
+        self._engine = engine
+        self._shared: Any = None
+        event.listen(engine, "engine_disposed", self._forget)
 
     def run(self, fetch: Callable[[Any, Any], _Fetched], arguments: Any) -> _Fetched:
         """Call *fetch* with a cursor and *arguments*."""
-        return fetch(self._shared.driver_connection.cursor(), arguments)
+        shared = self._shared
+        if shared is None:
+            shared = self._shared = self._engine.raw_connection()
+        return fetch(shared.driver_connection.cursor(), arguments)
+
+    def _forget(self, _engine: Engine) -> None:
+        # The connection is closed, and the next one has another, empty database.
+        self._shared = None
 
 
 def driver_connections(engine: Engine) -> ConnectionPool | SharedConnection | None:

@@ -275,6 +275,19 @@ def test_look_up_in_memory_keeps_the_hosts_open_transaction(make_app: MakeApp) -
         assert session.query(host.user_model).count() == 1
 
 
+def test_look_up_in_memory_follows_a_disposed_engine(make_app: MakeApp) -> None:
+    """The next connection has another database, in which tables are made anew."""
+    app = make_app("sqlite://")
+    for _ in range(2):
+        user = hosts.create_user(app, "ada@example.com")
+        assert status(app, bearing.generate(app, user)[1]) == 200
+        with app.app_context():
+            db = hosts.host_of(app).db
+            db.session.remove()
+            db.engine.dispose()
+            db.create_all()
+
+
 def test_session_look_up_finds_uncommitted_tokens(
     make_app: MakeApp, database_url: str
 ) -> None:
