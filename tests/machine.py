@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import suppress
 from typing import Any
 from typing import NoReturn
 from typing import TypeVar
@@ -33,6 +35,20 @@ def framework(name: str) -> Any:
     """
     why = f"{MISSING}{name}, of the dependency group 'frameworks'"
     return pytest.importorskip(name, reason=why, exc_type=ImportError)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def is_listening(port: int) -> bool:
+    """Return whether a server accepts connections on a port of 127.0.0.1."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def judge(report: Report) -> Report:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from sqlalchemy import URL
 
+from tests.machine import free_port
+from tests.machine import is_listening
 from tests.machine import missing
 from tests.recording import until
 
@@ -41,7 +41,7 @@ def pgbouncer(
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         missing("pgbouncer, on the path")
-    port = _free_port()
+    port = free_port()
     settings = tmp_path_factory.mktemp("pgbouncer") / "pgbouncer.ini"
     settings.write_text(_settings(postgresql_database, port))
     log = settings.with_suffix(".log")
@@ -54,7 +54,7 @@ def pgbouncer(
         ) as process,
     ):
         try:
-            until(lambda: _listens(port) or process.poll() is not None)
+            until(lambda: is_listening(port) or process.poll() is not None)
             assert process.poll() is None, log.read_text()
             yield Pgbouncer(postgresql_database, port)
         finally:
@@ -85,15 +85,3 @@ max_client_conn = 200
 log_connections = 0
 log_disconnections = 0
 """
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -23,6 +21,8 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.conftest import MakeApp
+from tests.machine import free_port
+from tests.machine import is_listening
 from tests.machine import missing
 from tests.recording import until
 
@@ -75,8 +75,7 @@ def cached(app: Flask, tmp_path: Path) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     settings = tmp_path / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     settings.write_text(
@@ -87,19 +86,13 @@ def cached(app: Flask, tmp_path: Path) -> Iterator[str]:
     command = [program, "-p", str(tmp_path), "-e", "stderr", "-c", str(settings)]
     with subprocess.Popen(command) as process:  # noqa: S603 - found above
         try:
-            until(lambda: _listens(port))
+            until(lambda: is_listening(port))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             server.shutdown()
             thread.join()
             server.server_close()
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
 
 
 def test_shared_cache_gives_no_answer_to_another_caller(

@@ -60,7 +60,7 @@ def test_processes_behind_pgbouncer_answer_and_record_each_call(
     app = make_app(postgresql_url, services=False)
     ada = hosts.create_user(app, "ada@example.com")
     known = dict(bearing.generate(app, ada) for _ in range(3))
-    more = {"TEST_STATEMENT_MODE": "1"} if mode == "statement" else {}
+    more: dict[str, Any] = {"TEST_STATEMENT_MODE": "1"} if mode == "statement" else {}
     with serving(tmp_path, pgbouncer.url(mode), GUNICORN, **more) as server:
 
         def call(number: int) -> tuple[int, bool]:

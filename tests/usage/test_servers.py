@@ -30,6 +30,7 @@ from flask_apitokens.db.models import SUCCEEDED
 from tests import hosts
 from tests import recording
 from tests.conftest import MakeApp
+from tests.machine import is_listening
 from tests.recording import until
 
 ROOT = Path(__file__).parents[2]
@@ -42,9 +43,12 @@ pytestmark = pytest.mark.server
 class Server:
     """A running server and what it says."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], log: Path, *, port: int | None
+    ) -> None:
         self.process = process
         self._log = log
+        self._port = port
         until(lambda: self._address() or process.poll() is not None)
         address = self._address()
         assert address, self.log
@@ -56,6 +60,9 @@ class Server:
         return self._log.read_text()
 
     def _address(self) -> list[str]:
+        if self._port is not None:
+            listens = is_listening(self._port)
+            return [f"http://127.0.0.1:{self._port}"] if listens else []
         return re.findall(r"http://127\.0\.0\.1:\d+", self.log)
 
     def get(self, path: str, token: str) -> requests.Response:
@@ -86,14 +93,25 @@ class Server:
 
 @contextmanager
 def serving(
-    directory: Path, url: str, command: Sequence[str], **environment: str
+    directory: Path,
+    url: str,
+    command: Sequence[str],
+    *,
+    port: int | None = None,
+    **environment: str,
 ) -> Iterator[Server]:
-    """Run a server of ``tests.server_app``; it is killed unless the test ends it."""
+    """Run a server of ``tests.server_app``; it is killed unless the test ends it.
+
+    :param command: a whole command if *port* is given, else a module with arguments.
+    :param port: where it listens, if it does not print its address.
+    """
+    if port is None:
+        command = [sys.executable, "-m", *command]
     log = directory / "server.log"
     with (
         log.open("wb") as output,
         subprocess.Popen(  # noqa: S603 - our own modules
-            [sys.executable, "-m", *command],
+            command,
             cwd=ROOT,
             env={**os.environ, "TEST_DATABASE_URL": url, **environment},
             stdout=output,
@@ -102,7 +120,7 @@ def serving(
         ) as process,
     ):
         try:
-            yield Server(process, log)
+            yield Server(process, log, port=port)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -296,7 +314,7 @@ def test_development_server_loses_no_call(
 def test_killed_worker_loses_only_calls_since_the_last_flush(
     url: str, client: Client, tmp_path: Path
 ) -> None:
-    soon = {"TEST_FLUSH_SECONDS": "0.05"}
+    soon: dict[str, Any] = {"TEST_FLUSH_SECONDS": "0.05"}
     with serving(tmp_path, url, _workers("gthread"), **soon) as server:
         workers = client.call_until_seen(server, 2)
         until(client.all_is_written)  # the periodic flush writes
