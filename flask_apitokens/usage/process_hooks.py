@@ -5,11 +5,15 @@ from __future__ import annotations
 import _thread
 import atexit
 import contextlib
+import logging
 import os
 import signal
 import weakref
+from importlib import import_module
 from types import FrameType
 from typing import Protocol
+
+log = logging.getLogger("flask_apitokens")
 
 
 class ProcessHook(Protocol):
@@ -42,6 +46,24 @@ def run_exit_hooks_on_sigterm() -> None:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def threads_run() -> bool:
+    """Return whether threads that Python starts run in this process; log if not.
+
+    uWSGI lets none run unless started with ``--enable-threads`` or ``--threads``.
+    """
+    try:
+        options = import_module("uwsgi").opt  # there inside of uWSGI only
+    except (ImportError, AttributeError):
+        return True
+    if "enable-threads" in options or "threads" in options:
+        return True
+    log.warning(
+        "uWSGI runs no threads, so each call is recorded before its answer; start it "
+        "with --enable-threads"
+    )
+    return False
 
 
 def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:

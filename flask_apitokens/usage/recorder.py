@@ -76,7 +76,7 @@ class Recorder:
         #: whether anything is recorded at all
         self.on = mode != "off"
         #: whether a call is written before :meth:`record` returns
-        self.sync = mode == "sync"
+        self.sync = mode == "sync" or (self.on and not process_hooks.threads_run())
         self._flush_seconds = flush_seconds
         self._max_rows = max_rows
         self._retention = timedelta(days=retention_days)
