@@ -21,7 +21,7 @@ from tests import hosts
 SCHEMAS = Path(__file__).parent / "schemas"
 
 
-def run(app: Flask, command: str, folder: Path, **options: str) -> None:
+def run(app: Flask, command: str, folder: Path, **options: Any) -> None:
     """Run ``flask db COMMAND`` in this process.
 
     :param folder: of the migration scripts.

@@ -18,11 +18,13 @@ from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy import Table
 from sqlalchemy import event
 from sqlalchemy import text
+from sqlalchemy.engine.mock import MockConnection
 
 from flask_apitokens.errors import ConfigurationError
 
 _PREFIX = "_alembic_tmp_"
 _SUSPENDED = "apitokens_foreign_keys_suspended"
+_SUSPEND = text("PRAGMA foreign_keys = OFF")
 #: how many tables of ours refer to a table
 _REFERENCES = text(
     "SELECT count(*) FROM sqlite_master AS ours, pragma_foreign_key_list(ours.name) "
@@ -37,14 +39,20 @@ def keep_rows_in_batch_mode() -> None:
     event.listen(ForeignKeyConstraint, "after_parent_attach", _after_attach)
 
 
-def _before_create(table: Table, connection: Connection, **_options: Any) -> None:
+def _before_create(
+    table: Table, connection: Connection | MockConnection, **_options: Any
+) -> None:
     if connection.dialect.name != "sqlite" or not table.name.startswith(_PREFIX):
+        return
+    if isinstance(connection, MockConnection):
+        # "flask db upgrade --sql" writes a script, which may run with them enforced.
+        connection.execute(_SUSPEND)
         return
     if not _is_enforcing(connection):
         return
     # At the first of the tables that a migration recreates, whichever it is: the copy
     # of its rows opens a transaction, in which SQLite ignores this.
-    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    connection.execute(_SUSPEND)
     connection.info[_SUSPENDED] = True
     event.listen(connection.engine.pool, "checkin", _enforce_again)
     name = table.name.removeprefix(_PREFIX)
