@@ -1,4 +1,4 @@
-"""Events: frozen values that say what was done to a token, a user or a service.
+"""Events: frozen values that say what was done. Here are those about tokens.
 
 A domain function records an event with :meth:`.context.Context.record`. The same call
 appends the row of the audit log. The subscribers get the event after the commit.
@@ -20,8 +20,6 @@ from typing import ClassVar
 from flask_apitokens.db.models import LABEL_LENGTH
 
 from .actor import Actor
-from .snapshots import ServiceSettingSnapshot
-from .snapshots import SubscriptionSnapshot
 from .snapshots import TokenSnapshot
 
 
@@ -72,7 +70,8 @@ class DomainEvent(ABC):
         """Return the columns that say what the event is about."""
 
 
-def _subject(key: Any, label: str | None) -> dict[str, str | None]:
+def subject_columns(key: Any, label: str | None) -> dict[str, str | None]:
+    """Return the columns of the user whom an event is about."""
     return {
         "subject_id": None if key is None else str(key)[:LABEL_LENGTH],
         "subject_label": label and label[:LABEL_LENGTH],
@@ -95,7 +94,7 @@ class TokenEvent(DomainEvent):
             "token_id": token.id,
             "token_name": token.name,
             "service": token.service,
-            **_subject(token.owner_id, token.owner_label),
+            **subject_columns(token.owner_id, token.owner_label),
         }
 
 
@@ -250,95 +249,3 @@ class TokenExpiring(TokenEvent):
     SIGNAL = "notice_due"
 
     days: int
-
-
-# -- services ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubscriptionEvent(DomainEvent):
-    """An event about a user's access to a service."""
-
-    subscription: SubscriptionSnapshot
-
-    def _about(self) -> dict[str, Any]:
-        subscription = self.subscription
-        return {
-            "account_id": subscription.account_id,
-            "service": subscription.service or None,
-            **_subject(subscription.user_id, subscription.user_label),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubscriptionChanged(SubscriptionEvent):
-    """A subscription was switched on or off."""
-
-    SIGNAL = "subscription_changed"
-
-    @property
-    def action(self) -> str:
-        """The action in the audit log."""
-        state = "activated" if self.subscription.active else "deactivated"
-        return f"subscription-{state}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessRequested(SubscriptionEvent):
-    """A user asks for access."""
-
-    SIGNAL = "access_requested"
-    ACTION = "access-requested"
-
-    reason: str
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        """The reason."""
-        return {"reason": self.reason}
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessWithdrawn(SubscriptionEvent):
-    """A user withdrew a request for access."""
-
-    SIGNAL = "access_withdrawn"
-    ACTION = "access-withdrawn"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessDecided(SubscriptionEvent):
-    """A request for access was approved or declined."""
-
-    SIGNAL = "access_decided"
-
-    approved: bool
-    reason: str
-
-    @property
-    def action(self) -> str:
-        """The action in the audit log."""
-        return "access-approved" if self.approved else "access-declined"
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        """The reason."""
-        return {"reason": self.reason}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceChanged(DomainEvent):
-    """A service was switched on or off for a whole account."""
-
-    SIGNAL = "service_changed"
-
-    setting: ServiceSettingSnapshot
-
-    @property
-    def action(self) -> str:
-        """The action in the audit log."""
-        return "service-enabled" if self.setting.active else "service-disabled"
-
-    def _about(self) -> dict[str, Any]:
-        setting = self.setting
-        return {"account_id": setting.account_id, "service": setting.service}

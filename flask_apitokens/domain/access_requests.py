@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
-from flask_apitokens.core.events import AccessRequested
-from flask_apitokens.core.events import AccessWithdrawn
+from flask_apitokens.core.service_events import AccessRequested
+from flask_apitokens.core.service_events import AccessWithdrawn
 from flask_apitokens.db import pagination
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.db.pagination import Page

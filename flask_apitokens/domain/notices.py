@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_apitokens.core import events
+from flask_apitokens.core import service_events
 from flask_apitokens.core.actor import HOLDER
 from flask_apitokens.core.actor import SYSTEM
 from flask_apitokens.core.actor import Actor
@@ -35,9 +36,9 @@ def send(ctx: Context, event: events.DomainEvent) -> object:
 def notice_of(ctx: Context, event: events.DomainEvent) -> Notice | None:
     """Return the notice of *event*; None if it needs none or the user was deleted."""
     match event:
-        case events.AccessRequested():
+        case service_events.AccessRequested():
             return _access_requested(ctx, event)
-        case events.AccessDecided():
+        case service_events.AccessDecided():
             return _access_decided(ctx, event)
         case events.TokenExpiring() | events.RotatedTokenUsed():
             return _token_notice(ctx, event)
@@ -133,7 +134,7 @@ def _expiry_text(ctx: Context, token: TokenSnapshot) -> str:
     )
 
 
-def _access_requested(ctx: Context, event: events.AccessRequested) -> Notice:
+def _access_requested(ctx: Context, event: service_events.AccessRequested) -> Notice:
     subscription = event.subscription
     return Notice(
         kind="access_requested",
@@ -148,7 +149,7 @@ def _access_requested(ctx: Context, event: events.AccessRequested) -> Notice:
     )
 
 
-def _access_decided(ctx: Context, event: events.AccessDecided) -> Notice | None:
+def _access_decided(ctx: Context, event: service_events.AccessDecided) -> Notice | None:
     subscription = event.subscription
     service = service_label(ctx, subscription.service)
     if event.approved:

@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_apitokens.core.actor import Actor
 from flask_apitokens.core.context import Context
-from flask_apitokens.core.events import AccessDecided
-from flask_apitokens.core.events import ServiceChanged
-from flask_apitokens.core.events import SubscriptionChanged
+from flask_apitokens.core.service_events import AccessDecided
+from flask_apitokens.core.service_events import ServiceChanged
+from flask_apitokens.core.service_events import SubscriptionChanged
 from flask_apitokens.core.snapshots import ServiceSettingSnapshot
 from flask_apitokens.db.models import ServiceSetting
 from flask_apitokens.db.models import Subscription
