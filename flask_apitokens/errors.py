@@ -255,6 +255,16 @@ class UserNotFound(NotFound):
         DomainError.__init__(self, _("This user no longer exists."))
 
 
+class DifferentAccounts(DomainError):
+    """Two users belong to different accounts, so they cannot be merged."""
+
+    code = 409
+    reason = "different_accounts"
+
+    def __init__(self) -> None:
+        super().__init__(_("The two users belong to different accounts."))
+
+
 class SelfServiceOff(AccessDenied):
     """Users do not generate tokens here, only administrators do."""
 

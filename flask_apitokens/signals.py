@@ -22,6 +22,9 @@ token_generated = _signals.signal("token-generated")
 token_imported = _signals.signal("token-imported")
 #: A token has another name: ``token``, ``actor``, ``old_name``.
 token_renamed = _signals.signal("token-renamed")
+#: A token has another owner: ``token``, ``actor``, ``old_owner_id``,
+#: ``old_owner_label``, ``old_name`` (None if the token kept its name).
+token_moved = _signals.signal("token-moved")
 #: A token has a successor: ``token``, ``successor``, ``grace``, ``actor``.
 token_rotated = _signals.signal("token-rotated")
 #: A rotated token was presented after its end: ``token``, ``actor`` with the address.

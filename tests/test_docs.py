@@ -25,6 +25,7 @@ from flask_apitokens.audit.queries import GROUPS
 from flask_apitokens.config import PREFIX
 from flask_apitokens.config import Settings
 from flask_apitokens.core import events
+from flask_apitokens.core import service_events
 from flask_apitokens.core import snapshots
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import Refusal
@@ -266,7 +267,9 @@ def _rows_of(text: str) -> dict[str, set[str]]:
 
 def test_signals_page_lists_the_arguments_of_every_event() -> None:
     rows = _rows_of(page("reference/signals.md"))
-    for kind in _all_below(events.DomainEvent):
+    kinds = _all_below(events.DomainEvent)
+    assert service_events.AccessDecided in kinds
+    for kind in kinds:
         signal = kind.__dict__.get("SIGNAL")
         if signal is not None:
             arguments = {item.name for item in fields(kind)} - {"at"}

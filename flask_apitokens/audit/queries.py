@@ -33,6 +33,7 @@ GROUPS = {
     "generated": ("generated",),
     "imported": ("imported",),
     "renamed": ("renamed",),
+    "moved": ("moved",),
     "rotated": ("rotated", "late-use"),
     "ended": ("revoked", "deactivated", "deleted"),
     "activated": ("activated",),

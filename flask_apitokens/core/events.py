@@ -158,6 +158,29 @@ class TokenRenamed(TokenEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenMoved(TokenEvent):
+    """A token has another owner, or its owner another key.
+
+    :param old_owner_id: the primary key of the former owner.
+    :param old_owner_label: the name of the former owner; the key if the row is gone.
+    :param old_name: the former name if the new owner had a token of that name.
+    """
+
+    SIGNAL = "token_moved"
+    ACTION = "moved"
+
+    old_owner_id: Any
+    old_owner_label: str
+    old_name: str | None = None
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The former owner, and the former name if it is another one now."""
+        detail = {"from": str(self.old_owner_id), "from_label": self.old_owner_label}
+        return detail | ({} if self.old_name is None else {"old_name": self.old_name})
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenRotated(TokenEvent):
     """A token has a successor.
 

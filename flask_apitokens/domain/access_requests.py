@@ -85,7 +85,7 @@ def request(
         raise Conflict
     row = subscriptions.get_for_update(ctx, user, slug)
     account_id = ctx.account_of(user)
-    if is_waiting(row) and row.request_account == account_id:
+    if subscriptions.is_waiting(row) and row.request_account == account_id:
         raise Conflict
     row.request_account = account_id
     row.requested_at, row.request_reason = ctx.now(), text or None
@@ -109,7 +109,7 @@ def withdraw(ctx: Context, user: Any, slug: str, *, actor: Actor) -> Subscriptio
         # The slug may be text that the database refuses in a query.
         raise Conflict
     row = subscriptions.get_for_update(ctx, user, slug)
-    if not is_waiting(row):
+    if not subscriptions.is_waiting(row):
         raise Conflict
     row.requested_at = row.request_reason = None
     subscription = ctx.subscription_snapshot(row, user)
@@ -164,7 +164,7 @@ def settle(
         raise Conflict
     account_id = ctx.account_of(user)
     row = subscriptions.get_for_update(ctx, user, slug)
-    if not is_waiting(row):
+    if not subscriptions.is_waiting(row):
         raise Conflict
     if approve and not is_grantable(ctx, account_id, slug):
         raise Conflict
@@ -178,11 +178,6 @@ def settle(
     subscriptions.record_decision(ctx, row, user, actor=actor)
     ctx.session.flush()
     return row
-
-
-def is_waiting(row: Subscription) -> bool:
-    """Return whether a request was made and is not decided yet."""
-    return row.requested_at is not None and row.decided_at is None
 
 
 def is_grantable(ctx: Context, account_id: str, slug: str) -> bool:

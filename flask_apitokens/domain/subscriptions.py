@@ -156,8 +156,7 @@ def _switch(
     answers = active and _is_asked_for(ctx, user, row)
     if answers:
         # This is what the user asked for, so no administrator needs to decide it.
-        row.decided_at, row.decided_by = ctx.now(), actor.label
-        row.decision, row.decision_reason = "approved", None
+        approve(ctx, row, actor=actor)
     switch(ctx, row, active=active, actor=actor)
     record_change(ctx, row, user, actor=actor)
     if answers:
@@ -168,8 +167,18 @@ def _switch(
 
 def _is_asked_for(ctx: Context, user: Any, row: Subscription) -> bool:
     """Return whether *user* has asked for it, in the account the user is in now."""
-    waits = row.requested_at is not None and row.decided_at is None
-    return waits and row.request_account == ctx.account_of(user)
+    return is_waiting(row) and row.request_account == ctx.account_of(user)
+
+
+def is_waiting(row: Subscription) -> bool:
+    """Return whether a request was made and is not decided yet."""
+    return row.requested_at is not None and row.decided_at is None
+
+
+def approve(ctx: Context, row: Subscription, *, actor: Actor) -> None:
+    """Approve a request in the row alone; the caller records the event."""
+    row.decided_at, row.decided_by = ctx.now(), actor.label
+    row.decision, row.decision_reason = "approved", None
 
 
 def record_change(

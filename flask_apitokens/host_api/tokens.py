@@ -171,6 +171,28 @@ class TokenMethods:
 
         return activation.activate(current_apitokens.context(), token, actor=actor)
 
+    def move_owner(
+        self, old: Any, new: Any, *, actor: Actor = SYSTEM
+    ) -> Sequence[Token]:
+        """Give a user everything of another one, or of the key that the user had.
+
+        Tokens, subscriptions, requests for access and the usage history follow. A name
+        that a live token of *new* has gets a number, such as "Deploy (2)". The audit
+        log keeps its lines, and gets one for each token.
+
+        :param old: a user, or the primary key that a user has or had.
+        :param new: a user, or the primary key of one.
+        :param actor: the person or program that acts.
+        :returns: the tokens that have another owner now, the oldest first.
+        :raises UserNotFound: if there is no user *new*.
+        :raises DifferentAccounts: if the two users belong to different accounts.
+        :raises LimitReached: if both have live tokens, and together more than
+            ``APITOKENS_MAX_PER_OWNER``. Revoke some of them first.
+        """
+        from flask_apitokens.domain import owner_move
+
+        return owner_move.move_owner(current_apitokens.context(), old, new, actor=actor)
+
     def import_token(
         self,
         token: str,

@@ -42,8 +42,8 @@ PEPPER = "2026:k3JdPq9xLmZr7TvWb2NcYf8HsGa5Ue1o"
 SIGNALS = (
     *("token_generated", "token_imported", "token_renamed", "token_rotated"),
     *("rotated_token_used", "token_revoked", "token_deleted", "token_deactivated"),
-    *("token_activated", "notice_due", "subscription_changed", "service_changed"),
-    *("access_requested", "access_withdrawn", "access_decided"),
+    *("token_moved", "token_activated", "notice_due", "subscription_changed"),
+    *("service_changed", "access_requested", "access_withdrawn", "access_decided"),
 )
 #: the ways in which the test, like host code, commits or rolls back the session
 IN_SESSION = frozenset({"host code", "rotation", "cascade", "overwrite in host code"})
@@ -470,7 +470,13 @@ CASES = (
         lambda w, it: w.host.apitokens.decide_access(w.user(it), "tmy", approve=False),
         World.asked,
     ),
-    # -- a user who is deleted
+    # -- a user who is merged with another, or deleted
+    Case(
+        CODE,
+        "token_moved",
+        lambda w, it: w.host.apitokens.move_owner(w.user(it), w.user(w.boss)),
+        lambda w: _with_token(w),
+    ),
     Case(
         "cascade",
         "token_deleted",

@@ -246,7 +246,7 @@ def test_declined_user_can_request_again(ctx: Context, user: Any) -> None:
     assert access_requests.requests_of(ctx, user)["tmy"].decision_reason == "Why?"
     assert ask(ctx, user, reason="Therefore") == number
     row = access_requests.requests_of(ctx, user)["tmy"]
-    assert access_requests.is_waiting(row)
+    assert subscriptions.is_waiting(row)
     assert (row.decision, row.decision_reason, row.decided_by) == (None, None, None)
 
 

@@ -14,6 +14,7 @@ from flask_apitokens.core.time_format import moment
 from flask_apitokens.db.models import REASON_LENGTH
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import subscriptions
 from flask_apitokens.i18n import gettext as _
 
 #: the choice that requests every service; no slug can have this value
@@ -108,9 +109,7 @@ def access_panel(
     # A user who has all access needs no request, so most pages save this statement.
     content = not lacking and all(states.values())
     made = {} if content else access_requests.requests_of(ctx, user)
-    waiting = {
-        slug: row for slug, row in made.items() if access_requests.is_waiting(row)
-    }
+    waiting = {slug: row for slug, row in made.items() if subscriptions.is_waiting(row)}
     declined = [
         row
         for slug, row in made.items()

@@ -40,6 +40,7 @@ def action_badges() -> dict[str, Badge]:
         "generated": Badge(_("Token generated"), "ok"),
         "imported": Badge(_("Token imported"), "ok"),
         "renamed": Badge(_("Token renamed"), "plain"),
+        "moved": Badge(_("Token moved"), "plain"),
         "rotated": Badge(_("Token rotated"), "plain"),
         "late-use": Badge(_("Used after rotation"), "bad"),
         "revoked": Badge(_("Token revoked"), "bad"),
@@ -63,6 +64,7 @@ def groups_offered() -> list[tuple[str, str]]:
         "generated": _("Generated"),
         "imported": _("Imported"),
         "renamed": _("Renamed"),
+        "moved": _("Moved to another owner"),
         "rotated": _("Rotated, or used after it"),
         "ended": _("Revoked, deactivated or deleted"),
         "activated": _("Activated"),
@@ -101,6 +103,7 @@ def event_line(event: Event) -> EventLine:
         "late-use": _("Refused: still used after rotation"),
         "deactivated": _("Deactivated"),
         "activated": _("Activated"),
+        "moved": _("Moved to another owner"),
         "renamed": _("Renamed to “%(name)s”", name=event.token_name or ""),
     }
     return EventLine(
@@ -181,11 +184,13 @@ def _note(event: Event) -> str:
 
 
 def _replacement(event: Event) -> str:
-    """Return which token replaced this one, or which this one replaced."""
+    """Return the other token of a rotation, or the former owner."""
     if event.detail.get("successor"):
         return _("replaced by %(id)s", id=event.detail["successor"])
     if event.detail.get("predecessor"):
         return _("replaces %(id)s", id=event.detail["predecessor"])
+    if event.detail.get("from_label"):
+        return _("from %(who)s", who=event.detail["from_label"])
     return ""
 
 

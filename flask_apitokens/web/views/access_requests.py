@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from flask_apitokens.domain import access_requests
+from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import InvalidReason
@@ -81,7 +82,7 @@ def _requested_services(scope: OwnTokenScope) -> list[str]:
 
 def _waiting(scope: OwnTokenScope) -> set[str]:
     made = access_requests.requests_of(scope.ctx, scope.user)
-    return {slug for slug, row in made.items() if access_requests.is_waiting(row)}
+    return {slug for slug, row in made.items() if subscriptions.is_waiting(row)}
 
 
 def withdraw(scope: OwnTokenScope) -> ResponseReturnValue:

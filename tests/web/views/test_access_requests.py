@@ -99,7 +99,7 @@ def requests_of(visitor: Visitor) -> dict[str, tuple[str | None, bool]]:
             bearing.context_of(visitor.app), visitor.user
         )
         return {
-            slug: (row.request_reason, access_requests.is_waiting(row))
+            slug: (row.request_reason, subscriptions.is_waiting(row))
             for slug, row in made.items()
         }
 

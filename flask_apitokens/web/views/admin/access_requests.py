@@ -208,7 +208,7 @@ def decide(number: int) -> ResponseReturnValue:
         return _store_decision(admin, number, user, approve=True)
     if decision != "decline":
         raise BadRequest
-    if request.method != "POST" and not access_requests.is_waiting(row):
+    if request.method != "POST" and not subscriptions.is_waiting(row):
         raise Conflict
     question = decline_question(
         account_users.names_of(admin.ctx, user)[0],
