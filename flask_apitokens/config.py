@@ -124,6 +124,14 @@ def _blocks(value: Any) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
 
 
+def _host(value: Any) -> str | None:
+    if value is not None and not (
+        isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?", value)
+    ):
+        raise ValueError('a host name such as "www.example.com", a subdomain, or None')
+    return value
+
+
 _url_prefix = _matching(
     r"(/[A-Za-z0-9._~-]+)+", 'a path such as "/account/api-tokens", without a last /'
 )
@@ -170,6 +178,10 @@ class Settings:
     #: Whether there are pages. False leaves out those of users and of administrators,
     #: for an application that only guards calls. Without Flask-Login there are none.
     pages: bool = _setting(True, _flag)
+    #: The host name of the pages and endpoints in an application with `host_matching`,
+    #: with its port if it has one. With `subdomain_matching` it is their subdomain.
+    #: None: any host name, and no subdomain.
+    host: str | None = _setting(None, _host)
     #: Where the users' pages are.
     url_prefix: str = _setting("/account/api-tokens", _url_prefix)
     #: Where the administrators' pages are.

@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Any] = {
     "brand": "acme",
     "realm": "example.com API",
     "pages": False,
+    "host": "www.example.com",
     "url_prefix": "/settings/tokens",
     "admin_url_prefix": "/staff/api",
     "endpoint_url_prefix": "/oauth",

@@ -10,12 +10,17 @@ from typing import cast
 
 from flask import Blueprint
 from flask import current_app
+from flask import has_request_context
 from flask import request
 from flask.blueprints import BlueprintSetupState
+from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.exceptions import NotFound
+
+from flask_apitokens.errors import ConfigurationError
+from flask_apitokens.state import KEY
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 NAME = "apitokens"
 ADMIN = "apitokens_admin"
 ENDPOINTS = "apitokens_endpoints"
+#: the part of a rule that is the host name, where our rules are for any
+HOST = "apitokens_host"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: the endpoint of the static files, which need no log-in and may be cached
 STATIC = f"{NAME}.static"
@@ -33,6 +40,49 @@ class OwnBlueprint(Blueprint):
 
     #: APIFlask asks each blueprint that has a function before its requests
     enable_openapi = False
+
+    def __init__(self, name: str, import_name: str, *, url_prefix: str) -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix)
+        self.url_value_preprocessor(_forget_host)
+        self.url_defaults(_set_host)
+
+    def make_setup_state(
+        self, app: App, options: dict[str, Any], first_registration: bool = False
+    ) -> BlueprintSetupState:
+        """Add the rules for the host name or the subdomain of ``APITOKENS_HOST``.
+
+        :raises ConfigurationError: if the application tells neither apart.
+        """
+        host: str | None = app.extensions[KEY].settings.host
+        if app.url_map.host_matching:
+            return _OfHost(self, app, options, first_registration)
+        if host and not app.subdomain_matching:
+            raise ConfigurationError(
+                f"APITOKENS_HOST is {host!r}; it needs an application with "
+                "host_matching or subdomain_matching"
+            )
+        options = {**options, "subdomain": host}
+        return super().make_setup_state(app, options, first_registration)
+
+
+class _OfHost(BlueprintSetupState):
+    """Adds rules for one host name, or for any: a rule without one matches none."""
+
+    def add_url_rule(self, *rule_and_view: Any, **options: Any) -> None:
+        options["host"] = self.app.extensions[KEY].settings.host or f"<{HOST}>"
+        super().add_url_rule(*rule_and_view, **options)
+
+
+def _forget_host(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    if values is not None:
+        values.pop(HOST, None)
+
+
+def _set_host(endpoint: str, values: dict[str, Any]) -> None:
+    url_map = current_app.url_map
+    if url_map.host_matching and url_map.is_endpoint_expecting(endpoint, HOST):
+        here = request.host if has_request_context() else None
+        values[HOST] = here or current_app.config["SERVER_NAME"]
 
 
 def keep_out_of_specification(blueprint: Blueprint) -> None:

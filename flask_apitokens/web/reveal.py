@@ -24,6 +24,7 @@ from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
 from flask_apitokens.guard import registry
 from flask_apitokens.guard.blueprints import ENDPOINTS
+from flask_apitokens.guard.blueprints import HOST
 from flask_apitokens.guard.policy import Policy
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
@@ -223,7 +224,7 @@ def _fitting_rule(token: Token, kind: str) -> Rule | None:
     """
     fitting = []
     for rule in current_app.url_map.iter_rules():
-        if rule.arguments or "GET" not in (rule.methods or ()):
+        if rule.arguments - {HOST} or "GET" not in (rule.methods or ()):
             continue
         policies = list(registry.policies_at(rule.endpoint, "GET"))
         if policies and all(_fits(token, kind, policy=policy) for policy in policies):

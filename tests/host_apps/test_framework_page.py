@@ -18,7 +18,9 @@ from flask_apitokens import Database
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
+from tests.conftest import MakeApp
 from tests.host_apps.conftest import NewApp
+from tests.host_apps.test_addresses import HostMatching
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "frameworks.md"
 
@@ -63,3 +65,12 @@ def test_other_databases(
     own = app.test_client().get("/api-tokens/self", headers=head)
     assert own.status_code == 200
     known["engine"].dispose()
+
+
+def test_prefixes_subdomains_and_host_names(make_app: MakeApp) -> None:
+    app = Flask("a reader's")
+    run("Prefixes, subdomains and host names", {"app": app})
+    name = str(app.config["APITOKENS_HOST"])
+    host = make_app(app_class=HostMatching, APITOKENS_HOST=name)
+    page = host.test_client().get("/account/api-tokens/", base_url=f"http://{name}")
+    assert page.status_code == 302
