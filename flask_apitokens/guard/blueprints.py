@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NAME = "apitokens"
 ADMIN = "apitokens_admin"
 ENDPOINTS = "apitokens_endpoints"
+OURS = frozenset({NAME, ADMIN, ENDPOINTS})
 #: the part of a rule that is the host name, where our rules are for any
 HOST = "apitokens_host"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -142,7 +143,7 @@ def check_csrf_ourselves(endpoint: str | None, values: object) -> None:
     """
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
-        for name in {NAME, ADMIN, ENDPOINTS} & current_app.blueprints.keys():
+        for name in OURS & current_app.blueprints.keys():
             csrf.exempt(current_app.blueprints[name])
 
 
@@ -171,7 +172,7 @@ def register_final_headers(setup: BlueprintSetupState) -> None:
 
 def _set_security_headers(response: Response) -> Response:
     """Set the headers that every response of our blueprints has."""
-    if request.blueprint not in {NAME, ADMIN, ENDPOINTS}:
+    if request.blueprint not in OURS:
         return response
     headers = response.headers
     headers["X-Content-Type-Options"] = "nosniff"

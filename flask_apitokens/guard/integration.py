@@ -17,6 +17,7 @@ from flask import request
 from flask.sessions import NullSession
 from flask.wrappers import Response
 
+from .blueprints import OURS
 from .current_token import ENVIRON_KEY
 from .current_token import CurrentToken
 from .header import bears_token
@@ -124,6 +125,7 @@ def exempt_from_csrf(app: Flask) -> None:
     do not serve: they go by module and name, which two views can share, and do not
     reach nested blueprints.
     """
+    _exempt_from_seasurf(app)
     csrf = app.extensions.get("csrf")
     if csrf is None or hasattr(csrf, _MARK):
         return
@@ -138,3 +140,27 @@ def exempt_from_csrf(app: Flask) -> None:
 
     csrf.protect = protect
     setattr(csrf, _MARK, True)
+
+
+def _exempt_from_seasurf(app: Flask) -> None:
+    """The same for SeaSurf, which is nowhere but in the functions before requests.
+
+    Our pages and endpoints are exempt too: the forms of the pages have a token of their
+    own, and the endpoints take no cookie. A call gets no cookie of SeaSurf's.
+    """
+    for function in app.before_request_funcs.get(None, ()):
+        csrf: Any = getattr(function, "__self__", None)
+        if type(csrf).__module__ != "flask_seasurf" or hasattr(csrf, _MARK):
+            continue
+        ask, leave_out = csrf.validate, getattr(csrf, "_disable_cookie", None)
+
+        def validate(ask: Callable[[], None] = ask) -> None:
+            if request.blueprint not in OURS and _cookie_is_enough():
+                ask()
+
+        def without_cookie(response: Response, leave_out: Any = leave_out) -> bool:
+            return not _cookie_is_enough() or bool(leave_out and leave_out(response))
+
+        csrf.validate = validate
+        csrf.disable_cookie(without_cookie)
+        setattr(csrf, _MARK, True)
