@@ -67,12 +67,12 @@ def list_events(
     # Some databases raise an error for a text that no column can hold.
     storable = token_id is None or (token_id.isascii() and is_text(token_id))
     with cli_session.open_context() as ctx:
-        lookups.check_no_secret(ctx, token_id or "")
+        token_id = lookups.pasted_id(ctx, token_id or "")
         user = None if owner is None else lookups.find_owner(ctx, owner)
         query = LogQuery(
             actions=actions,
             since=since,
-            token_id=token_id or "",
+            token_id=token_id,
             subject_id="" if user is None else ctx.key_text(user),
             before=before,
         )

@@ -148,10 +148,9 @@ def find_tokens(ctx: Context, token_ids: Sequence[str]) -> list[Token]:
     :raises click.ClickException: with the ids that no token has.
     """
     found, unknown = [], []
-    for token_id in dict.fromkeys(token_ids):
-        check_no_secret(ctx, token_id)
+    for token_id in dict.fromkeys(pasted_id(ctx, each) for each in token_ids):
         try:
-            found.append(find_token(ctx, pasted(token_id)))
+            found.append(find_token(ctx, token_id))
         except TokenNotFound:
             unknown.append(printable(token_id)[:80])
     if unknown:
@@ -159,8 +158,8 @@ def find_tokens(ctx: Context, token_ids: Sequence[str]) -> list[Token]:
     return found
 
 
-def check_no_secret(ctx: Context, token_id: str) -> None:
-    """Refuse a plaintext in the place of an id.
+def pasted_id(ctx: Context, token_id: str) -> str:
+    """Return an id without white space around it, and refuse a plaintext in its place.
 
     :raises click.UsageError: which does not repeat the text, as it has a secret.
     """
@@ -170,3 +169,4 @@ def check_no_secret(ctx: Context, token_id: str) -> None:
             "That looks like a whole token. Give its id, the 12 characters "
             "between the first two underscores, and keep the rest to yourself."
         )
+    return pasted(token_id)

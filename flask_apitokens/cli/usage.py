@@ -58,8 +58,7 @@ class CallSelection:
         :raises click.BadParameter: if the service or owner is unknown, or the id cannot
             be one.
         """
-        token_id = self.token_id or ""
-        lookups.check_no_secret(ctx, token_id)
+        token_id = lookups.pasted_id(ctx, self.token_id or "")
         if self.token_id is not None and not _could_be_id(token_id):
             raise click.BadParameter(
                 f"an id has {ID_LENGTH} characters.", param_hint="'--token'"
