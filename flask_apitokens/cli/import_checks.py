@@ -21,6 +21,7 @@ from flask_apitokens.core.utc import end_of_day
 from flask_apitokens.core.utc import parse_day
 from flask_apitokens.core.utc import parse_moment
 from flask_apitokens.crypto.foreign_digests import PepperSet
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.errors import DomainError
 from flask_apitokens.importing import service as import_service
 from flask_apitokens.importing.owners import ImportOwner
@@ -157,7 +158,7 @@ class ImportChecker:
             raise DomainError(owner)
         return import_service.checked_item(
             self._ctx,
-            record.token,
+            Plaintext(record.token),
             pepper_set=self._defaults.pepper_set,
             owner=owner,
             digest=self._defaults.digest,

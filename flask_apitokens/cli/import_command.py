@@ -18,6 +18,7 @@ import click
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import PepperSet
+from flask_apitokens.crypto.tokens import Hashed
 from flask_apitokens.errors import Conflict
 from flask_apitokens.importing import pepper_check
 from flask_apitokens.importing import service as import_service
@@ -262,7 +263,7 @@ def _import(
 
 
 def _store(
-    ctx: Context, hashed: Sequence[tuple[ImportItem, str]], report: ImportReport
+    ctx: Context, hashed: Sequence[tuple[ImportItem, Hashed]], report: ImportReport
 ) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:

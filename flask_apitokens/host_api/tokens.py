@@ -226,15 +226,18 @@ class TokenMethods:
         :raises ConfigurationError: if ``APITOKENS_PEPPERS`` is not set.
         :raises Conflict: if another process imports the same token at this moment.
         """
+        from flask_apitokens.crypto.plaintext import Plaintext
         from flask_apitokens.importing import service as import_service
         from flask_apitokens.importing.owners import import_owner
 
+        text = Plaintext(token)
+        del token  # so that no traceback has it
         pepper_set, ctx = current_apitokens.pepper_set, current_apitokens.context()
         if pepper_set is None:
             raise ConfigurationError("importing tokens takes APITOKENS_PEPPERS")
         item = import_service.checked_item(
             ctx,
-            token,
+            text,
             pepper_set=pepper_set,
             owner=import_owner(ctx, owner, account_id),
             digest=digest,

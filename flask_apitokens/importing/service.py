@@ -30,6 +30,7 @@ from flask_apitokens.crypto.foreign_digests import KeyedDigest
 from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.foreign_digests import strength_of
+from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import email_binding
 from flask_apitokens.domain import unique_keys
@@ -54,18 +55,23 @@ class ImportItem:
     """A checked token that is to be imported.
 
     :param keyed_digest: what the token is stored as.
-    :param digests: every digest under which it may already be stored.
+    :param keyed_digests: every form in which it may already be stored.
     :param name: empty for a generated name.
     """
 
     owner: ImportOwner
     keyed_digest: KeyedDigest = field(repr=False)
-    digests: tuple[bytes, ...] = field(repr=False)
+    keyed_digests: Sequence[KeyedDigest] = field(repr=False)
     strength: str
     name: str
     service: str | None
     scopes: tuple[str, ...]
     expires_at: datetime | None
+
+    @property
+    def digests(self) -> list[bytes]:
+        """The digests under which it may already be stored."""
+        return [keyed.digest for keyed in self.keyed_digests]
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class ExistingImport:
 
 def checked_item(
     ctx: Context,
-    text: str,
+    text: Plaintext,
     *,
     pepper_set: PepperSet,
     owner: ImportOwner,
@@ -120,64 +126,66 @@ def checked_item(
 
 
 def _stored_form(
-    pepper_set: PepperSet, text: str, *, digest: str | None
+    pepper_set: PepperSet, text: Plaintext, *, digest: str | None
 ) -> dict[str, Any]:
-    """Return the keyed digest, all digests and the strength of a token."""
+    """Return the keyed digests of a token and its strength."""
     if digest is None:
-        token = _checked_token(pepper_set, text)
-        strength, keyed = strength_of(token), pepper_set.keyed_digests(token)
-        keyed_digest = pepper_set.keyed_digest("plain", token)
+        _check_token(pepper_set, text)
+        token = Plaintext((canonical(text.reveal()) or b"").decode())
+        keyed_digest = pepper_set.keyed_digest("plain", token.ascii)
+        keyed_digests = pepper_set.keyed_digests(token.ascii)
+        strength = strength_of(token.ascii)
     else:
-        material = _checked_digest(digest, text)
-        strength, keyed = "unknown", pepper_set.keyed_digests_of(digest, material)
-        keyed_digest = pepper_set.keyed_digest(digest, material)
-    digests = tuple(each.digest for each in keyed)
-    return {"keyed_digest": keyed_digest, "digests": digests, "strength": strength}
+        keyed_digest = pepper_set.keyed_digest(digest, _digest_in(text, digest))
+        material = keyed_digest.material
+        keyed_digests = pepper_set.keyed_digests_of(digest, material)
+        strength = "unknown"
+    return {
+        "keyed_digest": keyed_digest,
+        "keyed_digests": keyed_digests,
+        "strength": strength,
+    }
 
 
-def _checked_token(pepper_set: PepperSet, text: str) -> bytes:
-    token = canonical(text)
-    if token is None:
+def _check_token(pepper_set: PepperSet, text: Plaintext) -> None:
+    length = len(canonical(text.reveal()) or b"")
+    if not length:
         raise ImportRefused(
             _(
                 "A token has at most 512 characters, all of them letters, digits and "
                 "- . _ ~ + / = (RFC 6750)."
             )
         )
-    if len(token) < SHORTEST:
+    if length < SHORTEST:
         raise ImportRefused(
             _("A token of less than %(n)s characters can be guessed.", n=SHORTEST)
         )
-    if _NUMBER.fullmatch(token):
+    if _NUMBER.fullmatch(text.ascii):
         raise ImportRefused(
             _(
                 "It is a number that a spreadsheet made of the token. Export the token "
                 "again, as text."
             )
         )
-    if pepper_set.is_own(token):
+    if pepper_set.is_own(text.ascii):
         raise ImportRefused(
             _("It has the form of this application's own tokens (APITOKENS_BRAND).")
         )
-    return token
 
 
-def _checked_digest(digest: str, text: str) -> bytes:
+def _digest_in(text: Plaintext, digest: str) -> bytes:
     """Return the bytes of a hexadecimal digest; Django's sha512$$ may precede it."""
     if digest not in DIGESTS:
         raise ImportRefused(
             _("Digests are one of %(kinds)s.", kinds=", ".join(DIGESTS))
         )
-    plain = text.removeprefix(f"{digest.partition('-')[0]}$$")
-    if not re.fullmatch(r"[0-9A-Fa-f]+", plain) or len(plain) != LENGTHS[digest]:
+    number = LENGTHS[digest]
+    form = rf"(?:{digest.partition('-')[0]}\$\$)?[0-9A-Fa-f]{{{number}}}"
+    if not re.fullmatch(form, text.reveal()):
         raise ImportRefused(
-            _(
-                "A %(kind)s digest is %(n)s hexadecimal digits.",
-                kind=digest,
-                n=LENGTHS[digest],
-            )
+            _("A %(kind)s digest is %(n)s hexadecimal digits.", kind=digest, n=number)
         )
-    return bytes.fromhex(plain)
+    return bytes.fromhex(text.reveal()[-number:])
 
 
 def existing_imports(
@@ -220,16 +228,21 @@ def existing_import(
     return found
 
 
-def hash_item(ctx: Context, item: ImportItem) -> str:
-    """Return the bcrypt hash of a token; slow on purpose, and safe in any thread."""
-    rounds = ctx.settings.import_bcrypt_rounds
-    return crypto_tokens.run_blocking(
-        crypto_tokens.hash_token, item.keyed_digest.secret, rounds
+def hash_item(ctx: Context, item: ImportItem) -> crypto_tokens.Hashed:
+    """Return what is stored of a token; slow on purpose, and safe in any thread."""
+    make, rounds = crypto_tokens.hash_token, ctx.settings.import_bcrypt_rounds
+    return crypto_tokens.Hashed(
+        crypto_tokens.mint(ctx.settings.brand).id,
+        item.keyed_digest.check,
+        crypto_tokens.run_blocking(make, item.keyed_digest.secret, rounds),
     )
 
 
 def store_items(
-    ctx: Context, several: Sequence[tuple[ImportItem, str]], *, actor: Actor
+    ctx: Context,
+    several: Sequence[tuple[ImportItem, crypto_tokens.Hashed]],
+    *,
+    actor: Actor,
 ) -> list[Token]:
     """Store tokens that were not imported before.
 
@@ -261,14 +274,15 @@ def store_items(
 
 
 def _row(
-    ctx: Context, item: ImportItem, *, hashed: str, name: str, actor: Actor
+    ctx: Context,
+    item: ImportItem,
+    *,
+    hashed: crypto_tokens.Hashed,
+    name: str,
+    actor: Actor,
 ) -> Token:
     owner = item.owner
     token = ctx.models.Token(
-        id=crypto_tokens.mint(ctx.settings.brand).id,
-        scheme=crypto_tokens.IMPORTED,
-        check_digest=item.keyed_digest.check,
-        secret_hash=hashed,
         # Its callers send it with each call, as before. An access token would first
         # have to be exchanged for a session token.
         kind="api",
@@ -282,6 +296,8 @@ def _row(
         created_by=actor.label,
         expires_at=item.expires_at,
     )
+    hashed.store_in(token)
+    token.scheme = crypto_tokens.IMPORTED
     token.live_name = unique_keys.live_name_of(
         owner.owner_id, owner.account_id, name=name
     )

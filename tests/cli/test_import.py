@@ -428,7 +428,7 @@ def test_concurrent_import_of_the_same_token_is_no_error(
     really = import_service.hash_item
     first: list[Any] = []
 
-    def late(ctx: Context, wanted: Any) -> str:
+    def late(ctx: Context, wanted: Any) -> Any:
         if not first:
             first.append(wanted)
             take_in(twin, SHORT, ada)
@@ -528,7 +528,7 @@ def test_clear_happens_after_the_commit_and_keeps_changed_tokens(
     result = run(app, *where, code=1)
     assert "Row 3: A token of less than 8" in result.stderr
 
-    def renewed(ctx: Context, wanted: Any) -> str:
+    def renewed(ctx: Context, wanted: Any) -> Any:
         # The host gives out another token while this one is being hashed.
         bearing.change_user(app, ada, name=SHORT)
         return hashed(ctx, wanted)

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -276,6 +277,42 @@ def test_failing_output_of_a_command_shows_no_plaintext(
     )
     assert isinstance(result.exception, Boom), result.output
     check(result.exception, [minted[0][17:], *needles_of(app)])
+
+
+@pytest.mark.parametrize("way", ["file", "table", "code"])
+def test_failing_import_shows_no_plaintext(
+    way: str, make_app: MakeApp, tmp_path: Path
+) -> None:
+    app = make_app(APITOKENS_PEPPERS=PEPPERS, APITOKENS_IMPORT_BCRYPT_ROUNDS=4)
+    user = hosts.create_user(app, "ada@example.com")
+    needles = [FOREIGN]
+    engine = bearing.engine_of(app)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE old (id INTEGER PRIMARY KEY, t TEXT)")
+        connection.exec_driver_sql("INSERT INTO old VALUES (?, ?)", (user.id, FOREIGN))
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def fail(_c: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.startswith("INSERT INTO apitokens_token"):
+            needles.extend(v[7:] for v in values if str(v).startswith("$2b$"))
+            raise Boom
+
+    error: BaseException | None = None
+    if way == "code":
+        make = hosts.host_of(app).apitokens.import_token
+        with app.app_context(), pytest.raises(Boom) as raised:
+            make(FOREIGN, owner=user)
+        error = raised.value
+    else:
+        file = tmp_path / "tokens.csv"
+        file.write_text(f"ada@example.com,{FOREIGN}\n")
+        table = ["--table", "old", "--column", "t", "--owner-column", "id"]
+        source = [str(file)] if way == "file" else table
+        args = ["apitokens", "token", "import", *source]
+        error = app.test_cli_runner().invoke(args=args).exception
+    assert isinstance(error, Boom)
+    assert len(needles) == 2
+    check(error, needles)
 
 
 # -- fields --------------------------------------------------------------------
