@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import func
+from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy import text
 
@@ -33,6 +34,10 @@ def test_upgrade_from_an_old_schema_keeps_its_tokens(
     migrating.run(host, "upgrade", migrations)
     migrating.run(host, "check", migrations)
     assert_tokens_work(host, tokens)
+    for table in ("apitokens_token", "apitokens_subscription"):
+        [key] = inspect(bearing.engine_of(host)).get_foreign_keys(table)
+        assert key["name"].startswith(f"fk_{table}_")
+        assert key["options"] == {"ondelete": "CASCADE", "onupdate": "CASCADE"}
     assert "info=" not in migrating.script(migrations, "upgrade").read_text()
 
 
