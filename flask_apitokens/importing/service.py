@@ -108,7 +108,10 @@ def checked_item(
     :param scopes: empty for all scopes of the service.
     :param expires_at: an aware time; None for never, and so is a year such as 9999.
     :raises DomainError: with what is wrong, and no part of the token.
+    :raises ValueError: for a naive datetime.
     """
+    if expires_at is not None and expires_at.tzinfo is None:
+        raise ValueError(f"a naive datetime, {expires_at!r}, is not a moment")
     stored = _stored_form(pepper_set, text, digest=digest)
     if service is not None and service not in ctx.services_of(owner.account_id):
         raise ImportRefused(_("There is no such service in the account."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -207,6 +208,13 @@ def test_infinity_in_a_file_is_never(sqlite_app: Flask) -> None:
     assert told["imported"] == 2
     assert "Apitokens-Expires" not in call(app, f"{UUID}-0").headers
     assert "Apitokens-Expires" not in call(app, f"{UUID}-2").headers
+
+
+def test_naive_expiry_is_refused_in_python(sqlite_app: Flask) -> None:
+    ada = hosts.create_user(sqlite_app, "ada@example.com")
+    naive = datetime(2099, 1, 31)  # noqa: DTZ001 - what is refused
+    with pytest.raises(ValueError, match="naive"):
+        take_in(sqlite_app, UUID, ada, expires_at=naive)
 
 
 # -- numbers that were tokens --------------------------------------------------

@@ -36,7 +36,7 @@ def test_upgrade_from_an_old_schema_keeps_its_tokens(
     assert_tokens_work(host, tokens)
     for table in ("apitokens_token", "apitokens_subscription"):
         [key] = inspect(bearing.engine_of(host)).get_foreign_keys(table)
-        assert key["name"].startswith(f"fk_{table}_")
+        assert str(key["name"]).startswith(f"fk_{table}_")
         assert key["options"] == {"ondelete": "CASCADE", "onupdate": "CASCADE"}
     assert "info=" not in migrating.script(migrations, "upgrade").read_text()
 
