@@ -23,6 +23,7 @@ from tests import migrating
 from tests.bearing import bearer
 from tests.bearing import code
 from tests.conftest import MakeApp
+from tests.domain.test_concurrency import ROOMY
 from tests.domain.test_concurrency import at_once
 
 BOSS = Actor("boss@example.com", "9999", "192.0.2.9")
@@ -295,3 +296,33 @@ def test_token_generated_meanwhile_belongs_to_one_owner(app: Flask) -> None:
     assert {"Deploy", "Nightly"} <= set(found)
     assert deploy is NameTaken or "Deploy (2)" in found
     assert set(names_of(app, ada.id)) <= {"Late"}
+
+
+def test_limit_is_kept_while_tokens_are_generated(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """In any order, the sum of all is never more than the limit."""
+    limit = 5
+    app = make_app(database_url, APITOKENS_MAX_PER_OWNER=limit, **ROOMY)
+    ada, grace = (hosts.create_user(app, f"{n}@example.com") for n in ("ada", "grace"))
+    for number in range(2):
+        bearing.generate(app, ada, name=f"ada's {number}")
+        bearing.generate(app, grace, name=f"grace's {number}")
+
+    def attempt(act: Any) -> Any:
+        def work(meet: Any) -> Any:
+            meet()
+            try:
+                return act()
+            except LimitReached as error:
+                return type(error)
+
+        return work
+
+    generating = [
+        attempt(lambda n=n: bearing.generate(app, grace, name=f"new {n}"))
+        for n in range(4)
+    ]
+    moved, *_ = at_once([attempt(lambda: move(app, ada, grace)), *generating])
+    assert len(names_of(app, grace.id)) == limit
+    assert len(names_of(app, ada.id)) == (2 if moved is LimitReached else 0)
