@@ -12,7 +12,6 @@ from contextlib import redirect_stdout
 
 import click
 from flask import current_app
-from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -134,9 +133,8 @@ def _explain(state: State, error: SQLAlchemyError) -> str:
     words = printable(words.splitlines()[0])
     if engines.gave_way(error):
         return f"Someone else changed the same at that moment ({words}). Run it again."
-    tables = (inspect(state.models.user).local_table, *state.models.tables)
     try:
-        missing = schema_check.missing_in(state.engine, tables)
+        missing = schema_check.missing_in(state.engine, state.models.needed_tables)
     except SQLAlchemyError:
         return f"The database cannot be reached: {words}"
     if not missing:

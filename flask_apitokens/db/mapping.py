@@ -74,6 +74,12 @@ class Models:
         """All our tables."""
         return tuple(model.__table__ for model in self.classes)
 
+    @property
+    def needed_tables(self) -> tuple[Table, ...]:
+        """All our tables, and before them those of the users."""
+        of_users = inspect(self.user).tables
+        return (*(each for each in of_users if isinstance(each, Table)), *self.tables)
+
     def user_id(self, user: Any) -> Any:
         """Return the primary key of *user*, without a query for a detached one.
 

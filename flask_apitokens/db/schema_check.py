@@ -80,7 +80,6 @@ def report_once(
             missing = missing_in(engine, tables)
         except SQLAlchemyError:
             return None
-    if not missing:
-        return None
+    # Also if nothing is missing: that is not looked up at each call.
     _reported.add(engine)
-    return advice(missing)
+    return advice(missing) if missing else None

@@ -221,7 +221,7 @@ def _find(state: State, token_id: str) -> TokenRow | None:
 
 
 def _cannot_be_checked(state: State, error: Unavailable) -> refusals.Refusal:
-    cause, tables = error.__cause__ or error, state.models.tables
+    cause, tables = error.__cause__ or error, state.models.needed_tables
     state.outage.add(cause)
     advice = schema_check.report_once(cause, state.engine, tables=tables)
     if advice:

@@ -130,7 +130,7 @@ def _rendered(
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
     """Answer while the database cannot be reached or is busy.
 
-    :raises ConfigurationError: if it lacks tables or columns of ours.
+    :raises ConfigurationError: if it lacks tables or columns, of ours or of the users.
     """
     if engines.gave_way(error) and STORING not in request.environ:
         return refuse(Conflict())
@@ -152,7 +152,7 @@ def row_deleted(error: SQLAlchemyError) -> ResponseReturnValue:
 
 def _check_tables() -> None:
     state = current_apitokens
-    missing = schema_check.missing_in(state.engine, state.models.tables)
+    missing = schema_check.missing_in(state.engine, state.models.needed_tables)
     if missing:
         raise ConfigurationError(schema_check.advice(missing))
 

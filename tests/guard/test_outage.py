@@ -346,21 +346,33 @@ def test_missing_tables_are_a_503_and_log_the_remedy(
     assert answer(app, plaintext) == 200
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        ("apitokens_token", "networks", "text"),
+        ("user", "is_active", "BOOLEAN DEFAULT TRUE NOT NULL"),
+    ],
+)
 def test_missing_column_is_logged_once_with_its_command(
-    host_and_token: tuple[Flask, str], caplog: pytest.LogCaptureFixture
+    host_and_token: tuple[Flask, str],
+    caplog: pytest.LogCaptureFixture,
+    table: str,
+    column: str,
+    kind: str,
 ) -> None:
-    """New code runs on the schema of an earlier version."""
+    """New code, of the plugin or of the application, runs on the schema of before."""
     app, plaintext = host_and_token
     engine = bearing.engine_of(app)
+    alter = f"ALTER TABLE {engine.dialect.identifier_preparer.quote(table)}"
     with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE apitokens_token DROP COLUMN networks")
+        connection.exec_driver_sql(f"{alter} DROP COLUMN {column}")
     with caplog.at_level(logging.ERROR):
         assert [answer(app, plaintext) for _ in range(3)] == [503, 503, 503]
     lines = [line for line in caplog.messages if "flask db upgrade" in line]
     assert len(lines) == 1
-    assert lines[0].startswith("Missing in the database: apitokens_token.networks - ")
+    assert lines[0].startswith(f"Missing in the database: {table}.{column} - ")
     with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE apitokens_token ADD networks text")
+        connection.exec_driver_sql(f"{alter} ADD {column} {kind}")
     assert answer(app, plaintext) == 200
 
 
