@@ -51,6 +51,7 @@ from .registration import check_engine
 from .registration import finish_at_first_request
 from .state import KEY
 from .state import Protection
+from .state import state_of
 
 Handler = TypeVar("Handler", bound=Callable[[Refusal], Any])
 
@@ -230,6 +231,19 @@ class APITokens(HostAPI):
         answers.install(app)
         check_engine(state)
         finish_at_first_request(app)
+
+    def close(self, app: Flask | None = None) -> bool:
+        """Write the recorded calls, close the plugin's connections, end its thread.
+
+        A test suite that makes an application for each test calls it at the end of
+        each. A later call of the application opens what it needs again.
+
+        :param app: the application; by default the current one.
+        :returns: whether everything that was recorded is written. If not, the database
+            does not answer.
+        :raises ConfigurationError: if the plugin is not registered on it.
+        """
+        return state_of(app or current_app).close()
 
     def _declares_services(self) -> bool:
         """Return whether there are services; the first cannot be declared later."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
@@ -102,14 +103,18 @@ def _require_email(user_model: type[Any], callbacks: Callbacks) -> None:
 
 def _recorder(app: Flask, models: Models, settings: Settings) -> Recorder:
     classes: tuple[Any, ...] = (models.Token, models.Call, models.CallHour)
-    return Recorder(
-        lambda: app.extensions[KEY].engine,
+    # Its thread must not keep the application, which ends it when it is collected.
+    held = weakref.proxy(app)
+    recorder = Recorder(
+        lambda: held.extensions[KEY].engine,
         Tables(*[model.__table__ for model in classes]),
         mode=settings.usage,
         flush_seconds=settings.usage_flush_seconds,
         max_rows=settings.usage_buffer_rows,
         retention_days=settings.usage_retention_days,
     )
+    weakref.finalize(app, recorder.end_soon).atexit = False
+    return recorder
 
 
 def _pepper_set(settings: Settings) -> PepperSet | None:

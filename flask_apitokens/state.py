@@ -158,6 +158,14 @@ class State:
         is_here = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]
         return nullcontext() if is_here else self.app.app_context()
 
+    def close(self) -> bool:
+        """Write what is recorded; close our connections, and end our thread.
+
+        :returns: whether everything is written.
+        """
+        self.finder.close()
+        return self.recorder.close()
+
     def deliver(self, event: DomainEvent) -> bool:
         """Hand a committed event to its subscribers, inside this application.
 

@@ -54,14 +54,16 @@ def bearer(plaintext: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def apitokens_token(app: Flask) -> Callable[..., Made]:
-    """Return a function that commits a token: ``apitokens_token(user, service="tmy")``.
+def apitokens_token(app: Flask) -> Iterator[Callable[..., Made]]:
+    """Yield a function that commits a token: ``apitokens_token(user, service="tmy")``.
 
     The arguments are those of :meth:`flask_apitokens.APITokens.generate`. The name may
     be left out. Without scopes the token has all scopes of the service. Without
     ``expires_at`` it gets the longest life that is allowed; an access token gets a year
     if ``APITOKENS_EXPIRY_MAX`` is not set. The owner is subscribed to the service
     first, so that the token works.
+
+    At the end of the test the plugin's connections are closed and its thread ends.
     """
     numbers = count(1)
 
@@ -87,7 +89,8 @@ def apitokens_token(app: Flask) -> Callable[..., Made]:
                 state.db.session.expunge(made.token)
         return made
 
-    return make
+    yield make
+    state_of(app).close()
 
 
 @pytest.fixture

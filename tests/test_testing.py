@@ -170,6 +170,27 @@ def test_application_tests_itself_with_pytest_flask(tmp_path: Path) -> None:
     assert f" {TESTS.count('def test_')} passed" in printed, printed
 
 
+def test_fixture_ends_the_thread_of_the_application(tmp_path: Path) -> None:
+    on_file = HOST.replace("sqlite://", f"sqlite:///{tmp_path}/host.sqlite")
+    tests = """
+import threading
+import pytest
+
+@pytest.fixture
+def ended():
+    yield
+    assert threading.active_count() == 1
+
+def test_it(ended, client, user, acting_as):
+    headers = acting_as(user, service="tmy")
+    assert client.get("/whoami", headers=headers).status_code == 200
+    assert threading.active_count() == 2
+"""
+    printed = run(tmp_path, conftest=on_file + CLIENT, tests=tests)
+    assert " 1 passed" in printed, printed
+    assert "error" not in printed, printed
+
+
 def test_missing_app_fixture_is_named(tmp_path: Path) -> None:
     printed = run(
         tmp_path, conftest="", tests="def test_it(apitokens_token):\n    pass\n"

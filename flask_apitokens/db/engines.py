@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -83,6 +84,21 @@ def _restore(driver: Any, record: Any) -> None:
     restore = record.info.pop(_RESTORE, None)
     if restore is not None and driver is not None:
         restore(driver)
+
+
+def when_disposed(engine: Engine, method: Callable[[], object]) -> None:
+    """Call a bound *method* when the host disposes of *engine*.
+
+    The engine does not keep the method's object: it may outlive its application.
+    """
+    held = weakref.WeakMethod(method)
+
+    def call(_engine: Engine) -> None:
+        there = held()
+        if there is not None:
+            there()
+
+    event.listen(engine, "engine_disposed", call)
 
 
 def read_committed_next(session: Session | scoped_session[Any]) -> None:

@@ -11,6 +11,7 @@ import os
 import queue
 import secrets
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,11 +22,12 @@ from typing import cast
 
 from sqlalchemy import Engine
 from sqlalchemy import Pool
-from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.pool import StaticPool
+
+from flask_apitokens.db.engines import when_disposed
 
 #: the most connections that one process uses for look-ups
 LIMIT = 8
@@ -153,8 +155,24 @@ class _Slots:
         # The one that was used last is used next, so a quiet process opens only one.
         self.idle: deque[_PooledConnection] = deque()
         self.permits: queue.SimpleQueue[None] = queue.SimpleQueue()
+        #: whether what is returned now is to be closed
+        self.is_closed = False
         for _ in range(most):
             self.permits.put(None)
+
+    def close_idle(self) -> None:
+        """Close the connections that are not in use."""
+        with suppress(IndexError):
+            while True:
+                self.idle.pop().close()
+
+
+def _close_all(by_process: dict[int, _Slots]) -> None:
+    """Close what this process has open; a connection in use, when it is returned."""
+    slots = by_process.pop(os.getpid(), None)
+    if slots is not None:
+        slots.is_closed = True
+        slots.close_idle()
 
 
 class ConnectionPool:
@@ -174,7 +192,9 @@ class ConnectionPool:
         # not in the fork, because a gevent worker patches the queue in between.
         self._by_process: dict[int, _Slots] = {}
         # The host's pool does not know these connections, so it cannot close them.
-        event.listen(engine, "engine_disposed", lambda _engine: self.close())
+        when_disposed(engine, self.close)
+        # Nor does anybody, if the application is collected.
+        weakref.finalize(self, _close_all, self._by_process).atexit = False
 
     def run(self, fetch: Callable[[Any, Any], _Fetched], arguments: Any) -> _Fetched:
         """Call *fetch* with a cursor and *arguments*; try again if the driver fails.
@@ -200,7 +220,7 @@ class ConnectionPool:
         A proxy such as pgbouncer in transaction mode lends another server connection
         for each transaction, where a prepared statement may not exist.
         """
-        self.close()
+        self._slots().close_idle()
         is_lost = getattr(error, "sqlstate", None) in states
         if is_lost:
             self._prepare = False
@@ -226,11 +246,8 @@ class ConnectionPool:
         return fetched
 
     def close(self) -> None:
-        """Close the idle connections, as the host does with its own."""
-        idle = self._slots().idle
-        with suppress(IndexError):
-            while True:
-                idle.pop().close()
+        """Close the connections, as the host does with its own; a call opens others."""
+        _close_all(self._by_process)
 
     def _slots(self) -> _Slots:
         pid = os.getpid()
@@ -271,6 +288,8 @@ class ConnectionPool:
             slots.idle.append(pooled)
         else:
             pooled.close()
+        if slots.is_closed:
+            slots.close_idle()
         slots.permits.put(None)
 
     def _discard(self, slots: _Slots, pooled: _PooledConnection) -> None:
@@ -288,7 +307,7 @@ class SharedConnection:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._shared: Any = None
-        event.listen(engine, "engine_disposed", self._forget)
+        when_disposed(engine, self._forget)
 
     def run(self, fetch: Callable[[Any, Any], _Fetched], arguments: Any) -> _Fetched:
         """Call *fetch* with a cursor and *arguments*."""
@@ -297,7 +316,10 @@ class SharedConnection:
             shared = self._shared = self._engine.raw_connection()
         return fetch(shared.driver_connection.cursor(), arguments)
 
-    def _forget(self, _engine: Engine) -> None:
+    def close(self) -> None:
+        """Leave it open: it is the host's."""
+
+    def _forget(self) -> None:
         # The connection is closed, and the next one has another, empty database.
         self._shared = None
 

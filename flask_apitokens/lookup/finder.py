@@ -199,6 +199,11 @@ class TokenFinder:
         lookup = self._by_digests or self._build_by_digests(len(digests))
         return lookup.find(digests)
 
+    def close(self) -> None:
+        """Close the connections that are kept for look-ups; the next call opens one."""
+        if self._connections is not None:
+            self._connections.close()
+
     def _build(self) -> CoreLookup | DriverLookup:
         with self._lock:
             if self._by_id is None:

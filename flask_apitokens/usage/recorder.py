@@ -23,6 +23,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from flask_apitokens.db.engines import shares_connection
+from flask_apitokens.db.engines import when_disposed
 
 from . import process_hooks
 from .buffer import CallBuffer
@@ -150,19 +151,20 @@ class Recorder:
             writer = self._writer or self._open_writer()
             if self.sync or writer.shared:
                 self._write_out(writer, wait=_RETRY_FOR)
-            elif self._running:
-                # Not if another thread has just started it.
-                if len(self._calls) >= self._write_at:
-                    self._wake.set()
-            else:
+            elif not self._running:
                 self._start(writer)
+            elif len(self._calls) >= self._write_at:
+                self._wake.set()  # Not if another thread has just started it.
         except Exception as error:
             self._outage.add_failure(error)
 
     def _open_writer(self) -> Writer:
-        writer = Writer(self._engine_of(), self.tables)
+        engine = self._engine_of()
+        writer = Writer(engine, self.tables)
         with self._lock:
-            self._writer = self._writer or writer
+            if self._writer is None:
+                self._writer = writer
+                when_disposed(engine, self.release)
             return self._writer
 
     def _start(self, writer: Writer) -> None:
@@ -236,9 +238,7 @@ class Recorder:
             return False
 
     def close(self, *, timeout: float = _EXIT_TIMEOUT) -> bool:
-        """Write the buffer, end the thread, close the connection.
-
-        A later record starts a new thread.
+        """Write the buffer, end the thread, close the connection until a later record.
 
         :param timeout: seconds to wait for a database that does not answer.
         :returns: whether all calls that were recorded before are written.
@@ -246,20 +246,25 @@ class Recorder:
         thread = self._thread
         if thread is not None:
             # The thread does the last write: if it hangs, the process exits anyway.
-            self._ending = True
-            self._wake.set()
+            self.end_soon()
             thread.join(timeout)
             if thread.is_alive():
                 return False
-        elif not self.flush(timeout=timeout):
-            return False
-        writer = self._writer
-        # A later record may write already, and a connection that is returned after the
-        # pool was disposed of is never closed.
-        if writer is not None and writer.writing.acquire(timeout=timeout):
-            writer.disconnect()
-            writer.writing.release()
-        return not self._calls
+        is_written = thread is not None or self.flush(timeout=timeout)
+        if self._writer is not None:
+            self._writer.close(timeout=timeout)
+        return is_written and not self._calls
+
+    def end_soon(self) -> None:
+        """Let the thread write the buffer and end; this does not wait for it."""
+        self._ending = True
+        self._wake.set()
+
+    def release(self) -> None:
+        """Write the buffer and close the connection, as the host closes its own."""
+        if self._writer is not None:
+            self.flush()
+            self._writer.close(timeout=_EXIT_TIMEOUT)
 
     def _write_out(self, writer: Writer, *, wait: float = -1) -> bool:
         if not writer.writing.acquire(timeout=wait):
@@ -304,10 +309,8 @@ class Recorder:
         """Remove some of the calls past retention, the rest after the next write."""
         from . import retention  # Most processes need it late, or never.
 
-        since = self._since()
-        if retention.prune_for(
-            _PRUNE_FOR, writer.engine, tables=self.tables, since=since
-        ):
+        engine, since = writer.engine, self._since()
+        if retention.prune_for(_PRUNE_FOR, engine, tables=self.tables, since=since):
             self._prune_at = time.monotonic() + _PRUNE_EVERY
 
     def prune(self) -> int:

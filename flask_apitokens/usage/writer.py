@@ -107,6 +107,16 @@ class Writer:
             )
         self._followed = options
 
+    def close(self, *, timeout: float) -> None:
+        """Close our connection once no batch is written, unless it takes too long.
+
+        A later record may write already, and a connection that is returned after the
+        pool was disposed of is never closed.
+        """
+        if self.writing.acquire(timeout=timeout):
+            self.disconnect()
+            self.writing.release()
+
     def disconnect(self) -> None:
         """Close our connection; the next write opens one."""
         if not self.shared:
