@@ -31,7 +31,14 @@ PAGES = "/account/api-tokens/"
 
 @pytest.fixture
 def app(new_app: NewApp) -> Flask:
-    """The host: Ada is an administrator, Grace has no role."""
+    """The host with its routes."""
+    app = begin(new_app)
+    _add_routes(app)
+    return app
+
+
+def begin(new_app: NewApp) -> Flask:
+    """Return the host: Ada is an administrator, Grace has no role."""
     import flask_security as fs
     from flask_security.models import fsqla_v3 as fsqla
 
@@ -58,7 +65,6 @@ def app(new_app: NewApp) -> Flask:
     fs.Security(app, store)
     apitokens = APITokens(db, User, is_admin=lambda user: user.has_role("admin"))
     apitokens.init_app(app)
-    _add_routes(app)
     finish(app, db, User, apitokens)
     with app.app_context():
         admin = store.create_role(name="admin", permissions={"sites:write"})
