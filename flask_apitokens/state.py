@@ -119,6 +119,8 @@ class State:
     #: of the database, while tokens or their owners cannot be looked up
     outage: Outage = field(default_factory=lambda: Outage("tokens"))
     owner_outage: Outage = field(default_factory=lambda: Outage("owners of tokens"))
+    #: the same for what pages and endpoints show
+    page_outage: Outage = field(default_factory=lambda: Outage("rows of pages"))
     #: whether this process has checked which peppers are missing
     peppers_looked_at: bool = False
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import json
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -21,8 +19,6 @@ from flask_apitokens.errors import TemporarilyUnavailable
 from flask_apitokens.guard import answers
 from flask_apitokens.guard.current_token import CurrentToken
 from flask_apitokens.state import current_apitokens
-
-log = logging.getLogger("flask_apitokens")
 
 
 def token_from_form() -> Plaintext:
@@ -81,6 +77,6 @@ def problem_response(error: HTTPException) -> ResponseReturnValue:
 
 def database_error_response(error: SQLAlchemyError) -> ResponseReturnValue:
     """Return a 503 while the database is down or busy."""
-    log.error("an endpoint could not reach the database", exc_info=error)
+    current_apitokens.page_outage.add(error, with_traceback=True)
     current_apitokens.db.session.rollback()
     return answers.refused(TemporarilyUnavailable())

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.crypto.foreign_digests import DIGESTS
 from flask_apitokens.crypto.foreign_digests import PepperSet
 from flask_apitokens.crypto.tokens import Hashed
+from flask_apitokens.db.engines import gave_way
 from flask_apitokens.errors import Conflict
 from flask_apitokens.importing import pepper_check
 from flask_apitokens.importing import service as import_service
@@ -271,9 +273,10 @@ def _store(
                 ctx, hashed, actor=cli_session.current_actor()
             )
             ctx.session.commit()
-        except Conflict:
+        except (Conflict, OperationalError) as error:
             ctx.session.rollback()
-            if attempt == _ATTEMPTS:
+            is_lost = isinstance(error, OperationalError) and not gave_way(error)
+            if is_lost or attempt == _ATTEMPTS:
                 raise
         else:
             report.count([item for item, _hash in hashed], stored=len(stored))

@@ -21,6 +21,7 @@ from werkzeug.exceptions import NotFound
 
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.state import KEY
+from flask_apitokens.state import current_apitokens
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -179,6 +180,9 @@ def _set_security_headers(response: Response) -> Response:
     if request.endpoint == STATIC:
         return response
     headers["Cache-Control"] = "no-store"
+    outage = current_apitokens.page_outage
+    if outage.is_on and response.status_code < 500:
+        outage.end()
     if request.blueprint == ENDPOINTS:
         return response
     headers["Referrer-Policy"] = "same-origin"

@@ -30,7 +30,7 @@ class Outage:
         #: whether the last attempt failed; read at each call
         self.is_on = False
 
-    def add(self, error: BaseException) -> bool:
+    def add(self, error: BaseException, *, with_traceback: bool = False) -> bool:
         """Count a refused call; return whether its reason was logged."""
         with self._lock:
             self._refused = self._refused + 1 if self.is_on else 1
@@ -43,6 +43,7 @@ class Outage:
             "%s could not be looked up, so calls are answered with 503: %s",
             self._what,
             engines.reason(error),
+            exc_info=error if with_traceback else None,
         )
         return True
 

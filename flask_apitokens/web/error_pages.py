@@ -105,7 +105,8 @@ def _message(
     except Exception:
         # The application's layout may need what has just failed, such as the database.
         # So the message goes out without it.
-        log.exception("an error page could not be rendered in the application's layout")
+        if not current_apitokens.page_outage.is_on:  # then it is logged already
+            log.exception("an error page could not be rendered in the host's layout")
         return _bare(message, status)
 
 
@@ -134,7 +135,7 @@ def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:
     """
     if engines.gave_way(error) and STORING not in request.environ:
         return refuse(Conflict())
-    log.error("a page could not reach the database", exc_info=error)
+    current_apitokens.page_outage.add(error, with_traceback=True)
     message = _sentence(503)
     try:
         current_apitokens.db.session.rollback()

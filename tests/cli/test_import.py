@@ -462,6 +462,29 @@ def test_conflict_is_retried_a_few_times(
     run(app, "-", input=f"ada@example.com,{SHORT}", code=1)
 
 
+@pytest.mark.database
+def test_import_that_gave_way_to_another_transaction_is_retried(
+    make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PostgreSQL asks for, above READ COMMITTED."""
+    app = make_app(postgresql_url, **CONFIG)
+    hosts.create_user(app, "ada@example.com")
+    really, tries = import_service.store_items, []
+
+    def give_way(ctx: Context, *args: Any, **values: Any) -> Any:
+        tries.append(args)
+        made = really(ctx, *args, **values)
+        if len(tries) < 3:
+            fail = "DO $$ BEGIN RAISE EXCEPTION 'late' USING ERRCODE = '40001'; END $$"
+            ctx.session.execute(text(fail))
+        return made
+
+    monkeypatch.setattr(import_service, "store_items", give_way)
+    assert summary(app, "-", input=f"ada@example.com,{UUID}")["imported"] == 1
+    assert len(tries) == 3
+    assert call(app, UUID).status_code == 200
+
+
 # -- tables --------------------------------------------------------------------
 
 

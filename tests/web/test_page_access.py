@@ -463,6 +463,22 @@ def test_unreachable_database_answers_503(
     assert "secret_column" not in note.text + page.text
 
 
+def test_outage_of_pages_is_logged_at_its_two_ends(
+    ada: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object) -> None:
+        raise OperationalError("SELECT secret_column", {}, Exception("locked"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(token_counts, "count_list", fail)
+        assert [ada.get().status_code for _ in range(4)] == [503] * 4
+    assert [ada.get().status_code for _ in range(4)] == [200] * 4
+    begun, ended = caplog.messages
+    assert begun.endswith("so calls are answered with 503: Exception: locked")
+    assert ended == "rows of pages are looked up again; 4 calls failed"
+    assert caplog.records[0].exc_info
+
+
 def test_unreachable_database_answers_503_if_the_layout_needs_it(
     plain_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
