@@ -23,6 +23,12 @@ from jinja2 import Environment
 from jinja2 import FileSystemLoader
 from jinja2 import TemplateNotFound
 from jinja2 import nodes
+from jinja2.defaults import BLOCK_END_STRING
+from jinja2.defaults import BLOCK_START_STRING
+from jinja2.defaults import COMMENT_END_STRING
+from jinja2.defaults import COMMENT_START_STRING
+from jinja2.defaults import VARIABLE_END_STRING
+from jinja2.defaults import VARIABLE_START_STRING
 
 from flask_apitokens.config import BLOCKS
 from flask_apitokens.config import Settings
@@ -37,6 +43,16 @@ BASE = "apitokens/base.html"
 BUILT_IN = "apitokens/layout.html"
 _PACKAGE = Path(__file__).parents[1]
 STATIC = _PACKAGE / "static"
+#: the delimiters that our templates are written with, by the attributes that have them
+_DELIMITERS = {
+    "block_start_string": BLOCK_START_STRING,
+    "block_end_string": BLOCK_END_STRING,
+    "variable_start_string": VARIABLE_START_STRING,
+    "variable_end_string": VARIABLE_END_STRING,
+    "comment_start_string": COMMENT_START_STRING,
+    "comment_end_string": COMMENT_END_STRING,
+}
+_JINJA = Environment(autoescape=True)
 #: our copy of htmx, for pages that do not load it
 HTMX = "vendor/htmx.org@2.0.11/htmx.min.js"
 
@@ -57,12 +73,33 @@ class ShippedTemplates(BaseLoader):
         """Return the source of *template*, its file and a check that it is current."""
         name = template.removeprefix("!")
         if name == BASE:
-            return _base_source(environment, self._settings), None, None
-        return self._folder.get_source(environment, name)
+            source = _base_source(environment, self._settings)
+            return _with_delimiters(environment, source), None, None
+        source, file, is_current = self._folder.get_source(environment, name)
+        return _with_delimiters(environment, source), file, is_current
 
     def list_templates(self) -> list[str]:
         """Return the names of all templates, without ``!``."""
         return sorted({BASE, *self._folder.list_templates()})
+
+
+def _with_delimiters(environment: Environment, source: str) -> str:
+    """Return a template of ours in the delimiters of the application's templates.
+
+    Applications change them for the sake of a library in the browser that uses the
+    same, such as Vue.
+    """
+    delimiters = {
+        ours: getattr(environment, name) for name, ours in _DELIMITERS.items()
+    }
+    if all(ours == theirs for ours, theirs in delimiters.items()):
+        return source
+    written = []
+    for _line, kind, text in _JINJA.lex(source):
+        # A sign for white space may stand beside the delimiter.
+        ours = text.strip("-+").strip() if kind.endswith(("_begin", "_end")) else ""
+        written.append(text.replace(ours, delimiters[ours]) if ours else text)
+    return "".join(written)
 
 
 def _base_source(environment: Environment, settings: Settings) -> str:
