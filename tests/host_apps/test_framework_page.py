@@ -122,12 +122,14 @@ def call(known: dict[str, Any], path: str, *, admin: bool = False) -> Any:
 
 
 def test_restx(make_app: MakeApp) -> None:
+    machine.framework("flask_restx")
     known = run("Flask-RESTX and Flask-RESTful", reader(make_app))
     assert call(known, "/sites/7")["name"] == "Site 7"
     assert call(known, "/sites") == ["Site 1"]
 
 
 def test_smorest(make_app: MakeApp) -> None:
+    machine.framework("flask_smorest")
     known = run("flask-smorest", reader(make_app))
     assert call(known, "/smorest/7") == {"name": "Site 7"}
     spec = known["app"].test_client().get("/docs/openapi.json").json
@@ -150,6 +152,7 @@ def test_openapi3(make_app: MakeApp) -> None:
 
 
 def test_principal(make_app: MakeApp) -> None:
+    machine.framework("flask_principal")
     known = {**reader(make_app), "service": False}
     run("Flask-Principal", known)
     assert call(known, "/principal") == 403
