@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 from flask.cli import AppGroup
 
 from flask_apitokens import signals
 from flask_apitokens.domain import expiry_notices
+from flask_apitokens.state import commit_change
 from flask_apitokens.state import current_apitokens
 
 from . import options
@@ -28,20 +31,17 @@ def send(*, as_json: bool) -> None:
     sent = failed = 0
     with cli_session.open_context() as ctx:
         for token_id in expiry_notices.due(ctx):
-            due = expiry_notices.claim(ctx, token_id)
-            if due is None:
-                ctx.session.rollback()
-                continue
             # The commit sends the notice. The claim is in the same transaction, so
             # another process that runs now skips this token.
-            ctx.session.commit()
+            due = commit_change(ctx, partial(expiry_notices.claim, ctx, token_id))
+            if due is None:
+                continue
             if due.event not in ctx.undelivered:
                 sent += 1
                 continue
             failed += 1
             ctx.undelivered.clear()
-            expiry_notices.give_back(ctx, due)
-            ctx.session.commit()
+            commit_change(ctx, partial(expiry_notices.give_back, ctx, due))
     if as_json:
         output.print_json({"sent": sent, "failed": failed})
     output.print_message(f"Sent {sent} {'notice' if sent == 1 else 'notices'}.")

@@ -68,11 +68,11 @@ def begin_transaction(connection: Connection) -> None:
     It is put back into autocommit when it returns to its pool.
     """
     dialect, driver = connection.dialect, connection.connection.dbapi_connection
-    commits_at_once = _AT_ONCE.get(dialect.driver)
-    if driver is None or commits_at_once is None or not commits_at_once(driver):
-        return
     # The driver is asked, because a host can set autocommit in the connect arguments
     # too, of which SQLAlchemy does not know.
+    ask = _AT_ONCE.get(dialect.driver, lambda _: is_autocommit(connection.engine))
+    if driver is None or not ask(driver):
+        return
     set_level: Any = dialect.set_isolation_level
     connection.connection.info[_RESTORE] = partial(set_level, level="AUTOCOMMIT")
     if not event.contains(connection.engine, "checkin", _restore):

@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
+from flask_apitokens.core.context import Context
+from flask_apitokens.domain import expiry_notices
 from flask_apitokens.domain import tokens
 from tests import bearing
+from tests import commandline
 from tests import hosts
 from tests.bearing import ACTOR
 from tests.bearing import bearer
@@ -143,6 +150,41 @@ def test_single_token_stays_single_at_each_isolation_level(
     answers = posted(ada, acts)
     assert statuses(answers).keys() <= {200, 404, 409}, statuses(answers)
     assert live(ada) == 0
+
+
+@pytest.mark.database
+def test_driver_that_is_not_known_here_gets_transactions_too(
+    make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_apitokens.db.engines._AT_ONCE", {})
+    level = {"isolation_level": "AUTOCOMMIT"}
+    app = make_app(postgresql_url, services=False, SQLALCHEMY_ENGINE_OPTIONS=level)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    assert [ada.generate(name="One").status_code for _ in "ab"] == [201, 422]
+
+
+@pytest.mark.database
+def test_notice_that_gave_way_to_another_transaction_is_sent(
+    make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(postgresql_url, services=False)
+    user = hosts.create_user(app, "ada@example.com")
+    public, _ = bearing.generate(app, user)
+    now, days = datetime.now(UTC), timedelta(days=1)
+    bearing.change(app, public, created_at=now - 99 * days, expires_at=now + 2 * days)
+    really, tries = expiry_notices.claim, []
+
+    def give_way(ctx: Context, token_id: str) -> Any:
+        tries.append(token_id)
+        due = really(ctx, token_id)
+        if len(tries) < 3:
+            fail = "DO $$ BEGIN RAISE EXCEPTION 'late' USING ERRCODE = '40001'; END $$"
+            ctx.session.execute(text(fail))
+        return due
+
+    monkeypatch.setattr(expiry_notices, "claim", give_way)
+    told = commandline.answer(app, "notices", "send")
+    assert (told, len(tries)) == ({"sent": 1, "failed": 0}, 3)
 
 
 def _revoke_all(ada: Visitor) -> None:

@@ -19,6 +19,9 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.conftest import MakeApp
+from tests.pages import plaintext_in
+from tests.pages import stored
+from tests.pages import visitor
 from tests.production.conftest import ALONE
 from tests.production.conftest import MODES
 from tests.production.conftest import Pgbouncer
@@ -78,6 +81,29 @@ def test_processes_behind_pgbouncer_answer_and_record_each_call(
             "sum(succeeded) FROM apitokens_call_hour WHERE token_id <> ''",
         ):
             assert connection.scalar(text(f"SELECT {what}")) == CALLS
+
+
+def test_pages_work_behind_pgbouncer_in_transaction_mode(
+    make_app: MakeApp, postgresql_url: str, pgbouncer: Pgbouncer
+) -> None:
+    """With what the deployment page asks of the host's own connections."""
+    direct = make_app(postgresql_url, services=False)
+    arguments = {"connect_args": {"prepare_threshold": None}}
+    app = hosts.create_host(
+        pgbouncer.url("transaction"),
+        create_tables=False,
+        services=False,
+        SQLALCHEMY_ENGINE_OPTIONS=arguments,
+    )
+    ada = visitor(app, hosts.create_user(direct, "ada@example.com"))
+    made = [ada.generate(name=f"t{number}") for number in range(7)]
+    assert [answer.status_code for answer in made] == [201] * 7
+    headers = bearer(plaintext_in(made[0]))
+    assert app.test_client().get("/api/plain", headers=headers).status_code == 200
+    keys = [row["id"] for row in stored(direct, ada.user)]
+    assert [ada.post(f"{key}/revoke").status_code for key in keys] == [200] * 7
+    assert app.test_client().get("/api/plain", headers=headers).status_code == 401
+    hosts.put_away(app)
 
 
 def test_statement_that_another_client_prepared_is_not_run(
