@@ -270,6 +270,9 @@ def _map_import(base: type[DeclarativeBase], token: type[Token]) -> type[Import]
                 token.id,
                 name=conv("fk_apitokens_import_token_id"),
                 ondelete="SET NULL",
+                # An id never changes. But Alembic compares options and not names, and
+                # earlier versions left the name to the database.
+                onupdate="CASCADE",
             ),
         ),
     )
