@@ -112,6 +112,8 @@ def _key_of(ctx: Context, user: Any) -> Any:
 
 def _locked(ctx: Context, old_id: Any, new_id: Any, *, actor: Actor) -> _Move:
     """Lock both users, so that neither is given a token meanwhile."""
+    # The application may have just changed the key, which is not written yet.
+    ctx.session.flush()
     there = {key: ctx.lock_user(key) for key in sorted((old_id, new_id), key=str)}
     model = ctx.models.user
     user = ctx.session.get(model, new_id) if there[new_id] else None

@@ -104,10 +104,10 @@ def test_tokens_follow_a_changed_key(database_url: str) -> None:
     bearing.subscribe(app, ada, "tmy")
     token_id, plaintext = bearing.generate(app, ada, service="tmy", scopes=["read"])
     with app.app_context():
-        session = hosts.host_of(app).db.session
-        session.get_one(hosts.host_of(app).user_model, "ada").id = "ada.lovelace"
+        session: Any = hosts.host_of(app).db.session
+        session.get(hosts.host_of(app).user_model, "ada").id = "ada.lovelace"
         session.commit()
-        token = session.get_one(bearing.models_of(app).Token, token_id)
+        token = session.get(bearing.models_of(app).Token, token_id)
         assert token.owner_id == "ada.lovelace"
     answer = app.test_client().get("/api/tmy", headers=bearer(plaintext))
     assert answer.status_code == 200

@@ -54,6 +54,12 @@ def call(app: Flask, plaintext: str, path: str = "/api/plain") -> Any:
     return answer
 
 
+def user_of(app: Flask, key: Any) -> Any:
+    """Return the row of a user, in the session of the present context."""
+    host = hosts.host_of(app)
+    return host.db.session.get(host.user_model, key)
+
+
 def column(app: Flask, model: str, name: str, **where: Any) -> list[Any]:
     """Return the different values of a column, sorted."""
     found = administration.column(app, model, name, **where)
@@ -98,7 +104,7 @@ def test_user_takes_over_everything_of_another(app: Flask) -> None:
 
     host = hosts.host_of(app)
     with app.app_context():
-        host.db.session.delete(host.db.session.get_one(host.user_model, ada.id))
+        host.db.session.delete(user_of(app, ada.id))
         host.db.session.commit()
     assert names_of(app, grace.id) == ["Deploy (2)", "Nightly", "Old", "Deploy"]
     assert call(app, plaintexts[0], "/api/tmy").status_code == 200
@@ -137,7 +143,7 @@ def test_access_of_both_users_is_merged(
     ada, grace = (hosts.create_user(app, f"{n}@example.com") for n in ("ada", "grace"))
     with app.app_context():
         for user, active in ((ada, old), (grace, new)):
-            row = host.db.session.get_one(host.user_model, user.id)
+            row = user_of(app, user.id)
             if active is not None:
                 host.apitokens.subscribe(row, "tmy")
             if active is False:
@@ -160,7 +166,7 @@ def test_request_that_the_merge_answers_is_approved(app: Flask) -> None:
     ada, grace = (hosts.create_user(app, f"{n}@example.com") for n in ("ada", "grace"))
     bearing.subscribe(app, ada, "tmy")
     with app.app_context():
-        row = host.db.session.get_one(host.user_model, grace.id)
+        row = user_of(app, grace.id)
         host.apitokens.request_access(row, "tmy", reason="please")
         host.db.session.commit()
     move(app, ada, grace)
@@ -231,7 +237,7 @@ def test_names_and_history_follow_a_changed_key(
     assert call(app, plaintext).status_code == 200
     app.extensions["apitokens"].recorder.flush()
     with app.app_context():
-        host.db.session.get_one(host.user_model, "ada").id = "lovelace"
+        user_of(app, "ada").id = "lovelace"
         moved = host.apitokens.move_owner("ada", "lovelace")
         assert [token.owner_id for token in moved] == ["lovelace"]
         host.db.session.commit()
@@ -242,7 +248,7 @@ def test_names_and_history_follow_a_changed_key(
     ada = hosts.create_user(app, "new@example.com", id="ada")
     bearing.generate(app, ada, name="Deploy")
     with app.app_context():
-        lovelace = host.db.session.get_one(host.user_model, "lovelace")
+        lovelace = user_of(app, "lovelace")
         with pytest.raises(NameTaken):
             host.apitokens.generate(owner=lovelace, name="Deploy")
     hosts.put_away(app)
@@ -256,7 +262,7 @@ def test_token_is_tied_to_the_address_of_its_new_owner(make_app: MakeApp) -> Non
     bearing.change_user(app, ada, email="countess@example.com")
     with app.app_context():
         host = hosts.host_of(app)
-        ada = host.db.session.get_one(host.user_model, ada.id)
+        ada = user_of(app, ada.id)
         _, plaintext = host.apitokens.generate(owner=ada, name="Deploy")
         host.db.session.commit()
         host.apitokens.move_owner(ada, grace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote
 
@@ -418,17 +419,19 @@ def examples(
     return "\n".join(line.get_text() for line in soup(shown).select("details pre"))
 
 
-@pytest.mark.parametrize(
-    ("config", "origin"),
-    [
-        ({}, None),
+FORGED: list[tuple[dict[str, str], str | None]] = [({}, None)]
+if not version("flask").startswith("3.0."):
+    # Flask 3.0 itself answers 404 there, as the host is another one.
+    FORGED += [
         ({"SERVER_NAME": "api.example.org:8443"}, "http://api.example.org:8443"),
         (
             {"SERVER_NAME": "example.org", "PREFERRED_URL_SCHEME": "https"},
             "https://example.org",
         ),
-    ],
-)
+    ]
+
+
+@pytest.mark.parametrize(("config", "origin"), FORGED)
 def test_examples_do_not_follow_a_forged_host(
     make_app: MakeApp, config: dict[str, str], origin: str | None
 ) -> None:
