@@ -212,6 +212,14 @@ def test_form_without_token_is_malformed(
     assert client.get(E + name).status_code == 405
 
 
+def holder(make_app: MakeApp) -> tuple[FlaskClient, str]:
+    """Return a client of a host, and the token of one of its users."""
+    app = host(make_app)
+    user = administration.create_user(app, "ada")
+    _id, plaintext = bearing.generate(app, user, name="Mine")
+    return app.test_client(), plaintext
+
+
 #: what a copy from a terminal, a file of Windows or a page brings along
 AROUND = ["{}\n", "{}\r\n", " {}", "\ufeff{}", "\t\ufeff {}\u200b\u00a0\n", "\u3000{}"]
 
@@ -220,10 +228,7 @@ AROUND = ["{}\n", "{}\r\n", " {}", "\ufeff{}", "\t\ufeff {}\u200b\u00a0\n", "\u3
 def test_white_space_around_a_pasted_token_is_no_part_of_it(
     form: str, make_app: MakeApp
 ) -> None:
-    app = host(make_app)
-    user = administration.create_user(app, "ada")
-    _id, plaintext = bearing.generate(app, user, name="Mine")
-    client = app.test_client()
+    client, plaintext = holder(make_app)
     pasted = form.format(plaintext)
     about = ask(client, pasted, plaintext)
     assert about.json is not None
@@ -243,10 +248,7 @@ def test_white_space_around_a_pasted_token_is_no_part_of_it(
 def test_text_that_holds_a_token_is_not_called_revoked_or_inactive(
     form: str, make_app: MakeApp
 ) -> None:
-    app = host(make_app)
-    user = administration.create_user(app, "ada")
-    _id, plaintext = bearing.generate(app, user, name="Mine")
-    client = app.test_client()
+    client, plaintext = holder(make_app)
     text = form.replace("{}", plaintext)
     for response in (revoke(client, text), ask(client, text, plaintext)):
         assert (response.status_code, code(response)) == (400, "malformed_request")

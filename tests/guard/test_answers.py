@@ -10,6 +10,7 @@ from flask import Flask
 from flask import request
 from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
 
 from flask_apitokens import ANY_SERVICE
 from flask_apitokens import current_token
@@ -146,6 +147,17 @@ def test_query_parameter_is_accepted_on_routes_that_allow_it(
             assert plaintext not in repr(vars(event))
 
 
+def deliver(
+    app: Flask, query: str, header: str | None, *, plaintext: str = ""
+) -> TestResponse:
+    """Return the answer to a query string and a header, each with the token in it."""
+    environ = {}
+    if header is not None:
+        environ["HTTP_AUTHORIZATION"] = header.replace("{}", plaintext)
+    address = "/delivery?" + query.replace("{}", plaintext)
+    return app.test_client().get(address, environ_overrides=environ)
+
+
 @pytest.mark.parametrize(
     ("query", "header"),
     [
@@ -164,12 +176,7 @@ def test_query_parameter_is_accepted_on_routes_that_allow_it(
 def test_query_parameter_beside_another_token_place_is_malformed(
     query: str, header: str | None, delivery: Flask, token: tuple[str, str]
 ) -> None:
-    environ = {}
-    if header is not None:
-        environ["HTTP_AUTHORIZATION"] = header.replace("{}", token[1])
-    response = delivery.test_client().get(
-        "/delivery?" + query.replace("{}", token[1]), environ_overrides=environ
-    )
+    response = deliver(delivery, query, header, plaintext=token[1])
     assert code(response) == "malformed_request"
 
 
@@ -190,12 +197,7 @@ def test_query_parameter_beside_another_token_place_is_malformed(
 def test_empty_place_and_other_scheme_are_no_second_place(
     query: str, header: str | None, delivery: Flask, token: tuple[str, str]
 ) -> None:
-    environ = {}
-    if header is not None:
-        environ["HTTP_AUTHORIZATION"] = header.replace("{}", token[1])
-    response = delivery.test_client().get(
-        "/delivery?" + query.replace("{}", token[1]), environ_overrides=environ
-    )
+    response = deliver(delivery, query, header, plaintext=token[1])
     assert response.status_code == 200
 
 
@@ -204,10 +206,7 @@ def test_empty_place_and_other_scheme_are_no_second_place(
 def test_nothing_in_any_place_is_a_missing_token(
     query: str, header: str | None, delivery: Flask
 ) -> None:
-    environ = {} if header is None else {"HTTP_AUTHORIZATION": header}
-    response = delivery.test_client().get(
-        f"/delivery?{query}", environ_overrides=environ
-    )
+    response = deliver(delivery, query, header)
     assert code(response) == "missing_token"
 
 
