@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import secrets
+import threading
 import time
 import weakref
 from collections import deque
@@ -307,13 +308,16 @@ class SharedConnection:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._shared: Any = None
+        self._lock = threading.Lock()
         when_disposed(engine, self._forget)
 
     def run(self, fetch: Callable[[Any, Any], _Fetched], arguments: Any) -> _Fetched:
         """Call *fetch* with a cursor and *arguments*."""
         shared = self._shared
         if shared is None:
-            shared = self._shared = self._engine.raw_connection()
+            # A second one would go back to the pool, which rolls back the host's work.
+            with self._lock:
+                shared = self._shared = self._shared or self._engine.raw_connection()
         return fetch(shared.driver_connection.cursor(), arguments)
 
     def close(self) -> None:

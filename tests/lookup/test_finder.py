@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -12,6 +15,7 @@ from flask_login import UserMixin
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import create_engine
+from sqlalchemy import event
 from sqlalchemy import make_url
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped
@@ -286,6 +290,31 @@ def test_look_up_in_memory_follows_a_disposed_engine(make_app: MakeApp) -> None:
             db.session.remove()
             db.engine.dispose()
             db.create_all()
+
+
+def test_first_look_ups_in_memory_keep_the_hosts_open_transaction(
+    make_app: MakeApp,
+) -> None:
+    """Several at once take the connection from the pool once."""
+    app = make_app("sqlite://", **QUIET)
+    host = hosts.host_of(app)
+    _, plaintext = bearing.generate(app, hosts.create_user(app, "ada@example.com"))
+    both = threading.Barrier(2)
+
+    @event.listens_for(bearing.engine_of(app), "checkout")
+    def meet(*_: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            # The second one must not come.
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.2)
+
+    with app.app_context(), ThreadPoolExecutor(2) as threads:
+        session = host.db.session
+        session.add(host.user_model(email="new@example.com"))
+        session.flush()
+        calls = [threads.submit(status, app, plaintext) for _ in range(2)]
+        assert [call.result() for call in calls] == [200, 200]
+        assert session.query(host.user_model).count() == 2
 
 
 def test_session_look_up_finds_uncommitted_tokens(
