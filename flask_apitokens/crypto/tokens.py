@@ -154,7 +154,8 @@ def rounds_of(stored: str) -> int:
 
 def verify_hash(token: bytes, stored: str) -> bool:
     """Return whether bcrypt accepts *token*; a damaged hash accepts none."""
-    # bcrypt before 4.2 panics at a hash that is cut off, which is no Exception.
+    # bcrypt before 4.2 panics at a hash that is cut off, which is no Exception; each
+    # reads "+31" as a cost, which rounds_of() does not.
     if not _BCRYPT.fullmatch(stored):
         return False
     try:

@@ -39,6 +39,21 @@ class _InFlight:
     answer: bool | None = None
 
 
+class _Check:
+    """One run of bcrypt. It prints neither the token nor the hash."""
+
+    __slots__ = ("_stored", "_token", "rounds")
+
+    def __init__(self, token: bytes, stored: str) -> None:
+        self._token = token
+        self._stored = stored
+        self.rounds = rounds_of(stored)
+
+    def run(self) -> bool:
+        """Return whether bcrypt accepts the token."""
+        return verify_hash(self._token, self._stored)
+
+
 class _Cache:
     """The verified tokens of one process. A forked child gets its own, with a new key.
 
@@ -115,9 +130,10 @@ class Verifier:
             except KeyError:
                 pass
             return True
-        return self._single_flight(
-            cache, token_id, digest=digest, token=token, stored=stored
-        )
+        check = _Check(token, stored)
+        # What goes wrong from here on shows the variables of this function too.
+        del token, stored
+        return self._single_flight(cache, token_id, digest=digest, check=check)
 
     def _cache_of_process(self) -> _Cache:
         if self._cache.pid != os.getpid():
@@ -129,7 +145,7 @@ class Verifier:
         return self._cache
 
     def _single_flight(
-        self, cache: _Cache, token_id: str, *, digest: bytes, token: bytes, stored: str
+        self, cache: _Cache, token_id: str, *, digest: bytes, check: _Check
     ) -> bool:
         """Run bcrypt once, however many threads ask for the same token at once."""
         with cache.lock:
@@ -144,7 +160,7 @@ class Verifier:
                 flight = cache.in_flight[digest] = _InFlight()
         if leads:
             try:
-                flight.answer = self._run_bcrypt(cache, token, stored=stored)
+                flight.answer = self._run_bcrypt(cache, check)
                 self._add(cache, token_id, digest=digest, answer=flight.answer)
             finally:
                 with cache.lock:
@@ -169,12 +185,12 @@ class Verifier:
             with suppress(KeyError):
                 entries.popitem(last=False)
 
-    def _run_bcrypt(self, cache: _Cache, token: bytes, *, stored: str) -> bool:
-        if rounds_of(stored) > self._most_rounds:
+    def _run_bcrypt(self, cache: _Cache, check: _Check) -> bool:
+        if check.rounds > self._most_rounds:
             log.error(
                 "a stored bcrypt hash has a cost of %d, and at most %d is run; its "
                 "token is refused",
-                rounds_of(stored),
+                check.rounds,
                 self._most_rounds,
             )
             return False
@@ -184,7 +200,7 @@ class Verifier:
             if not cache.workers.acquire(timeout=self._timeout):
                 raise QueueFull
             try:
-                return run_blocking(verify_hash, token, stored)
+                return run_blocking(check.run)
             finally:
                 cache.workers.release()
         finally:

@@ -159,8 +159,7 @@ def identify(state: State, text: Plaintext, *, in_query: bool = False) -> Candid
     token_id = state.parse(token.ascii)
     if token_id is not None:
         found = _find(state, token_id)
-        digest = crypto_tokens.check_digest(token.ascii)
-        if found is None or not _has_digest(found, digest):
+        if found is None or not _has_digest(found, token):
             raise refusals.InvalidToken
         return Candidate(CurrentToken(state, token_id, found), token)
     if token.ascii.startswith(state.session_prefix):
@@ -171,7 +170,8 @@ def identify(state: State, text: Plaintext, *, in_query: bool = False) -> Candid
     raise refusals.InvalidToken
 
 
-def _has_digest(found: TokenRow, digest: bytes) -> bool:
+def _has_digest(found: TokenRow, token: Plaintext) -> bool:
+    digest = crypto_tokens.check_digest(token.ascii)
     try:
         return hmac.compare_digest(bytes(found.check_digest), digest)
     except TypeError:
@@ -183,8 +183,12 @@ def _session_in(state: State, token: Plaintext) -> Candidate:
         session_tokens,  # a host without access tokens never needs it
     )
 
-    keys = session_tokens.keys_of(state.app.config)
-    claim = session_tokens.read(token.ascii, brand=state.settings.brand, keys=keys)
+    # The keys and digests are in no variable of a function that refuses.
+    claim = session_tokens.read(
+        token.ascii,
+        brand=state.settings.brand,
+        keys=session_tokens.keys_of(state.app.config),
+    )
     if claim is None:
         check_readable(token)
         raise refusals.InvalidToken
@@ -333,14 +337,16 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
 
 def _check_bcrypt(state: State, candidate: Candidate) -> None:
     current, token = candidate.current, candidate.token
-    stored = current.found.secret_hash
     try:
-        genuine = state.verifier.verify(current.id, token.ascii, stored=stored)
+        genuine = state.verifier.verify(
+            current.id, token.ascii, stored=current.found.secret_hash
+        )
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
     if not genuine:
         raise refusals.InvalidToken
-    if crypto_tokens.rounds_of(stored) < state.settings.bcrypt_rounds:
+    rounds = crypto_tokens.rounds_of(current.found.secret_hash)
+    if rounds < state.settings.bcrypt_rounds:
         from .rehash import schedule_rehash  # only after the host raised the cost
 
         schedule_rehash(state, current, candidate.token)

@@ -87,9 +87,8 @@ def _look_up(state: State, text: Plaintext) -> ImportedCandidate:
     found = state.finder.find_by_digests([keyed.digest for keyed in keyed_digests])
     if found is None:
         raise refusals.InvalidToken
-    check = bytes(found.check_digest)
     for keyed in keyed_digests:
-        if hmac.compare_digest(keyed.check, check):
+        if hmac.compare_digest(keyed.check, bytes(found.check_digest)):
             return ImportedCandidate(found.id, found, token, keyed)
     raise refusals.InvalidToken
 
@@ -100,10 +99,11 @@ def check_bcrypt(state: State, known: ImportedCandidate) -> None:
     :raises InvalidToken: if the hash does not match.
     :raises TemporarilyUnavailable: if the bcrypt queue is full.
     """
-    stored = known.found.secret_hash
     try:
         genuine = state.verifier.verify(
-            known.token_id, known.keyed_digest.secret, stored=stored
+            known.token_id,
+            known.keyed_digest.secret,
+            stored=known.found.secret_hash,
         )
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
@@ -114,7 +114,8 @@ def check_bcrypt(state: State, known: ImportedCandidate) -> None:
         return
     keyed = known.keyed_digest
     stale = keyed.pepper.id != pepper_set.newest.id or keyed.kind != "plain"
-    if not stale and crypto_tokens.rounds_of(stored) >= rounds:
+    cost = crypto_tokens.rounds_of(known.found.secret_hash)
+    if not stale and cost >= rounds:
         return
     # Read now: after the response there is no application context to find it by.
     call_watch.after_response(partial(_store_again, state, state.engine, known))
@@ -143,7 +144,6 @@ def _changes(state: State, known: ImportedCandidate) -> list[Update]:
     fresh = pepper_set.keyed_digest("plain", known.token.ascii)
     rounds = state.settings.import_bcrypt_rounds
     hashed = crypto_tokens.run_blocking(crypto_tokens.hash_token, fresh.secret, rounds)
-    stored = known.found.secret_hash
     return [
         update(row)
         .where(row.digest == old.digest, row.token_id == known.token_id)
@@ -155,7 +155,7 @@ def _changes(state: State, known: ImportedCandidate) -> list[Update]:
             (row.strength, strength_of(known.token.ascii)),
         ),
         update(token)
-        .where(token.id == known.token_id, token.secret_hash == stored)
+        .where(token.id == known.token_id, token.secret_hash == known.found.secret_hash)
         .values(check_digest=fresh.check, secret_hash=hashed),
     ]
 

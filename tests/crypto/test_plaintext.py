@@ -24,6 +24,7 @@ from flask_apitokens import token_required
 from flask_apitokens.core.context import utcnow
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.plaintext import Plaintext
+from flask_apitokens.crypto.verification_cache import Verifier
 from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
@@ -261,6 +262,31 @@ def test_refusal_shows_no_plaintext(app: Flask, user: Any) -> None:
     assert len(seen) == 4
     for refusal in seen:
         check(refusal, [plaintext[17:-1], wrong[17:-1], *needles_of(app)])
+
+
+@pytest.mark.parametrize("fault", ["secret", "hash", "busy", "session"])
+def test_refusal_shows_neither_digest_nor_key(fault: str, make_app: MakeApp) -> None:
+    app = make_app(SECRET_KEY="key-of-the-host")
+    token_id, plaintext = bearing.generate(app, hosts.create_user(app, "ada@a.example"))
+    host, model = hosts.host_of(app), bearing.models_of(app).Token
+    sent = plaintext
+    if fault == "secret":
+        sent = bearing.another_secret(plaintext)
+    elif fault == "hash":
+        with app.app_context():
+            row = host.db.session.get_one(model, token_id)
+            row.secret_hash = crypto_tokens.hash_token(b"another", 4)
+            host.db.session.commit()
+    elif fault == "session":
+        sent = f"apts_{token_id}.1.x.{'a' * 64}"
+    elif fault == "busy":
+        app.extensions["apitokens"].verifier = Verifier(workers=1, waiting=-1)
+    request = app.test_request_context(headers=bearer(sent))
+    with request, pytest.raises(errors.Refusal) as raised:
+        token_required(print)()
+    digest = crypto_tokens.check_digest(sent.encode())
+    needles = [sent[17:], repr(digest)[2:-1], "key-of-the-host", *needles_of(app)]
+    check(raised.value, needles)
 
 
 def test_failing_output_of_a_command_shows_no_plaintext(

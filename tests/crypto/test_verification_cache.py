@@ -344,3 +344,9 @@ def test_other_greenlets_run_during_bcrypt_under_gevent() -> None:
 def test_queue_of_greenlets_is_served_under_gevent() -> None:
     """VER-11, DEP-06."""
     assert scene("gevent_queues") == [[True, 200, 20]]
+
+
+def test_cost_with_a_sign_is_not_run(asked: list[bytes]) -> None:
+    stored = crypto_tokens.hash_token(TOKEN, 4).replace("$04$", "$+5$")
+    assert not Verifier().verify("a", TOKEN, stored=stored)
+    assert not asked
