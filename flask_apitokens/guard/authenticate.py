@@ -336,10 +336,10 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
 
 
 def _check_bcrypt(state: State, candidate: Candidate) -> None:
-    current, token = candidate.current, candidate.token
+    current = candidate.current
     try:
         genuine = state.verifier.verify(
-            current.id, token.ascii, stored=current.found.secret_hash
+            current.id, candidate.token.ascii, stored=current.found.secret_hash
         )
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
