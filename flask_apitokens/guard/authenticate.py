@@ -183,7 +183,6 @@ def _session_in(state: State, token: Plaintext) -> Candidate:
         session_tokens,  # a host without access tokens never needs it
     )
 
-    # The keys and digests are in no variable of a function that refuses.
     claim = session_tokens.read(
         token.ascii,
         brand=state.settings.brand,
@@ -336,17 +335,16 @@ def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
 
 
 def _check_bcrypt(state: State, candidate: Candidate) -> None:
-    current = candidate.current
+    current, found = candidate.current, candidate.current.found
     try:
         genuine = state.verifier.verify(
-            current.id, candidate.token.ascii, stored=current.found.secret_hash
+            current.id, candidate.token.ascii, stored=found.secret_hash
         )
     except QueueFull:
         raise refusals.TemporarilyUnavailable from None
     if not genuine:
         raise refusals.InvalidToken
-    rounds = crypto_tokens.rounds_of(current.found.secret_hash)
-    if rounds < state.settings.bcrypt_rounds:
+    if crypto_tokens.rounds_of(found.secret_hash) < state.settings.bcrypt_rounds:
         from .rehash import schedule_rehash  # only after the host raised the cost
 
         schedule_rehash(state, current, candidate.token)
