@@ -105,7 +105,7 @@ def reveal_token(
         docs_url=(service.docs_url or "") if service else "",
         dialog=dialog,
         back=back or scope.urls.url("tokens"),
-        toast=toast or _("Token “%(name)s” added", name=made.name),
+        toast=toast or _("Token “%(name)s” generated", name=made.name),
         old=old,
     )
     if dialog:

@@ -101,7 +101,7 @@ REVEAL = dialog(
     f"</code>{COPY.format('')}<a data-apitokens-stored download=t.txt"
     f' data-apitokens-said="Download started" href="data:text/plain,{TOKEN}">Download'
     f"</a>{COPY_ID}{DONE}{GUARD}",
-    'data-apitokens-secret closedby="none" data-apitokens-toast="Token “x” added"',
+    'data-apitokens-secret closedby="none" data-apitokens-toast="Token “x” generated"',
 )
 SPARES = "".join(
     (

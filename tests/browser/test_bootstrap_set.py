@@ -81,7 +81,7 @@ def test_token_is_generated_and_deleted_in_dialogs(
     page.get_by_role("button", name="I have stored it").click()
     toast = page.locator("#at-toasts > *")
     expect(toast).to_be_in_viewport()
-    expect(toast).to_contain_text("“Nightly export” added")
+    expect(toast).to_contain_text("“Nightly export” generated")
     page.get_by_role("row", name="Nightly export").get_by_text("Revoke").click()
     expect(page.get_by_role("link", name="Keep token")).to_be_focused()
     page.get_by_role("button", name="Revoke token").click()

@@ -244,7 +244,8 @@ def errors_then_reveal(visit: Visit) -> None:
     page.get_by_role("button", name="I have stored it").click()
     expect(page.locator("dialog")).to_have_count(0)
     expect(page.locator("#at-generate")).to_be_focused()
-    expect(page.locator("#at-toasts")).to_contain_text("Token “Nightly export” added")
+    toast = page.locator("#at-toasts")
+    expect(toast).to_contain_text("Token “Nightly export” generated")
 
 
 def rename(page: Page) -> None:

@@ -25,7 +25,7 @@ def test_reveal_focuses_its_heading_and_copies_exactly(site: Page) -> None:
     site.get_by_role("button", name="Stored").click()
     expect(site.locator("dialog")).to_have_count(0)
     expect(site.locator("#at-generate")).to_be_focused()
-    expect(site.locator("#at-toasts")).to_contain_text("Token “x” added")
+    expect(site.locator("#at-toasts")).to_contain_text("Token “x” generated")
     assert TOKEN not in site.content()
 
 

@@ -197,10 +197,7 @@ def service_off_question(name: str, tokens: int, *, action: str, back: str) -> C
         title=_("Turn off %(service)s for everybody?", service=name),
         action=action,
         strong=_stopping(tokens, _("at once")),
-        text=_(
-            "They are paused, not deleted, and work again when the service is turned "
-            "back on."
-        ),
+        text=_paused(tokens),
         keep=_("Keep it on"),
         go=_("Turn off"),
         rows=(),
@@ -231,12 +228,7 @@ def users_off_question(
         ),
         action=action,
         strong=_stopping(tokens, _("when you save")),
-        text=_(
-            "They are paused, not deleted, and work again if you turn the subscription "
-            "back on."
-        )
-        if tokens
-        else "",
+        text=_paused(tokens),
         keep=_("Back to editing"),
         go=_("Save and turn off"),
         rows=(),
@@ -286,6 +278,16 @@ def _stopping(tokens: int, when: str) -> str:
         "%(n)s tokens stop working %(when)s.",
         tokens,
         when=when,
+    )
+
+
+def _paused(tokens: int) -> str:
+    if not tokens:
+        return ""
+    return _n(
+        "It is paused, not deleted, and works again if you turn access back on.",
+        "They are paused, not deleted, and work again if you turn access back on.",
+        tokens,
     )
 
 

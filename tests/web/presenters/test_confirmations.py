@@ -1,0 +1,30 @@
+"""What the questions say about one token, several tokens and none."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from datetime import datetime
+
+import pytest
+from flask import Flask
+
+from flask_apitokens.domain.users import Member
+from flask_apitokens.web.presenters import confirmations
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [(0, ""), (1, "It is paused, not deleted"), (2, "They are paused, not deleted")],
+)
+def test_what_is_paused_is_named_in_the_right_number(
+    app: Flask, tokens: int, expected: str
+) -> None:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    losing = [("Ada", Member(None, True, tokens, None))]
+    with app.test_request_context():
+        service = confirmations.service_off_question("S", tokens, action="", back="")
+        users = confirmations.users_off_question(
+            losing, action="", back="", hidden=(), now=now
+        )
+    for question in (service, users):
+        assert question.text[: len(expected) or None] == expected
