@@ -9,6 +9,8 @@ from flask.wrappers import Response
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from flask_apitokens.crypto import session_tokens
+from flask_apitokens.crypto import tokens
 from flask_apitokens.crypto.foreign_digests import canonical
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
@@ -32,9 +34,18 @@ def token_from_form() -> Plaintext:
         raise MalformedRequest("Send one token, as the form field named token.")
     # Such a text is not an unknown token but a mistake, such as a whole header. Told
     # that it was revoked, the caller would believe that a leaked token is harmless.
-    if canonical(sent[0].reveal()) is None:
+    if canonical(sent[0].reveal()) is None or _holds_token(sent[0]):
         raise MalformedRequest("The field named token has what no token has.")
     return sent[0]
+
+
+def _holds_token(text: Plaintext) -> bool:
+    """Return whether *text* is more than the whole token of ours that is in it."""
+    brand = current_apitokens.settings.brand
+    around = tokens.without_plaintexts(brand, text.reveal()) != text.reveal()
+    return around and not (
+        tokens.has_form(brand, text.ascii) or session_tokens.id_in(brand, text.reveal())
+    )
 
 
 def token_row(token_id: str) -> Token:

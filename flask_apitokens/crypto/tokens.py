@@ -107,6 +107,12 @@ def without_plaintexts(brand: str, text: str) -> str:
     return re.sub(f"({brand}s{public})[.][0-9A-Za-z._-]{{20,}}", r"\1.…", text)
 
 
+def has_form(brand: str, token: bytes) -> bool:
+    """Return whether *token* has the length and signs of a token of *brand*."""
+    form = f"{brand}_[{ID_ALPHABET}]{{{ID_LENGTH}}}_[0-9A-Za-z]{{{_TAIL}}}"
+    return re.fullmatch(form.encode(), token) is not None
+
+
 def parser(brand: str) -> Callable[[bytes], str | None]:
     """Return a function that finds the public id in a token of *brand*.
 

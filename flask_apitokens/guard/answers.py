@@ -8,12 +8,15 @@ socket. It is answered here, whatever error handlers the application has.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from flask import make_response
 from flask import request
 from flask.wrappers import Response
+from werkzeug.datastructures import HeaderSet
+from werkzeug.http import parse_set_header
 
 from flask_apitokens import refusals
 from flask_apitokens import signals
@@ -25,6 +28,7 @@ log = logging.getLogger("flask_apitokens")
 
 def tell(state: State, refusal: refusals.Refusal) -> None:
     """Log a refusal and send ``token_rejected``, once."""
+    refusal.realm = state.settings.realm
     if refusal.is_told:
         return
     refusal.is_told = True
@@ -41,12 +45,15 @@ def tell(state: State, refusal: refusals.Refusal) -> None:
 def refused(refusal: refusals.Refusal) -> Response:
     """Return the response to *refusal*; its body may be the application's."""
     state = current_apitokens
-    refusal.realm = state.settings.realm
     tell(state, refusal)
     handler = state.extension.refusal_handler
     if handler is None:
         return refusal.get_response()
-    response = make_response(handler(refusal))
+    try:
+        response = make_response(state.app.ensure_sync(handler)(refusal))
+    except Exception:
+        log.exception("the application's error_handler failed at %s", refusal.instance)
+        return refusal.get_response()
     response.status_code = refusal.code
     response.headers.update(refusal.protocol_headers())
     return response
@@ -69,18 +76,18 @@ def install(app: Flask) -> None:
 
 
 def claim_refusals(app: Flask) -> None:
-    """Answer refusals ahead of an extension that replaced Flask's error handling.
+    """Answer refusals ahead of all handlers of the application and its extensions.
 
     Flask-RESTX and Flask-RESTful replace the application's methods and ask no handlers.
+    A handler of the application's for ``Refusal`` would replace ours.
     """
-    handle = app.handle_user_exception
-    if getattr(handle, "__func__", None) is Flask.handle_user_exception:
-        return
+    handle: Callable[..., Any] = app.handle_user_exception
 
-    def refuse_first(error: Exception) -> Any:
+    def refuse_first(*context_and_error: Any) -> Any:
+        error = context_and_error[-1]
         if isinstance(error, refusals.Refusal):
             return refused(error)
-        return handle(error)
+        return handle(*context_and_error)
 
     app.handle_user_exception = refuse_first  # type: ignore[assignment, method-assign]
 
@@ -92,14 +99,15 @@ def keep_from_caches(response: Response, *, accepted: bool) -> None:
     """
     headers = response.headers
     # One pass over the few headers: each look-up of one that is not there would raise.
-    present = {name.lower() for name, _value in headers}
+    present = {name.lower() for name, value in headers if value}
     if "vary" not in present:
         headers.add("Vary", "Authorization")
-    elif "*" not in response.vary:
-        response.vary.add("Authorization")
+    elif "*" not in (vary := _listed(response, "Vary")):
+        vary.add("Authorization")
+        headers["Vary"] = vary.to_header()
     if "cache-control" not in present:
         headers.add("Cache-Control", "private, no-cache")
-    elif accepted and response.cache_control.public:
+    elif accepted and "public" in _listed(response, "Cache-Control"):
         endpoint = request.endpoint or ""
         if current_apitokens.warns_once(endpoint):
             log.warning(
@@ -107,3 +115,8 @@ def keep_from_caches(response: Response, *, accepted: bool) -> None:
                 "so a cache may give the answer to callers without one",
                 endpoint,
             )
+
+
+def _listed(response: Response, name: str) -> HeaderSet:
+    """Return what all headers of a name list; Werkzeug's properties read the first."""
+    return parse_set_header(", ".join(response.headers.getlist(name)))

@@ -23,7 +23,7 @@ from flask_apitokens.usage.recorder import Recorder
 from flask_apitokens.usage.rows import Call
 
 from . import answers
-from .current_token import ENVIRON_KEY
+from .current_token import ATTRIBUTE
 from .current_token import CurrentToken
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _answered(response: Response) -> Response:
     environ = request.environ
     if GUARDED not in environ:
         return response
-    answers.keep_from_caches(response, accepted=ENVIRON_KEY in environ)
+    answers.keep_from_caches(response, accepted=ATTRIBUTE in vars(request))
     record: CallRecord | None = environ.get(_KEY)
     if record is not None:
         record.answer(request, response)

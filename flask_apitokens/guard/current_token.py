@@ -15,9 +15,10 @@ from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.refusals import TemporarilyUnavailable
 from flask_apitokens.state import State
 
-#: the key of the accepted token in the WSGI environment of its request. ``g`` would not
-#: do: it outlives the request if a test pushes an application context of its own
-ENVIRON_KEY = "flask_apitokens.token"
+#: the attribute of a request that has the accepted token. ``g`` would not do: it
+#: outlives the request if a test pushes an application context of its own. Nor would
+#: the WSGI environment: all events of a socket have that of its handshake
+ATTRIBUTE = "apitokens_token"
 
 _CUT = "…".encode().decode("latin-1")
 

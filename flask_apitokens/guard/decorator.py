@@ -39,7 +39,7 @@ from . import registry
 from .authenticate import authenticate_request
 from .blueprints import keep_out_of_specification
 from .call_watch import CallRecord
-from .current_token import ENVIRON_KEY
+from .current_token import ATTRIBUTE
 from .current_token import CurrentToken
 from .policy import Policy
 
@@ -95,7 +95,7 @@ def check(policy: Policy) -> None:
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
     # The environment is in no variable: it has the header with the token.
     context.request.environ[call_watch.GUARDED] = True
-    known: CurrentToken | None = context.request.environ.get(ENVIRON_KEY)
+    known: CurrentToken | None = vars(context.request).get(ATTRIBUTE)
     if policy.query_parameter is not None:
         # The URL itself is a credential, so no cache and no Referer may have it.
         after_this_request(_keep_address_private)

@@ -14,11 +14,12 @@ from flask import current_app
 from flask import g
 from flask import has_request_context
 from flask import request
+from flask.globals import request_ctx
 from flask.sessions import NullSession
 from flask.wrappers import Response
 
 from .blueprints import OURS
-from .current_token import ENVIRON_KEY
+from .current_token import ATTRIBUTE
 from .current_token import CurrentToken
 from .header import bears_token
 from .registry import policies_at
@@ -33,12 +34,12 @@ _MARK = "__apitokens__"
 
 def accepted() -> CurrentToken | None:
     """Return the token that this request was accepted with, if there is one."""
-    return request.environ.get(ENVIRON_KEY) if has_request_context() else None
+    return vars(request_ctx.request).get(ATTRIBUTE) if has_request_context() else None
 
 
 def set_identity(context: RequestContext, current: CurrentToken) -> None:
     """Set the token as this request's identity and discard the cookie session."""
-    context.request.environ[ENVIRON_KEY] = current
+    vars(context.request)[ATTRIBUTE] = current
     discard_session(context)
     if "flask_principal" in sys.modules:
         _set_principal(current)

@@ -243,6 +243,7 @@ def test_white_space_around_a_pasted_token_is_no_part_of_it(
     [
         *("Bearer {}", "{} {}", "{}\n{}", '"{}"', "{}\0", "{},", "<{}>", "{}é"),
         *("Authorization: Bearer {}", "{}" + "a" * 512, "\ufffd{}", "{}\u00ad"),
+        *("{}=", "{}.", "{}-", "{}x", "{}{}", "token={}", "+{}", "x{}", "17|{}"),
     ],
 )
 def test_text_that_holds_a_token_is_not_called_revoked_or_inactive(

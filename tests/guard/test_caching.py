@@ -58,6 +58,21 @@ def _install(app: Flask) -> None:
     def own() -> Any:
         return "x", {"Cache-Control": "max-age=5", "Vary": "Accept, authorization"}
 
+    @app.get("/several")
+    @token_required
+    def several() -> Any:
+        response = make_response("x")
+        for name, value in (("Vary", "Origin"), ("Vary", "Accept")):
+            response.headers.add(name, value)
+        for value in ("max-age=5", "public"):
+            response.headers.add("Cache-Control", value)
+        return response
+
+    @app.get("/empty")
+    @token_required
+    def empty() -> Any:
+        return "x", {"Cache-Control": "", "Vary": ""}
+
     @app.get("/any")
     @token_required
     def anything() -> Any:
@@ -172,3 +187,15 @@ def test_host_function_after_the_request_decides(
 
     response = client.get("/api/plain", headers=headers)
     assert response.headers.getlist("Cache-Control") == ["no-store"]
+
+
+def test_all_headers_of_a_name_are_read_and_kept(
+    client: FlaskClient, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    several = client.get("/several", headers=headers).headers
+    assert several.getlist("Vary") == ["Origin, Accept, Authorization"]
+    assert several.getlist("Cache-Control") == ["max-age=5", "public"]
+    assert "Cache-Control: public" in caplog.text
+    empty = client.get("/empty", headers=headers).headers
+    assert empty.getlist("Vary") == ["", "Authorization"]
+    assert empty.getlist("Cache-Control") == ["", PRIVATE]

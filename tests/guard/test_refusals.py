@@ -196,3 +196,66 @@ def test_refusal_is_the_same_whatever_handles_errors(
     assert heard == ["malformed_request", "missing_token", "wrong_service"] * 2
     half = len(answers) // 2
     assert answers[:half] == answers[half:]
+
+
+@pytest.mark.parametrize("kind", [errors.Refusal, errors.MissingToken])
+def test_handler_of_the_host_for_refusals_replaces_no_answer(
+    kind: type[errors.Refusal], app: Flask
+) -> None:
+    app.errorhandler(kind)(lambda error: ("all is well", 200))
+    response = app.test_client().get("/api/plain")
+    assert (response.status_code, code(response)) == (401, "missing_token")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+def _fail(refusal: errors.Refusal) -> Any:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("own", [_fail, lambda refusal: None, lambda refusal: 5])
+def test_failing_error_handler_leaves_the_plugins_answer(
+    own: Callable[..., Any], app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    hosts.host_of(app).apitokens.error_handler(own)
+    response = app.test_client().get("/api/plain")
+    assert (response.status_code, code(response)) == (401, "missing_token")
+    assert response.headers.getlist("Cache-Control") == ["no-store"]
+    assert "error_handler failed" in caplog.text
+
+
+def test_error_handler_may_be_a_coroutine_function(app: Flask) -> None:
+    @hosts.host_of(app).apitokens.error_handler
+    async def own(refusal: errors.Refusal) -> Any:
+        return {"oh": refusal.problem}
+
+    response = app.test_client().get("/api/plain")
+    assert (response.status_code, response.json) == (401, {"oh": "missing_token"})
+
+
+def test_caught_refusal_names_the_configured_realm(make_app: MakeApp) -> None:
+    request = make_app(APITOKENS_REALM="mine").test_request_context()
+    with request, pytest.raises(errors.MissingToken) as raised:
+        token_required(print)()
+    assert raised.value.challenge == 'Bearer realm="mine"'
+
+
+def test_each_event_of_a_socket_is_checked(app: Flask, user: Any) -> None:
+    """Flask-SocketIO runs all of them in contexts of the handshake's environment."""
+    token_id, plaintext = bearing.generate(app, user)
+    host = hosts.host_of(app)
+
+    @token_required
+    def on_event() -> str:
+        return current_token.id
+
+    environ = app.test_request_context(headers=bearer(plaintext)).request.environ
+    with app.request_context(environ):
+        assert on_event() == token_id
+    with app.app_context():
+        model = bearing.models_of(app).Token
+        host.apitokens.revoke(host.db.session.get_one(model, token_id))
+        host.db.session.commit()
+    with app.request_context(environ):
+        assert getattr(current_token, "id", None) is None
+        with pytest.raises(errors.TokenRevoked):
+            on_event()
