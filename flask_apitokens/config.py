@@ -206,7 +206,8 @@ class Settings:
     session_seconds: int = _setting(900, _whole(1, 86_400))
     #: The numbers of days that the dialog offers as the life of a token.
     expiry_presets: tuple[int, ...] = _setting((7, 30, 90, 365), _days)
-    #: The number of days preselected in the dialog. None preselects "Never".
+    #: The number of days preselected in the dialog. None preselects "Never", and for
+    #: access tokens 90 days, or the longest that is offered below it.
     expiry_default: int | None = _setting(None, _whole(1, 3660, or_none=True))
     #: The longest life of a new token, in days; existing tokens keep theirs. None:
     #: tokens may never expire.

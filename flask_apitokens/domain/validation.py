@@ -203,7 +203,7 @@ def check_expiry(ctx: Context, kind: str, expires_at: datetime | None) -> None:
     longest = ctx.settings.expiry_max
     if expires_at is None:
         if kind == "access":
-            raise InvalidExpiry(_("Access tokens need an expiry date."))
+            raise InvalidExpiry(access_needs_expiry())
         if longest is not None:
             raise InvalidExpiry(_too_far(longest))
         return
@@ -216,6 +216,11 @@ def check_expiry(ctx: Context, kind: str, expires_at: datetime | None) -> None:
     # One more day, because the form takes a date, which means the end of that day.
     if longest and expires_at > ctx.now() + timedelta(days=longest + 1):
         raise InvalidExpiry(_too_far(longest))
+
+
+def access_needs_expiry() -> str:
+    """Return the message for an access token without an expiry."""
+    return _("Access tokens need an expiry date.")
 
 
 def _too_far(days: int) -> str:

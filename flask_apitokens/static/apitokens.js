@@ -164,8 +164,6 @@ function count() {
 on('change', ({target}) => {
 	if (target === find('select-all')) for (const box of boxes()) box.checked = target.checked
 	count()
-	const never = $('#at-expiry [value=never]')
-	if (never && target.name === 'kind') never.disabled = target.value === 'access'
 })
 
 function note(el) {

@@ -147,5 +147,7 @@ class GenerateForm(OnceForm):
     scope = SelectMultipleField(validate_choice=False)
     expiry = StringField()
     expiry_date = StringField()
+    access_expiry = StringField()
+    access_expiry_date = StringField()
     networks = StringField()
     change = StringField()

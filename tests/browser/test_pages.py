@@ -24,6 +24,7 @@ from tests.browser.conftest import AllGuises
 from tests.browser.conftest import Axe
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
+from tests.browser.expiry import follows_the_kind
 from tests.browser.htmx import HOST_COPIES
 from tests.browser.htmx import WITH_EACH_HTMX
 from tests.conftest import MakeApp
@@ -227,6 +228,7 @@ def errors_then_reveal(visit: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#at-errsum")).to_be_focused()
     expect(page.locator("#at-errsum li")).to_have_count(2)
+    follows_the_kind(page)
     page.locator("#at-errsum a").first.click()
     expect(page.locator("#name")).to_be_focused()
     page.locator("#name").fill("Nightly export")
@@ -639,9 +641,13 @@ def test_token_is_generated_renamed_and_revoked_without_script(
     page.get_by_label("Service").select_option("timeseries")
     page.get_by_role("button", name="Show access for this service").click()
     page.get_by_label("write").check()
+    follows_the_kind(page)
+    page.get_by_role("radio", name="Access token").check()
     page.get_by_label("Name", exact=True).fill("Token 1")
     page.keyboard.press("Enter")
     expect(page.locator("#at-errsum")).to_contain_text("You already have a token")
+    follows_the_kind(page)
+    page.get_by_role("radio", name="Access token").check()
     page.get_by_label("Name", exact=True).fill("Nightly")
     page.get_by_role("button", name="Generate token").click()
     expect(page.get_by_role("heading", name="Token generated")).to_be_visible()

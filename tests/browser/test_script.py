@@ -134,15 +134,11 @@ def test_confirmed_revocation_moves_the_focus_to_the_title(site: Page) -> None:
     expect(site.locator("#at-title")).to_be_focused()
 
 
-def test_generate_form_follows_kind_and_date(site: Page) -> None:
+def test_generate_form_follows_the_date(site: Page) -> None:
     site.get_by_role("link", name="Generate new token").click()
     expect(site.locator("#date")).to_be_hidden()
     site.get_by_label("custom").check()
     expect(site.locator("#date")).to_be_visible()
-    site.get_by_label("access token").check()
-    expect(site.get_by_label("never")).to_be_disabled()
-    site.get_by_label("api token").check()
-    expect(site.get_by_label("never")).to_be_enabled()
 
 
 # -- lists

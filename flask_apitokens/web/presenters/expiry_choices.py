@@ -16,11 +16,15 @@ from flask_apitokens.core.utc import end_of_day
 from flask_apitokens.core.utc import parse_day
 from flask_apitokens.core.utc import start_of_day
 from flask_apitokens.domain import expiry as token_expiry
+from flask_apitokens.domain import validation
 from flask_apitokens.errors import InvalidExpiry
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
 from .widgets import Option
+
+#: the days that are chosen for a token that must expire, if the settings name none
+_DAYS = 90
 
 
 def _presets(ctx: Context, also: int | None = None) -> list[int]:
@@ -44,6 +48,18 @@ def expiry_values(
     return [*values, "never"] if may_last else values
 
 
+def first_expiry(ctx: Context, kind: str) -> str:
+    """Return the choice that a new form starts with, for a kind of token."""
+    values = expiry_values(ctx, kind=kind)
+    chosen = str(ctx.settings.expiry_default or "never")
+    if chosen in values:
+        return chosen
+    presets = _presets(ctx)
+    if kind != "access" or not presets:
+        return values[0]
+    return str(max((days for days in presets if days <= _DAYS), default=presets[0]))
+
+
 def expiry_options(ctx: Context, values: Sequence[str]) -> list[Option]:
     """Return the choices of :func:`expiry_values` with their texts."""
     today = ctx.now().astimezone(UTC).date()
@@ -62,7 +78,7 @@ def _expiry_option(ctx: Context, value: str, today: date) -> Option:
     if value == "custom":
         return Option(value, _("On a date"))
     if value == "never":
-        return Option(value, _("Never"))
+        return Option(value, _("Never"), _("Works until it is revoked or deleted."))
     days = int(value)
     end = start_of_day(today + timedelta(days=days))
     warning = token_expiry.days_of_warning(ctx, days)
@@ -88,17 +104,21 @@ class Ending(Protocol):
 
 
 def expiry_of(
-    ctx: Context, entered: Ending, values: Sequence[str] = ()
+    ctx: Context, entered: Ending, values: Sequence[str] = (), *, kind: str = "api"
 ) -> datetime | None:
     """Return the moment the token expires; ``None`` for never.
 
     :param values: the values that the form offered; by default :func:`expiry_values`.
+    :param kind: of the token.
     :raises InvalidExpiry: for another value, or a date that is not in the future.
     """
     if entered.expiry == "never":
         return None
-    if entered.expiry in (values or expiry_values(ctx)) and entered.expiry != "custom":
+    offered = entered.expiry in (values or expiry_values(ctx))
+    if offered and entered.expiry != "custom":
         return ctx.now() + timedelta(days=int(entered.expiry))
+    if kind == "access" and not (offered and entered.expiry_date):
+        raise InvalidExpiry(validation.access_needs_expiry())
     last_day = parse_day(entered.expiry_date)
     today = ctx.now().astimezone(UTC).date()
     if entered.expiry != "custom" or last_day is None or last_day <= today:

@@ -30,6 +30,7 @@ from .expiry_choices import date_range
 from .expiry_choices import expiry_of
 from .expiry_choices import expiry_options
 from .expiry_choices import expiry_values
+from .expiry_choices import first_expiry
 from .widgets import ErrorItem
 from .widgets import Option
 from .widgets import Summary
@@ -63,15 +64,39 @@ class GenerateInput:
     @classmethod
     def of(cls, form: GenerateForm) -> GenerateInput:
         """Return what the user entered into *form*."""
+        expiry, day = form.expiry.data, form.expiry_date.data
+        if form.kind.data == "access" and form.access_expiry.data:
+            expiry, day = form.access_expiry.data, form.access_expiry_date.data
         return cls(
             kind=form.kind.data or "",
             name=cleaned(form.name.data),
             service=form.service.data or "",
             scopes=tuple(form.scope.data or ()),
-            expiry=form.expiry.data or "",
-            expiry_date=form.expiry_date.data or "",
+            expiry=expiry or "",
+            expiry_date=day or "",
             networks=cleaned(form.networks.data),
         )
+
+
+@dataclass(frozen=True)
+class ExpiryGroup:
+    """The expiry choices of a kind of token.
+
+    Each kind has its own, of which the stylesheet shows those of the chosen kind. So a
+    choice that fits is selected whatever kind is chosen, also without script.
+
+    :param kind: empty if the form offers one kind.
+    :param id: of the element.
+    :param name: of the fields; that of the date ends in ``_date``.
+    """
+
+    kind: str
+    id: str
+    name: str
+    options: Sequence[Option]
+    selected: str
+    date: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +116,7 @@ class GenerateView:
     kinds: Sequence[Option]
     services: Sequence[tuple[str, str]]
     scopes: Sequence[Option]
-    expiries: Sequence[Option]
+    expiries: Sequence[ExpiryGroup]
     first_day: str
     last_day: str
     errors: Mapping[str, str]
@@ -130,15 +155,13 @@ class FieldErrors:
 def first_input(ctx: Context, services: Sequence[Service]) -> GenerateInput:
     """Return the values of a new form: those that give the least access."""
     settings = ctx.settings
-    values = expiry_values(ctx)
-    default = str(settings.expiry_default or "never")
     service = services[0] if services else None
     return GenerateInput(
         kind=settings.kinds[0],
         name="",
         service=service.slug if service else "",
         scopes=tuple(service.scopes)[:1] if service else (),
-        expiry=default if default in values else values[0],
+        expiry=first_expiry(ctx, settings.kinds[0]),
         expiry_date="",
     )
 
@@ -171,7 +194,7 @@ def presented(
         kinds=[option for option in _kinds(ctx) if option.value in ctx.settings.kinds],
         services=[(service.slug, service.name) for service in services],
         scopes=scopes_of(services, entered.service),
-        expiries=expiry_options(ctx, expiry_values(ctx)),
+        expiries=_expiries(ctx, entered, error=refusals.fields.get("expiry", "")),
         first_day=first_day,
         last_day=last_day,
         errors={name: refusals.fields.get(name, "") for name in TARGETS},
@@ -196,6 +219,30 @@ def _repeatable(entered: GenerateInput, services: Sequence[Service]) -> Generate
         expiry_date=entered.expiry_date[:ECHOED],
         networks=entered.networks[:NETWORKS_LENGTH],
     )
+
+
+def _expiries(ctx: Context, entered: GenerateInput, *, error: str) -> list[ExpiryGroup]:
+    """Return the expiry choices of each kind; what was entered is of one kind."""
+    kinds, groups = ctx.settings.kinds, []
+    here = entered.kind if entered.kind in kinds else kinds[0]
+    for kind in kinds:
+        values, first = expiry_values(ctx, kind=kind), first_expiry(ctx, kind)
+        options = expiry_options(ctx, values)
+        name = "access_expiry" if kind == "access" and len(kinds) > 1 else "expiry"
+        shown = kind if len(kinds) > 1 else ""
+        group = ExpiryGroup(shown, "at-expiry-2", name, options, first)
+        if kind == here:
+            # An access token always has a choice selected, also after a refusal.
+            keeps = kind == "api" or entered.expiry in values
+            group = replace(
+                group,
+                id=TARGETS["expiry"],
+                selected=entered.expiry if keeps else first,
+                date=entered.expiry_date,
+                error=error,
+            )
+        groups.append(group)
+    return groups
 
 
 def _kinds(ctx: Context) -> tuple[Option, ...]:
@@ -266,7 +313,7 @@ def validate(
     except DomainError as error:
         refusals.add(error)
     try:
-        expires_at = expiry_of(ctx, entered)
+        expires_at = expiry_of(ctx, entered, kind=entered.kind)
         validation.check_expiry(ctx, entered.kind, expires_at)
     except DomainError as error:
         refusals.add(error)

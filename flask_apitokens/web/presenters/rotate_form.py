@@ -185,7 +185,7 @@ def validate(
     offered = {str(days): days for days in rotation.graces_for(ctx, token)}
     if entered.grace not in offered:
         raise InvalidGrace(offered.values())
-    end = expiry_of(ctx, entered, _expiry_values(ctx, token))
+    end = expiry_of(ctx, entered, _expiry_values(ctx, token), kind=token.kind)
     return offered[entered.grace], end
 
 

@@ -48,7 +48,7 @@ def entered(**fields: str) -> GenerateInput:
 def words(around: Any) -> list[str]:
     """Return the expiry choices that the form offers."""
     view = presented(around, first_input(around, []), [])
-    return [option.value for option in view.expiries]
+    return [option.value for option in view.expiries[0].options]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def words(around: Any) -> list[str]:
         ({"expiry_max": 60}, ["7", "30", "custom"], "7"),
         ({"expiry_max": 3}, ["custom"], "custom"),
         ({"expiry_presets": ()}, ["custom", "never"], "never"),
-        ({"kinds": ("access",)}, ["7", "30", "90", "365", "custom"], "7"),
+        ({"kinds": ("access",)}, ["7", "30", "90", "365", "custom"], "90"),
     ],
 )
 def test_form_offers_the_expiries_of_the_settings(
@@ -77,14 +77,40 @@ def test_form_offers_the_expiries_of_the_settings(
 
 def test_expiry_preset_names_its_last_day() -> None:
     view = presented(ctx(), first_input(ctx(), []), [])
-    texts = {option.value: option.text for option in view.expiries}
+    texts = {option.value: option.text for option in view.expiries[0].options}
     assert texts["7"] == (
         "Stops working on 28 Nov 2026. You will see a warning 1 day before."
     )
     assert texts["90"] == (
         "Stops working on 19 Feb 2027. You will see a warning 7 days before."
     )
-    assert texts["never"] == texts["custom"] == ""
+    assert texts["never"] == "Works until it is revoked or deleted."
+    assert texts["custom"] == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen"),
+    [
+        ({}, "90"),
+        ({"expiry_default": 30}, "30"),
+        ({"expiry_presets": (7, 60, 365)}, "60"),
+        ({"expiry_presets": (365, 180)}, "180"),
+        ({"expiry_max": 20}, "7"),
+        ({"expiry_presets": ()}, "custom"),
+    ],
+)
+def test_access_token_starts_with_a_preset_and_is_not_offered_never(
+    settings: dict[str, Any], chosen: str
+) -> None:
+    around = ctx(**settings)
+    for kind in ("api", "access"):
+        view = presented(around, entered(kind=kind, expiry="never"), [])
+        api, access = view.expiries
+        assert (api.kind, api.name) == ("api", "expiry")
+        assert (access.kind, access.name) == ("access", "access_expiry")
+        assert api.id != access.id
+        assert access.selected == chosen
+        assert "never" not in [option.value for option in access.options]
 
 
 def test_date_field_has_the_allowed_range() -> None:
@@ -133,6 +159,18 @@ def test_expiry_choice_gives_the_moment(
 def test_expiry_choice_that_is_invalid_is_refused(expiry: str, date: str) -> None:
     with pytest.raises(InvalidExpiry, match="Choose a date after today."):
         expiry_of(ctx(), entered(expiry=expiry, expiry_date=date))
+
+
+@pytest.mark.parametrize("expiry", ["", "custom", "31"])
+def test_missing_expiry_of_an_access_token_is_named(expiry: str) -> None:
+    with pytest.raises(InvalidExpiry, match="Access tokens need an expiry date."):
+        expiry_of(ctx(), entered(expiry=expiry), kind="access")
+
+
+def test_past_expiry_of_an_access_token_is_named() -> None:
+    past = entered(expiry="custom", expiry_date="2020-01-01")
+    with pytest.raises(InvalidExpiry, match="Choose a date after today."):
+        expiry_of(ctx(), past, kind="access")
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,11 @@ def test_form_offers_grace_periods_and_expiries(app: Flask, ada: Visitor) -> Non
     )
     form = ada.get(f"{access}/rotate")
     assert chosen(form, "expiry") == ["7", "[30]", "90", "365", "custom"]
+    for expiry in ("", "never"):
+        refused = rotate(ada, access, expiry=expiry)
+        assert refused.status_code == 422
+        text = "Error: Access tokens need an expiry date."
+        assert text_of(refused, "#exp-e") == text
     assert text_of(form, "dialog h2") == "Rotate “acc”"
     assert visible_text(soup(form).select(".at-choice__t")[0]) == "Stop it at once"
 

@@ -391,6 +391,36 @@ def test_examples_know_the_routes_of_a_guarded_blueprint(app: Flask, user: Any) 
     assert 'curl "$API_URL/a/data"' in visible_text(one(response, "details"))
 
 
+def test_access_token_is_generated_with_the_expiry_that_the_form_selects(
+    plain: Visitor,
+) -> None:
+    form = plain.get("new")
+    fields = {
+        str(radio["name"]): str(radio["value"])
+        for radio in soup(form).select("[type=radio][checked]")
+    }
+    assert plain.generate(**{**fields, "kind": "access"}).status_code == 201
+    [token] = stored(plain.app, plain.user)
+    assert (token["expires_at"] - datetime.now(UTC)).days in {89, 90}
+
+
+def test_date_of_the_kind_that_was_chosen_counts(plain: Visitor) -> None:
+    dates = {"expiry_date": "2999-01-01", "access_expiry_date": "2020-01-01"}
+    wish = {"expiry": "custom", "access_expiry": "custom", **dates}
+    refused = plain.generate(kind="access", **wish)
+    assert text_of(refused, "#at-expiry #exp-e") == "Error: Choose a date after today."
+    assert one(refused, "[name=access_expiry_date]")["value"] == "2020-01-01"
+    assert plain.generate(kind="api", **wish).status_code == 201
+
+
+def test_access_token_without_an_expiry_is_refused_with_a_preset_selected(
+    plain: Visitor,
+) -> None:
+    refused = plain.generate(kind="access", expiry="")
+    assert text_of(refused, "#exp-e") == "Error: Access tokens need an expiry date."
+    assert one(refused, "#at-expiry [checked]")["value"] == "90"
+
+
 def test_examples_of_an_access_token_show_the_log_in_alone(plain: Visitor) -> None:
     response = plain.generate(kind="access", expiry="30")
     assert response.status_code == 201
