@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy import Table
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 from sqlalchemy.pool import SingletonThreadPool
@@ -123,6 +124,16 @@ def reason(error: BaseException) -> str:
     # The driver's own message, because SQLAlchemy's has the statement in it.
     cause = error.orig if isinstance(error, DBAPIError) else error
     return f"{type(cause).__name__}: {cause}".splitlines()[0]
+
+
+def without_values(error: BaseException) -> BaseException:
+    """Let the text of *error* leave out the values of its statement; return it.
+
+    They may be the hash and the digest of a token. Call it before *error* is logged.
+    """
+    if isinstance(error, StatementError):
+        error.hide_parameters = True
+    return error
 
 
 def gave_way(error: BaseException) -> bool:

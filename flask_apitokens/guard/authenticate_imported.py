@@ -33,6 +33,7 @@ from flask_apitokens.crypto.foreign_digests import digests_by_kind
 from flask_apitokens.crypto.foreign_digests import strength_of
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.verification_cache import QueueFull
+from flask_apitokens.db.engines import without_values
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
@@ -132,8 +133,12 @@ def _store_again(state: State, engine: Engine, known: ImportedCandidate) -> None
             # Another process may have done it first: then nothing is committed.
             if all(connection.execute(change).rowcount for change in changes):
                 connection.commit()
-    except Exception:
-        log.warning("token %s could not be stored again", known.token_id, exc_info=True)
+    except Exception as error:
+        log.warning(
+            "token %s could not be stored again",
+            known.token_id,
+            exc_info=without_values(error),
+        )
     finally:
         state.rekeying.discard(known.token_id)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from sqlalchemy import Update
 from sqlalchemy import update
 
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.plaintext import Plaintext
+from flask_apitokens.db.engines import without_values
 from flask_apitokens.state import State
 
 from . import call_watch
@@ -22,18 +24,29 @@ def schedule_rehash(state: State, current: CurrentToken, token: Plaintext) -> No
         return
     # Read now: after the response there is no application context to find it by.
     engine = state.engine
-    token_id, stored = current.id, current.found.secret_hash
 
     def rehash() -> None:
-        model, rounds = state.models.Token, state.settings.bcrypt_rounds
-        fresh = crypto_tokens.run_blocking(
-            crypto_tokens.hash_token, token.ascii, rounds
-        )
-        change = update(model).where(model.id == token_id, model.secret_hash == stored)
         try:
+            change = _change(state, current, token)
             with engine.begin() as connection:
-                connection.execute(change.values(secret_hash=fresh))
-        except Exception:
-            log.warning("token %s could not be re-hashed", token_id, exc_info=True)
+                connection.execute(change)
+        except Exception as error:
+            log.warning(
+                "token %s could not be re-hashed",
+                current.id,
+                exc_info=without_values(error),
+            )
 
     call_watch.after_response(rehash)
+
+
+def _change(state: State, current: CurrentToken, token: Plaintext) -> Update:
+    model, stored = state.models.Token, current.found.secret_hash
+    fresh = crypto_tokens.run_blocking(
+        crypto_tokens.hash_token, token.ascii, state.settings.bcrypt_rounds
+    )
+    return (
+        update(model)
+        .where(model.id == current.id, model.secret_hash == stored)
+        .values(secret_hash=fresh)
+    )

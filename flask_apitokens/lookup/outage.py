@@ -43,7 +43,7 @@ class Outage:
             "%s could not be looked up, so calls are answered with 503: %s",
             self._what,
             engines.reason(error),
-            exc_info=error if with_traceback else None,
+            exc_info=engines.without_values(error) if with_traceback else None,
         )
         return True
 

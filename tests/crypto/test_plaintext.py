@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,40 @@ def test_failing_database_shows_no_plaintext(
     assert len(minted) == len(needles) == 1
     check(found[0], [minted[0][17:], *needles])
     assert minted[0][17:] not in caplog.text
+
+
+@pytest.mark.parametrize("act", ["generate", "rehash", "import"])
+def test_log_of_a_refused_statement_has_no_hash(
+    act: str, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    costs = {"APITOKENS_IMPORT_BCRYPT_ROUNDS": 4}
+    app = make_app(services=False, APITOKENS_PEPPERS=PEPPERS, **costs)
+    user, host = hosts.create_user(app, "ada@example.com"), hosts.host_of(app)
+    _id, plaintext = bearing.generate(app, user)
+    if act == "import":
+        plaintext = FOREIGN
+        with app.app_context():
+            host.apitokens.import_token(FOREIGN, owner=user)
+            host.db.session.commit()
+    change = "INSERT" if act == "generate" else "UPDATE OF secret_hash"
+    with bearing.engine_of(app).begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER broken BEFORE {change} ON apitokens_token "  # noqa: S608
+            "BEGIN INSERT INTO nowhere VALUES (1); END"
+        )
+    state = app.extensions["apitokens"]
+    state.settings = replace(state.settings, bcrypt_rounds=5, import_bcrypt_rounds=5)
+    if act == "generate":
+        assert visitor(app, user).generate().status_code == 503
+    else:
+        client, sent = app.test_client(), bearer(plaintext)
+        response = client.get("/api/plain", headers=sent, buffered=True)
+        assert response.status_code == 200
+    assert "no such table: main.nowhere" in caplog.text
+    assert "$2b$" not in caplog.text
+    for error in [r.exc_info[1] for r in caplog.records if r.exc_info]:
+        assert error is not None
+        check(error, needles_of(app))
 
 
 @pytest.mark.parametrize("kind", ["native", "session", "imported"])
