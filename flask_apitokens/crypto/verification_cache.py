@@ -121,7 +121,10 @@ class Verifier:
         :raises QueueFull: if too many verifications wait already.
         """
         cache = self._cache_of_process()
-        digest = cache.digest(token, stored)
+        try:
+            digest = cache.digest(token, stored)
+        except (AttributeError, UnicodeEncodeError):
+            return False  # SQLite stores bytes in a column of text too
         if cache.has(token_id, digest):
             # Another thread may have evicted it since; then there is nothing to move.
             # suppress() would cost as much as the digest does.

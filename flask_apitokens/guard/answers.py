@@ -107,6 +107,9 @@ def keep_from_caches(response: Response, *, accepted: bool) -> None:
         headers["Vary"] = vary.to_header()
     if "cache-control" not in present:
         headers.add("Cache-Control", "private, no-cache")
+    elif headers.get("Cache-Control") == "no-cache":
+        # Flask's send_file sets it if the view does not say how long a file is kept.
+        headers["Cache-Control"] = "private, no-cache"
     elif accepted and "public" in _listed(response, "Cache-Control"):
         endpoint = request.endpoint or ""
         if current_apitokens.warns_once(endpoint):

@@ -18,6 +18,8 @@ from .policy import Policy
 
 #: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+#: what begins like a bearer token; after a comma it may be a parameter of this name
+_CLAIM = re.compile(r"bearer(?![\w-]*\s*=)", re.IGNORECASE)
 #: RFC 9110 section 5.6.4; a quote that is never closed reaches to the end, so that a
 #: long header of quotes takes no longer to read than any other
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)', re.DOTALL)
@@ -65,7 +67,7 @@ def _of_unusual_header(header: str) -> str | None:
     """
     parts = [part.strip(" ") for part in _QUOTED.sub('""', header).split(",")]
     parts = [part for part in parts if part]
-    if not any(part.lower().startswith("bearer") for part in parts):
+    if not any(map(_CLAIM.match, parts)):
         return None
     scheme, _space, rest = parts[0].partition(" ")
     if len(parts) > 1 or scheme.lower() != "bearer" or '"' in rest:

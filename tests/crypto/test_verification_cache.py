@@ -347,6 +347,11 @@ def test_queue_of_greenlets_is_served_under_gevent() -> None:
     assert scene("gevent_queues") == [[True, 200, 20]]
 
 
+@pytest.mark.parametrize("stored", [b"$2b$04$", 4, None, "\ud800"])
+def test_stored_value_that_is_no_text_accepts_no_token(stored: Any) -> None:
+    assert not Verifier().verify("a", TOKEN, stored=stored)
+
+
 def test_cost_with_a_sign_is_not_run(asked: list[bytes]) -> None:
     stored = crypto_tokens.hash_token(TOKEN, 4).replace("$04$", "$+5$")
     assert not Verifier().verify("a", TOKEN, stored=stored)

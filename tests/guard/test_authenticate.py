@@ -117,6 +117,7 @@ def test_unreadable_header_is_a_malformed_request(
         *("Bear {}", "", " ", ",", " , ", "Basic {}, Digest {}"),
         r'Digest username="ada, Bearer {}", realm="a\", Bearer {}", uri="/"',
         "AWS4-HMAC-SHA256 Credential=A/b, SignedHeaders=host;x, Signature={}",
+        "Digest a=b, bearer=c, bearer_hint = {}",
     ],
 )
 def test_other_authorization_scheme_is_ignored(

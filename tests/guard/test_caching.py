@@ -43,6 +43,11 @@ def _install(app: Flask) -> None:
     def file() -> Response:
         return send_file(io.BytesIO(b"a,b"), mimetype="text/csv", max_age=60)
 
+    @app.get("/sent")
+    @token_required
+    def sent() -> Response:
+        return send_file(io.BytesIO(b"a,b"), mimetype="text/csv")
+
     @app.get("/missing")
     @token_required
     def missing() -> Any:
@@ -110,6 +115,7 @@ def client(app: Flask) -> FlaskClient:
         ("/optional", 200, PRIVATE),
         ("/etag", 200, PRIVATE),
         ("/stream", 200, PRIVATE),
+        ("/sent", 200, PRIVATE),
         ("/missing", 404, PRIVATE),
         ("/failing", 500, PRIVATE),
         ("/api/tmy", 403, "no-store"),
