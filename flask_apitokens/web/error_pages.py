@@ -123,9 +123,7 @@ def _rendered(
             note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
         )
     strong, text = split_message(message)
-    return page(
-        "apitokens/problem.html", title=strong, status=status, strong=strong, text=text
-    )
+    return page("apitokens/problem.html", title=strong, status=status, text=text)
 
 
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:

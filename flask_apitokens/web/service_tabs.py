@@ -103,8 +103,12 @@ def with_calls(
 
 @dataclass(frozen=True)
 class Section:
-    """The head of a page of one service."""
+    """The head of a page of one service.
 
+    :param title: of the page: its tab and the service.
+    """
+
+    title: str
     service: Service
     figures: ServiceFigures
     tabs: Sequence[Link]
@@ -125,7 +129,9 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
     ]
     if admin.ctx.records_calls:
         sections.append(("service_usage", _("Usage history"), None))
+    page = next(label for name, label, count in sections if name == here)
     return Section(
+        _("%(page)s: %(service)s", page=page, service=service.name),
         service,
         numbers,
         [

@@ -65,6 +65,7 @@ def load_user_scope(slug: str, key: str) -> AdminTokenScope:
         page_context=lambda: {
             "title": name,
             "service": service,
+            "is_on": subscriptions.is_on(ctx, admin.account_id, slug),
             "name": name,
             "chip": _access_badge(active=has_access),
             "history_url": _history_url(ctx, slug, values["key"]),
@@ -121,11 +122,13 @@ def load_userless_scope(slug: str) -> AdminTokenScope:
             _("Generate token"),
         ),
         template="apitokens/admin/service_userless.html",
-        page_context=lambda: {
-            "title": service.name,
-            "section": section_of(admin, slug, "userless_tokens"),
-        },
+        page_context=lambda: _userless_context(admin, slug),
     )
+
+
+def _userless_context(admin: Admin, slug: str) -> Mapping[str, Any]:
+    section = section_of(admin, slug, "userless_tokens")
+    return {"title": section.title, "section": section}
 
 
 def _in_service(

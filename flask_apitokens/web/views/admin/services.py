@@ -65,7 +65,7 @@ def service(slug: str) -> ResponseReturnValue:
     section = section_of(admin, slug, "service")
     return page(
         "apitokens/admin/service.html",
-        title=section.service.name,
+        title=section.title,
         section=section,
         settings=admin.ctx.settings,
     )
@@ -113,7 +113,7 @@ def users(slug: str) -> ResponseReturnValue:
     section = section_of(admin, slug, "users")
     return page(
         "apitokens/admin/service_users.html",
-        title=section.service.name,
+        title=section.title,
         section=section,
         list=shown,
     )

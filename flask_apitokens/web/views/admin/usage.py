@@ -226,7 +226,7 @@ def of_service(slug: str) -> ResponseReturnValue:
     section = section_of(admin, slug, "service_usage")
     return page(
         "apitokens/admin/service_usage.html",
-        title=section.service.name,
+        title=section.title,
         section=section,
         history=reading.shown(),
     )

@@ -452,6 +452,43 @@ def test_service_is_turned_off_for_the_account_and_on_again(scene: Scene) -> Non
     assert actions[-4:] == ["service-disabled", "service-enabled"] * 2
 
 
+def test_each_tab_of_a_service_has_a_title_of_its_own(scene: Scene) -> None:
+    browser = scene.boss.without_script()
+    titles = [
+        text_of(browser.get(f"services/tmy{tab}"), "title")
+        for tab in ("", "/users", "/userless", "/usage")
+    ]
+    assert titles == [
+        "General: TMY data",
+        "Users and user tokens: TMY data",
+        "Userless tokens: TMY data",
+        "Usage history: TMY data",
+    ]
+
+
+def test_note_leads_to_the_switch_while_a_service_is_off(scene: Scene) -> None:
+    browser = scene.boss.without_script()
+    tabs = ["users", "userless", f"users/{scene.ada.id}"]
+    pages = [f"services/tmy/{tab}" for tab in tabs]
+    switch = f"{browser.base}services/tmy"
+    for page in pages:
+        assert "Go to the switch" not in browser.get(page).text
+    bearing.switch_service(scene.app, "tmy", active=False, account=ACME)
+    for page in pages:
+        shown = soup(browser.get(page))
+        [note] = shown.select(".at-note--warn:has(a)")
+        assert visible_text(note).startswith("TMY data is off for everybody.")
+        assert note.select("a")[0]["href"] == switch
+    assert "Turn on for everybody" in browser.get("services/tmy").text
+
+
+def test_heading_of_a_problem_page_is_the_problem(scene: Scene) -> None:
+    answer = scene.boss.without_script().get("services/none")
+    assert answer.status_code == 404
+    assert text_of(answer, "h1") == text_of(answer, "title")
+    assert text_of(answer, "h1") not in {"", "API tokens"}
+
+
 def test_start_redirects_to_the_services(scene: Scene) -> None:
     response = scene.boss.without_script().get("")
     assert response.status_code == 302
