@@ -358,7 +358,7 @@ def test_closed_dialog_leaves_no_secret_in_the_page(visit: Visit) -> None:
     secret = visit.generate()
     assert page.evaluate("document.activeElement.id") == "at-dlg-t"
     page.get_by_role("button", name="I have stored it").click()
-    expect(page.locator("#at-once")).to_contain_text("You have not copied")
+    expect(page.locator("#at-guard")).to_contain_text("You have not copied")
     page.get_by_role("button", name="Close without storing").click()
     expect(page.locator("dialog")).to_have_count(0)
     state = page.evaluate(
@@ -402,10 +402,14 @@ def test_escape_key_does_not_lose_the_secret(visit: Visit) -> None:
     """WEB-11"""
     page = visit.open()
     secret = visit.generate()
+    page.set_viewport_size({"width": 1280, "height": 480})
+    page.get_by_text("How to use it").click()
+    page.locator(".at-dialog__body").evaluate("it => it.scrollTo(0, it.scrollHeight)")
     for _ in range(3):
         page.keyboard.press("Escape")
+    expect(page.locator("#at-guard")).to_be_in_viewport(ratio=1)
     expect(page.locator("#at-secret")).to_have_text(secret)
-    expect(page.locator("#at-once")).to_contain_text("You have not copied")
+    expect(page.locator("#at-guard")).to_contain_text("You have not copied")
     copy = page.locator("#at-foot").get_by_role("button", name="Copy token")
     expect(copy).to_be_focused()
     page.keyboard.press("Enter")
@@ -443,7 +447,7 @@ def test_without_a_clipboard_the_token_is_selected(
     expect(page.get_by_text("Copying was blocked.")).to_be_visible()
     assert page.evaluate("String(getSelection())").strip() == secret
     page.get_by_role("button", name="I have stored it").click()
-    expect(page.locator("#at-once")).to_contain_text("You have not copied")
+    expect(page.locator("#at-guard")).to_contain_text("You have not copied")
 
 
 def test_leaving_the_page_with_the_secret_asks_first(
