@@ -1,4 +1,4 @@
-"""Every page at every width, with short and with long data: where things stand."""
+"""Every page at every width, with short and with long data: what a layout must hold."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ MEASURE = """() => {
     }
     return [...new Set(found)]
 }"""
-#: where each control of the list stands
+#: the place of each cell and control of the list
 PLACES = """() => Array.from(
     document.querySelectorAll('tbody td, [role=switch], tbody div > a'),
     el => { const {x, y, width, height} = el.getBoundingClientRect(),
