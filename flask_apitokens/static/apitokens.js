@@ -103,14 +103,16 @@ function select(el) {
 async function copy(el) {
 	const source = $('#' + get(el, 'copy-from'))
 	try {
-		await navigator.clipboard.writeText(source?.textContent.trim() ?? get(el, 'copy'))
+		await navigator.clipboard.writeText(source
+			? (get(el, 'before') || '') + source.textContent.trim()
+			: get(el, 'copy'))
 	} catch {
 		select(source || el.previousElementSibling)
 		return put('blocked', get(el, 'refused'))
 	}
 	if (source) {
 		keep()
-		el = find('copy-from')
+		if (!el.isConnected) el = find('copy-from')
 		el.focus()
 	}
 	say(el)

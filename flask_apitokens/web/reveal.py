@@ -100,6 +100,7 @@ def reveal_token(
         row=scope.row(made, fresh=True),
         plaintext=plaintext,
         account_id=scope.account_id,
+        lines=_lines_before(scope.account_id, made.id),
         download=_download(scope.account_id, made.id, plaintext=plaintext),
         examples=_examples(made),
         docs_url=(service.docs_url or "") if service else "",
@@ -128,10 +129,15 @@ def _download(account_id: str, token_id: str, *, plaintext: Plaintext) -> Plaint
 
     A link to the server would need the server to keep the secret until it is followed.
     """
-    account = f"API_ACCOUNT_ID={_dotenv_value(account_id)}\n" if account_id else ""
-    opening = quote(f"{account}API_TOKEN_ID={token_id}\nAPI_TOKEN=", safe="")
+    opening = quote(_lines_before(account_id, token_id), safe="")
     # A token has no character that a link would need quoted.
     return Plaintext(f"data:text/plain;charset=utf-8,{opening}{plaintext.reveal()}%0A")
+
+
+def _lines_before(account_id: str, token_id: str) -> str:
+    """Return the lines of a ``.env`` file up to the plaintext, which is not in them."""
+    account = f"API_ACCOUNT_ID={_dotenv_value(account_id)}\n" if account_id else ""
+    return f"{account}API_TOKEN_ID={token_id}\nAPI_TOKEN="
 
 
 def _dotenv_value(text: str) -> str:

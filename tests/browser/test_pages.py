@@ -419,6 +419,27 @@ def test_escape_key_does_not_lose_the_secret(visit: Visit) -> None:
     expect(page.locator("dialog")).to_have_count(0)
 
 
+def test_one_button_copies_the_token_with_its_ids(visit: Visit) -> None:
+    page = visit.open()
+    secret = visit.generate()
+    button = page.get_by_role("button", name="Copy as .env")
+    button.click()
+    copied = page.locator(".at-copied")
+    expect(copied).to_have_count(1)
+    expect(copied).to_be_focused()
+    expect(copied).to_have_text("Copied")
+    said = page.get_by_role("dialog").get_by_role("status")
+    expect(said).to_have_text("Token, account ID and token ID copied")
+    token_id = secret.split("_")[1]
+    assert page.evaluate("navigator.clipboard.readText()") == (
+        f"API_ACCOUNT_ID=acc_1\nAPI_TOKEN_ID={token_id}\nAPI_TOKEN={secret}"
+    )
+    assert page.content().count(secret.split("_")[2]) == 2, "shown, and in the file"
+    expect(button).to_be_visible()
+    page.get_by_role("button", name="I have stored it").click()
+    expect(page.locator("dialog")).to_have_count(0)
+
+
 def test_download_contains_the_token(visit: Visit) -> None:
     page = visit.open()
     secret = visit.generate()

@@ -129,6 +129,7 @@ class Example:
 class NewToken:
     """A new token with its plaintext, which only one response shows.
 
+    :param lines: of a ``.env`` file, up to the plaintext, which the script adds.
     :param download: a data URL, so that a download needs no second request.
     :param back: the address of the list that has the token now.
     :param toast: the notification after the dialog is closed.
@@ -138,6 +139,7 @@ class NewToken:
     row: Row
     plaintext: Plaintext
     account_id: str
+    lines: str
     download: Plaintext
     examples: Sequence[Example]
     docs_url: str = ""
