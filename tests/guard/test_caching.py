@@ -91,7 +91,7 @@ def _install(app: Flask) -> None:
     @app.get("/optional")
     @optional
     def maybe() -> str:
-        return getattr(current_token, "id", "anonymous")
+        return current_token.id if current_token else "anonymous"
 
     @app.get("/cookie")
     @optional

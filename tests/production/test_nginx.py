@@ -66,7 +66,7 @@ def cached(app: Flask, tmp_path: Path) -> Iterator[str]:
     @app.get("/optional")
     @token_required(optional=True)
     def optional() -> str:
-        return getattr(current_token, "id", "anonymous")
+        return current_token.id if current_token else "anonymous"
 
     @app.get("/open")
     def unguarded() -> Any:
