@@ -203,11 +203,11 @@ def test_collected_applications_leave_no_thread_and_no_connection(
     before, url = threads(), make_url(database_url)
     gone = []
     first = _application(url, usage)
-    for _ in range(5):
+    for number in range(5):
         app = _application(url, usage)
         # The host's own connections are not ours to close.
         dispose(app)
-        _, plaintext = bearing.generate(app, hosts.create_user(app, f"{id(app)}@x.org"))
+        _, plaintext = bearing.generate(app, hosts.create_user(app, f"{number}@x.org"))
         bearing.engine_of(app).pool.dispose()
         assert call(app, plaintext) == 200
         gone.append(weakref.ref(app))
@@ -240,3 +240,4 @@ def test_database_in_memory_can_be_made_anew(tmp_path: Any) -> None:
             db: SQLAlchemy = hosts.host_of(app).db
             db.create_all()
     close(app)
+    dispose(app)

@@ -262,7 +262,8 @@ class Recorder:
 
     def release(self) -> None:
         """Write the buffer and close the connection, as the host closes its own."""
-        if self._writer is not None:
+        # A shared connection is the host's, and gone: to write would open another one.
+        if self._writer is not None and not self._writer.shared:
             self.flush()
             self._writer.close(timeout=_EXIT_TIMEOUT)
 
