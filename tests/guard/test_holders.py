@@ -285,7 +285,7 @@ def test_stale_log_in_is_renewed_and_returns_to_the_form(
     pasted = bearing.sealed("0123456789ab")
     wish = {
         **{"kind": "access", "name": f"Night run {pasted}", "scope": ["x" * 99] * 99},
-        **{"expiry": "custom", "expiry_date": "2031-05-04", **hidden},
+        **{"access_expiry": "custom", "access_expiry_date": "2031-05-04", **hidden},
     }
     _grow_stale(ada.client)
     assert ada.get().status_code == 200
@@ -308,8 +308,8 @@ def test_stale_log_in_is_renewed_and_returns_to_the_form(
     assert back.headers["Location"] == form
     page = ada.client.get(form)
     assert one(page, "#name")["value"] == "Night run apt_0123456789ab_…"
-    assert one(page, "#expiry_date")["value"] == "2031-05-04"
-    for chosen in ("kind", "expiry"):
+    assert one(page, "[name=access_expiry_date]")["value"] == "2031-05-04"
+    for chosen in ("kind", "access_expiry"):
         checked = one(page, f"input[name={chosen}][checked]")
         assert checked["value"] == wish[chosen]
     assert one(ada.client.get(form), "#name")["value"] == ""
