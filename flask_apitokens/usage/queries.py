@@ -50,6 +50,7 @@ class CallQuery:
     :param before: only calls older than this position.
     :param after: only calls newer than this position.
     :param first: the number of the first call according to the address, from 1.
+    :param size: how many calls a page has.
     """
 
     day: date | None = None
@@ -57,6 +58,7 @@ class CallQuery:
     before: Position | None = None
     after: Position | None = None
     first: int = 1
+    size: int = PAGE_SIZE
 
 
 def within(query: CallQuery, window: Window) -> Window:
@@ -96,11 +98,11 @@ def page_of(
 
     page = pagination.keyset_page(
         read,
-        size=PAGE_SIZE,
+        size=query.size,
         before=query.before,
         after=query.after,
         # Near the first page all newer calls are read, so its number is certain.
-        look_ahead=PAGE_SIZE + 1,
+        look_ahead=query.size + 1,
     )
     return _numbered(page, query, total=count(query, window, hours=hours))
 
@@ -110,7 +112,7 @@ def _numbered(
 ) -> KeysetPage[Any]:
     """Return the page with the number of its first call and the total."""
     shown, first = len(page.items), page.newer + 1
-    is_exact = not page.newer or (query.after and page.newer <= PAGE_SIZE)
+    is_exact = not page.newer or (query.after and page.newer <= query.size)
     if not is_exact:
         # The address says the number; it is repeated only as far as it can be true.
         first = max(1, min(max(query.first, first), total - shown + 1))

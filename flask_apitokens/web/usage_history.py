@@ -43,6 +43,9 @@ from .presenters import daily_usage
 from .query_args import LAST_PAGE
 from .urls import UsageUrlSet
 
+#: how many calls the page of a token lists at a time, beside all else it shows
+LATEST = 10
+
 
 @dataclass(frozen=True)
 class History:
@@ -74,6 +77,7 @@ class Reading:
     :param at: the addresses of the history.
     :param window: the time for which calls are kept, as of the start of this request.
     :param labels: the labels of owners by their keys.
+    :param size: how many calls a page has.
     """
 
     ctx: Context
@@ -81,6 +85,7 @@ class Reading:
     at: UsageUrlSet
     window: Window
     labels: Mapping[str, str] = field(default_factory=dict)
+    size: int = call_queries.PAGE_SIZE
 
     @property
     def args(self) -> dict[str, Any]:
@@ -113,7 +118,8 @@ class Reading:
             result=call_export.RESULTS.get(given.get("result", "")),
             before=Position.from_text(given.get("before", "")),
             after=Position.from_text(given.get("after", "")),
-            first=min(max(first, 1), LAST_PAGE * call_queries.PAGE_SIZE),
+            first=min(max(first, 1), LAST_PAGE * self.size),
+            size=self.size,
         )
 
     @property
@@ -171,6 +177,7 @@ class Reading:
             args=self.args,
             at=self.at,
             days=self.days_kept,
+            size=self.size,
             tokens_shown=names is not None,
             focus=request.args.get("focus") == "list",
         )
@@ -246,7 +253,7 @@ def token_reading(scope: TokenScope, token: Token) -> Reading:
         values={"token_id": token.id},
     )
     window = usage_totals.window_of(scope.ctx)
-    return Reading(scope.ctx, usage_totals.of_token(token), at, window)
+    return Reading(scope.ctx, usage_totals.of_token(token), at, window, size=LATEST)
 
 
 def token_history(scope: TokenScope, token: Token) -> History | None:

@@ -21,6 +21,8 @@ from example_app.models import User
 from example_app.models import db
 from tests.browser.conftest import LiveServer
 from tests.browser.conftest import NewPage
+from tests.calling import note
+from tests.calling import some
 
 U = "/account/api-tokens/"
 WIDTHS = (1280, 1100, 1024, 768, 640, 360, 320)
@@ -30,6 +32,12 @@ MEASURE = """() => {
     const seen = el => el.checkVisibility({visibilityProperty: true})
     const name_of = el => el.textContent.trim().replace(/\\s+/g, ' ').slice(0, 40)
     if (root.scrollWidth > root.clientWidth) found.push('scrolls sideways')
+    const last = [...document.querySelectorAll('svg[role=img] g')].at(-1)
+    if (last) {
+        const shown = last.closest('[role=region]').getBoundingClientRect()
+        if (last.getBoundingClientRect().right > shown.right + 1)
+            found.push('the last day of the chart is out of sight')
+    }
     for (const box of document.querySelectorAll('[data-apitokens-select]')) {
         const name = box.closest('tr').querySelector('td a')
         if (!name || !seen(box)) continue
@@ -119,7 +127,12 @@ def fill(app: Flask, names: Names) -> dict[str, Any]:
                     token.last_used_at = datetime.now(UTC) - timedelta(minutes=number)
                     token.last_used_ip = "2001:db8:85a3:8d3:1319:8a2e:370:7348"
         db.session.commit()
-        return {"key": person.id, "token": token.id}
+        known = {"key": person.id, "token": token.id}
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    path = f"/api/{names.tokens[0]}"
+    with_it: dict[str, Any] = {"token_id": known["token"], "user_agent": agent}
+    note(app, *some(12, path=path, **with_it), *some(5, status=429, **with_it))
+    return known
 
 
 @pytest.fixture(params=["ours", "bootstrap5"])

@@ -713,7 +713,7 @@ def test_panel_stays_in_the_applications_page(visit: Visit) -> None:
     expect(page.locator("tr.at-row--new")).to_have_count(1)
     assert page.url == f"{visit.base}/panel"
     page.get_by_role("link", name="From the panel", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("From the panel")
+    expect(page.get_by_role("heading", level=1)).to_have_text("From the panel Active")
     assert re.search(rf"{U}\w{{12}}$", page.url)
 
 

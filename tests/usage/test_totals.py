@@ -87,7 +87,7 @@ def test_partly_kept_day_names_its_first_moment(begun: datetime, remark: str) ->
     assert first == ("Sat 14 Nov, " + remark if remark else "Sat 14 Nov")
     assert second == "Sun 15 Nov"
     bars = daily_usage.day_chart(days, window, rtl=False).bars
-    assert [bar.remark for bar in bars] == [remark, *[""] * 7]
+    assert [bar.remark for bar in bars] == [remark, *[""] * 6, "so far"]
 
 
 def test_totals_count_only_calls_of_the_filter(ctx: Context) -> None:

@@ -16,7 +16,6 @@ from flask_apitokens.db.pagination import Position
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage.export import RESULTS
-from flask_apitokens.usage.queries import PAGE_SIZE
 from flask_apitokens.web.urls import UsageUrlSet
 
 from .widgets import Badge
@@ -177,6 +176,7 @@ def list_of(
     args: Mapping[str, Any],
     at: UsageUrlSet,
     days: int,
+    size: int,
     tokens_shown: bool,
     focus: bool,
 ) -> CallList:
@@ -184,7 +184,7 @@ def list_of(
     newer = older = None
     # "from" repeats the number of the first call, which a keyset page does not know.
     if rows and page.has_newer:
-        first = max(1, page.first - PAGE_SIZE)
+        first = max(1, page.first - size)
         newer = {**args, "after": _position(page.items[0]), "from": first}
     if rows and page.has_older:
         first = page.first + len(rows)

@@ -67,7 +67,7 @@ def _weekday(day: date) -> str:
 
 
 def _day_label(day: date, window: Window) -> str:
-    """Return a day as ``Sun 15 Nov``, with its first moment if calls of it are gone."""
+    """Return a day as ``Sun 15 Nov``, and what part of it is counted."""
     label = _(
         "%(weekday)s %(day)s %(month)s",
         weekday=_weekday(day),
@@ -80,9 +80,9 @@ def _day_label(day: date, window: Window) -> str:
 
 def _remark(day: date, window: Window) -> str:
     since = window.day(day).since
-    if (since.hour, since.minute) == (0, 0):
-        return ""
-    return _("from %(time)s", time=since.strftime("%H:%M"))
+    if (since.hour, since.minute) != (0, 0):
+        return _("from %(time)s", time=since.strftime("%H:%M"))
+    return _("so far") if day == window.days[-1] else ""
 
 
 def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:

@@ -290,7 +290,7 @@ def test_token_page_shows_its_properties_and_events(ada: Visitor) -> None:
     token_id = stored(ada.app, ada.user)[0]["id"]
     response = ada.without_script().get(token_id)
     assert response.status_code == 200
-    assert text_of(response, "h1") == "Deploy"
+    assert text_of(response, "h1") == "Deploy Active"
     facts = text_of(response, ".at-facts")
     assert token_id in facts
     assert "Time series read write" in facts

@@ -486,8 +486,10 @@ def test_owner_sees_the_calls_of_their_token(app: Flask, ada: Any) -> None:
     assert rows_of(shown)[0][1] == "GET /api/0 /api/tmy 192.0.2.7 · curl/8.5.0"
     assert len(rows_of(shown)[0]) == 4
     assert [str(s["name"]) for s in soup(shown).select("select")] == ["day", "result"]
+    assert called(shown) == [str(n) for n in range(10)]
     second = me.client.get(hrefs(shown)["Next"])
-    assert called(second) == [str(n) for n in range(50, 60)]
+    assert called(second) == [str(n) for n in range(10, 20)]
+    assert text_of(second, ".at-card__foot .at-num") == "11–20 of 60"
     failed = me.get(f"{deploy}?result=failed")
     assert hrefs(failed)["Show all calls"] == f"{U}{deploy}"
     file = me.client.get(hrefs(second)["Download CSV"])
