@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
@@ -14,6 +16,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy import text
 from sqlalchemy import update
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
@@ -202,6 +205,19 @@ class Context:
         if self.dialect == "sqlite":
             change = update(model).where(model.id == "").values(live_name=None)
             self.session.execute(change.execution_options(synchronize_session=False))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Begin a savepoint; the text of an error leaves out its statement's values.
+
+        They are the hash and the digest of a token, and the application may log it.
+        """
+        try:
+            with self.session.begin_nested():
+                yield
+        except StatementError as error:
+            engines.without_values(error)
+            raise
 
     def lock_user(self, user_id: Any) -> bool:
         """Lock what belongs to a user until the transaction ends.

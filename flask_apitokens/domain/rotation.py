@@ -231,7 +231,7 @@ def _replace(
     """Store the successor, and end *token*, which the caller has locked."""
     now = ctx.now()
     try:
-        with ctx.session.begin_nested():
+        with ctx.savepoint():
             token.live_name, token.successor_id = None, successor.id
             if days:
                 over = now + timedelta(days=days)

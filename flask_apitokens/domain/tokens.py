@@ -129,7 +129,7 @@ def _store(
     unique_keys.release_name(ctx, token.live_name)
     email_binding.bind(ctx, token, owner)
     try:
-        with ctx.session.begin_nested():
+        with ctx.savepoint():
             ctx.session.add(token)
             made = ctx.snapshot(token, actor, owner=owner)
             ctx.record(

@@ -265,7 +265,7 @@ def store_items(
         for (item, hashed), name in zip(fresh, names, strict=True)
     ]
     try:
-        with ctx.session.begin_nested():
+        with ctx.savepoint():
             ctx.session.add_all(made)
             ctx.session.flush()
             for token, (item, _hash) in zip(made, fresh, strict=True):

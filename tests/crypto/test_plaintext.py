@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from flask import got_request_exception
 from jinja2 import ChoiceLoader
 from jinja2 import DictLoader
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens import current_token
 from flask_apitokens import errors
@@ -190,6 +192,32 @@ def test_failing_database_shows_no_plaintext(
     assert len(minted) == len(needles) == 1
     check(found[0], [minted[0][17:], *needles])
     assert minted[0][17:] not in caplog.text
+
+
+@pytest.mark.parametrize("act", ["generate", "rotate", "import"])
+def test_error_of_a_refused_statement_names_no_value(
+    act: str, make_app: MakeApp, database_url: str
+) -> None:
+    """The application's own code may log the error that our method raises."""
+    app = make_app(database_url, services=False, APITOKENS_PEPPERS=PEPPERS)
+    user, host = hosts.create_user(app, "ada@example.com"), hosts.host_of(app)
+    token_id, _ = bearing.generate(app, user)
+
+    @event.listens_for(bearing.engine_of(app), "before_cursor_execute", retval=True)
+    def fail(_c: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> Any:
+        return statement.replace("INTO apitokens_token ", "INTO gone "), values
+
+    ours = host.apitokens
+    acts: dict[str, Callable[[], object]] = {
+        "generate": lambda: ours.generate(owner=user, name="x"),
+        "rotate": lambda: ours.rotate(ours.find_token(token_id)),
+        "import": lambda: ours.import_token(FOREIGN, owner=user),
+    }
+    with app.app_context(), pytest.raises(SQLAlchemyError) as raised:
+        acts[act]()
+    assert "gone" in str(raised.value)
+    assert "$2b$" not in str(raised.value)
+    assert "hidden" in str(raised.value)
 
 
 @pytest.mark.parametrize("act", ["generate", "rehash", "import"])
