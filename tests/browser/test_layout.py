@@ -30,8 +30,11 @@ WIDTHS = (1280, 1100, 1024, 768, 640, 360, 320)
 MEASURE = """() => {
     const found = [], root = document.documentElement
     const seen = el => el.checkVisibility({visibilityProperty: true})
-    const name_of = el => el.textContent.trim().replace(/\\s+/g, ' ').slice(0, 40)
+    const name_of = el => [...el.textContent.trim()].slice(0, 40).join('')
     if (root.scrollWidth > root.clientWidth) found.push('scrolls sideways')
+    for (const box of document.querySelectorAll('.table-responsive:has(> table)'))
+        if (innerWidth >= 1280 && box.scrollWidth > box.clientWidth)
+            found.push('cut off by ' + (box.scrollWidth - box.clientWidth))
     const last = [...document.querySelectorAll('svg[role=img] g')].at(-1)
     if (last) {
         const shown = last.closest('[role=region]').getBoundingClientRect()
