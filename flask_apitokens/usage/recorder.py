@@ -199,6 +199,7 @@ class Recorder:
                 elif time.monotonic() - busy > _IDLE:
                     ending = ending or self._retire(writer)
                 if ending:
+                    writer.close(timeout=_EXIT_TIMEOUT)  # Collected, no one else would.
                     return
         finally:
             with self._lock:
@@ -310,7 +311,7 @@ class Recorder:
         """Remove some of the calls past retention, the rest after the next write."""
         from . import retention  # Most processes need it late, or never.
 
-        engine, since = writer.engine, self._since()
+        engine, since = writer.engine, datetime.now(UTC) - self._retention
         if retention.prune_for(_PRUNE_FOR, engine, tables=self.tables, since=since):
             self._prune_at = time.monotonic() + _PRUNE_EVERY
 
@@ -323,10 +324,9 @@ class Recorder:
         from . import retention
 
         writer = self._writer or self._open_writer()
-        return retention.prune_all(writer.engine, self.tables, since=self._since())
-
-    def _since(self) -> datetime:
-        return datetime.now(UTC) - self._retention
+        return retention.prune_all(
+            writer.engine, self.tables, since=datetime.now(UTC) - self._retention
+        )
 
     def _trim(self) -> None:
         if self._calls.trim():

@@ -78,7 +78,7 @@ def test_stylesheet_loads_no_other_file(name: str) -> None:
 
 def test_stylesheet_selects_only_elements_of_the_section() -> None:
     selectors = re.findall(r"^ *([^\s{}@][^{}]*)\{", style("apitokens.css"), re.M)
-    parts = [part for text in selectors for part in re.split(r",(?![^(]*\))", text)]
+    parts = [part for text in selectors for part in alternatives(text)]
     keyframes = {"from", "to"}
     strays = [
         part.strip()
@@ -103,6 +103,18 @@ def test_fallback_colours_are_the_light_ones() -> None:
     plain = re.findall(r"--_([\w-]+): var\(--apitokens-[\w-]+, (#\w+)\)", style())
     light = colours("light")
     assert {name: parse(value) for name, value in plain} == light
+
+
+def alternatives(selector: str) -> list[str]:
+    """Split a selector at the commas that are in no parentheses."""
+    depth, parts = 0, [""]
+    for sign in selector:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
 
 
 def style(name: str = STYLES[0]) -> str:

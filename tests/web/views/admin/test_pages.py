@@ -419,7 +419,8 @@ def test_services_page_shows_calls(scene: Scene) -> None:
     calls = [visible_text(cell) for cell in page.select("[data-label='Calls, 7 days']")]
     assert calls == ["1,200", "0"]
     bars = page.select(".at-spark")[0].select("rect")
-    assert [bar["height"] for bar in bars][-1] == "24.0"
+    # Shortly after midnight, most of the calls were yesterday.
+    assert "24.0" in [bar["height"] for bar in bars][-2:]
     assert len(bars) == 8, "a bar a day, the first of which has begun before"
 
 
