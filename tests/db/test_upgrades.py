@@ -19,7 +19,7 @@ from tests.bearing import code
 
 #: The env.py that Flask-Migrate writes asks first for what is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:'get_engine' is deprecated")
-VERSIONS = ["e39bd7c", "a1b40ae", "872a712", "474ed94"]
+VERSIONS = ["e39bd7c", "a1b40ae", "872a712", "c46a3d1"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
