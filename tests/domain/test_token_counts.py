@@ -12,7 +12,7 @@ from flask_apitokens.db import pagination
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.domain.users import UserQuery
-from flask_apitokens.web.presenters import confirmations
+from flask_apitokens.web.presenters import access_confirmations
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.users import member_list
 from flask_apitokens.web.service_tabs import ServiceFigures
@@ -44,11 +44,11 @@ def test_search_announces_more_tokens_than_the_limit(app: Flask) -> None:
 
 def test_confirmation_names_more_tokens_than_the_limit(app: Flask) -> None:
     with app.test_request_context():
-        asked = confirmations.service_off_question(
+        asked = access_confirmations.service_off_question(
             "TMY", UNCOUNTED, action="/do", back="/back"
         )
         assert asked.strong == "More than 10,000 tokens stop working at once."
-        asked = confirmations.service_off_question(
+        asked = access_confirmations.service_off_question(
             "TMY", pagination.COUNT_LIMIT, action="/do", back="/back"
         )
         assert asked.strong == "10000 tokens stop working at once."

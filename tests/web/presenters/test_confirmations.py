@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from flask_apitokens.domain.users import Member
-from flask_apitokens.web.presenters import confirmations
+from flask_apitokens.web.presenters import access_confirmations
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,10 @@ def test_what_is_paused_is_named_in_the_right_number(
     now = datetime(2026, 11, 21, tzinfo=UTC)
     losing = [("Ada", Member(None, True, tokens, None))]
     with app.test_request_context():
-        service = confirmations.service_off_question("S", tokens, action="", back="")
-        users = confirmations.users_off_question(
+        service = access_confirmations.service_off_question(
+            "S", tokens, action="", back=""
+        )
+        users = access_confirmations.users_off_question(
             losing, action="", back="", hidden=(), now=now
         )
     for question in (service, users):

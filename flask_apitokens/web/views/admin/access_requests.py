@@ -41,8 +41,8 @@ from flask_apitokens.web.pages import partial
 from flask_apitokens.web.pages import redirect_with_notice
 from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
+from flask_apitokens.web.presenters.access_confirmations import decline_question
 from flask_apitokens.web.presenters.access_requests import label_of
-from flask_apitokens.web.presenters.confirmations import decline_question
 from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.presenters.widgets import PageLinks
 from flask_apitokens.web.query_args import LAST_PAGE

@@ -30,9 +30,9 @@ from flask_apitokens.web.pages import navigate
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.pages import redirect_with_notice
 from flask_apitokens.web.pages import store_change
+from flask_apitokens.web.presenters.access_confirmations import service_off_question
+from flask_apitokens.web.presenters.access_confirmations import users_off_question
 from flask_apitokens.web.presenters.confirmations import Confirm
-from flask_apitokens.web.presenters.confirmations import service_off_question
-from flask_apitokens.web.presenters.confirmations import users_off_question
 from flask_apitokens.web.service_tabs import figures_of
 from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.service_tabs import with_calls
