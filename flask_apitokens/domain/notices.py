@@ -18,6 +18,7 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.core.snapshots import TokenSnapshot
 from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import in_days
+from flask_apitokens.db.models import Token
 from flask_apitokens.i18n import gettext as _
 
 from .subscriptions import service_label
@@ -55,6 +56,13 @@ def _concerns_owner(event: events.TokenEvent) -> bool:
     # What host code does without naming an actor, it tells the owner itself. A reason
     # is written for the owner, so it is always sent.
     return actor != SYSTEM or isinstance(event, events.TokenDeactivated)
+
+
+def reaches_owner(ctx: Context, token: Token, actor: Actor) -> bool:
+    """Return whether the host sends the owner of *token* what *actor* does to it."""
+    if token.userless or ctx.callbacks.on_notice is None:
+        return False
+    return actor.id != str(token.owner_id)
 
 
 def _token_notice(ctx: Context, event: events.TokenEvent) -> Notice | None:

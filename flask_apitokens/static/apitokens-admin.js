@@ -81,10 +81,6 @@ addEventListener('click', ({target}) => {
 	document.querySelector('#at-save-hint').focus()
 })
 
-addEventListener('keydown', event => {
-	if (event.key === 'Enter' && event.target.matches('[role=switch]')) event.preventDefault()
-})
-
 addEventListener('submit', () => { leaving = true })
 addEventListener('beforeunload', event => {
 	if (unsaved.size && !leaving) event.preventDefault()

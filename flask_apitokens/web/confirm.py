@@ -22,6 +22,7 @@ from flask_apitokens.usage import totals as usage_totals
 from . import htmx
 from .forms import ConfirmForm
 from .forms import stale
+from .forms import typed
 from .pages import page
 from .pages import partial
 from .pages import redirect_with_notice
@@ -47,12 +48,19 @@ def ask_unless_confirmed(
     """
     problem = ""
     is_sure = not needs_flag or request.form.get("confirm") == "1"
-    if request.method == "POST" and is_sure:
+    # Enter in a field of the form presses its hidden button "ask".
+    asks = "ask" in request.form
+    if request.method == "POST" and is_sure and not asks:
         if ConfirmForm().is_genuine():
             return None
         problem = stale()
     if scope is not None:
         question = _with_calls(scope, replace(question, back=list_url(scope)))
+    if asks and question.reason is not None:
+        text, cause = typed("reason")[:ECHOED], typed("cause")
+        question = replace(
+            question, reason=replace(question.reason, text=text, cause=cause)
+        )
     status = 400 if problem else 200
     return show_question(replace(question, problem=problem), status)
 
@@ -86,11 +94,15 @@ def show_question(question: Confirm, status: int) -> ResponseReturnValue:
 
 
 def ask_reason_again(
-    question: Confirm, reason: str, *, error: DomainError
+    question: Confirm, reason: str, *, error: DomainError, cause: str = ""
 ) -> ResponseReturnValue:
-    """Show a question again, with the *reason* that was typed and its error."""
+    """Show a question again, with the *reason* that was typed and its error.
+
+    :param cause: the reason that was chosen.
+    """
     field = question.reason or confirmations.Reason()
-    field = replace(field, text=reason[:ECHOED], error=error.message)
+    text = reason[:ECHOED]
+    field = replace(field, text=text, cause=cause, error=error.message)
     return show_question(replace(question, reason=field), error.status)
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Dialog
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
+from tests import administration
 from tests import hosts
 from tests.browser.chromium import ConsoleGuard
 from tests.browser.conftest import AllGuises
@@ -245,6 +246,12 @@ def test_whole_form_is_saved_without_script(
     expect(page.get_by_role("switch", name="for user01")).not_to_be_checked()
 
 
+def stopped(app: Flask) -> list[str]:
+    """The reasons of the tokens that are deactivated."""
+    reasons = administration.column(app, "Token", "deactivated_reason")
+    return [reason for reason in reasons if reason]
+
+
 @WITH_EACH_HTMX
 def test_tokens_are_deactivated_with_a_reason(
     make_app: MakeApp,
@@ -258,14 +265,15 @@ def test_tokens_are_deactivated_with_a_reason(
     holder(app, "user00@example.com", "One", "Two", "Three")
     opened(app, live_server(app), page, "/tokens")
     page.get_by_role("link", name="Deactivate token One").click()
-    reason = page.get_by_label("Reason")
-    expect(reason).to_be_focused()
+    leaked = page.get_by_role("radio", name="Leaked")
+    expect(leaked).to_be_focused()
     settled(page)
-    reason.fill("   ")
     page.get_by_role("button", name="Deactivate token").click()
-    expect(page.get_by_text("Enter a reason.")).to_be_visible()
+    expect(page.get_by_text("Choose a reason or enter one.")).to_be_visible()
     settled(page)
-    reason.fill("Leaked in a <b>log</b>")
+    reason = page.get_by_label("Reason in your own words")
+    reason.fill("In a <b>log</b>")
+    leaked.check()
     page.get_by_role("button", name="Deactivate token").click()
     expect(page.locator("#at-toasts strong")).to_have_text("Token “One” deactivated")
     settled(page)
@@ -273,15 +281,44 @@ def test_tokens_are_deactivated_with_a_reason(
     page.get_by_label("Select Three").check()
     page.get_by_role("button", name="Deactivate 2 selected").click()
     settled(page)
-    page.get_by_label("Reason").fill("Audit")
+    page.get_by_role("radio", name="Unused").check()
     page.get_by_role("button", name="Deactivate tokens").click()
     expect(page.locator("#at-toasts strong")).to_have_text("2 tokens deactivated")
     settled(page)
     page.get_by_role("link", name="Activate token One").click()
-    expect(page.get_by_role("alertdialog")).to_contain_text("Leaked in a <b>log</b>")
+    expect(page.get_by_role("alertdialog")).to_contain_text(
+        "It has leaked: In a <b>log</b>"
+    )
     settled(page)
     page.get_by_role("button", name="Activate token").click()
     expect(page.locator("#at-toasts strong")).to_have_text("Token “One” activated")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_leaked_token_is_deactivated_with_three_clicks_and_never_by_enter(
+    make_app: MakeApp, live_server: LiveServer, new_page: NewPage, *, script: bool
+) -> None:
+    app, page = account(make_app), new_page(java_script_enabled=script)
+    holder(app, "user00@example.com", "One")
+    base = live_server(app)
+    sign_in(page, base)
+    page.goto(f"{base}{A}/tokens")
+    if script:
+        has_htmx(page)
+    page.get_by_role("link", name="Deactivate token One").click()
+    leaked = page.get_by_role("radio", name="Leaked")
+    expect(leaked).to_be_visible()
+    if script:
+        settled(page)
+    expect(leaked).to_be_focused()
+    for key in ("Enter", "Space", "Enter", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("radio", name="Left")).to_be_checked()
+    assert stopped(app) == []
+    leaked.click()
+    page.get_by_role("button", name="Deactivate token").click()
+    expect(page.get_by_text("Token “One” deactivated").first).to_be_visible()
+    assert stopped(app) == ["It has leaked"]
 
 
 def test_small_screen_shows_the_section_and_whole_addresses(

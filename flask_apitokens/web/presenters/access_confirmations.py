@@ -68,17 +68,17 @@ def users_off_question(
     )
 
 
-def decline_question(who: str, service: str, *, action: str, back: str) -> Confirm:
-    """Return the confirmation, with an optional reason, for declining a request."""
+def decline_question(
+    who: str, service: str, *, action: str, back: str, is_told: bool
+) -> Confirm:
+    """Return the confirmation, with an optional reason, for declining a request.
+
+    :param is_told: whether the user gets a message.
+    """
     return Confirm(
         title=_("Decline the request of %(who)s?", who=who),
         action=action,
-        text=_(
-            "%(who)s is told that access to %(service)s was declined, and can ask "
-            "again.",
-            who=who,
-            service=service,
-        ),
+        text=_declined(who, service, is_told=is_told),
         keep=_("Keep waiting"),
         go=_("Decline request"),
         rows=(),
@@ -88,6 +88,21 @@ def decline_question(who: str, service: str, *, action: str, back: str) -> Confi
             help=_("Shown to the user and kept in the audit log."),
         ),
         hidden=[("do", "decline")],
+    )
+
+
+def _declined(who: str, service: str, *, is_told: bool) -> str:
+    words = {"who": who, "service": service}
+    if is_told:
+        return _(
+            "%(who)s gets a message that access to %(service)s was declined, and can "
+            "ask again.",
+            **words,
+        )
+    return _(
+        "%(who)s sees on the page of API tokens that access to %(service)s was "
+        "declined, and can ask again.",
+        **words,
     )
 
 

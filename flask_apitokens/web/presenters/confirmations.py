@@ -9,21 +9,29 @@ from dataclasses import field
 from dataclasses import replace
 
 from flask_apitokens.db.models import REASON_LENGTH
+from flask_apitokens.errors import InvalidReason
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 
 from .tokens import Row
+from .widgets import Option
 
 
 @dataclass(frozen=True)
 class Reason:
-    """The field for a reason, which the owner of the token reads."""
+    """The field for a reason, which the owner of the token reads.
+
+    :param causes: reasons to choose from, beside or in place of a text.
+    :param cause: the one that was chosen.
+    """
 
     text: str = ""
     error: str = ""
     length: int = REASON_LENGTH
     required: bool = True
     help: str = ""
+    causes: Sequence[Option] = ()
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,45 +118,87 @@ def revoke_many_question(rows: Sequence[Row], action: str) -> Confirm:
     )
 
 
-def deactivate_question(row: Row, action: str) -> Confirm:
-    """Return the confirmation, with a reason, for deactivating a user's token."""
+def deactivate_question(row: Row, action: str, *, is_told: bool) -> Confirm:
+    """Return the confirmation, with a reason, for deactivating a user's token.
+
+    :param is_told: whether the owner gets a message.
+    """
+    text = _("Connections using this token stop at once.")
+    title = _("Deactivate “%(name)s”?", name=row.name)
     if row.owner:
         title = _("Deactivate “%(name)s” of %(who)s?", name=row.name, who=row.owner)
-        told = _(
+    if is_told:
+        text = _(
             "Connections using this token stop at once. %(who)s gets a message with "
             "your reason.",
             who=row.owner,
         )
-    else:
-        title = _("Deactivate “%(name)s”?", name=row.name)
-        told = _("Connections using this token stop at once.")
     return Confirm(
         title=title,
         action=action,
         strong=row.in_use or _never_in_use(row),
-        text=told,
+        text=text,
         keep=_("Keep token"),
         go=_("Deactivate token"),
         rows=[row],
-        reason=Reason(),
+        reason=_why([row]),
     )
 
 
-def deactivate_many_question(rows: Sequence[Row], action: str) -> Confirm:
-    """Return the confirmation, with a reason, for deactivating the selected tokens."""
+def deactivate_many_question(
+    rows: Sequence[Row], action: str, *, is_told: bool
+) -> Confirm:
+    """Return the confirmation, with a reason, for deactivating the selected tokens.
+
+    :param is_told: whether one of the owners gets a message.
+    """
     if len(rows) == 1:
-        return replace(deactivate_question(rows[0], action), many=True)
+        question = deactivate_question(rows[0], action, is_told=is_told)
+        return replace(question, many=True)
     return Confirm(
         title=_n("Deactivate %(n)s token?", "Deactivate %(n)s tokens?", len(rows)),
         action=action,
         strong=_("Connections using these tokens stop at once."),
-        text=_("Their owners get a message with your reason."),
+        text=_("Their owners get a message with your reason.") if is_told else "",
         keep=_n("Keep token", "Keep tokens", len(rows)),
         go=_n("Deactivate token", "Deactivate tokens", len(rows)),
         rows=rows,
         many=True,
-        reason=Reason(),
+        reason=_why(rows),
     )
+
+
+def _why(rows: Sequence[Row]) -> Reason:
+    """Return the field for the reason, with the usual reasons to choose from."""
+    causes = [
+        Option("leaked", _("Leaked")),
+        Option("left", _("Left")),
+        Option("unused", _("Unused")),
+        Option("other", _("Other")),
+    ]
+    if any(row.owner for row in rows):
+        return Reason(causes=causes)
+    return Reason(causes=causes, help=_("Kept in the audit log."))
+
+
+def reason_of(cause: str, text: str) -> str:
+    """Return a reason as it is stored: what was chosen, and what was typed.
+
+    :raises InvalidReason: if neither was given.
+    """
+    chosen = {
+        "leaked": _("It has leaked"),
+        "left": _("Its user has left"),
+        "unused": _("It is not used any more"),
+        "other": "",
+    }
+    text = text.strip()
+    if not text and cause not in chosen:
+        raise InvalidReason(_("Choose a reason or enter one."))
+    reason = chosen.get(cause, "")
+    if not reason or not text:
+        return reason or text
+    return _("%(reason)s: %(text)s", reason=reason, text=text)
 
 
 def overwrite_question(

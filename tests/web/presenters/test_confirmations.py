@@ -30,3 +30,17 @@ def test_what_is_paused_is_named_in_the_right_number(
         )
     for question in (service, users):
         assert question.text[: len(expected) or None] == expected
+
+
+@pytest.mark.parametrize(
+    ("is_told", "expected"),
+    [(True, "Ada gets a message that"), (False, "Ada sees on the page of API tokens")],
+)
+def test_message_about_a_declined_request_is_promised_only_if_it_is_sent(
+    app: Flask, expected: str, *, is_told: bool
+) -> None:
+    with app.test_request_context():
+        question = access_confirmations.decline_question(
+            "Ada", "S", action="", back="", is_told=is_told
+        )
+    assert question.text.startswith(expected)

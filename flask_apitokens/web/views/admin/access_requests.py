@@ -215,6 +215,7 @@ def decide(number: int) -> ResponseReturnValue:
         subscriptions.service_label(admin.ctx, row.service),
         action=url_for(f"{NAME}.decide", number=number, **_list_args()),
         back=_list_url(),
+        is_told=admin.ctx.callbacks.on_notice is not None,
     )
     asked = ask_unless_confirmed(question, needs_flag=True)
     if asked is not None:

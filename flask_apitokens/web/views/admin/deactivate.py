@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import activation
+from flask_apitokens.domain import notices
 from flask_apitokens.domain import tokens as domain_tokens
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
@@ -35,7 +36,8 @@ def deactivate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     row = scope.row(token)
     if request.method != "POST" and not row.live:
         raise Conflict
-    question = confirmations.deactivate_question(row, question_url())
+    is_told = notices.reaches_owner(scope.ctx, token, scope.actor)
+    question = confirmations.deactivate_question(row, question_url(), is_told=is_told)
     return _deactivate(scope, [token], question=question, needs_flag=False)
 
 
@@ -43,7 +45,11 @@ def deactivate_many(scope: TokenScope) -> ResponseReturnValue:
     """Ask for a reason before the selected tokens are deactivated, or do it."""
     selected = selected_live_tokens(scope)
     rows = scope.rows(selected)
-    question = confirmations.deactivate_many_question(rows, question_url())
+    actor = scope.actor
+    is_told = any(notices.reaches_owner(scope.ctx, t, actor) for t in selected)
+    question = confirmations.deactivate_many_question(
+        rows, question_url(), is_told=is_told
+    )
     return _deactivate(scope, selected, question=question, needs_flag=True)
 
 
@@ -53,17 +59,18 @@ def _deactivate(
     asked = ask_unless_confirmed(question, scope=scope, needs_flag=needs_flag)
     if asked is not None:
         return asked
-    reason = typed("reason")
+    cause, text = typed("cause"), typed("reason")
     # Read before the commit: after it, another request may delete the rows.
     names, ids = [token.name for token in selected], [token.id for token in selected]
     try:
+        reason = confirmations.reason_of(cause, text)
         store_change(scope.ctx, lambda: _deactivate_found(scope, ids, reason=reason))
     except DomainError as error:
         if error.field != "reason":
             raise
         roll_back(scope.ctx)
         question = replace(question, back=scope.urls.url("tokens"))
-        return ask_reason_again(question, reason, error=error)
+        return ask_reason_again(question, text, error=error, cause=cause)
     if len(names) == 1:
         return report_done(scope, _("Token “%(name)s” deactivated", name=names[0]))
     message = _n("%(n)s token deactivated", "%(n)s tokens deactivated", len(names))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+import pytest
 from bs4 import Tag
 from flask import Flask
 from sqlalchemy import inspect
@@ -17,10 +19,14 @@ from tests.administration import OTHER
 from tests.administration import A
 from tests.administration import generate_in
 from tests.bearing import bearer
+from tests.conftest import MakeApp
 from tests.pages import Visitor
 from tests.pages import names
 from tests.pages import one
 from tests.pages import plaintext_in
+from tests.pages import soup
+from tests.pages import subscribe
+from tests.pages import text_of
 
 USERLESS = "services/tmy/userless"
 
@@ -143,6 +149,81 @@ def test_token_is_deactivated_with_a_reason_and_activated_again(
     assert call(app, plaintext) == "token_revoked"
     for act in ("deactivate", "activate"):
         assert boss.post(f"{at}/{act}", reason="x").status_code == 409
+
+
+CAUSES = {
+    "leaked": "It has leaked",
+    "left": "Its user has left",
+    "unused": "It is not used any more",
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_reason_that_is_offered_is_one_choice_and_stored_as_text(
+    app: Flask, boss: Visitor, ada: Any, heard: list[Notice], cause: str
+) -> None:
+    ids = [make(app, ada, name)[0] for name in ("one", "two", "three")]
+    question = boss.get(f"tokens/{ids[0]}/deactivate")
+    offered = soup(question).select("[type=radio][name=cause]")
+    assert [field["value"] for field in offered] == [*CAUSES, "other"]
+    assert not any(field.has_attr("checked") for field in offered)
+    boss.post(f"tokens/{ids[0]}/deactivate", cause=cause)
+    boss.post("tokens/deactivate", id=ids[1], confirm="1", cause=cause)
+    boss.post(f"tokens/{ids[2]}/deactivate", cause=cause, reason="Said Bob")
+    stored = [CAUSES[cause], CAUSES[cause], f"{CAUSES[cause]}: Said Bob"]
+    found = [column(app, "deactivated_reason", id=token_id) for token_id in ids]
+    assert found == [[text] for text in stored]
+    assert [notice.reason for notice in heard] == stored
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        ({}, "Choose a reason or enter one."),
+        ({"cause": "nonsense"}, "Choose a reason or enter one."),
+        ({"cause": "other"}, "Enter a reason."),
+        ({"cause": "other", "reason": " "}, "Enter a reason."),
+        ({"cause": "leaked", "reason": "x" * 500}, "Use 500 characters or fewer."),
+    ],
+)
+def test_deactivation_without_a_reason_is_refused_in_the_form(
+    app: Flask, boss: Visitor, ada: Any, sent: dict[str, str], error: str
+) -> None:
+    ids = [make(app, ada, name)[0] for name in ("one", "two")]
+    for path, fields in (
+        (f"tokens/{ids[0]}/deactivate", {}),
+        ("tokens/deactivate", {"id": ids, "confirm": "1"}),
+    ):
+        refused = boss.post(path, **fields, **sent)
+        assert refused.status_code == 422
+        assert error in text_of(refused, "[id$=reason-e]")
+        chosen = [field["value"] for field in soup(refused).select("[checked]")]
+        known = sent.get("cause") in {*CAUSES, "other"}
+        assert chosen == ([sent["cause"]] if known else [])
+        assert one(refused, "form:has([name=cause])").has_attr("novalidate")
+    assert column(app, "deactivated_at") == [None, None]
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_question_promises_a_message_only_if_the_host_sends_one(
+    make_app: MakeApp, *, sends: bool
+) -> None:
+    plugin = {"on_notice": str} if sends else {}
+    app = administration.administered(make_app, plugin=plugin)
+    boss = administration.administrator(app)
+    ada = administration.create_user(app, "ada")
+    subscribe(app, ada, "tmy")
+    subscribe(app, boss.user, "tmy")
+    owners = {"ada": ada, "boss": boss.user, "userless": None}
+    ids = {who: make(app, owner, who)[0] for who, owner in owners.items()}
+    message = re.compile("gets? a message with your reason")
+    for who in owners:
+        asked = boss.get(f"tokens/{ids[who]}/deactivate").text
+        assert bool(message.search(asked)) == (sends and who == "ada"), who
+        assert ("Shown to the owner" in asked) == (who != "userless")
+    for chosen in (["ada", "boss"], ["boss", "userless"], ["userless"]):
+        asked = boss.post("tokens/deactivate", id=[ids[who] for who in chosen]).text
+        assert bool(message.search(asked)) == (sends and "ada" in chosen)
 
 
 def test_selected_tokens_are_deactivated_with_one_reason(
