@@ -228,7 +228,7 @@ class APITokens(HostAPI):
         app.register_blueprint(build_endpoints(settings))
         app.cli.add_command(group)
         call_watch.install(app)
-        answers.install(app)
+        answers.claim_refusals(app)
         check_engine(state)
         finish_at_first_request(app)
 

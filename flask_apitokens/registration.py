@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import Flask
+from flask import request_started
 from sqlalchemy import Engine
 
 from flask_apitokens.core.callbacks import Callbacks
@@ -151,21 +152,21 @@ def check_engine(state: State) -> None:
 
 def finish_at_first_request(app: Flask) -> None:
     """Run what needs every route and extension to be registered, once."""
-
-    @app.before_request
-    def finish() -> None:
-        functions = app.before_request_funcs
-        functions[None] = [f for f in functions[None] if f is not finish]
-        call_watch.move_to_end(app)
-        answers.claim_refusals(app)
-        integration.exempt_from_csrf(app)
-        registry.warn_of_open_routes(app)
-        registry.warn_of_closed_routes(app)
-        templating.warn_of_pages(app)
-        state = app.extensions[KEY]
-        check_engine(state)
-        if state.pepper_set is not None:
-            registry.warn_of_peppers(state)
-
-    # Also now: CSRFProtect checks before our function if it is registered already.
+    # The signal comes before all functions of the host, which may be guarded too.
+    request_started.connect(_finish, app)
+    # Also now: a host may call its functions before requests without a request.
     integration.exempt_from_csrf(app)
+
+
+def _finish(app: Flask, **_: object) -> None:
+    answers.claim_refusals(app)
+    request_started.disconnect(_finish, app)
+    call_watch.move_to_end(app)
+    integration.exempt_from_csrf(app)
+    registry.warn_of_open_routes(app)
+    registry.warn_of_closed_routes(app)
+    templating.warn_of_pages(app)
+    state = app.extensions[KEY]
+    check_engine(state)
+    if state.pepper_set is not None:
+        registry.warn_of_peppers(state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -59,37 +60,26 @@ def refused(refusal: refusals.Refusal) -> Response:
     return response
 
 
-def install(app: Flask) -> None:
-    """Register the handler of refusals.
-
-    Flask looks for a handler by status first, and then by class. So it is registered
-    for one class of each status: no handler of a blueprint for all HTTP errors is asked
-    before it.
-    """
-    for kind in (
-        refusals.Refusal,
-        refusals.MalformedRequest,
-        refusals.Forbidden,
-        refusals.TemporarilyUnavailable,
-    ):
-        app.register_error_handler(kind, refused)
-
-
 def claim_refusals(app: Flask) -> None:
     """Answer refusals ahead of all handlers of the application and its extensions.
 
-    Flask-RESTX and Flask-RESTful replace the application's methods and ask no handlers.
-    A handler of the application's for ``Refusal`` would replace ours.
+    A handler of the application for all HTTP errors, or for ``Refusal``, would replace
+    our answer. Flask-RESTX and Flask-RESTful replace the application's method and ask
+    no handlers, so this is called again when all extensions are registered.
     """
     handle: Callable[..., Any] = app.handle_user_exception
+    if isinstance(handle, partial) and handle.func is _refuse_first:
+        return
+    app.handle_user_exception = partial(  # type: ignore[method-assign]
+        _refuse_first, handle
+    )
 
-    def refuse_first(*context_and_error: Any) -> Any:
-        error = context_and_error[-1]
-        if isinstance(error, refusals.Refusal):
-            return refused(error)
-        return handle(*context_and_error)
 
-    app.handle_user_exception = refuse_first  # type: ignore[assignment, method-assign]
+def _refuse_first(handle: Callable[..., Any], *context_and_error: Any) -> Any:
+    error = context_and_error[-1]
+    if isinstance(error, refusals.Refusal):
+        return refused(error)
+    return handle(*context_and_error)
 
 
 def keep_from_caches(response: Response, *, accepted: bool) -> None:

@@ -198,6 +198,24 @@ def test_refusal_is_the_same_whatever_handles_errors(
     assert answers[:half] == answers[half:]
 
 
+@pytest.mark.parametrize("change", HOSTS)
+def test_guard_of_the_whole_application_is_answered_at_its_first_request(
+    change: Callable[[Flask, Blueprint], None], app: Flask
+) -> None:
+    """It is registered before the plugin, and what handles errors after it."""
+
+    @token_required
+    def guard() -> None:
+        pass
+
+    app.before_request_funcs.setdefault(None, []).insert(0, guard)
+    change(app, routes_of(app))
+    for _ in range(2):
+        refused = app.test_client().get("/open")
+        assert (refused.status_code, code(refused)) == (401, "missing_token")
+        assert refused.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
 @pytest.mark.parametrize("kind", [errors.Refusal, errors.MissingToken])
 def test_handler_of_the_host_for_refusals_replaces_no_answer(
     kind: type[errors.Refusal], app: Flask
