@@ -26,6 +26,8 @@ from sqlalchemy import or_
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
 
+from flask_apitokens.i18n import number as number_text
+
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -48,7 +50,9 @@ def format_count(number: int, limit: int | None = COUNT_LIMIT) -> str:
 
     :param limit: where counting stopped; ``None`` if every row was counted.
     """
-    return f"{number:,}" if limit is None or number <= limit else f"{limit:,}+"
+    if limit is None or number <= limit:
+        return number_text(number)
+    return f"{number_text(limit)}+"
 
 
 # -- numbered pages ------------------------------------------------------------

@@ -17,6 +17,7 @@ from flask_apitokens.domain import access_requests
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.errors import NotFound
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import number as number_text
 from flask_apitokens.state import current_apitokens
 
 from .access import is_account
@@ -111,7 +112,9 @@ def links() -> list[Link]:
         _link(_("API services"), "services"),
         _link(_("All tokens"), "all_tokens"),
         _link(
-            _("Access requests"), "requests", count=f"{waiting:,}" if waiting else None
+            _("Access requests"),
+            "requests",
+            count=number_text(waiting) if waiting else None,
         ),
         *([_link(_("Usage history"), "usage")] if ctx.records_calls else []),
         _link(_("Audit log"), "audit"),

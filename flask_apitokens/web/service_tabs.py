@@ -15,6 +15,7 @@ from flask_apitokens.domain import subscriptions
 from flask_apitokens.domain import token_counts
 from flask_apitokens.domain import users as account_users
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import number as number_text
 from flask_apitokens.usage import totals as usage_totals
 from flask_apitokens.web.presenters.widgets import Badge
 
@@ -39,7 +40,7 @@ class ServiceFigures:
     @property
     def calls(self) -> str:
         """The number of its calls."""
-        return f"{sum(self.days):,}"
+        return number_text(sum(self.days))
 
     @property
     def heights(self) -> list[float]:
@@ -124,7 +125,7 @@ def section_of(admin: Admin, slug: str, here: str) -> Section:
     [numbers] = figures_of(admin, [service])
     sections: list[tuple[str, str, str | None]] = [
         ("service", _("General"), None),
-        ("users", _("Users and user tokens"), f"{numbers.users_on:,}"),
+        ("users", _("Users and user tokens"), number_text(numbers.users_on)),
         ("userless_tokens", _("Userless tokens"), numbers.userless_counted),
     ]
     if admin.ctx.records_calls:

@@ -34,7 +34,10 @@ from flask_apitokens.config import BLOCKS
 from flask_apitokens.config import Settings
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.i18n import gettext
+from flask_apitokens.i18n import language
 from flask_apitokens.i18n import ngettext
+from flask_apitokens.i18n import number
+from flask_apitokens.i18n import plural_forms
 from flask_apitokens.state import KEY
 
 log = logging.getLogger("flask_apitokens")
@@ -213,23 +216,6 @@ def _htmx_mode() -> str:
     return mode
 
 
-def _language() -> tuple[str, str]:
-    """Return the language of the page, and the direction of its text."""
-    if "babel" not in current_app.extensions:
-        return "en", "ltr"
-    from flask_babel import get_locale
-
-    locale = get_locale()
-    if locale is None:
-        return "en", "ltr"
-    return str(locale).replace("_", "-"), locale.text_direction
-
-
-def is_rtl() -> bool:
-    """Whether the text of the page runs from right to left."""
-    return _language()[1] == "rtl"
-
-
 def install_globals(app: Flask, **more: Callable[..., object]) -> None:
     """Add the functions that our templates call to the templates of *app*.
 
@@ -240,7 +226,9 @@ def install_globals(app: Flask, **more: Callable[..., object]) -> None:
         at_n_=ngettext,
         at_htmx=_htmx_mode,
         at_htmx_url=lambda: static_url(HTMX),
-        at_language=_language,
+        at_language=language,
+        at_plurals=plural_forms,
+        at_number=number,
         at_static=static_url,
         **more,
     )

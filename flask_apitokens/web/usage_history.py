@@ -19,6 +19,7 @@ from flask_apitokens.db.models import Token
 from flask_apitokens.db.pagination import Position
 from flask_apitokens.errors import NotFound
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import language
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.usage import export as call_export
 from flask_apitokens.usage import queries as call_queries
@@ -35,7 +36,6 @@ from flask_apitokens.web.presenters.widgets import Stat
 from flask_apitokens.web.scopes.token_scope import TokenScope
 
 from . import htmx
-from . import templating
 from .csv_response import stream_csv
 from .pages import partial
 from .presenters import calls as call_presenter
@@ -190,10 +190,11 @@ class Reading:
         same = self.call_filter == self.whole
         filters, partly = self.filters()
         kept = self.days_kept
+        is_mirrored = language().direction == "rtl"
         return History(
             at=self.at,
             kpis=daily_usage.stats(counts, kept, used=self.used()),
-            chart=daily_usage.day_chart(days, self.window, rtl=templating.is_rtl()),
+            chart=daily_usage.day_chart(days, self.window, rtl=is_mirrored),
             days=daily_usage.days_of(days, self.window),
             list=self.list(hours if same else None),
             filters=filters,

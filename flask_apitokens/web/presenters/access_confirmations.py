@@ -10,6 +10,7 @@ from flask_apitokens.db.pagination import COUNT_LIMIT
 from flask_apitokens.domain.users import Member
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.i18n import number as number_text
 
 from .confirmations import Confirm
 from .confirmations import Reason
@@ -112,7 +113,7 @@ def _stopping(tokens: int, when: str) -> str:
     if tokens > COUNT_LIMIT:
         return _(
             "More than %(n)s tokens stop working %(when)s.",
-            n=f"{COUNT_LIMIT:,}",
+            n=number_text(COUNT_LIMIT),
             when=when,
         )
     return _n(

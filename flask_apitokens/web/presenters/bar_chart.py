@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flask_apitokens.i18n import number as number_text
+
 WIDTH = 960
 #: the top and the base of the tallest bar
 _TOP, _BASE = 24, 232
@@ -110,7 +112,8 @@ def chart_of(
     most = max((sum(column.parts) for column in columns), default=0)
     step = step_for(most)
     top = step * max(1, -(-most // step))
-    lines = [Line(_y(value, top), f"{value:,}") for value in range(0, top + step, step)]
+    values = range(0, top + step, step)
+    lines = [Line(_y(value, top), number_text(value)) for value in values]
     margin = max(len(line.text) for line in lines) * _CHARACTER + 16
     slot = (WIDTH - margin) / max(1, len(columns))
     width = round(min(_BAR, slot * 0.6), 1)

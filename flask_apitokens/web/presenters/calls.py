@@ -15,6 +15,7 @@ from flask_apitokens.db.pagination import KeysetPage
 from flask_apitokens.db.pagination import Position
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.i18n import number as number_text
 from flask_apitokens.usage.export import RESULTS
 from flask_apitokens.web.urls import UsageUrlSet
 
@@ -93,7 +94,7 @@ def row_of(row: Any, names: Names | None, *, service: str = "") -> CallRow:
         deleted=names is not None and not known,
         whose=names.owner(row.owner_key) if names else "",
         service=service,
-        duration=_("%(n)s ms", n=f"{row.duration:,}"),
+        duration=_("%(n)s ms", n=number_text(row.duration)),
         ip=row.ip or "",
         agent=row.user_agent or "",
     )
@@ -151,7 +152,7 @@ class CallList:
             "%(number)s call found",
             "%(number)s calls found",
             total,
-            number=f"{total:,}",
+            number=number_text(total),
         )
 
     @property
@@ -166,7 +167,7 @@ class CallList:
     def _numbers(self) -> dict[str, str]:
         first, last = self.page.first, self.page.first + len(self.rows) - 1
         numbers = {"first": first, "last": last, "total": self.page.total}
-        return {name: f"{number:,}" for name, number in numbers.items()}
+        return {name: number_text(number) for name, number in numbers.items()}
 
 
 def list_of(

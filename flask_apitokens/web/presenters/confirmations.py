@@ -12,6 +12,7 @@ from flask_apitokens.db.models import REASON_LENGTH
 from flask_apitokens.errors import InvalidReason
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.i18n import number as number_text
 
 from .tokens import Row
 from .widgets import Option
@@ -79,7 +80,7 @@ def with_calls(question: Confirm, numbers: Mapping[str, int], *, days: int) -> C
     return replace(
         question,
         calls_label=_n("Calls in %(n)s day", "Calls in %(n)s days", days),
-        calls={token_id: f"{number:,}" for token_id, number in numbers.items()},
+        calls={token_id: number_text(number) for token_id, number in numbers.items()},
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from datetime import date
-from datetime import datetime
 
+from flask_apitokens.core.time_format import clock
 from flask_apitokens.core.time_format import day as date_of
-from flask_apitokens.core.time_format import months
+from flask_apitokens.core.time_format import short_day
+from flask_apitokens.core.time_format import weekday
 from flask_apitokens.db.pagination import format_count
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.i18n import number as number_text
+from flask_apitokens.i18n import percent
 from flask_apitokens.usage.totals import CallCounts
 from flask_apitokens.usage.totals import Window
 
@@ -42,10 +44,12 @@ def stats(
     """
     share = _share(counts.succeeded, counts.total)
     shown = [
-        Stat(_n("Calls, %(n)s day", "Calls, %(n)s days", days), f"{counts.total:,}"),
-        Stat(_("Succeeded"), share, f"{counts.succeeded:,}"),
-        Stat(_("Rejected"), f"{counts.rejected:,}"),
-        Stat(_("Failed"), f"{counts.failed:,}"),
+        Stat(
+            _n("Calls, %(n)s day", "Calls, %(n)s days", days), number_text(counts.total)
+        ),
+        Stat(_("Succeeded"), share, number_text(counts.succeeded)),
+        Stat(_("Rejected"), number_text(counts.rejected)),
+        Stat(_("Failed"), number_text(counts.failed)),
     ]
     if used is not None:
         some, every = format_count(used[0]), format_count(used[1])
@@ -56,32 +60,21 @@ def stats(
 def _share(part: int, whole: int) -> str:
     """Return a share in per cent; "0%" and "100%" are always exact."""
     if part in (0, whole):
-        return "100%" if part else "0%" if whole else "–"
-    tenths = min(max(round(1000 * part / whole), 1), 999)
-    return f"{tenths / 10:.1f}%"
-
-
-def _weekday(day: date) -> str:
-    names = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
-    return names[day.weekday()]
+        return "–" if not whole else percent(1000 if part else 0)
+    return percent(min(max(round(1000 * part / whole), 1), 999))
 
 
 def _day_label(day: date, window: Window) -> str:
     """Return a day as ``Sun 15 Nov``, and what part of it is counted."""
-    label = _(
-        "%(weekday)s %(day)s %(month)s",
-        weekday=_weekday(day),
-        day=day.day,
-        month=months()[day.month - 1],
-    )
-    remark = _remark(day, window)
+    label, remark = short_day(day), _remark(day, window)
+    # Translators: a day and what part of it is counted: "Sun 15 Nov, so far".
     return _("%(day)s, %(rest)s", day=label, rest=remark) if remark else label
 
 
 def _remark(day: date, window: Window) -> str:
     since = window.day(day).since
     if (since.hour, since.minute) != (0, 0):
-        return _("from %(time)s", time=since.strftime("%H:%M"))
+        return _("from %(time)s", time=clock(since))
     return _("so far") if day == window.days[-1] else ""
 
 
@@ -90,10 +83,10 @@ def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:
     return [
         DayRow(
             _day_label(day, window),
-            f"{counts.succeeded:,}",
-            f"{counts.rejected:,}",
-            f"{counts.failed:,}",
-            f"{counts.total:,}",
+            number_text(counts.succeeded),
+            number_text(counts.rejected),
+            number_text(counts.failed),
+            number_text(counts.total),
         )
         for day, counts in days.items()
     ]
@@ -103,27 +96,27 @@ def day_chart(days: Mapping[date, CallCounts], window: Window, *, rtl: bool) -> 
     """Return the bar chart of the days."""
     columns = [
         Column(
-            _("%(weekday)s %(day)s", weekday=_weekday(day), day=day.day),
+            weekday(day),
             _title(_day_label(day, window), counts),
             (counts.succeeded, counts.rejected, counts.failed),
-            f"{counts.total:,}",
+            number_text(counts.total),
             _remark(day, window),
         )
         for day, counts in days.items()
     ]
     first, last = window.days[0], window.days[-1]
     title = _(
-        "Calls per day, %(first)s to %(last)s", first=_date(first), last=_date(last)
+        "Calls per day, %(first)s to %(last)s", first=date_of(first), last=date_of(last)
     )
     return chart_of(columns, title=title, desc=_description(days), rtl=rtl)
 
 
 def _title(day: str, counts: CallCounts) -> str:
     numbers = {
-        "calls": f"{counts.total:,}",
-        "succeeded": f"{counts.succeeded:,}",
-        "rejected": f"{counts.rejected:,}",
-        "failed": f"{counts.failed:,}",
+        "calls": number_text(counts.total),
+        "succeeded": number_text(counts.succeeded),
+        "rejected": number_text(counts.rejected),
+        "failed": number_text(counts.failed),
     }
     return _(
         "%(day)s: %(calls)s calls, %(succeeded)s succeeded, %(rejected)s rejected, "
@@ -140,15 +133,11 @@ def _description(days: Mapping[date, CallCounts]) -> str:
     return _(
         "Most calls on %(day)s: %(most)s. In all %(rejected)s were rejected and "
         "%(failed)s failed. The figures are in the table “Calls per day”.",
-        day=_date(busiest),
-        most=f"{days[busiest].total:,}",
-        rejected=f"{rejected:,}",
-        failed=f"{failed:,}",
+        day=date_of(busiest),
+        most=number_text(days[busiest].total),
+        rejected=number_text(rejected),
+        failed=number_text(failed),
     )
-
-
-def _date(day: date) -> str:
-    return date_of(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def days_offered(window: Window, days: int) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
+from flask_apitokens.i18n import number as number_text
 from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import UrlSet
 
@@ -236,7 +237,7 @@ def search_announcement(shown: TokenList) -> str:
     if not page.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
     if not page.is_counted:
-        return _("More than %(n)s tokens found", n=f"{page.limit:,}")
+        return _("More than %(n)s tokens found", n=number_text(page.limit or 0))
     return _n("%(n)s token found", "%(n)s tokens found", page.total)
 
 
