@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 FAST := "not browser and not database and not packaging and not server"
 TEMPLATES := $(wildcard flask_apitokens/templates templates example_app/templates)
 
-.PHONY: help demo test test-fast test-lowest lint format types docs screenshots bench coverage setup lock clean
+.PHONY: help demo test test-fast test-lowest lint format types docs translations screenshots bench coverage setup lock clean
 
 help:  ## say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ types: setup  ## check the types
 
 docs: setup  ## build the documentation, warnings as errors
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+
+translations: setup  ## extract the sentences, update, compile and check the catalogues
+	@$(BIN)/python -m scripts.translations
 
 screenshots: setup  ## take the pictures of the README anew
 	@$(BIN)/python -m scripts.screenshots
