@@ -131,7 +131,7 @@ SPARES = "".join(
 def rows(head: str = "", count: int = 2) -> str:
     """The list."""
     lines = "".join(
-        f"<p id=t-{n}><label><input type=checkbox form=at-bulk name=id value={n}"
+        f"<p id=at-row-{n}><label><input type=checkbox form=at-bulk name=id value={n}"
         f" data-apitokens-select>Token {n}</label> {link('Rename', '/rename', LIST)}"
         f" {link('Revoke', '/revoke', DIALOG)}</p>"
         for n in range(1, count + 1)
@@ -162,9 +162,10 @@ def generate_dialog(problem: str = "", kind: str = "api") -> str:
         for value in ("30", "custom", "never")
     )
     body = (
-        f"{summary}{kinds}<label>Name <input id=name name=name {focus}></label>"
+        f"{summary}{kinds}<label>Name <input id=at-field-name name=name {focus}>"
+        "</label>"
         f"<fieldset id=at-expiry>{expiry}<div class=at-date><label>Expiry date"
-        " <input type=date id=date name=expiry_date></label></div></fieldset>"
+        " <input type=date id=at-field-date name=expiry_date></label></div></fieldset>"
         f"{CLOSE}<button>Generate token</button>"
     )
     return dialog("Generate new token", form("/new", DIALOG, body))
@@ -183,7 +184,7 @@ def page(head: str, script: str, main: str = "") -> str:
 {link("Log-in page", "/log-in-here", LIST)} {link("Crash", "/crash", LIST)}
 <form role="search" action="/list" hx-get="/list" {swap(LIST)}
   hx-trigger="submit, change, input delay:50ms" hx-sync="this:replace">
-<label>Search <input type="search" name="q" id="q"></label></form>
+<label>Search <input type="search" name="q" id="at-filter-q"></label></form>
 <div id="at-list">{main or rows()}</div><div id="at-dialog"></div>
 <div id="at-toasts" class="at-toasts" role="status"></div>
 <p class="at-vh" role="status" data-apitokens-status></p>{SPARES}</div>
@@ -274,7 +275,7 @@ def add_fragments(site: Flask) -> None:
 
     @site.get("/rename")
     def rename() -> Response:
-        field = "<input id=rn name=name value='Old name' autofocus>"
+        field = "<input id=at-rename name=name value='Old name' autofocus>"
         cancel = link("Cancel", "/list", LIST, "data-apitokens-cancel")
         return answer(rows(form("/rename", LIST, field + cancel)))
 
@@ -326,5 +327,5 @@ def generate(page: Page) -> None:
 
 def ask_to_revoke(page: Page) -> None:
     """Open the confirmation for the first token."""
-    page.locator("#t-1").get_by_role("link", name="Revoke").click()
+    page.locator("#at-row-1").get_by_role("link", name="Revoke").click()
     expect(page.get_by_role("alertdialog")).to_be_visible()

@@ -228,7 +228,7 @@ def test_expiry_is_shown_in_the_browsers_time_zone(
     # What is swapped in is told as well.
     page.get_by_role("link", name="Rotate").click()
     page.get_by_text("On a date", exact=True).click()
-    hint = page.locator("#expiry_date-h")
+    hint = page.locator("#at-field-expiry_date-h")
     expect(hint).to_have_text("Works until the end of that day, UTC.")
     page.get_by_label("Expiry date").fill("2040-02-19")
     expect(hint).to_have_text(f"Works until {here}.")

@@ -60,6 +60,8 @@ def build(
     make_app: MakeApp,
     *,
     copy: str = "ours",
+    layout: str = LAYOUT,
+    policy: str = STRICT,
     plugin: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Flask:
@@ -69,12 +71,12 @@ def build(
         APITOKENS_BASE_TEMPLATE="host.html",
         **config,
     )
-    app.jinja_loader = DictLoader({"host.html": LAYOUT, "account.html": ACCOUNT})
+    app.jinja_loader = DictLoader({"host.html": layout, "account.html": ACCOUNT})
     app.context_processor(lambda: {"host_htmx": copy != "ours"})
 
     @app.after_request
     def strict(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = STRICT
+        response.headers["Content-Security-Policy"] = policy
         return response
 
     @app.get("/host-htmx.js")
@@ -230,8 +232,8 @@ def errors_then_reveal(visit: Visit) -> None:
     expect(page.locator("#at-errsum li")).to_have_count(2)
     follows_the_kind(page)
     page.locator("#at-errsum a").first.click()
-    expect(page.locator("#name")).to_be_focused()
-    page.locator("#name").fill("Nightly export")
+    expect(page.locator("#at-field-name")).to_be_focused()
+    page.locator("#at-field-name").fill("Nightly export")
     dialog.get_by_label("write").check()
     settled(page)
     sent.clear()
@@ -259,14 +261,16 @@ def rename(page: Page) -> None:
     field.fill("Token 1")
     settled(page)
     page.keyboard.press("Enter")
-    expect(page.locator("#rn-e")).to_contain_text("You already have a token called")
-    expect(page.locator("#rn")).to_be_focused()
+    expect(page.locator("#at-rename-e")).to_contain_text(
+        "You already have a token called"
+    )
+    expect(page.locator("#at-rename")).to_be_focused()
     settled(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Rename token Nightly export")).to_be_focused()
     settled(page)
     page.keyboard.press("Enter")
-    page.locator("#rn").fill("Export")
+    page.locator("#at-rename").fill("Export")
     settled(page)
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Rename token Export")).to_be_focused()
@@ -555,9 +559,9 @@ def test_out_of_date_page_is_refreshed(visit: Visit, console_guard: Any) -> None
     visit.open()
     add_token(app, visit.user, "Of another tab")
     page.locator("#at-generate").click()
-    expect(page.locator("#name")).to_be_focused()
+    expect(page.locator("#at-field-name")).to_be_focused()
     settled(page)
-    page.locator("#name").fill("Mine")
+    page.locator("#at-field-name").fill("Mine")
     page.locator("dialog [name=csrf_token]").evaluate("it => { it.value = 'old' }")
     page.get_by_role("button", name="Generate token", exact=True).click()
     expect(page.locator("#at-errsum")).to_contain_text("open too long")
@@ -625,7 +629,7 @@ def test_long_name_hides_no_control(
     settled(page)
     page.get_by_role("button", name="Generate token", exact=True).click()
     expect(page.locator("#at-errsum")).to_be_focused()
-    within(page, "dialog", "#at-errsum li a, #name")
+    within(page, "dialog", "#at-errsum li a, #at-field-name")
 
 
 def width(element: Locator) -> float:
@@ -682,7 +686,7 @@ def test_token_is_generated_renamed_and_revoked_without_script(
     assert width(download) < width(row) / 2, "no wider than its words"
     page.get_by_role("link", name="I have stored it").click()
     page.get_by_role("link", name="Rename token Nightly").click()
-    page.locator("#rn").fill("Export")
+    page.locator("#at-rename").fill("Export")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".at-note--ok")).to_contain_text("Renamed to “Export”")
     page.get_by_role("link", name="Revoke token Export").click()
@@ -746,7 +750,7 @@ def test_every_state_is_accessible(
     expect(page.locator("#at-errsum")).to_be_visible()
     settled(page)
     all_guises(page)
-    page.locator("#name").fill("New")
+    page.locator("#at-field-name").fill("New")
     page.get_by_role("button", name="Generate token", exact=True).click()
     expect(page.locator("#at-secret")).to_be_visible()
     page.get_by_text("How to use it").click()
@@ -760,7 +764,7 @@ def test_every_state_is_accessible(
         all_guises(page)
         page.get_by_role("link", name="Keep token").click()
     page.get_by_role("link", name="Rename token New").click()
-    expect(page.locator("#rn")).to_be_visible()
+    expect(page.locator("#at-rename")).to_be_visible()
     all_guises(page)
     token_id = stored(app, visit.user)[0]["id"]
     for path in (token_id, f"{token_id}/delete", "nowhere"):

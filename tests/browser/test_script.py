@@ -105,7 +105,7 @@ def test_escape_key_closes_and_removes_a_dialog(site: Page) -> None:
     expect(site.get_by_role("link", name="Keep token")).to_be_focused()
     site.keyboard.press("Escape")
     expect(site.locator("dialog")).to_have_count(0)
-    expect(site.locator("#t-1").get_by_role("link", name="Revoke")).to_be_focused()
+    expect(site.locator("#at-row-1").get_by_role("link", name="Revoke")).to_be_focused()
 
 
 def test_dialog_rendered_open_becomes_modal(site: Page) -> None:
@@ -136,9 +136,9 @@ def test_confirmed_revocation_moves_the_focus_to_the_title(site: Page) -> None:
 
 def test_generate_form_follows_the_date(site: Page) -> None:
     site.get_by_role("link", name="Generate new token").click()
-    expect(site.locator("#date")).to_be_hidden()
+    expect(site.locator("#at-field-date")).to_be_hidden()
     site.get_by_label("custom").check()
-    expect(site.locator("#date")).to_be_visible()
+    expect(site.locator("#at-field-date")).to_be_visible()
 
 
 # -- lists
@@ -160,8 +160,8 @@ def test_paging_moves_the_focus_into_the_list(site: Page) -> None:
 
 
 def test_rename_selects_the_name_and_escape_cancels(site: Page) -> None:
-    site.locator("#t-1").get_by_role("link", name="Rename").click()
-    field = site.locator("#rn")
+    site.locator("#at-row-1").get_by_role("link", name="Rename").click()
+    field = site.locator("#at-rename")
     expect(field).to_be_focused()
     assert field.evaluate("field => field.selectionEnd - field.selectionStart") == 8
     # Chromium sends such a nameless key when it fills a form in.
@@ -197,7 +197,7 @@ def test_log_in_page_is_never_swapped_into_a_panel(
     site.get_by_role("link", name=label).click()
     expect(site.get_by_role("link", name="Sign in")).to_be_focused()
     expect(site.get_by_role("alertdialog")).to_contain_text("signed out")
-    expect(site.locator("#t-1")).to_be_attached()
+    expect(site.locator("#at-row-1")).to_be_attached()
     expect(site.get_by_role("heading", name="Log in")).to_have_count(0)
     site.get_by_role("button", name="Stay").click()
     expect(site.get_by_role("link", name=label)).to_be_focused()
@@ -224,7 +224,7 @@ def test_server_error_becomes_a_persistent_toast(
     expect(toast).to_be_visible()
     site.clock.fast_forward(60_000)
     expect(toast).to_be_visible()
-    expect(site.locator("#t-1")).to_be_attached()
+    expect(site.locator("#at-row-1")).to_be_attached()
     site.get_by_role("button", name="Dismiss").click()
     expect(toast).to_have_count(0)
     expect(site.locator("#at-title, a:focus").first).to_be_attached()

@@ -20,6 +20,7 @@ from tests.bearing import code
 from tests.conftest import MakeApp
 from tests.crypto.test_session_tokens import access
 from tests.crypto.test_session_tokens import log_in
+from tests.pages import U
 from tests.pages import one
 from tests.pages import plaintext_in
 from tests.pages import soup
@@ -269,12 +270,12 @@ def test_networks_entered_in_the_dialog_are_shown_on_the_page(
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     ada = ada if htmx else ada.without_script()
     form = ada.get("new")
-    assert not one(form, "details:has(#networks)").has_attr("open")
+    assert not one(form, "details:has(#at-field-networks)").has_attr("open")
     refused = ada.generate(networks="192.0.2.5/24\n10.0.0.0/8")
     assert refused.status_code == 422
-    assert one(refused, "#at-errsum a")["href"] == "#networks"
-    assert one(refused, "details:has(#networks)").has_attr("open")
-    field = one(refused, "#networks")
+    assert one(refused, "#at-errsum a")["href"] == f"{U}#at-field-networks"
+    assert one(refused, "details:has(#at-field-networks)").has_attr("open")
+    field = one(refused, "#at-field-networks")
     assert field.get_text() == "192.0.2.5/24\n10.0.0.0/8"
     assert field["aria-invalid"] == "true"
     assert "Write 192.0.2.0/24 for the network" in visible_text(soup(refused))
@@ -341,7 +342,7 @@ def test_disabled_setting_adds_no_restriction_and_keeps_existing_ones(
     _, pinned = bearing.generate(before, user, networks=["192.0.2.0/24"])
     app = make_app(sqlite_url, services=False, APITOKENS_ALLOWED_NETWORKS=False)
     ada = visitor(app, user)
-    assert soup(ada.get("new")).select("#networks") == []
+    assert soup(ada.get("new")).select("#at-field-networks") == []
     refused = ada.generate(networks="192.0.2.0/24")
     assert refused.status_code == 422
     said = "Tokens cannot be limited to networks here."

@@ -56,7 +56,7 @@ def test_token_outside_the_policy_is_listed_and_keeps_working(
     fragment = boss.get("tokens?policy=outside&q=year")
     assert names(fragment) == ["a year"]
     assert "policy=outside" in fragment.text
-    chosen = soup(boss.client.get(link)).select("#at-policy option[selected]")
+    chosen = soup(boss.client.get(link)).select("#at-filter-policy option[selected]")
     assert [str(option["value"]) for option in chosen] == ["outside"]
     listed = answer(app, "token", "list", "--outside-policy")
     assert {facts["name"] for facts in listed} == {"for ever", "a year", "elsewhere"}
@@ -72,7 +72,7 @@ def test_no_token_is_outside_without_a_policy(make_app: MakeApp) -> None:
     administration.generate_userless(app)
     boss = administration.administrator(app)
     page = boss.without_script().get("tokens")
-    assert not soup(page).select("#at-policy")
+    assert not soup(page).select("#at-filter-policy")
     assert names(boss.get("tokens?policy=outside")) == []
     said = run(app, "token", "list", "--outside-policy")
     assert "APITOKENS_EXPIRY_MAX is not set" in said.stderr

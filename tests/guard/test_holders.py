@@ -167,7 +167,7 @@ def test_pages_explain_a_changed_address_and_offer_a_new_token(
     assert "1 token stopped working because your email address has changed." in (
         visible_text(soup(page))
     )
-    row = visible_text(soup(page).select(f"#t-{token_id}")[0])
+    row = visible_text(soup(page).select(f"#at-row-{token_id}")[0])
     assert "Paused Your email address has changed" in row
     own = browser.client.get(f"{browser.base}{token_id}")
     note = text_of(own, ".at-note")
@@ -307,12 +307,12 @@ def test_stale_log_in_is_renewed_and_returns_to_the_form(
     back = ada.client.post(asked.headers["Location"], data={"email": ada.user.email})
     assert back.headers["Location"] == form
     page = ada.client.get(form)
-    assert one(page, "#name")["value"] == "Night run apt_0123456789ab_…"
+    assert one(page, "#at-field-name")["value"] == "Night run apt_0123456789ab_…"
     assert one(page, "[name=access_expiry_date]")["value"] == "2031-05-04"
     for chosen in ("kind", "access_expiry"):
         checked = one(page, f"input[name={chosen}][checked]")
         assert checked["value"] == wish[chosen]
-    assert one(ada.client.get(form), "#name")["value"] == ""
+    assert one(ada.client.get(form), "#at-field-name")["value"] == ""
     assert ada.generate(name="Night run").status_code == 201
 
 
@@ -350,7 +350,7 @@ def test_forged_or_foreign_input_is_not_restored(make_app: MakeApp) -> None:
         assert "_apitokens_kept" not in kept
         kept["_apitokens_kept"] = {"at": "/elsewhere/new", "wish": {}}
     hosts.login(ada.client, ada.user)
-    assert one(ada.client.get(f"{ada.base}new"), "#name")["value"] == ""
+    assert one(ada.client.get(f"{ada.base}new"), "#at-field-name")["value"] == ""
 
 
 def test_saved_input_is_restored_for_its_user_only(make_app: MakeApp) -> None:
@@ -362,7 +362,7 @@ def test_saved_input_is_restored_for_its_user_only(make_app: MakeApp) -> None:
     with ada.client.session_transaction() as kept:
         assert kept["_apitokens_kept"]["wish"]["name"] == "My secret project"
     hosts.login(ada.client, hosts.create_user(app, "bob@example.com"))
-    assert one(ada.client.get(f"{ada.base}new"), "#name")["value"] == ""
+    assert one(ada.client.get(f"{ada.base}new"), "#at-field-name")["value"] == ""
 
 
 def test_token_call_does_not_make_a_log_in_fresh(make_app: MakeApp) -> None:

@@ -216,7 +216,7 @@ def test_form_with_an_expired_csrf_token_is_shown_again(make_app: MakeApp) -> No
     response = ada.generate(name="Kept")
     assert response.status_code == 400
     assert "This form was open too long. Try again." in text_of(response, "#at-errsum")
-    assert one(response, "#name")["value"] == "Kept"
+    assert one(response, "#at-field-name")["value"] == "Kept"
 
 
 def _none(app: Flask) -> None:

@@ -41,11 +41,11 @@ ECHOED = 500
 NETWORKS_LENGTH = 1000
 #: the fields that show an error, each with the element the error summary links to
 TARGETS = {
-    "name": "name",
-    "service": "service",
+    "name": "at-field-name",
+    "service": "at-field-service",
     "scope": "at-scopes",
     "expiry": "at-expiry",
-    "networks": "networks",
+    "networks": "at-field-networks",
 }
 
 

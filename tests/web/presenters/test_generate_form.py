@@ -204,7 +204,7 @@ def test_expiry_outside_the_policy_is_refused(
     ada = visitor(app, hosts.create_user(app, "ada@example.com"))
     response = ada.generate(**fields)
     assert response.status_code == 422
-    assert text_of(response, "#exp-e") == f"Error: {message}"
+    assert text_of(response, "#at-expiry-e") == f"Error: {message}"
 
 
 def test_expiry_on_the_last_allowed_day_is_accepted(make_app: MakeApp) -> None:

@@ -177,7 +177,7 @@ def test_user_without_any_access_sees_the_request_form_alone(grace: Visitor) -> 
             ("*", "All services"),
         ]
         seen = "your name and email address, grace@example.com."
-        assert seen in text_of(page, "#reason-h")
+        assert seen in text_of(page, "#at-asked-reason-h")
         assert one(page, "textarea[name=reason]")["maxlength"] == "500"
         assert not soup(page).select("#at-list")
 
@@ -329,7 +329,7 @@ def test_invalid_reason_is_shown_again_with_its_error(
     field = one(response, "textarea[name=reason]")
     assert field["aria-invalid"] == "true"
     assert field.has_attr("data-apitokens-focus")
-    said = text_of(response, "#reason-e")
+    said = text_of(response, "#at-asked-reason-e")
     assert said.startswith("Error: Use ")
     assert field.get_text() == reason[:500]
     chosen = one(response, "select[name=service] option[selected]")

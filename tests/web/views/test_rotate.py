@@ -126,7 +126,7 @@ def test_form_offers_grace_periods_and_expiries(app: Flask, ada: Visitor) -> Non
         refused = rotate(ada, access, expiry=expiry)
         assert refused.status_code == 422
         text = "Error: Access tokens need an expiry date."
-        assert text_of(refused, "#exp-e") == text
+        assert text_of(refused, "#at-expiry-e") == text
     assert text_of(form, "dialog h2") == "Rotate “acc”"
     assert visible_text(soup(form).select(".at-choice__t")[0]) == "Stop it at once"
 
@@ -168,7 +168,7 @@ def test_invalid_input_is_shown_beside_its_field(app: Flask, ada: Visitor) -> No
         assert visible_text(one(past, "#at-errsum")).startswith(
             "The token was not rotated."
         )
-        assert "Choose a date after today." in text_of(past, "#exp-e")
+        assert "Choose a date after today." in text_of(past, "#at-expiry-e")
         assert chosen(past, "expiry")[-2] == "[custom]"
         assert rotate(htmx, token_id, grace="5").status_code == 422
         assert rotate(htmx, token_id, expiry="12").status_code == 422

@@ -47,9 +47,9 @@ def test_rename_shows_the_row_as_a_form(ada: Visitor) -> None:
     add_token(ada.app, ada.user, "Other")
     response = ada.get(f"{token_id}/rename")
     assert names(response) == ["Other"]
-    field = one(response, "#rn")
+    field = one(response, "#at-rename")
     assert (field["value"], field.has_attr("autofocus")) == ("Old", True)
-    assert text_of(response, "label[for=rn]") == "New name for Old"
+    assert text_of(response, "label[for=at-rename]") == "New name for Old"
     cancel = one(response, "[data-apitokens-cancel]")
     assert cancel["href"] == U
     assert cancel["hx-get"] == f"{U}?focus={token_id}"
@@ -105,15 +105,15 @@ def test_invalid_name_is_shown_beside_the_field(
     add_token(ada.app, ada.user, "Other")
     response = ada.post(f"{token_id}/rename", name=name)
     assert response.status_code == 422
-    assert text_of(response, "#rn-e") == f"Error: {message}"
-    assert one(response, "#rn")["value"] == name
+    assert text_of(response, "#at-rename-e") == f"Error: {message}"
+    assert one(response, "#at-rename")["value"] == name
     assert text_of(response, "#at-alert") == message
     assert {row["name"] for row in stored(ada.app, ada.user)} == {"Old", "Other"}
 
 
 def test_row_on_another_page_can_be_renamed(ada: Visitor) -> None:
     oldest = add_tokens(ada.app, ada.user, 12)[0]
-    assert one(ada.get(f"{oldest}/rename"), "#rn")["value"] == "Token 1"
+    assert one(ada.get(f"{oldest}/rename"), "#at-rename")["value"] == "Token 1"
     onpage = ada.get(f"{oldest}/rename?page=2")
     assert names(onpage) == ["Token 2"]
     assert one(onpage, "form.at-rename")["action"] == f"{U}{oldest}/rename?page=2"

@@ -91,7 +91,7 @@ def test_search_without_result_repeats_the_query(plain: Visitor) -> None:
     response = plain.without_script().get(query_string={"q": "deplyo <b>"})
     assert text_of(response, "#at-list h2") == "No token matches “deplyo <b>”"
     assert one(response, "#at-list a.at-btn")["href"] == U
-    assert one(response, "#at-q")["value"] == "deplyo <b>"
+    assert one(response, "#at-filter-q")["value"] == "deplyo <b>"
 
 
 def test_search_can_be_cleared(plain: Visitor) -> None:
@@ -101,7 +101,7 @@ def test_search_can_be_cleared(plain: Visitor) -> None:
     assert (clear["href"], clear["hx-target"]) == (U, "#at-list")
     cleared = plain.get(str(clear["hx-get"]).removeprefix(U))
     assert len(names(cleared)) == 10
-    field = one(cleared, "#at-tools[hx-swap-oob] #at-q")
+    field = one(cleared, "#at-tools[hx-swap-oob] #at-filter-q")
     assert (field["value"], field.has_attr("data-apitokens-focus")) == ("", True)
     assert one(cleared, "[data-apitokens-announce]")["data-apitokens-announce"] == (
         "12 tokens found"
@@ -132,7 +132,7 @@ def test_search_for_a_whole_token_keeps_only_its_id(line: str, plain: Visitor) -
     response = browser.get(query_string=query, follow_redirects=True)
     assert names(response) == ["Deploy"]
     assert plaintext not in response.text
-    assert one(response, "#at-q")["value"] == plaintext.split("_")[1]
+    assert one(response, "#at-filter-q")["value"] == plaintext.split("_")[1]
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,10 @@ def test_date_of_the_kind_that_was_chosen_counts(plain: Visitor) -> None:
     dates = {"expiry_date": "2999-01-01", "access_expiry_date": "2020-01-01"}
     wish = {"expiry": "custom", "access_expiry": "custom", **dates}
     refused = plain.generate(kind="access", **wish)
-    assert text_of(refused, "#at-expiry #exp-e") == "Error: Choose a date after today."
+    assert (
+        text_of(refused, "#at-expiry #at-expiry-e")
+        == "Error: Choose a date after today."
+    )
     assert one(refused, "[name=access_expiry_date]")["value"] == "2020-01-01"
     assert plain.generate(kind="api", **wish).status_code == 201
 
@@ -417,7 +420,9 @@ def test_access_token_without_an_expiry_is_refused_with_a_preset_selected(
     plain: Visitor,
 ) -> None:
     refused = plain.generate(kind="access", expiry="")
-    assert text_of(refused, "#exp-e") == "Error: Access tokens need an expiry date."
+    assert (
+        text_of(refused, "#at-expiry-e") == "Error: Access tokens need an expiry date."
+    )
     assert one(refused, "#at-expiry [checked]")["value"] == "90"
 
 
@@ -520,7 +525,7 @@ def test_forged_form_id_gets_a_new_form(plain: Visitor, form_id: str) -> None:
     response = plain.generate(form_id=form_id, name="Kept")
     assert response.status_code == 400
     assert "This form was open too long. Try again." in response.text
-    assert one(response, "#name")["value"] == "Kept"
+    assert one(response, "#at-field-name")["value"] == "Kept"
     assert len(hidden_fields(response.text)["form_id"]) == 22
     assert stored(plain.app, plain.user) == []
 
@@ -535,14 +540,20 @@ def test_all_errors_are_shown_at_once_and_the_input_is_kept(ada: Visitor) -> Non
     )
     links = soup(response).select("#at-errsum a")
     assert [(link["href"], visible_text(link)) for link in links] == [
-        ("#name", "You already have a token called “Deploy”. Choose another name."),
-        ("#at-scopes", "Choose at least one kind of access."),
-        ("#at-expiry", "Access tokens need an expiry date."),
+        (
+            f"{U}#at-field-name",
+            "You already have a token called “Deploy”. Choose another name.",
+        ),
+        (f"{U}#at-scopes", "Choose at least one kind of access."),
+        (f"{U}#at-expiry", "Access tokens need an expiry date."),
     ]
-    assert one(response, "#name")["value"] == "Deploy"
-    assert one(response, "#name")["aria-describedby"] == "name-e name-h"
+    assert one(response, "#at-field-name")["value"] == "Deploy"
+    assert (
+        one(response, "#at-field-name")["aria-describedby"]
+        == "at-field-name-e at-field-name-h"
+    )
     assert one(response, "[name=kind][checked]")["value"] == "access"
-    assert one(response, "#service [selected]")["value"] == "timeseries"
+    assert one(response, "#at-field-service [selected]")["value"] == "timeseries"
     assert len(stored(ada.app, ada.user)) == 1
 
 
@@ -561,7 +572,7 @@ def test_invalid_name_is_refused(plain: Visitor, name: str, message: str) -> Non
     """DBS-09"""
     response = plain.generate(name=name)
     assert response.status_code == 422
-    assert message in text_of(response, "#name-e")
+    assert message in text_of(response, "#at-field-name-e")
     assert stored(plain.app, plain.user) == []
 
 
@@ -576,7 +587,7 @@ def test_huge_name_is_not_echoed(plain: Visitor) -> None:
         ):
             assert refused.status_code == 422
             assert "Use 80 characters or fewer." in refused.text
-            assert one(refused, "#name, #rn")["value"] == "x" * 500
+            assert one(refused, "#at-field-name, #at-rename")["value"] == "x" * 500
             assert len(refused.text) < 50_000
     # What counts is what was sent.
     assert browser.generate(name=" " * 600 + "Far").status_code == 201
@@ -645,18 +656,18 @@ def test_service_without_access_is_refused(
     ada = visitor(app, user, "tmy")
     response = ada.generate(service=service, scope="read")
     assert response.status_code == 422
-    assert text_of(response, "#service-e") == (
+    assert text_of(response, "#at-field-service-e") == (
         "Error: This service is no longer available. Choose another."
     )
     # What is offered instead comes with its own access, so that the next try can work.
-    assert one(response, "#service option")["value"] == "tmy"
+    assert one(response, "#at-field-service option")["value"] == "tmy"
     assert one(response, "#at-scopes input")["value"] == "read"
     assert stored(app, user) == []
 
 
 def test_application_without_services_shows_no_service_field(plain: Visitor) -> None:
     dialog = plain.get("new")
-    assert soup(dialog).select("#service, #at-scopes, [name=scope]") == []
+    assert soup(dialog).select("#at-field-service, #at-scopes, [name=scope]") == []
     plain.generate()
     heads = [visible_text(head) for head in soup(plain.get()).select("th")]
     assert heads == ["Token", "Last used", "Status", "Actions"]
@@ -672,7 +683,7 @@ def test_generate_refuses_more_tokens_than_allowed(make_app: MakeApp) -> None:
     assert "You already have 2 tokens, the most allowed." in text_of(
         response, "#at-errsum"
     )
-    assert one(response, "#name")["value"] == "Third"
+    assert one(response, "#at-field-name")["value"] == "Third"
 
 
 def test_scopes_follow_the_chosen_service(ada: Visitor) -> None:
@@ -682,7 +693,7 @@ def test_scopes_follow_the_chosen_service(ada: Visitor) -> None:
         ("read", True),
         ("write", False),
     ]
-    assert "csrf_token" not in one(ada.get("new"), "#service")["hx-get"]
+    assert "csrf_token" not in one(ada.get("new"), "#at-field-service")["hx-get"]
     subscribe(ada.app, ada.user, "timeseries", active=False)
     for service in ("nonsense", "timeseries"):
         other = ada.get("new/scopes", query_string={"service": service})
@@ -701,7 +712,7 @@ def test_without_htmx_the_form_reloads_with_the_scopes(ada: Visitor) -> None:
         "read",
         "write",
     ]
-    assert one(response, "#name")["value"] == "Kept"
+    assert one(response, "#at-field-name")["value"] == "Kept"
     assert stored(ada.app, ada.user) == []
     assert browser.get("new/scopes").headers["Location"] == f"{U}new"
 

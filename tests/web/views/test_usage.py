@@ -100,7 +100,8 @@ def kpis(response: TestResponse) -> dict[str, str]:
 def choices(response: TestResponse, name: str) -> list[str]:
     """What a filter offers."""
     return [
-        visible_text(option) for option in soup(response).select(f"#at-{name} option")
+        visible_text(option)
+        for option in soup(response).select(f"#at-filter-{name} option")
     ]
 
 
