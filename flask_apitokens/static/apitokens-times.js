@@ -1,5 +1,5 @@
 'use strict'
-// Show times in the time zone of the browser too. The pages work without it.
+// Add the browser's time zone to the titles of times. The texts stay in UTC.
 if (!window.apitokensTimes) {
 window.apitokensTimes = true
 
@@ -19,19 +19,6 @@ function localize(root) {
 		el.dataset.apitokensZoned = ''
 		el.title = `${here(el.dateTime)}, ${el.title}`
 	}
-	for (const el of root.querySelectorAll('[data-apitokens-local]')) {
-		el.textContent = here(el.dataset.apitokensLocal)
-		delete el.dataset.apitokensLocal
-	}
-	for (const el of root.querySelectorAll('[data-apitokens-day-end]')) end(el)
-}
-
-// Show the last moment of the day that is chosen in the date field.
-function end(el) {
-	const day = el.closest('fieldset').querySelector('[type=date]').value
-	el.plain ??= el.textContent
-	const time = day && here(day + 'T23:59:59Z')
-	el.textContent = time ? el.dataset.apitokensDayEnd.replace('{time}', time) : el.plain
 }
 
 function start() {
@@ -40,10 +27,6 @@ function start() {
 	new MutationObserver(list => {
 		if (list.some(({addedNodes}) => [...addedNodes].some(node => node.nodeType === 1))) localize(document)
 	}).observe(document, {childList: true, subtree: true})
-	addEventListener('input', ({target}) => {
-		const el = target.type === 'date' && target.closest('fieldset')?.querySelector('[data-apitokens-day-end]')
-		if (el) end(el)
-	}, true)
 }
 
 start()

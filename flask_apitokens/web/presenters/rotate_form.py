@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from flask_apitokens.core.context import Context
 from flask_apitokens.core.time_format import Moment
+from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import day_and_time
 from flask_apitokens.core.time_format import moment
 from flask_apitokens.core.time_format import span
@@ -112,6 +113,19 @@ def _expiry_values(ctx: Context, token: Token) -> list[str]:
     return expiry_values(ctx, also=_same_days(ctx, token), kind=token.kind)
 
 
+def _expiries(ctx: Context, token: Token) -> list[Option]:
+    """Return the choices of the expiry; the present lifetime is named by its end."""
+    options, same = expiry_options(ctx, _expiry_values(ctx, token)), None
+    days = _same_days(ctx, token)
+    if days is not None:
+        end = day(ctx.now() + timedelta(days=days))
+        same = _("Same as before (until %(day)s)", day=end)
+    return [
+        replace(option, label=same) if same and option.value == str(days) else option
+        for option in options
+    ]
+
+
 def presented(
     ctx: Context,
     token: Token,
@@ -137,7 +151,7 @@ def presented(
         graces=[
             _grace_option(ctx, token, days) for days in rotation.graces_for(ctx, token)
         ],
-        expiries=expiry_options(ctx, _expiry_values(ctx, token)),
+        expiries=_expiries(ctx, token),
         first_day=first_day,
         last_day=last_day,
         action=at.url("rotate", token_id=token.id),

@@ -13,6 +13,7 @@ from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from flask_apitokens import signals
+from flask_apitokens.core import time_format
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.domain import validation
 from tests import administration
@@ -56,6 +57,11 @@ def chosen(response: TestResponse, name: str) -> list[str]:
         f"[{box['value']}]" if box.has_attr("checked") else str(box["value"])
         for box in boxes
     ]
+
+
+def label(response: TestResponse, value: str) -> str:
+    """The text beside a choice of an expiry."""
+    return text_of(response, f"label:has([name=expiry][value='{value}'])")
 
 
 def facts(response: TestResponse) -> dict[str, str]:
@@ -117,11 +123,15 @@ def test_form_offers_grace_periods_and_expiries(app: Flask, ada: Visitor) -> Non
     assert chosen(form, "expiry") == ["7", "30", "90", "365", "custom", "[never]"]
     form = ada.get(f"{ten}/rotate")
     assert chosen(form, "expiry") == ["7", "[10]", "30", "90", "365", "custom", "never"]
+    end = time_format.day(now + 10 * DAY)
+    assert label(form, "10") == f"Same as before (until {end})"
     access = add_token(
         app, ada.user, "acc", kind="access", created_at=now, expires_at=now + 30 * DAY
     )
     form = ada.get(f"{access}/rotate")
     assert chosen(form, "expiry") == ["7", "[30]", "90", "365", "custom"]
+    assert label(form, "30").startswith("Same as before (until ")
+    assert label(form, "90") == "90 days"
     for expiry in ("", "never"):
         refused = rotate(ada, access, expiry=expiry)
         assert refused.status_code == 422
