@@ -139,6 +139,7 @@ def search_page(
     load: Callable[[Sequence[Any]], Mapping[Any, T]],
     number: int,
     size: int,
+    limit: int = SEARCH_COUNT_LIMIT,
 ) -> Page[T]:
     """Read one page of what a search finds.
 
@@ -146,10 +147,11 @@ def search_page(
 
     :param keys: the ordered keys of the matches; the key is the last column.
     :param load: returns rows by their keys.
+    :param limit: where counting stops, unless the page is beyond it.
     """
     last_page = COUNT_LIMIT // size
     number = min(max(number, 1), last_page)
-    limit = max(SEARCH_COUNT_LIMIT, number * size)
+    limit = max(limit, number * size)
     found = [row[-1] for row in session.execute(keys.limit(limit + 1))]
     number = min(number, page_count(len(found), size))
     shown = found[(number - 1) * size : number * size]

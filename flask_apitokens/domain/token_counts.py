@@ -22,7 +22,7 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.db.pagination import COUNT_LIMIT
 
-from . import expiry as token_expiry
+from . import token_status
 from . import validation
 
 
@@ -63,10 +63,7 @@ def count_list(ctx: Context, among: Select[Token]) -> ListCounts:
 
     :param among: the query of the list, such as :func:`.token_list.owned_by`.
     """
-    model = ctx.models.Token
-    # A rotated token needs no warning: it has a successor.
-    near = and_(token_expiry.is_near(ctx, model), model.successor_id.is_(None))
-    soon = among.where(validation.is_live(ctx, model), near)
+    soon = among.where(token_status.is_ending(ctx))
     return ListCounts(*_count_each(ctx, [among, soon]))
 
 
@@ -78,7 +75,7 @@ def count_account(ctx: Context, account_id: str) -> AccountCounts:
     )
     several = [
         works,
-        works.where(token_expiry.is_near(ctx, model)),
+        works.where(token_status.is_ending(ctx)),
         works.where(model.last_used_at.is_(None)),
         works.where(is_unused(ctx)),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -40,8 +41,9 @@ from . import validation
 
 PAGE_SIZE = 10
 SORTS = ("created", "name", "last_used", "expires")
-#: filters by use: never used, or not used for ``APITOKENS_UNUSED_DAYS``
-USES = ("never", "unused")
+#: filters by use: never used, not used for ``APITOKENS_UNUSED_DAYS``, or used in the
+#: days for which calls are kept
+USES = ("never", "unused", "recent")
 #: the filter for tokens that outlive ``APITOKENS_EXPIRY_MAX``
 OUTSIDE = "outside"
 #: filters by origin: tokens of another system, or the weak ones of those
@@ -54,7 +56,8 @@ class ListQuery:
     """The search, filters and order of a list.
 
     :param q: part of a name or of an id.
-    :param status: one of :data:`STATUSES`, or empty for all.
+    :param status: one of the statuses or groups of :mod:`.token_status`, or empty for
+        all.
     :param service: a slug, or empty for all.
     :param kind: "api" or "access", or empty for both.
     :param use: one of :data:`USES`, or empty for any.
@@ -79,6 +82,12 @@ class ListQuery:
         """Whether it leaves out any token."""
         filters = self.status, self.service, self.kind, self.use
         return bool(self.q or any(filters) or self.policy or self.origin)
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether a page shows the number of these tokens, so it is counted alike."""
+        named = self.status in token_status.GROUPS or self.use == "recent"
+        return not self.q and (named or bool(self.policy))
 
 
 def owned_by(ctx: Context, owner: Any) -> Select[Token]:
@@ -219,8 +228,14 @@ def _page(
     order = _order(ctx, query.sort)
     if query.narrows:
         keys = found.with_only_columns(ctx.models.Token.id).order_by(*order)
+        limit = pagination.SEARCH_COUNT_LIMIT
         return pagination.search_page(
-            ctx.session, keys, load=partial(_by_id, ctx), number=query.page, size=size
+            ctx.session,
+            keys,
+            load=partial(_by_id, ctx),
+            number=query.page,
+            size=size,
+            limit=pagination.COUNT_LIMIT if query.is_figure else limit,
         )
     return pagination.numbered_page(
         ctx.session,
@@ -260,6 +275,9 @@ def _narrowed(
         found = found.where(model.kind == query.kind)
     if query.use == "never":
         found = found.where(model.last_used_at.is_(None))
+    elif query.use == "recent":
+        days = timedelta(days=ctx.settings.usage_retention_days)
+        found = found.where(model.last_used_at >= ctx.now() - days)
     elif query.use:
         found = found.where(token_counts.is_unused(ctx))
     if query.policy:

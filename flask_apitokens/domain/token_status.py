@@ -27,6 +27,9 @@ from . import users as account_users
 from . import validation
 
 STATUSES = ("active", "expiring", "paused", "expired", "revoked", "deactivated")
+#: groups of statuses that figures count: tokens that have not ended, and those of them
+#: that expire soon without a successor
+GROUPS = ("live", "ending")
 
 
 def has_status(
@@ -34,7 +37,7 @@ def has_status(
 ) -> ColumnElement[bool]:
     """Return whether a token has a status, as a condition that can use an index.
 
-    :param status: one of :data:`STATUSES`; no token has any other.
+    :param status: one of :data:`STATUSES` or :data:`GROUPS`; no token has any other.
     :param paused: from :func:`paused_anywhere` or :func:`paused_in`.
     """
     model, now = ctx.models.Token, ctx.now()
@@ -51,9 +54,22 @@ def has_status(
         "paused": and_(validation.is_usable(ctx, model), paused),
         "expiring": and_(works, near),
         "active": and_(works, later),
+        "live": validation.is_usable(ctx, model),
+        "ending": is_ending(ctx),
     }
     # A status that does not exist may be text that the database refuses in a query.
     return conditions.get(status, false())
+
+
+def is_ending(ctx: Context) -> ColumnElement[bool]:
+    """Return whether a token expires soon and has no successor yet."""
+    model = ctx.models.Token
+    return and_(
+        validation.is_usable(ctx, model),
+        token_expiry.is_near(ctx, model),
+        # A rotated token needs no warning: it has a successor.
+        model.successor_id.is_(None),
+    )
 
 
 def statuses_of(

@@ -26,6 +26,7 @@ _NOT_IN_A_TOKEN = re.compile(r"[^A-Za-z0-9._~+/=|-]+|(?<=[A-Za-z])=(?=[A-Za-z0-9
 
 
 LAST_PAGE = 1_000_000
+_STATUSES = {*token_status.STATUSES, *token_status.GROUPS}
 
 
 def asked_query() -> ListQuery:
@@ -40,7 +41,7 @@ def asked_query() -> ListQuery:
     asked_page = args.get("page", 1, type=int)
     return ListQuery(
         q=searched(args.get("q", "")),
-        status=status if status in token_status.STATUSES else "",
+        status=status if status in _STATUSES else "",
         service=service if service in current_apitokens.catalog.services else "",
         kind=kind if kind in KINDS else "",
         use=use if use in token_list.USES else "",

@@ -70,6 +70,29 @@ class ServiceFigures:
         return format_count(self.userless_tokens)
 
     @property
+    def users_url(self) -> str:
+        """The address of the users with access; empty without any."""
+        if not self.users_on:
+            return ""
+        return url_for(f"{NAME}.users", slug=self.service.slug, state="active")
+
+    @property
+    def tokens_url(self) -> str:
+        """The address of the tokens that are counted; empty without any."""
+        if not self.tokens:
+            return ""
+        slug = self.service.slug
+        return url_for(f"{NAME}.all_tokens", status="live", service=slug)
+
+    @property
+    def calls_url(self) -> str:
+        """The address of the calls that are counted; empty without any."""
+        if not sum(self.days):
+            return ""
+        slug = self.service.slug
+        return url_for(f"{NAME}.service_usage", slug=slug, _anchor="at-calls")
+
+    @property
     def badge(self) -> Badge:
         """The badge that says whether the service is on."""
         return Badge(_("Active"), "ok") if self.on else Badge(_("Off"), "off")

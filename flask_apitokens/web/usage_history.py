@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ from flask_apitokens.web.presenters.bar_chart import Chart
 from flask_apitokens.web.presenters.calls import CallList
 from flask_apitokens.web.presenters.calls import Names
 from flask_apitokens.web.presenters.daily_usage import DayRow
+from flask_apitokens.web.presenters.daily_usage import TokensUsed
 from flask_apitokens.web.presenters.widgets import Filter
 from flask_apitokens.web.presenters.widgets import Stat
 from flask_apitokens.web.scopes.token_scope import TokenScope
@@ -132,7 +134,7 @@ class Reading:
         """The name of the CSV file, before the date."""
         return f"usage-{self.whole.token_id}"
 
-    def used(self) -> tuple[int, int] | None:
+    def used(self) -> TokensUsed | None:
         """Return how many tokens were used, and of how many; None for one token."""
         return None
 
@@ -191,11 +193,12 @@ class Reading:
         filters, partly = self.filters()
         kept = self.days_kept
         is_mirrored = language().direction == "rtl"
+        url = functools.partial(self.at.page_url, _anchor="at-calls")
         return History(
             at=self.at,
-            kpis=daily_usage.stats(counts, kept, used=self.used()),
-            chart=daily_usage.day_chart(days, self.window, rtl=is_mirrored),
-            days=daily_usage.days_of(days, self.window),
+            kpis=daily_usage.stats(counts, kept, url=url, used=self.used()),
+            chart=daily_usage.day_chart(days, self.window, url=url, rtl=is_mirrored),
+            days=daily_usage.days_of(days, self.window, url=url),
             list=self.list(hours if same else None),
             filters=filters,
             partly=partly,

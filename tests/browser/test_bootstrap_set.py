@@ -117,7 +117,7 @@ def test_usage_history_is_styled(
     page.get_by_text("Calls per day as a table").click()
     axe(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    fills = page.locator("svg[role=img] rect").evaluate_all(
+    fills = page.locator("svg[role=group] rect").evaluate_all(
         "rects => [...new Set(rects.map(rect => getComputedStyle(rect).fill))]"
     )
     # Each part is seen in a colour of its own, and one of them is hatched.

@@ -124,8 +124,8 @@ def test_history_is_accessible_and_fits(
     page.emulate_media(forced_colors="active")
     axe(page)
     page.emulate_media(forced_colors="none")
-    bar = page.locator("svg[role=img] rect.at-s1").first.bounding_box()
-    label = page.locator("svg[role=img] text").first.bounding_box()
+    bar = page.locator("svg[role=group] rect.at-s1").first.bounding_box()
+    label = page.locator("svg[role=group] text").first.bounding_box()
     assert bar is not None
     assert label is not None
     # The axis is on the side where reading begins.

@@ -35,7 +35,7 @@ MEASURE = """() => {
     for (const box of document.querySelectorAll('.table-responsive:has(> table)'))
         if (innerWidth >= 1280 && box.scrollWidth > box.clientWidth)
             found.push('cut off by ' + (box.scrollWidth - box.clientWidth))
-    const last = [...document.querySelectorAll('svg[role=img] g')].at(-1)
+    const last = [...document.querySelectorAll('svg[role=group] > :is(a, g)')].at(-1)
     if (last) {
         const shown = last.closest('[role=region]').getBoundingClientRect()
         if (last.getBoundingClientRect().right > shown.right + 1)

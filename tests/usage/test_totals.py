@@ -83,10 +83,10 @@ def test_totals_count_exactly_the_window(ctx: Context) -> None:
 def test_partly_kept_day_names_its_first_moment(begun: datetime, remark: str) -> None:
     window = Window(begun, datetime(2026, 11, 22, tzinfo=UTC))
     days = usage_totals.by_day({}, window)
-    first, second = [row.label for row in daily_usage.days_of(days, window)][:2]
-    assert first == ("Sat 14 Nov, " + remark if remark else "Sat 14 Nov")
-    assert second == "Sun 15 Nov"
-    bars = daily_usage.day_chart(days, window, rtl=False).bars
+    first, second, *_rest = daily_usage.days_of(days, window, url=str)
+    assert first.label == ("Sat 14 Nov, " + remark if remark else "Sat 14 Nov")
+    assert second.label == "Sun 15 Nov"
+    bars = daily_usage.day_chart(days, window, url=str, rtl=False).bars
     assert [bar.remark for bar in bars] == [remark, *[""] * 6, "so far"]
 
 

@@ -34,6 +34,7 @@ class Column:
     :param parts: the values, from the base upwards.
     :param text: their sum, as text.
     :param remark: the text below the label.
+    :param href: where the bar leads; empty for a bar that is not a link.
     """
 
     label: str
@@ -41,6 +42,7 @@ class Column:
     parts: Sequence[int]
     text: str
     remark: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,13 @@ class Part:
 class Bar:
     """A bar with its texts, which are centred at *middle*.
 
+    :param left: where the room of the bar begins, which is :attr:`Chart.slot` wide.
     :param label: empty if there is no room for it; so is *text*.
     """
 
     title: str
+    href: str
+    left: float
     x: float
     middle: float
     label: str
@@ -83,6 +88,7 @@ class Chart:
 
     :param desc: the description for screen readers.
     :param bar: the width of a bar.
+    :param slot: the width of the room that each bar has.
     :param start, end: where the lines of the axis begin and end.
     :param axis: where their labels are, at the end that *anchor* names.
     """
@@ -91,6 +97,7 @@ class Chart:
     desc: str
     height: int
     bar: float
+    slot: float
     start: float
     end: float
     axis: float
@@ -117,8 +124,18 @@ def chart_of(
     margin = max(len(line.text) for line in lines) * _CHARACTER + 16
     slot = (WIDTH - margin) / max(1, len(columns))
     width = round(min(_BAR, slot * 0.6), 1)
+    apart = -(-_BAR // max(1, int(slot)))
     bars = [
-        _bar(column, number, margin=margin, slot=slot, width=width, top=top, rtl=rtl)
+        _bar(
+            column,
+            margin + slot * (number + 0.5),
+            slot=slot,
+            width=width,
+            top=top,
+            rtl=rtl,
+            # The last bar is the newest, so it always has its label.
+            labelled=(len(columns) - 1 - number) % apart == 0,
+        )
         for number, column in enumerate(columns)
     ]
     remarks = any(column.remark for column in columns)
@@ -127,6 +144,7 @@ def chart_of(
         desc=desc,
         height=276 if remarks else 260,
         bar=width,
+        slot=round(slot, 1),
         start=0 if rtl else round(margin, 1),
         end=round(WIDTH - margin, 1) if rtl else WIDTH,
         axis=round(WIDTH - margin + 8 if rtl else margin - 8, 1),
@@ -145,23 +163,22 @@ def step_for(most: int) -> int:
 
 def _bar(
     column: Column,
-    number: int,
+    middle: float,
     *,
-    margin: float,
     slot: float,
     width: float,
     top: int,
     rtl: bool,
+    labelled: bool,
 ) -> Bar:
-    middle = margin + slot * (number + 0.5)
     if rtl:
         middle = WIDTH - middle
     parts = _stacked(column.parts, top)
-    apart = -(-_BAR // max(1, int(slot)))
-    labelled = number % apart == 0
     fits = len(column.text) * _CHARACTER <= slot and any(column.parts)
     return Bar(
         title=column.title,
+        href=column.href,
+        left=round(middle - slot / 2, 1),
         x=round(middle - width / 2, 1),
         middle=round(middle, 1),
         label=column.label if labelled else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
 from flask_apitokens.i18n import number as number_text
 from flask_apitokens.i18n import percent
+from flask_apitokens.usage.export import RESULTS
 from flask_apitokens.usage.totals import CallCounts
 from flask_apitokens.usage.totals import Window
 
@@ -23,12 +25,31 @@ from .bar_chart import Column
 from .bar_chart import chart_of
 from .widgets import Stat
 
+#: returns the address of the calls that its arguments filter
+Url = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class TokensUsed:
+    """How many tokens were used, and of how many.
+
+    :param href: lists those that were used.
+    """
+
+    some: int
+    every: int
+    href: str
+
 
 @dataclass(frozen=True)
 class DayRow:
-    """A day in the table below the chart."""
+    """A day in the table below the chart.
+
+    :param href: lists its calls; empty for a day without calls.
+    """
 
     label: str
+    href: str
     succeeded: str
     rejected: str
     failed: str
@@ -36,24 +57,40 @@ class DayRow:
 
 
 def stats(
-    counts: CallCounts, days: int, *, used: tuple[int, int] | None = None
+    counts: CallCounts, days: int, *, url: Url, used: TokensUsed | None = None
 ) -> list[Stat]:
-    """Return the statistics above the chart.
+    """Return the statistics above the chart. Each leads to the list it counts.
 
-    :param used: the number of tokens in use, and of all; ``None`` for one token.
+    :param url: returns the address of the calls that its arguments filter.
+    :param used: the tokens in use; ``None`` for one token.
     """
     share = _share(counts.succeeded, counts.total)
+    calls = _n("Calls, %(n)s day", "Calls, %(n)s days", days)
+    succeeded, rejected, failed = RESULTS
     shown = [
+        Stat(calls, number_text(counts.total), href=url() if counts.total else ""),
         Stat(
-            _n("Calls, %(n)s day", "Calls, %(n)s days", days), number_text(counts.total)
+            _("Succeeded"),
+            share,
+            number_text(counts.succeeded),
+            url(result=succeeded) if counts.succeeded else "",
         ),
-        Stat(_("Succeeded"), share, number_text(counts.succeeded)),
-        Stat(_("Rejected"), number_text(counts.rejected)),
-        Stat(_("Failed"), number_text(counts.failed)),
+        Stat(
+            _("Rejected"),
+            number_text(counts.rejected),
+            href=url(result=rejected) if counts.rejected else "",
+        ),
+        Stat(
+            _("Failed"),
+            number_text(counts.failed),
+            href=url(result=failed) if counts.failed else "",
+        ),
     ]
     if used is not None:
-        some, every = format_count(used[0]), format_count(used[1])
-        shown.append(Stat(_("Tokens in use"), some, _("of %(total)s", total=every)))
+        some, every = format_count(used.some), format_count(used.every)
+        text = _("of %(total)s", total=every)
+        href = used.href if used.some else ""
+        shown.append(Stat(_("Tokens in use"), some, text, href))
     return shown
 
 
@@ -78,11 +115,21 @@ def _remark(day: date, window: Window) -> str:
     return _("so far") if day == window.days[-1] else ""
 
 
-def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:
-    """Return the rows of the table."""
+def _href(day: date, counts: CallCounts, *, url: Url) -> str:
+    return url(day=day.isoformat()) if counts.total else ""
+
+
+def days_of(
+    days: Mapping[date, CallCounts], window: Window, *, url: Url
+) -> list[DayRow]:
+    """Return the rows of the table.
+
+    :param url: returns the address of the calls that its arguments filter.
+    """
     return [
         DayRow(
             _day_label(day, window),
+            _href(day, counts, url=url),
             number_text(counts.succeeded),
             number_text(counts.rejected),
             number_text(counts.failed),
@@ -92,8 +139,13 @@ def days_of(days: Mapping[date, CallCounts], window: Window) -> list[DayRow]:
     ]
 
 
-def day_chart(days: Mapping[date, CallCounts], window: Window, *, rtl: bool) -> Chart:
-    """Return the bar chart of the days."""
+def day_chart(
+    days: Mapping[date, CallCounts], window: Window, *, url: Url, rtl: bool
+) -> Chart:
+    """Return the bar chart of the days. Each bar leads to the calls of its day.
+
+    :param url: returns the address of the calls that its arguments filter.
+    """
     columns = [
         Column(
             weekday(day),
@@ -101,6 +153,7 @@ def day_chart(days: Mapping[date, CallCounts], window: Window, *, rtl: bool) -> 
             (counts.succeeded, counts.rejected, counts.failed),
             number_text(counts.total),
             _remark(day, window),
+            _href(day, counts, url=url),
         )
         for day, counts in days.items()
     ]

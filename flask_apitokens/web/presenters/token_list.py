@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from flask_apitokens.catalog import Catalog
+from flask_apitokens.core.context import Context
 from flask_apitokens.db.models import Token
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
@@ -281,8 +282,29 @@ def next_sort(current: str, column: str) -> str:
 
 def statuses_offered() -> list[tuple[str, str]]:
     """Return the choices of the status filter."""
-    chips = [(word, badge.text) for word, badge in status_badges().items()]
-    return [("", _("All statuses")), *chips]
+    chips = {word: badge.text for word, badge in status_badges().items()}
+    groups = {
+        "live": _("Active or paused"),
+        **dict.fromkeys(("active", "expiring"), ""),
+        "ending": _("To be rotated"),
+    }
+    return [("", _("All statuses")), *(groups | chips).items()]
+
+
+def uses_offered(ctx: Context) -> list[tuple[str, str]]:
+    """Return the choices of the filter by use, empty if calls are not recorded.
+
+    Without recorded calls, a token that is used looks like one that is not.
+    """
+    if not ctx.records_calls:
+        return []
+    unused = ctx.settings.unused_days
+    return [
+        ("", _("Any use")),
+        ("never", _("Never used")),
+        ("unused", _n("Unused for %(n)s day", "Unused for %(n)s days", unused)),
+        ("recent", _("In use")),
+    ]
 
 
 def services_offered(catalog: Catalog) -> list[tuple[str, str]]:

@@ -29,11 +29,13 @@ class Stat:
     """A number above a list or a chart, and what it counts.
 
     :param small: a second number, shown smaller beside it.
+    :param href: lists what it counts; empty for a number that is not a link.
     """
 
     label: str
     value: str
     small: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,7 @@ def _actions(status: str) -> tuple[str, ...]:
 
 def _filters(ctx: Context) -> Mapping[str, Sequence[tuple[str, str]]]:
     """Return the choices of each filter; none where a filter makes no sense."""
-    days = ctx.settings.unused_days
-    unused = _n("Unused for %(n)s day", "Unused for %(n)s days", days)
-    uses = [("", _("Any use")), ("never", _("Never used")), ("unused", unused)]
+    uses = list_presenter.uses_offered(ctx)
     policies = [("", _("Any lifetime")), (OUTSIDE, _("Longer than allowed now"))]
     return {
         "services": list_presenter.services_offered(ctx.catalog),
@@ -97,8 +95,7 @@ def _filters(ctx: Context) -> Mapping[str, Sequence[tuple[str, str]]]:
             ("api", _("API tokens")),
             ("access", _("Access tokens")),
         ],
-        # Without recorded calls, a token that is used looks like one that is not.
-        "uses": uses if ctx.records_calls else (),
+        "uses": uses,
         "policies": policies if ctx.settings.expiry_max is not None else (),
         "origins": [
             ("", _("Any origin")),
@@ -141,10 +138,23 @@ def _stats(ctx: Context, account_id: str) -> list[Stat]:
     numbers = token_counts.count_account(ctx, account_id)
     days, unused = ctx.settings.expiring_days, ctx.settings.unused_days
     expiring = _n("Expire within %(n)s day", "Expire within %(n)s days", days)
-    shown = [(_("Active"), numbers.live), (expiring, numbers.expiring)]
+    shown: list[tuple[str, int, dict[str, str]]] = [
+        (_("Active or paused"), numbers.live, {}),
+        (expiring, numbers.expiring, {"status": "ending"}),
+    ]
     if ctx.records_calls:
         days_unused = _n("Unused for %(n)s day", "Unused for %(n)s days", unused)
-        shown += [(_("Never used"), numbers.never_used), (days_unused, numbers.unused)]
+        shown += [
+            (_("Never used"), numbers.never_used, {"use": "never"}),
+            (days_unused, numbers.unused, {"use": "unused"}),
+        ]
     if numbers.weak is not None:
-        shown.append((_("Imported and weak"), numbers.weak))
-    return [Stat(label, format_count(number)) for label, number in shown]
+        shown.append((_("Imported and weak"), numbers.weak, {"origin": "weak"}))
+    return [
+        Stat(
+            label,
+            format_count(number),
+            href=URLS.url("tokens", **{"status": "live", **args}) if number else "",
+        )
+        for label, number, args in shown
+    ]

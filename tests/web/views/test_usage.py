@@ -169,7 +169,7 @@ def test_service_history_shows_figures_chart_and_calls(
     assert text_of(shown, ".at-card__foot .at-num") == "1–5 of 5"
     assert "Kept for 7 days. Times are UTC." in shown.text
 
-    chart = one(shown, ".at-chart svg[role=img]")
+    chart = one(shown, ".at-chart svg[role=group]")
     assert "5 calls, 1 succeeded, 2 rejected, 2 failed" in visible_text(chart)
     assert re.search(r"^Calls per day, \d+ \w+ \d{4} to", text_of(shown, "#at-chart-t"))
     days = soup(shown).select("#at-days tbody tr")
@@ -387,7 +387,7 @@ def test_history_shows_only_the_administrators_account(
     shown = root.get("usage")
     assert "No calls in the last 7 days" in shown.text
     assert kpis(shown)["Succeeded"] == "– 0"
-    assert not soup(shown).select("svg[role=img], #at-list")
+    assert not soup(shown).select("svg[role=group], #at-list")
     for query in (f"?token={deploy}", f"?user={ada.id}"):
         assert deploy not in root.get(f"usage.csv{query}").text
         assert not called(root.get(f"usage{query}"))

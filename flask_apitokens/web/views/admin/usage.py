@@ -29,7 +29,9 @@ from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import load_admin
 from flask_apitokens.web.pages import page
 from flask_apitokens.web.presenters.calls import Names
+from flask_apitokens.web.presenters.daily_usage import TokensUsed
 from flask_apitokens.web.presenters.widgets import Filter
+from flask_apitokens.web.scopes.all_tokens import URLS as ALL_TOKENS
 from flask_apitokens.web.service_tabs import section_of
 from flask_apitokens.web.urls import UsageUrlSet
 from flask_apitokens.web.usage_history import Reading
@@ -89,12 +91,14 @@ class AccountReading(Reading):
         """The name of the CSV file, before the date."""
         return f"usage-{self.whole.service}" if self.whole.service else "usage"
 
-    def used(self) -> tuple[int, int]:
+    def used(self) -> TokensUsed:
         """Return how many tokens of the account were used, and of how many."""
         ctx, among = self.ctx, token_list.of_account(self.ctx, self.account_id)
         if self.whole.service is not None:
             among = among.where(ctx.models.Token.service == self.whole.service)
-        return token_counts.count_used_since(ctx, among, self.window.since)
+        some, every = token_counts.count_used_since(ctx, among, self.window.since)
+        href = ALL_TOKENS.url("tokens", use="recent", service=self.whole.service)
+        return TokensUsed(some, every, href)
 
     def names(self, rows: Sequence[Any]) -> Names:
         """Return the names of the tokens and users of *rows*."""
