@@ -23,12 +23,12 @@ from flask_apitokens.core import networks
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.verification_cache import QueueFull
-from flask_apitokens.db import schema_check
 from flask_apitokens.domain import email_binding
 from flask_apitokens.lookup.connections import Unavailable
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
+from . import lookup_failure
 from .current_token import CurrentToken
 from .header import check_readable
 from .header import is_in_query
@@ -205,7 +205,7 @@ def _imported_in(state: State, text: Plaintext, *, in_query: bool) -> Candidate:
     try:
         known = authenticate_imported.identify(state, text, in_query=in_query)
     except Unavailable as error:
-        raise _cannot_be_checked(state, error) from None
+        raise lookup_failure.refusal_of(state, error) from None
     if state.outage.is_on:
         state.outage.end()
     text = known.token
@@ -217,19 +217,10 @@ def _find(state: State, token_id: str) -> TokenRow | None:
     try:
         found = state.finder.find(token_id)
     except Unavailable as error:
-        raise _cannot_be_checked(state, error) from None
+        raise lookup_failure.refusal_of(state, error) from None
     if state.outage.is_on:
         state.outage.end()
     return found
-
-
-def _cannot_be_checked(state: State, error: Unavailable) -> refusals.Refusal:
-    cause, tables = error.__cause__ or error, state.models.needed_tables
-    state.outage.add(cause)
-    advice = schema_check.report_once(cause, state.engine, tables=tables)
-    if advice:
-        log.error("%s", advice)
-    return refusals.TemporarilyUnavailable()
 
 
 def bound_to(current: CurrentToken) -> bytes:
