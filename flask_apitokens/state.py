@@ -114,7 +114,7 @@ class State:
     pepper_set: PepperSet | None = None
     #: the ids of imported tokens that this process is re-keying now
     rekeying: set[str] = field(default_factory=set)
-    #: the endpoints that this process has warned of
+    #: the endpoints and damaged rows that this process has warned of
     warned_of: set[str] = field(default_factory=set)
     #: of the database, while tokens or their owners cannot be looked up
     outage: Outage = field(default_factory=lambda: Outage("tokens"))
@@ -134,10 +134,10 @@ class State:
         """The guarded blueprints."""
         return self.extension.protected
 
-    def warns_once(self, endpoint: str) -> bool:
-        """Return whether *endpoint* is new here; a second call returns False."""
-        is_new = endpoint not in self.warned_of
-        self.warned_of.add(endpoint)
+    def warns_once(self, subject: str) -> bool:
+        """Return whether *subject* is new here; a second call returns False."""
+        is_new = subject not in self.warned_of
+        self.warned_of.add(subject)
         return is_new
 
     def context(self) -> Context:

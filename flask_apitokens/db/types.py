@@ -120,7 +120,9 @@ class Words(TypeDecorator[tuple[str, ...]]):
     def process_result_value(
         self, value: str | None, dialect: Dialect
     ) -> tuple[str, ...]:
-        return tuple(value.split()) if value else ()
+        # Not value.split(): SQLite stores bytes in a column of text too. Words of bytes
+        # would be taken for packed addresses, for example.
+        return tuple(str.split(value)) if value else ()
 
     def __repr__(self) -> str:
         return "Text()"

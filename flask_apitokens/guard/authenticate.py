@@ -24,7 +24,7 @@ from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.verification_cache import QueueFull
 from flask_apitokens.domain import email_binding
-from flask_apitokens.lookup.connections import Unavailable
+from flask_apitokens.lookup.connections import LookupFailed
 from flask_apitokens.lookup.native import TokenRow
 from flask_apitokens.state import State
 
@@ -204,7 +204,7 @@ def _imported_in(state: State, text: Plaintext, *, in_query: bool) -> Candidate:
 
     try:
         known = authenticate_imported.identify(state, text, in_query=in_query)
-    except Unavailable as error:
+    except LookupFailed as error:
         raise lookup_failure.refusal_of(state, error) from None
     if state.outage.is_on:
         state.outage.end()
@@ -216,8 +216,8 @@ def _imported_in(state: State, text: Plaintext, *, in_query: bool) -> Candidate:
 def _find(state: State, token_id: str) -> TokenRow | None:
     try:
         found = state.finder.find(token_id)
-    except Unavailable as error:
-        raise lookup_failure.refusal_of(state, error) from None
+    except LookupFailed as error:
+        raise lookup_failure.refusal_of(state, error, token_id=token_id) from None
     if state.outage.is_on:
         state.outage.end()
     return found

@@ -64,7 +64,8 @@ def identify(
     :raises MalformedRequest: if no imported token can have this text.
     :raises InvalidToken: if it has our own shape and a mistake in it, without a query;
         or if it was not imported, after one query and no bcrypt.
-    :raises lookup.Unavailable: if the database does not answer.
+    :raises lookup.LookupFailed: if the database does not answer, or the row is
+        unreadable.
     """
     if not in_query:
         return _look_up(state, text)

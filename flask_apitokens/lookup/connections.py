@@ -44,8 +44,19 @@ _LOST = _PREPARED_ELSEWHERE | {"0A000"}
 _Fetched = TypeVar("_Fetched")
 
 
-class Unavailable(Exception):
+class LookupFailed(Exception):
+    """A look-up ended without an answer."""
+
+
+class Unavailable(LookupFailed):
     """The database did not answer. This says nothing about any token."""
+
+
+class UnreadableRow(LookupFailed):
+    """The row was found, and a value in it is not of its column's type.
+
+    SQLite stores any value in any column, and PostgreSQL times that Python has not.
+    """
 
 
 def _set_up_sqlite(connection: Any) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Boolean
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import Select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
@@ -27,8 +28,22 @@ from . import native
 from .connections import ConnectionPool
 from .connections import SharedConnection
 from .connections import Unavailable
+from .connections import UnreadableRow
 from .connections import driver_connections
 from .native import TokenRow
+
+
+def _is_about_a_value(error: Exception) -> bool:
+    """Return whether *error*, raised where rows are fetched, is about a value in them.
+
+    Drivers raise DataError for what they cannot convert, such as psycopg for the year
+    10000. sqlite3 has no class of its own for text that is not UTF-8.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, ValueError | TypeError | AttributeError | ArithmeticError):
+        return True
+    name, text = type(cause).__name__, str(cause)
+    return name == "DataError" or text.startswith("Could not decode")
 
 
 class CoreLookup:
@@ -50,11 +65,19 @@ class CoreLookup:
         """Return the first row for *values*, the parameters of the statement.
 
         :raises Unavailable: if the database does not answer.
+        :raises UnreadableRow: if a value of the row is not of its column's type.
         """
         arguments = dict(zip(self._names, values, strict=True))
         try:
             with self._connect() as connection:
-                row = connection.execute(self._query, arguments).first()
+                result = connection.execute(self._query, arguments)
+                try:
+                    row = result.first()
+                except Exception as error:
+                    if _is_about_a_value(error):
+                        raise UnreadableRow("a value") from error
+                    raise
+        # A function of the host that opens connections may raise the last two.
         except (SQLAlchemyError, ValueError, TypeError) as error:
             raise Unavailable(str(error)) from error
         return None if row is None else TokenRow(*row)
@@ -79,7 +102,7 @@ class DriverLookup:
         self._query = query
         self._dialect = engine.dialect
         self._connections = connections
-        # ValueError and TypeError: a value in the row is not of the schema's type.
+        # A function of the host that opens connections may raise the last two.
         driver_error = engine.dialect.loaded_dbapi.Error
         self._failures = (SQLAlchemyError, driver_error, ValueError, TypeError)
         self._options_now = engine.get_execution_options
@@ -101,6 +124,7 @@ class DriverLookup:
         """Return the first row for *values*, the parameters of the statement.
 
         :raises Unavailable: if the database does not answer.
+        :raises UnreadableRow: if a value of the row is not of its column's type.
         """
         options = self._options_now()
         if options is not self._options:
@@ -110,24 +134,34 @@ class DriverLookup:
         if self._names is not None:
             arguments = dict(zip(self._names, values, strict=True))
         try:
-            return self._connections.run(self._fetch, arguments)
+            row = self._connections.run(self._fetch, arguments)
         except self._failures as error:
             raise Unavailable(str(error)) from error
+        return None if row is None else self._convert(row)
 
-    def _fetch(self, cursor: Any, arguments: Any) -> TokenRow | None:
+    def _fetch(self, cursor: Any, arguments: Any) -> Sequence[Any] | None:
         cursor.execute(self._sql, arguments)
-        # All rows: with an unread one, SQLite keeps its read lock until the next
-        # look-up, and no writer can commit.
-        rows = cursor.fetchall()
-        if not rows:
-            return None
-        if self._converters is None:
+        try:
+            # All rows: with an unread one, SQLite keeps its read lock until the next
+            # look-up, and no writer can commit.
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+        except Exception as error:
+            if _is_about_a_value(error):
+                raise UnreadableRow("a value") from error
+            raise
+        if rows and self._converters is None:
             self._converters = self._make_converters(cursor.description)
-        values = list(rows[0])
-        for place, convert in self._converters:
+        return rows[0] if rows else None
+
+    def _convert(self, row: Sequence[Any]) -> TokenRow:
+        values = list(row)
+        for place, convert in self._converters or ():
             value = values[place]
             if value is not None:
-                values[place] = convert(value)
+                try:
+                    values[place] = convert(value)
+                except Exception as error:
+                    raise UnreadableRow(TokenRow._fields[place]) from error
         return TokenRow(*values)
 
     def _make_converters(
@@ -185,7 +219,7 @@ class TokenFinder:
     def find(self, token_id: str) -> TokenRow | None:
         """Return the row of the token with this public id.
 
-        :raises Unavailable: if the database does not answer.
+        :raises LookupFailed: if the database does not answer, or the row is unreadable.
         """
         lookup = self._by_id or self._build()
         return lookup.find((token_id,))
@@ -194,7 +228,7 @@ class TokenFinder:
         """Return the row of the imported token that one of *digests* belongs to.
 
         :param digests: as many at each call.
-        :raises Unavailable: if the database does not answer.
+        :raises LookupFailed: if the database does not answer, or the row is unreadable.
         """
         lookup = self._by_digests or self._build_by_digests(len(digests))
         return lookup.find(digests)

@@ -13,7 +13,7 @@ from flask_apitokens.crypto.plaintext import pasted
 from flask_apitokens.domain import token_list
 from flask_apitokens.domain import token_status
 from flask_apitokens.domain.token_list import ListQuery
-from flask_apitokens.lookup.connections import Unavailable
+from flask_apitokens.lookup.connections import LookupFailed
 from flask_apitokens.state import current_apitokens
 
 _LONGEST_SEARCH = 100
@@ -95,7 +95,7 @@ def _id_of_imported(text: str) -> str | None:
         return None
     found = None
     # If the database cannot be reached, the query of the list will report it.
-    with suppress(Unavailable):
+    with suppress(LookupFailed):
         found = state.finder.find_by_digests(
             [keyed.digest for keyed in state.pepper_set.keyed_digests(token)]
         )

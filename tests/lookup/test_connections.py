@@ -88,7 +88,9 @@ def test_interrupted_call_frees_its_connection(
     assert status(app, plaintext) == 200
 
 
-def test_unreadable_row_is_a_503(app: Flask, user: Any) -> None:
+def test_unreadable_row_is_refused_and_costs_no_connection(
+    app: Flask, user: Any
+) -> None:
     public, plaintext = bearing.generate(app, user)
     with bearing.engine_of(app).begin() as connection:
         connection.execute(
@@ -96,7 +98,7 @@ def test_unreadable_row_is_a_503(app: Flask, user: Any) -> None:
             {"id": public},
         )
     for _ in range(connections.LIMIT + 1):
-        assert status(app, plaintext) == 503
+        assert status(app, plaintext) == 401
 
 
 def test_threads_that_share_connections_get_their_own_rows(
