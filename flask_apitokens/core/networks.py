@@ -14,6 +14,7 @@ from ipaddress import ip_interface
 
 from flask_apitokens.errors import InvalidNetworks
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -54,7 +55,13 @@ def parse(texts: Iterable[str]) -> tuple[str, ...]:
     """
     found = tuple(dict.fromkeys(str(_network(text)) for text in texts if text))
     if len(found) > MAX_NETWORKS:
-        raise InvalidNetworks(_("Use %(n)s networks or fewer.", n=MAX_NETWORKS))
+        raise InvalidNetworks(
+            _n(
+                "Use %(n)s network or fewer.",
+                "Use %(n)s networks or fewer.",
+                MAX_NETWORKS,
+            )
+        )
     return found
 
 

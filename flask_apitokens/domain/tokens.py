@@ -34,7 +34,7 @@ from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import NameTaken
 from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.errors import UserNotFound
-from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import ngettext as _n
 
 from . import email_binding
 from . import unique_keys
@@ -220,13 +220,14 @@ def find_many(
     model = ctx.models.Token
     known = {token_id for token_id in ids if _ID.fullmatch(token_id)}
     if len(known) > SELECTION_LIMIT:
-        raise DomainError(
-            _("Select at most %(n)s tokens at a time.", n=SELECTION_LIMIT)
+        message = _n(
+            "Select at most %(n)s token at a time.",
+            "Select at most %(n)s tokens at a time.",
+            SELECTION_LIMIT,
         )
-    query = among.where(model.id.in_(known))
-    return ctx.session.scalars(
-        query.order_by(model.created_at.desc(), model.id.desc())
-    ).all()
+        raise DomainError(message)
+    newest = (model.created_at.desc(), model.id.desc())
+    return ctx.session.scalars(among.where(model.id.in_(known)).order_by(*newest)).all()
 
 
 def lock(ctx: Context, token: Token) -> bool:

@@ -75,7 +75,13 @@ def clean_name(name: str) -> str:
     if _LOST in text or any(unicodedata.category(char) in NOT_TEXT for char in text):
         raise InvalidName(_("Use letters, digits, signs and spaces only."))
     if len(text) > NAME_LENGTH:
-        raise InvalidName(_("Use %(n)s characters or fewer.", n=NAME_LENGTH))
+        raise InvalidName(
+            _n(
+                "Use %(n)s character or fewer.",
+                "Use %(n)s characters or fewer.",
+                NAME_LENGTH,
+            )
+        )
     return text
 
 
@@ -97,7 +103,13 @@ def clean_reason(ctx: Context, text: str, *, required: bool = False) -> str:
     if _LOST in text or any(unicodedata.category(c) in NOT_TEXT for c in visible):
         raise InvalidReason(_("Use letters, digits, signs and spaces only."))
     if len(clean) > REASON_LENGTH:
-        raise InvalidReason(_("Use %(n)s characters or fewer.", n=REASON_LENGTH))
+        raise InvalidReason(
+            _n(
+                "Use %(n)s character or fewer.",
+                "Use %(n)s characters or fewer.",
+                REASON_LENGTH,
+            )
+        )
     return clean
 
 

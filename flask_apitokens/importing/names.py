@@ -13,7 +13,6 @@ from flask_apitokens.core.context import Context
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.db.models import NAME_LENGTH
 from flask_apitokens.domain import unique_keys
-from flask_apitokens.i18n import gettext as _
 
 #: see ImportOwner.key: a user's key and "", or None and the account of a userless token
 OwnerKey = tuple[Any, str]
@@ -66,7 +65,7 @@ def _next_name(
         number = numbers[asked] = numbers.get(asked, begin) + 1
         name = wanted
         if not name:
-            name = _("Imported token %(n)s", n=number)
+            name = f"Imported token {number}"
         elif number > 1:
             name = f"{name[:_NUMBERED]} {number}"
         digest = unique_keys.live_name_of(owner_id, account_id, name=name)

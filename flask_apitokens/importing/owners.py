@@ -11,7 +11,6 @@ from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.core.context import Context
 from flask_apitokens.domain import email_binding
 from flask_apitokens.errors import ImportRefused
-from flask_apitokens.i18n import gettext as _
 
 log = logging.getLogger("flask_apitokens")
 
@@ -48,12 +47,12 @@ def import_owner(ctx: Context, owner: Any, account_id: str = "") -> ImportOwner:
         return ImportOwner(None, account_id)
     account = ctx.account_of(owner)
     if account == NO_ACCOUNT:
-        raise ImportRefused(_("The owner is of no account."))
+        raise ImportRefused("The owner belongs to no account.")
     try:
         email = email_binding.email_to_bind(ctx, owner)
     except Exception:
         log.exception("email_of failed, so no token of this user is imported")
-        raise ImportRefused(_("The owner's email address cannot be told.")) from None
+        raise ImportRefused("The owner's email address is unknown.") from None
     return ImportOwner(
         owner_id=ctx.models.user_id(owner),
         account_id=account,

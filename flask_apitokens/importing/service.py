@@ -37,7 +37,6 @@ from flask_apitokens.domain import unique_keys
 from flask_apitokens.domain import validation
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import ImportRefused
-from flask_apitokens.i18n import gettext as _
 
 from . import names as import_names
 from .owners import ImportOwner
@@ -114,7 +113,7 @@ def checked_item(
         raise ValueError(f"a naive datetime, {expires_at!r}, is not a moment")
     stored = _stored_form(pepper_set, text, digest=digest)
     if service is not None and service not in ctx.services_of(owner.account_id):
-        raise ImportRefused(_("There is no such service in the account."))
+        raise ImportRefused("There is no such service in the account.")
     if expires_at is not None and expires_at > validation.LATEST:
         expires_at = None
     known = tuple(ctx.catalog.services[service].scopes) if service else ()
@@ -154,40 +153,32 @@ def _check_token(pepper_set: PepperSet, text: Plaintext) -> None:
     length = len(canonical(text.reveal()) or b"")
     if not length:
         raise ImportRefused(
-            _(
-                "A token has at most 512 characters, all of them letters, digits and "
-                "- . _ ~ + / = (RFC 6750)."
-            )
+            "A token has at most 512 characters, all of them letters, digits and "
+            "- . _ ~ + / = (RFC 6750)."
         )
     if length < SHORTEST:
         raise ImportRefused(
-            _("A token of less than %(n)s characters can be guessed.", n=SHORTEST)
+            f"A token of less than {SHORTEST} characters can be guessed."
         )
     if _NUMBER.fullmatch(text.ascii):
         raise ImportRefused(
-            _(
-                "It is a number that a spreadsheet made of the token. Export the token "
-                "again, as text."
-            )
+            "It is a number that a spreadsheet made of the token. Export the token "
+            "again, as text."
         )
     if pepper_set.is_own(text.ascii):
         raise ImportRefused(
-            _("It has the form of this application's own tokens (APITOKENS_BRAND).")
+            "It has the form of this application's own tokens (APITOKENS_BRAND)."
         )
 
 
 def _digest_in(text: Plaintext, digest: str) -> bytes:
     """Return the bytes of a hexadecimal digest; Django's sha512$$ may precede it."""
     if digest not in DIGESTS:
-        raise ImportRefused(
-            _("Digests are one of %(kinds)s.", kinds=", ".join(DIGESTS))
-        )
+        raise ImportRefused(f"Digests are one of {', '.join(DIGESTS)}.")
     number = LENGTHS[digest]
     form = rf"(?:{digest.partition('-')[0]}\$\$)?[0-9A-Fa-f]{{{number}}}"
     if not re.fullmatch(form, text.reveal()):
-        raise ImportRefused(
-            _("A %(kind)s digest is %(n)s hexadecimal digits.", kind=digest, n=number)
-        )
+        raise ImportRefused(f"A {digest} digest is {number} hexadecimal digits.")
     return bytes.fromhex(text.reveal()[-number:])
 
 
@@ -227,7 +218,7 @@ def existing_import(
     """
     found = next((known[one] for one in item.digests if one in known), None)
     if found and found.owner_key and found.owner_key != item.owner.key:
-        raise ImportRefused(_("The same token was imported for another owner."))
+        raise ImportRefused("The same token was imported for another owner.")
     return found
 
 

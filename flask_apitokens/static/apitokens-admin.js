@@ -43,8 +43,8 @@ function show() {
 	bar.classList.toggle('at-savebar--dirty', n > 0)
 	part(bar, 'clean').hidden = n > 0
 	told.hidden = !n
-	const {apitokensUnsaved: many, apitokensUnsavedOne: one} = told.dataset
-	const text = n === 1 ? one : many.replace('{n}', n)
+	const forms = JSON.parse(told.dataset.apitokensUnsaved)
+	const text = forms[new Intl.PluralRules(told.lang).select(n)].replace('{n}', n)
 	const status = told.firstElementChild
 	if (status.textContent !== text) status.textContent = n ? text : ''
 	part(bar, 'discard').hidden = !n

@@ -4,20 +4,35 @@ if (!window.apitokensTimes) {
 window.apitokensTimes = true
 
 const {timeZone} = Intl.DateTimeFormat().resolvedOptions()
-const {lang} = document.documentElement
-const format = Intl.DateTimeFormat(/^(en)?$/.test(lang) ? 'en-GB' : lang, {dateStyle: 'medium', timeStyle: 'short'})
 const zone = timeZone.replaceAll('_', ' ')
+const formats = new Map()
 
-// Return a moment in the browser's language; empty for an invalid date.
-function here(iso) {
+// Return the format of the text around an element. A host may write its language as it likes.
+function formatAt(el) {
+	const lang = el.closest('[lang]')?.lang.replaceAll('_', '-') || 'en'
+	if (!formats.has(lang)) {
+		const options = {dateStyle: 'medium', timeStyle: 'short'}
+		let format
+		try {
+			format = Intl.DateTimeFormat(lang === 'en' ? 'en-GB' : lang, options)
+		} catch {
+			format = Intl.DateTimeFormat('en-GB', options)
+		}
+		formats.set(lang, format)
+	}
+	return formats.get(lang)
+}
+
+// Return a moment in the language of the text; empty for an invalid date.
+function here(iso, el) {
 	const at = new Date(iso)
-	return isNaN(at) ? '' : `${format.format(at)} (${zone})`
+	return isNaN(at) ? '' : `${formatAt(el).format(at)} (${zone})`
 }
 
 function localize(root) {
 	for (const el of root.querySelectorAll('[data-apitokens] time[title]:not([data-apitokens-zoned])')) {
 		el.dataset.apitokensZoned = ''
-		el.title = `${here(el.dateTime)}, ${el.title}`
+		el.title = `${here(el.dateTime, el)}, ${el.title}`
 	}
 }
 

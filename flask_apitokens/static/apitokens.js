@@ -160,7 +160,7 @@ function count() {
 	const label = find('selected'), n = boxes(':checked').length
 	if (!label) return
 	find('select-all').checked = n === boxes().length
-	relabel(label, n && get(label, 'selected').replace('{n}', n))
+	relabel(label, n && JSON.parse(get(label, 'selected'))[new Intl.PluralRules(label.lang).select(n)].replace('{n}', n))
 }
 
 on('change', ({target}) => {

@@ -49,12 +49,12 @@ def _sentence(status: int) -> str:
         return _("Something went wrong. Nothing was changed. Try again.")
     if htmx.wants_fragment():
         return _(
-            "Something went wrong. It may have been saved all the same. Reload to see."
+            "Something went wrong. Your change may have been saved. Reload to see."
         )
     # Without htmx the browser shows the response to the form. To reload it would send
     # the form again.
     return _(
-        "Something went wrong. It may have been saved all the same. "
+        "Something went wrong. Your change may have been saved. "
         "Look at your tokens before you try again."
     )
 

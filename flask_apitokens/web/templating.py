@@ -29,6 +29,8 @@ from jinja2.defaults import COMMENT_END_STRING
 from jinja2.defaults import COMMENT_START_STRING
 from jinja2.defaults import VARIABLE_END_STRING
 from jinja2.defaults import VARIABLE_START_STRING
+from markupsafe import Markup
+from markupsafe import escape
 
 from flask_apitokens.config import BLOCKS
 from flask_apitokens.config import Settings
@@ -216,6 +218,14 @@ def _htmx_mode() -> str:
     return mode
 
 
+def _fill(text: str, **parts: str) -> Markup:
+    """Return a translated text with HTML in the places of ``{name}``."""
+    html = escape(text)
+    for name, part in parts.items():
+        html = html.replace(f"{{{name}}}", escape(part))
+    return html
+
+
 def install_globals(app: Flask, **more: Callable[..., object]) -> None:
     """Add the functions that our templates call to the templates of *app*.
 
@@ -224,6 +234,7 @@ def install_globals(app: Flask, **more: Callable[..., object]) -> None:
     app.jinja_env.globals.update(
         at_=gettext,
         at_n_=ngettext,
+        at_fill=_fill,
         at_htmx=_htmx_mode,
         at_htmx_url=lambda: static_url(HTMX),
         at_language=language,

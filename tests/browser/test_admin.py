@@ -163,7 +163,9 @@ def test_unsaved_switches_survive_search_and_paging(
     save(page)
     settled(page)
     page.get_by_role("button", name="Save and turn off").click()
-    expect(page.locator("#at-toasts")).to_contain_text("2 turned on, 1 turned off")
+    expect(page.locator("#at-toasts")).to_contain_text(
+        "2 users turned on. 1 user turned off."
+    )
     expect(page.get_by_role("button", name="Save changes")).to_be_disabled()
     page.get_by_role("searchbox").fill("user0")
     expect(page.locator("tbody tr")).to_have_count(10)
@@ -223,7 +225,7 @@ def test_notification_does_not_cover_the_save_button(
     save(page)
     expect(page.locator("#at-toasts")).to_contain_text("Could not reach the server")
     save(page)
-    expect(page.locator("#at-toasts")).to_contain_text("1 turned on")
+    expect(page.locator("#at-toasts")).to_contain_text("1 user turned on.")
 
 
 def test_whole_form_is_saved_without_script(
@@ -236,7 +238,7 @@ def test_whole_form_is_saved_without_script(
     page.goto(f"{base}{A}/services/tmy/users")
     page.get_by_role("switch", name="for user00").check()
     page.get_by_role("button", name="Save changes").click()
-    expect(page.get_by_role("status").first).to_contain_text("1 turned on")
+    expect(page.get_by_role("status").first).to_contain_text("1 user turned on.")
     page.get_by_role("switch", name="for user01").uncheck()
     page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(

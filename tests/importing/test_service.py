@@ -562,7 +562,7 @@ def test_imported_tokens_are_bound_to_the_email(
         assert code(call(app, token)) == "owner_email_changed"
     assert call(app, LONG).status_code == 200
     directory.is_away = True
-    with pytest.raises(DomainError, match="address cannot be told"):
+    with pytest.raises(DomainError, match="address is unknown"):
         take_in(app, f"{UUID}-2", user)
 
 

@@ -524,7 +524,7 @@ def test_failed_commit_message_says_that_it_may_be_saved(
         said = text_of(answer, ".at-note--bad" if whole else ".at-toast--bad")
         assert whole or said.startswith("Something went wrong.")
         assert ("Nothing was changed." in said) is before
-        assert ("It may have been saved all the same." in said) is not before
+        assert ("Your change may have been saved." in said) is not before
 
 
 def test_missing_tables_raise_configuration_error(

@@ -10,7 +10,6 @@ from flask_apitokens.db.pagination import COUNT_LIMIT
 from flask_apitokens.domain.users import Member
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
-from flask_apitokens.i18n import number as number_text
 
 from .confirmations import Confirm
 from .confirmations import Reason
@@ -24,7 +23,7 @@ def service_off_question(name: str, tokens: int, *, action: str, back: str) -> C
     return Confirm(
         title=_("Turn off %(service)s for everybody?", service=name),
         action=action,
-        strong=_stopping(tokens, _("at once")),
+        strong=_stopping_at_once(tokens),
         text=_paused(tokens),
         keep=_("Keep it on"),
         go=_("Turn off"),
@@ -55,7 +54,7 @@ def users_off_question(
             users,
         ),
         action=action,
-        strong=_stopping(tokens, _("when you save")),
+        strong=_stopping_on_save(tokens),
         text=_paused(tokens),
         keep=_("Back to editing"),
         go=_("Save and turn off"),
@@ -107,20 +106,35 @@ def _declined(who: str, service: str, *, is_told: bool) -> str:
     )
 
 
-def _stopping(tokens: int, when: str) -> str:
+def _stopping_at_once(tokens: int) -> str:
     if not tokens:
         return _("No token stops working.")
     if tokens > COUNT_LIMIT:
-        return _(
-            "More than %(n)s tokens stop working %(when)s.",
-            n=number_text(COUNT_LIMIT),
-            when=when,
+        return _n(
+            "More than %(n)s token stops working at once.",
+            "More than %(n)s tokens stop working at once.",
+            COUNT_LIMIT,
         )
     return _n(
-        "%(n)s token stops working %(when)s.",
-        "%(n)s tokens stop working %(when)s.",
+        "%(n)s token stops working at once.",
+        "%(n)s tokens stop working at once.",
         tokens,
-        when=when,
+    )
+
+
+def _stopping_on_save(tokens: int) -> str:
+    if not tokens:
+        return _("No token stops working.")
+    if tokens > COUNT_LIMIT:
+        return _n(
+            "More than %(n)s token stops working when you save.",
+            "More than %(n)s tokens stop working when you save.",
+            COUNT_LIMIT,
+        )
+    return _n(
+        "%(n)s token stops working when you save.",
+        "%(n)s tokens stop working when you save.",
+        tokens,
     )
 
 

@@ -140,12 +140,16 @@ def _awaited(
         return ""
     if row.service == access_requests.WHOLE_API:
         allowed = access_requests.WHOLE_API not in lacking
-        return "" if allowed else _("It counts once the application lets you use it.")
+        return (
+            ""
+            if allowed
+            else _("You can use it as soon as the application lets you use the API.")
+        )
     # The subscription is on but the service is off: it is off for the whole account.
     off = bool(row.active) and states.get(row.service) is False
     if not off or access_requests.WHOLE_API in lacking:
         return ""
-    return _("It counts once the service is on for your whole account.")
+    return _("You can use it as soon as the service is on for your whole account.")
 
 
 def _options(ctx: Context, slugs: Sequence[str]) -> list[tuple[str, str]]:

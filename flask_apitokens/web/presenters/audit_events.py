@@ -65,7 +65,7 @@ def groups_offered() -> list[tuple[str, str]]:
         "imported": _("Imported"),
         "renamed": _("Renamed"),
         "moved": _("Moved to another owner"),
-        "rotated": _("Rotated, or used after it"),
+        "rotated": _("Rotated, or used after rotation"),
         "ended": _("Revoked, deactivated or deleted"),
         "activated": _("Activated"),
         "services": _("Subscriptions and services"),

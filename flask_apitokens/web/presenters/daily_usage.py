@@ -172,8 +172,8 @@ def _title(day: str, counts: CallCounts) -> str:
         "failed": number_text(counts.failed),
     }
     return _(
-        "%(day)s: %(calls)s calls, %(succeeded)s succeeded, %(rejected)s rejected, "
-        "%(failed)s failed",
+        "%(day)s. Calls: %(calls)s. Succeeded: %(succeeded)s. "
+        "Rejected: %(rejected)s. Failed: %(failed)s.",
         day=day,
         **numbers,
     )
@@ -184,8 +184,8 @@ def _description(days: Mapping[date, CallCounts]) -> str:
     rejected = sum(counts.rejected for counts in days.values())
     failed = sum(counts.failed for counts in days.values())
     return _(
-        "Most calls on %(day)s: %(most)s. In all %(rejected)s were rejected and "
-        "%(failed)s failed. The figures are in the table “Calls per day”.",
+        "Most calls on %(day)s: %(most)s. Rejected on all days: %(rejected)s. "
+        "Failed: %(failed)s. The figures are in the table “Calls per day”.",
         day=date_of(busiest),
         most=number_text(days[busiest].total),
         rejected=number_text(rejected),

@@ -177,7 +177,7 @@ def _grace_option(ctx: Context, token: Token, days: int) -> Option:
             _("Stop it at once"),
             _(
                 "Everything that uses it needs the new token before it can connect "
-                "again. Right for a token that has leaked."
+                "again. Choose this for a token that has leaked."
             ),
         )
     over = ctx.now() + timedelta(days=days)

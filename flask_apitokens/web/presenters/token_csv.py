@@ -28,5 +28,5 @@ def token_cells(token: Token, row: Row) -> Sequence[str | None]:
         *(at(token.created_at), token.created_by, at(token.expires_at)),
         *(at(token.last_used_at), token.last_used_ip, row.status),
         # A paused one says what for.
-        row.note.before if row.status == "paused" else row.reason,
+        row.note.text if row.status == "paused" else row.reason,
     )

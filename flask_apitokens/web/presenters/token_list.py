@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from flask_apitokens.catalog import Catalog
 from flask_apitokens.core.context import Context
+from flask_apitokens.core.time_format import day
 from flask_apitokens.db.models import Token
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.domain.token_list import ListQuery
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
-from flask_apitokens.i18n import number as number_text
 from flask_apitokens.web.urls import OWN
 from flask_apitokens.web.urls import UrlSet
 
@@ -171,6 +172,7 @@ class Overview:
     """The list with everything around it: the whole section of a user.
 
     :param statuses: the choices of a filter, like the other pairs.
+    :param expiring: how many tokens expire by the date *expiring_by*.
     :param moved: how many tokens stopped because the owner's email address changed.
     :param has_access: whether a token would work, if an administrator generated it.
     :param single: in place of the list if a user may have only one token.
@@ -179,7 +181,7 @@ class Overview:
     list: TokenList
     account_id: str
     expiring: int
-    expiring_days: int
+    expiring_by: str
     statuses: Sequence[tuple[str, str]]
     services: Sequence[tuple[str, str]]
     moved: int = 0
@@ -189,6 +191,11 @@ class Overview:
     policies: Sequence[tuple[str, str]] = ()
     origins: Sequence[tuple[str, str]] = ()
     single: Single | None = None
+
+
+def expiring_by(ctx: Context) -> str:
+    """Return the last date of a token that counts as expiring soon."""
+    return day(ctx.now() + timedelta(days=ctx.settings.expiring_days))
 
 
 def list_of(
@@ -238,7 +245,11 @@ def search_announcement(shown: TokenList) -> str:
     if not page.total and shown.query.q:
         return _("No token matches “%(query)s”", query=shown.query.q)
     if not page.is_counted:
-        return _("More than %(n)s tokens found", n=number_text(page.limit or 0))
+        return _n(
+            "More than %(n)s token found",
+            "More than %(n)s tokens found",
+            page.limit or 0,
+        )
     return _n("%(n)s token found", "%(n)s tokens found", page.total)
 
 

@@ -37,11 +37,10 @@ SHOWN_WITHIN = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Note:
-    """The line under a status: text around a moment."""
+    """The line under a status: text, with ``{day}`` where it shows the moment."""
 
-    before: str = ""
+    text: str
     moment: Moment | None = None
-    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Row:
     status: str
     badge: Badge
     live: bool
-    note: Note = Note()
+    note: Note = Note("")
     never_shown: bool = False
     fresh: bool = False
     owner: str = ""
@@ -178,20 +177,27 @@ def own_actions(status: str) -> tuple[str, ...]:
 
 def _note(token: Token, status: str, *, now: datetime, paused_by: str) -> Note:
     if status == "revoked" and token.revoked_at:
-        return Note(_("On"), moment(token.revoked_at, day(token.revoked_at)))
+        return _on(token.revoked_at)
     if status == "deactivated" and token.deactivated_at:
-        at = token.deactivated_at
-        return Note(_("On"), moment(at, day(at)))
+        return _on(token.deactivated_at)
     if status == "paused":
         return Note(paused_by or _("Access to the service is off"))
     if token.expires_at is None:
         return Note(_("No expiry"))
-    expires = moment(token.expires_at, day(token.expires_at))
     if status == "expired":
-        return Note(_("On"), expires)
+        return _on(token.expires_at)
+    expires = moment(token.expires_at, day(token.expires_at))
     if status == "expiring":
-        return Note("", expires, _(", %(wait)s", wait=in_days(token.expires_at, now)))
-    return Note(_("Until"), expires)
+        wait = in_days(token.expires_at, now)
+        # Translators: the last day of a token: "21 Nov 2026, in 5 days".
+        return Note(_("{day}, %(wait)s", wait=wait), expires)
+    # Translators: a token works "Until 21 Nov 2026".
+    return Note(_("Until {day}"), expires)
+
+
+def _on(at: datetime) -> Note:
+    # Translators: a token was revoked, or has expired, "On 21 Nov 2026".
+    return Note(_("On {day}"), moment(at, day(at)))
 
 
 def row_of(

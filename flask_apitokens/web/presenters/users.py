@@ -18,7 +18,6 @@ from flask_apitokens.domain.users import Member
 from flask_apitokens.domain.users import UserQuery
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.i18n import ngettext as _n
-from flask_apitokens.i18n import number as number_text
 
 from .widgets import Badge
 from .widgets import PageLinks
@@ -160,7 +159,9 @@ def member_list(
     if not page.total and query.q:
         spoken = _("No users match “%(query)s”", query=query.q)
     elif not page.is_counted:
-        spoken = _("More than %(n)s users found", n=number_text(page.limit or 0))
+        spoken = _n(
+            "More than %(n)s user found", "More than %(n)s users found", page.limit or 0
+        )
     else:
         spoken = _n("%(n)s user found", "%(n)s users found", page.total)
     return replace(shown, announce=spoken)

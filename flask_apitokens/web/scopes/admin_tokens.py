@@ -218,7 +218,7 @@ class AdminTokenScope(TokenScope):
             list=replace(shown, sorts=not self.has_owners),
             account_id=self.account_id,
             expiring=0,
-            expiring_days=ctx.settings.expiring_days,
+            expiring_by=list_presenter.expiring_by(ctx),
             statuses=list_presenter.statuses_offered(),
             services=(),
         )

@@ -118,16 +118,16 @@ def _outside(ctx: Context, tokens: Select[Token]) -> Outside | None:
         return None
     return Outside(
         _n(
-            "%(count)s token works for longer than new ones may.",
-            "%(count)s tokens work for longer than new ones may.",
+            "%(count)s token works longer than new ones may.",
+            "%(count)s tokens work longer than new ones may.",
             number,
             count=format_count(number),
         ),
         _n(
-            "The longest lifetime is %(n)s day now. What was generated before "
-            "keeps working.",
-            "The longest lifetime is %(n)s days now. What was generated before "
-            "keeps working.",
+            "The longest lifetime is %(n)s day now. Tokens that were generated "
+            "before keep working.",
+            "The longest lifetime is %(n)s days now. Tokens that were generated "
+            "before keep working.",
             days,
         ),
         URLS.url("tokens", policy=OUTSIDE),

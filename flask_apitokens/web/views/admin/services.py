@@ -163,7 +163,13 @@ def _changes() -> tuple[Set[str], Set[str]]:
     rows, was, active = (set(form.getlist(name)) for name in ("row", "was", "active"))
     turned_on, turned_off = (active - was) & rows, (was - active) & rows
     if len(turned_on) + len(turned_off) > MAX_CHANGES:
-        raise DomainError(_("Save at most %(n)s changes at a time.", n=MAX_CHANGES))
+        raise DomainError(
+            _n(
+                "Save at most %(n)s change at a time.",
+                "Save at most %(n)s changes at a time.",
+                MAX_CHANGES,
+            )
+        )
     return turned_on, turned_off
 
 
@@ -206,11 +212,11 @@ def _off_question(
 
 
 def _report_saved(admin: Admin, slug: str, on: int, *, off: int) -> ResponseReturnValue:
-    parts = [
-        _n("%(n)s turned on", "%(n)s turned on", on) if on else "",
-        _n("%(n)s turned off", "%(n)s turned off", off) if off else "",
+    sentences = [
+        _n("%(n)s user turned on.", "%(n)s users turned on.", on) if on else "",
+        _n("%(n)s user turned off.", "%(n)s users turned off.", off) if off else "",
     ]
-    message = _("Saved") + ". " + ", ".join(filter(None, parts))
+    message = " ".join([_("Saved."), *filter(None, sentences)])
     if not (on or off):
         message = _("Nothing to save")
     if not htmx.wants_fragment():

@@ -65,7 +65,7 @@ def test_turning_on_needs_no_question(
     assert answer.status_code in done(boss)
     assert saved(app) == {ada.id: True, bob.id: True}
     page = boss.without_script().get(USERS)
-    assert ("1 turned on" in answer.text) or ("1 turned on" in page.text)
+    assert "1 user turned on." in answer.text + page.text
     row = next(r for r in soup(page).select("tbody tr") if "bob@" in visible_text(r))
     assert f"{A}{USERS}/{bob.id}/new" in str(row)
     [event] = [
