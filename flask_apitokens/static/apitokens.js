@@ -3,7 +3,6 @@ if (!window.apitokens) {
 window.apitokens = true
 
 const doc = document
-const {nonce, dataset: {apitokensHtmx: mode, apitokensHtmxSrc: src}} = doc.currentScript
 let opener, before
 
 const $ = (css, at = doc) => at.querySelector(css)
@@ -19,7 +18,7 @@ const on = (types, act) => types.split(' ')
 function put(name, text) {
 	const el = find(name).content.cloneNode(true)
 	if (text) find('text', el).append(text)
-	$('#at-' + (name === 'signed-out' ? 'dialog' : 'toasts')).append(el)
+	$('#at-toasts').append(el)
 }
 
 function say(el, name = 'said') {
@@ -30,34 +29,6 @@ function relabel(el, text) {
 	el.plain ??= el.textContent
 	el.textContent = text || el.plain
 }
-
-function start(event) {
-	const root = $('[data-apitokens]:not([data-apitokens-ready])')
-	if (!root || !event && doc.readyState !== 'complete') return
-	root.dataset.apitokensReady = ''
-	if (window.htmx) return htmx.process(root)
-	if (!/^[ab]/.test(mode)) return
-	const onload = () => {
-		Object.assign(htmx.config, {allowEval: false, allowScriptTags: false, historyCacheSize: 0})
-		htmx.process(root)
-	}
-	doc.head.append(Object.assign(doc.createElement('script'), {nonce, src, onload}))
-}
-
-on('htmx:beforeSwap htmx:before:swap htmx:sendError htmx:timeout htmx:error', event => {
-	const {detail} = event, {ctx, xhr} = detail
-	const answer = ctx ? ctx.response : xhr, mark = 'Apitokens-Fragment'
-	if (!(ctx || event).target?.closest?.('[data-apitokens]')) return
-	const sent = /post/i.test(ctx?.request.method ?? detail.requestConfig?.verb) ? '-sent' : ''
-	if (!answer?.status) return put('offline' + sent)
-	if (ctx ? answer.headers.get(mark) : xhr.getResponseHeader(mark)) {
-		detail.shouldSwap = true
-		detail.isError = false
-	} else {
-		stop(event)
-		put(answer.status < 400 || answer.status === 401 ? 'signed-out' : 'failed' + sent)
-	}
-})
 
 function focusIn(node) {
 	const el = $('[data-apitokens-focus], #at-errsum, [autofocus]', node) || $('h2', node)
@@ -125,6 +96,16 @@ async function copy(el) {
 	setTimeout(flash, 3e3)
 }
 
+// By script, because of a host's <base href> the link would leave the page.
+function toField(link) {
+	const part = doc.getElementById(link.hash.slice(1)), details = part?.closest('details')
+	if (!part) return
+	if (details) details.open = true
+	const field = part.matches('input, select, textarea') ? part : $(':checked', part) || $('input', part)
+	field?.focus()
+	return field
+}
+
 const actions = {
 	copy,
 	'copy-from': copy,
@@ -138,6 +119,7 @@ on('click', event => {
 	const el = event.target.closest('a, button')
 	if (!el) return
 	if (!top()) opener = el
+	if (el.closest('#at-errsum') && toField(el)) stop(event)
 	for (const name in actions) if (get(el, name) !== null) actions[name](el, event)
 })
 
@@ -192,11 +174,8 @@ new MutationObserver(list => {
 		refocus()
 		count()
 	}
-	start()
 }).observe(doc, {childList: true, subtree: true})
 
-start()
-on('DOMContentLoaded load', start)
 on('pagehide turbo:before-cache', () => {
 	for (const el of all('#at-dialog, [data-apitokens-secret]')) el.replaceChildren()
 })

@@ -1,6 +1,6 @@
 """A small site of plain HTML that speaks the script's contract: no plugin behind it.
 
-So a test of `apitokens.js` says what the script does with given markup, in each htmx.
+So a test of the scripts says what they do with given markup, in each htmx.
 """
 
 from __future__ import annotations
@@ -217,7 +217,8 @@ def create_site(
     @site.get("/")
     def index() -> str:
         script = (
-            f'<script src="/static/apitokens.js" defer data-apitokens-htmx="{mode}"'
+            '<script src="/static/apitokens.js" defer nonce="abc"></script>'
+            f'<script src="/static/apitokens-htmx.js" defer data-apitokens-htmx="{mode}"'
             f' data-apitokens-htmx-src="/static/vendor/htmx.org@{BUNDLED}/htmx.min.js"'
             ' nonce="abc"></script>'
         )
