@@ -24,6 +24,8 @@ from tests import machine
 
 #: ``make_app(database_url=…, user_key=…, services=…, **config)``, see create_host
 MakeApp = Callable[..., Flask]
+#: ``host_of_models(db, user_model, url, …)``, see bearing.host_of_models
+HostOfModels = Callable[..., Flask]
 
 compiled.install()
 
@@ -40,6 +42,20 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
             app = hosts.create_host(url, **options)
         made.append(app)
         return app
+
+    yield make
+    for app in made:
+        hosts.put_away(app)
+
+
+@pytest.fixture
+def host_of_models() -> Iterator[HostOfModels]:
+    """Builds hosts with the test's own user class, and puts them away."""
+    made: list[Flask] = []
+
+    def make(*args: Any, **options: Any) -> Flask:
+        made.append(bearing.host_of_models(*args, **options))
+        return made[-1]
 
     yield make
     for app in made:

@@ -30,6 +30,7 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 
 # -- beside every user model --------------------------------------------------
@@ -117,16 +118,17 @@ if sqlalchemy.__version__.startswith("2.0."):
 
 @pytest.mark.parametrize("make_db", BASES)
 def test_every_declarative_base_of_flask_sqlalchemy_is_supported(
-    make_db: Callable[[], SQLAlchemy], sqlite_url: str
+    make_db: Callable[[], SQLAlchemy], sqlite_url: str, host_of_models: HostOfModels
 ) -> None:
     db = make_db()
     user_model = _user_model(db)
-    app = bearing.host_of_models(db, user_model, sqlite_url)
+    app = host_of_models(db, user_model, sqlite_url)
     use(app, user_model)
-    hosts.put_away(app)
 
 
-def test_tables_use_the_bind_key_of_the_user_model(tmp_path: Path) -> None:
+def test_tables_use_the_bind_key_of_the_user_model(
+    tmp_path: Path, host_of_models: HostOfModels
+) -> None:
     """The tables are in the database of the users."""
     for lookup in ("engine", "session"):
         db = SQLAlchemy()
@@ -136,7 +138,7 @@ def test_tables_use_the_bind_key_of_the_user_model(tmp_path: Path) -> None:
             id: Mapped[int] = mapped_column(primary_key=True)
             email: Mapped[str]
 
-        app = bearing.host_of_models(
+        app = host_of_models(
             db,
             User,
             f"sqlite:///{tmp_path}/{lookup}-main.sqlite",
@@ -147,11 +149,12 @@ def test_tables_use_the_bind_key_of_the_user_model(tmp_path: Path) -> None:
         with app.app_context():
             assert "apitokens_token" in inspect(db.engines["people"]).get_table_names()
             assert inspect(db.engine).get_table_names() == []
-        hosts.put_away(app)
 
 
 @pytest.mark.database
-def test_tables_use_the_schema_of_the_user_table(postgresql_url: str) -> None:
+def test_tables_use_the_schema_of_the_user_table(
+    postgresql_url: str, host_of_models: HostOfModels
+) -> None:
     db = SQLAlchemy()
     user_model = _user_model(db, schema="people")
     app = Flask("tests.schema")
@@ -161,15 +164,16 @@ def test_tables_use_the_schema_of_the_user_table(postgresql_url: str) -> None:
         connection.execute(text("create schema people"))
     with app.app_context():
         db.engine.dispose()
-    app = bearing.host_of_models(db, user_model, postgresql_url)
+    app = host_of_models(db, user_model, postgresql_url)
     use(app, user_model)
     with app.app_context():
         tables = inspect(db.engine).get_table_names(schema="people")
         assert {"person", "apitokens_token", "apitokens_event"} <= set(tables)
-    hosts.put_away(app)
 
 
-def test_user_of_a_joined_subclass_is_found(sqlite_url: str) -> None:
+def test_user_of_a_joined_subclass_is_found(
+    sqlite_url: str, host_of_models: HostOfModels
+) -> None:
     db = SQLAlchemy()
 
     class Party(db.Model):  # type: ignore[name-defined,misc]
@@ -183,9 +187,8 @@ def test_user_of_a_joined_subclass_is_found(sqlite_url: str) -> None:
         email: Mapped[str]
         __mapper_args__ = {"polymorphic_identity": "person"}
 
-    app = bearing.host_of_models(db, Person, sqlite_url)
+    app = host_of_models(db, Person, sqlite_url)
     use(app, Person)
-    hosts.put_away(app)
 
 
 def test_composite_user_key_is_refused_with_its_columns() -> None:

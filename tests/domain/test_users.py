@@ -34,6 +34,7 @@ from tests import bearing
 from tests import hosts
 from tests.administration import ACME
 from tests.administration import OTHER
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 
 #: a service that is off by default, and one that is on by default
@@ -310,9 +311,10 @@ def test_search_uses_the_columns_of_the_user_model(
     values: dict[str, Any],
     found: dict[str, int],
     database_url: str,
+    host_of_models: HostOfModels,
 ) -> None:
     db = SQLAlchemy()
-    app = bearing.host_of_models(db, make_user(db), database_url, services=True)
+    app = host_of_models(db, make_user(db), database_url, services=True)
     with app.app_context():
         db.session.add(hosts.host_of(app).user_model(**values))
         db.session.commit()
@@ -323,7 +325,6 @@ def test_search_uses_the_columns_of_the_user_model(
                 account_users.page_of(ctx, "", CLOSED, query=query).total == number
             ), text
         db.session.rollback()
-    hosts.put_away(app)
 
 
 def _disabled_by_column(db: Any) -> Any:
@@ -355,11 +356,11 @@ def _disabled_by_property(db: Any) -> Any:
     ],
 )
 def test_access_shown_is_the_access_the_guard_decides(
-    make_user: Callable[[Any], Any], expected: list[bool]
+    make_user: Callable[[Any], Any], expected: list[bool], host_of_models: HostOfModels
 ) -> None:
     db = SQLAlchemy()
     user_model = make_user(db)
-    app = bearing.host_of_models(db, user_model, "sqlite://", services=False)
+    app = host_of_models(db, user_model, "sqlite://", services=False)
     with app.app_context():
         ctx = bearing.context_of(app)
         told = []
@@ -368,17 +369,18 @@ def test_access_shown_is_the_access_the_guard_decides(
             user.active = active
             told.append(account_users.is_enabled(ctx, user))
         assert told == expected
-    hosts.put_away(app)
 
 
 # -- many of them --------------------------------------------------------------
 
 
-def test_last_pages_are_read_from_the_end(database_url: str) -> None:
+def test_last_pages_are_read_from_the_end(
+    database_url: str, host_of_models: HostOfModels
+) -> None:
     """The order is that of the first pages, missing names included."""
     db = SQLAlchemy()
     user_model = _names(db)
-    app = bearing.host_of_models(db, user_model, database_url, services=True)
+    app = host_of_models(db, user_model, database_url, services=True)
     with app.app_context():
         for number in range(110):
             name = None if number % 9 == 0 else f"name {number % 7}"
@@ -394,7 +396,6 @@ def test_last_pages_are_read_from_the_end(database_url: str) -> None:
         shown = [member.user.id for page in pages for member in page.items]
         assert shown == list(db.session.scalars(ordered))
         db.session.rollback()
-    hosts.put_away(app)
 
 
 def _memberships(account_id: str) -> Any:

@@ -23,6 +23,7 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 from tests.pages import Visitor
 from tests.pages import add_token
@@ -126,7 +127,9 @@ def test_enabled_email_binding_keeps_tokens_and_refuses_on_a_failing_hook(
     assert "email address" not in page.text
 
 
-def test_user_without_an_address_is_a_configuration_error() -> None:
+def test_user_without_an_address_is_a_configuration_error(
+    host_of_models: HostOfModels,
+) -> None:
     db = SQLAlchemy()
 
     class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
@@ -134,9 +137,9 @@ def test_user_without_an_address_is_a_configuration_error() -> None:
         mail: Mapped[str | None]
 
     with pytest.raises(ConfigurationError, match="email_of"):
-        bearing.host_of_models(db, User, "sqlite://", **BOUND)
+        host_of_models(db, User, "sqlite://", **BOUND)
     plugin: dict[str, Any] = {"email_of": lambda user: user.mail}
-    app = bearing.host_of_models(db, User, "sqlite://", plugin=plugin, **BOUND)
+    app = host_of_models(db, User, "sqlite://", plugin=plugin, **BOUND)
     with app.app_context():
         user = User()
         db.session.add(user)

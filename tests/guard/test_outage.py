@@ -34,6 +34,7 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 from tests.recording import Relay
 from tests.recording import without_table
@@ -173,7 +174,7 @@ def test_database_restart_between_two_calls_fails_no_call(
 
 @pytest.mark.database
 def test_outage_while_the_user_is_loaded_is_a_503(
-    postgresql_url: str,
+    postgresql_url: str, host_of_models: HostOfModels
 ) -> None:
     server, db = Server(postgresql_url), SQLAlchemy()
 
@@ -185,7 +186,7 @@ def test_outage_while_the_user_is_loaded_is_a_503(
         def is_active(self) -> bool:
             return True
 
-    app = bearing.host_of_models(db, User, server.url, **QUIET)
+    app = host_of_models(db, User, server.url, **QUIET)
     with app.app_context():
         user: Any = User()
         db.session.add(user)

@@ -22,6 +22,7 @@ from tests.administration import ACME
 from tests.administration import ASKED
 from tests.administration import OTHER
 from tests.bearing import bearer
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 
 QUIET: dict[str, Any] = {"APITOKENS_USAGE": "off"}
@@ -220,7 +221,9 @@ def test_service_switched_off_in_another_account_stays_on(
     assert rights.call() == rights.call(userless=True) == "200"
 
 
-def test_parent_column_and_synonym_cost_no_extra_statement(database_url: str) -> None:
+def test_parent_column_and_synonym_cost_no_extra_statement(
+    database_url: str, host_of_models: HostOfModels
+) -> None:
     db = SQLAlchemy()
 
     class Person(db.Model):  # type: ignore[name-defined,misc]
@@ -240,7 +243,7 @@ def test_parent_column_and_synonym_cost_no_extra_statement(database_url: str) ->
         "account_of": User.account,
         "can_use_api": User.may_use_api,
     }
-    app = bearing.host_of_models(db, User, database_url, plugin=plugin, **QUIET)
+    app = host_of_models(db, User, database_url, plugin=plugin, **QUIET)
     with app.app_context():
         user = User(email="ada@example.com", account=ACME)
         db.session.add(user)
@@ -262,7 +265,6 @@ def test_parent_column_and_synonym_cost_no_extra_statement(database_url: str) ->
             wire.forget()
             answer = client.get("/api/plain", headers=bearer(plaintext))
             assert (answer.status_code, wire.verbs) == (status, ["SELECT"])
-    hosts.put_away(app)
 
 
 def test_account_column_may_hold_numbers_or_none(

@@ -31,6 +31,7 @@ from tests import databases
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 from tests.lookup.calls import QUIET
 from tests.lookup.calls import owner_email
@@ -359,7 +360,7 @@ def test_connection_in_place_of_an_engine_is_a_configuration_error(
 
 
 def test_look_up_reads_from_the_primary_and_not_a_replica(
-    make_app: MakeApp, tmp_path: Any
+    make_app: MakeApp, tmp_path: Any, host_of_models: HostOfModels
 ) -> None:
     """DBS-05."""
     replica = create_engine(f"sqlite:///{tmp_path}/replica.sqlite")
@@ -375,7 +376,7 @@ def test_look_up_reads_from_the_primary_and_not_a_replica(
         email: Mapped[str]
 
     url = databases.sqlite_url(tmp_path)
-    app = bearing.host_of_models(db, User, url)
+    app = host_of_models(db, User, url)
     model = bearing.models_of(app).Token
     primary = bearing.engine_of(app)
     with primary.begin() as connection:
@@ -395,5 +396,4 @@ def test_look_up_reads_from_the_primary_and_not_a_replica(
             )
         )
     assert status(app, plaintext) == 200
-    hosts.put_away(app)
     replica.dispose()

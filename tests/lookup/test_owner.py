@@ -16,6 +16,7 @@ from tests import bearing
 from tests import hosts
 from tests.bearing import bearer
 from tests.bearing import code
+from tests.conftest import HostOfModels
 from tests.lookup.calls import status
 
 
@@ -124,10 +125,11 @@ def test_owner_is_active_as_flask_login_defines_it(
     answers: str,
     services: bool,
     sqlite_url: str,
+    host_of_models: HostOfModels,
 ) -> None:
     """A column is read along; any other way asks the user. A fault means no."""
     db = SQLAlchemy()
-    app = bearing.host_of_models(db, make_user(db), sqlite_url, services=services)
+    app = host_of_models(db, make_user(db), sqlite_url, services=services)
     with app.app_context():
         user = hosts.host_of(app).user_model()
         db.session.add(user)
@@ -140,13 +142,14 @@ def test_owner_is_active_as_flask_login_defines_it(
     bearing.change_user(app, user, **change)
     response = client.get("/api/plain", headers=bearer(plaintext))
     assert (code(response) if response.status_code != 200 else "in") == answers
-    hosts.put_away(app)
 
 
-def test_reading_the_owner_does_not_flush_the_hosts_session(sqlite_url: str) -> None:
+def test_reading_the_owner_does_not_flush_the_hosts_session(
+    sqlite_url: str, host_of_models: HostOfModels
+) -> None:
     """USE-03."""
     db = SQLAlchemy()
-    app = bearing.host_of_models(db, _property(db), sqlite_url)
+    app = host_of_models(db, _property(db), sqlite_url)
     model = hosts.host_of(app).user_model
 
     @app.before_request
@@ -162,4 +165,3 @@ def test_reading_the_owner_does_not_flush_the_hosts_session(sqlite_url: str) -> 
         _, plaintext = hosts.host_of(app).apitokens.generate(owner=user, name="x")
         db.session.commit()
     assert status(app, plaintext) == 200
-    hosts.put_away(app)

@@ -36,6 +36,7 @@ from tests.administration import administered
 from tests.administration import administrator
 from tests.administration import create_user
 from tests.administration import generate_in
+from tests.conftest import HostOfModels
 from tests.conftest import MakeApp
 from tests.pages import plaintext_in
 
@@ -159,7 +160,9 @@ def test_notice_that_breaks_the_session_loses_no_plaintext(
 # -- whose users ---------------------------------------------------------------
 
 
-def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> None:
+def test_users_of_a_joined_table_stay_in_their_accounts(
+    database_url: str, host_of_models: HostOfModels
+) -> None:
     db = SQLAlchemy()
 
     class Person(db.Model):  # type: ignore[name-defined,misc]
@@ -173,7 +176,7 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
         account: Mapped[str] = mapped_column(String(20))
         __mapper_args__ = {"polymorphic_identity": "user"}  # noqa: RUF012
 
-    app = bearing.host_of_models(
+    app = host_of_models(
         db,
         User,
         database_url,
@@ -193,7 +196,6 @@ def test_users_of_a_joined_table_stay_in_their_accounts(database_url: str) -> No
             account_users.page_of(ctx, OTHER, "tmy", query=UserQuery(q="a")).total == 0
         )
         db.session.rollback()
-    hosts.put_away(app)
 
 
 @pytest.mark.parametrize(
