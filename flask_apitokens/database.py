@@ -43,17 +43,25 @@ class Database:
         self.engine = engine
 
     @contextmanager
-    def new_session(self) -> Iterator[None]:
-        """Replace the session by a new one."""
+    def session_set_aside(self) -> Iterator[None]:
+        """Put the present session aside, which the end of a context may remove."""
         registry = self.session.registry
         present = registry() if registry.has() else None
-        registry.set(self.session.session_factory())
+        registry.clear()
         try:
             yield
         finally:
-            self.session.remove()
             if present is not None:
                 registry.set(present)
+
+    @contextmanager
+    def new_session(self) -> Iterator[None]:
+        """Replace the session by a new one."""
+        with Database.session_set_aside(self):
+            try:
+                yield
+            finally:
+                self.session.remove()
 
 
 class _FlaskSQLAlchemy(Database):
@@ -63,6 +71,11 @@ class _FlaskSQLAlchemy(Database):
         self.session = db.session
         self._db = db
         self._bind_key = bind_key
+
+    @contextmanager
+    def session_set_aside(self) -> Iterator[None]:
+        """Do nothing: each context has a session of its own."""
+        yield
 
     @property
     def engine(self) -> Engine:  # type: ignore[override]
@@ -109,6 +122,11 @@ class _Lite:
                 "flask_apitokens needs an engine that is not async for the user model: "
                 "set SQLALCHEMY_ENGINES"
             ) from None
+
+    @contextmanager
+    def session_set_aside(self) -> Iterator[None]:
+        """Do nothing: each context has a session of its own."""
+        yield
 
     @contextmanager
     def new_session(self) -> Iterator[None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -66,7 +67,10 @@ class HostDatabase(Protocol):
     def engine(self) -> Engine:
         """The engine of the table of users, which writes go to."""
 
-    def new_session(self) -> Any:
+    def session_set_aside(self) -> AbstractContextManager[None]:
+        """Keep the session out of a context that is entered in a ``with`` block."""
+
+    def new_session(self) -> AbstractContextManager[None]:
         """Replace the session within a ``with`` block by a new one."""
 
 
@@ -151,14 +155,17 @@ class State:
             deliver=self.deliver,
         )
 
-    def app_context(self) -> AbstractContextManager[object]:
-        """Enter the context of the application, unless it is the present one.
-
-        Leaving a context of an application may remove the session of the thread.
-        """
+    @contextmanager
+    def app_context(self) -> Iterator[None]:
+        """Enter the context of the application, unless it is the present one."""
         # A session may be committed outside an application, or inside another one.
-        is_here = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]
-        return nullcontext() if is_here else self.app.app_context()
+        if has_app_context() and current_app._get_current_object() is self.app:  # type: ignore[attr-defined]
+            yield
+            return
+        # An application whose session belongs to the thread removes it when a context
+        # ends. The rows of the code outside would be detached.
+        with self.db.session_set_aside(), self.app.app_context():
+            yield
 
     def close(self) -> bool:
         """Write what is recorded; close our connections, and end our thread.

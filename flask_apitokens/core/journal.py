@@ -35,31 +35,45 @@ _running: ContextVar[_Queue | None] = ContextVar(_KEY, default=None)
 
 def record(session: Session | scoped_session[Any], delivery: Delivery) -> None:
     """Call *delivery* when the current transaction of *session* has committed."""
-    # The listeners belong to one session. On the scoped session they would belong to
-    # the sessions of all threads.
+    # Events belong to one session, not to those of all threads.
     own: Session = session() if isinstance(session, scoped_session) else session
     if _KEY not in own.info:
-        own.info[_KEY] = _Journal(own)
+        own.info[_KEY] = _Journal()
     cast("_Journal", own.info[_KEY]).add(own, delivery)
+
+
+# For all sessions, and first. SQLAlchemy calls the listeners of the class before those
+# of one session, and no more of them once one has raised: the events of a transaction
+# that is committed would be lost.
+@event.listens_for(Session, "after_commit", insert=True)
+def _mark_committed(session: Session) -> None:
+    journal: _Journal | None = session.info.get(_KEY)
+    if journal is not None:
+        journal.mark_committed(session)
+
+
+@event.listens_for(Session, "after_transaction_end", insert=True)
+def _end(session: Session, transaction: SessionTransaction) -> None:
+    journal: _Journal | None = session.info.get(_KEY)
+    if journal is not None:
+        journal.end(transaction)
 
 
 class _Journal:
     """What was recorded on one session, by transaction and savepoint."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self) -> None:
         self._recorded: dict[SessionTransaction, list[Delivery]] = {}
         self._committed: SessionTransaction | None = None
-        event.listen(session, "after_commit", self._mark_committed)
-        event.listen(session, "after_transaction_end", self._end)
 
     def add(self, session: Session, delivery: Delivery) -> None:
         transaction = _innermost(session) or session.begin()
         self._recorded.setdefault(transaction, []).append(delivery)
 
-    def _mark_committed(self, session: Session) -> None:
+    def mark_committed(self, session: Session) -> None:
         self._committed = _innermost(session)
 
-    def _end(self, _session: Session, transaction: SessionTransaction) -> None:
+    def end(self, transaction: SessionTransaction) -> None:
         """Deliver, pass on or discard what was recorded in *transaction*.
 
         SQLAlchemy calls this last, when the connections are released. Only then a

@@ -16,6 +16,7 @@ from flask import Flask
 from flask import current_app
 from sqlalchemy import Engine
 from sqlalchemy import create_engine
+from sqlalchemy import event
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import scoped_session
@@ -182,6 +183,41 @@ def test_delivery_that_fails_stops_neither_the_commit_nor_the_others(
         session.commit()
     assert heard == ["next"]
     assert "an event was not delivered" in caplog.text
+
+
+@pytest.mark.parametrize("when", ["after_commit", "after_transaction_end"])
+@pytest.mark.parametrize("of_class", [True, False], ids=["of a class", "of a session"])
+def test_listener_of_the_host_that_raises_after_the_commit_loses_no_event(
+    of_class: bool, when: str, engine: Engine, record: Record, heard: list[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    maker = sessionmaker(engine)
+    session = maker()
+    target = maker if of_class else session
+    event.listen(target, when, fail)
+    record(session, "kept")
+    with pytest.raises(ZeroDivisionError):
+        session.commit()
+    event.remove(target, when, fail)
+    session.close()
+    assert heard == ["kept"]
+
+
+def test_listener_of_the_host_that_raises_before_the_commit_discards_the_events(
+    engine: Engine, record: Record, heard: list[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    maker = sessionmaker(engine)
+    event.listen(maker, "before_commit", fail)
+    with maker() as session:
+        record(session, "discarded")
+        with pytest.raises(ZeroDivisionError):
+            session.commit()
+    assert heard == []
 
 
 def test_events_that_a_delivery_causes_follow_those_that_wait(

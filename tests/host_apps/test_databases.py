@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -207,6 +208,39 @@ def test_subscriber_has_a_session_of_its_own(
         assert sessions[0] is not own
         own.expire_all()
         assert own.get(host.user_model, user.id).email == "new@example.com"
+
+
+@pytest.mark.parametrize("scope", [None, threading.get_ident])
+def test_delivery_in_another_application_leaves_the_thread_its_session(
+    new_app: NewApp, sqlite_url: str, scope: Callable[[], int] | None
+) -> None:
+    """The end of a context removes a session that belongs to the thread."""
+    engine = create_engine(sqlite_url)
+    session = scoped_session(sessionmaker(engine), scopefunc=scope)
+    base, user_model = classes()
+    apps = []
+    for _ in range(2):
+        app = new_app(sqlite_url)
+        app.teardown_appcontext(lambda _error: session.remove())
+        hosts.furnish(app, Database(session, engine), user_model)
+        apps.append(app)
+    base.metadata.create_all(engine)
+    one, other = apps
+    user = hosts.create_user(one, "ada@example.com")
+    heard: list[Flask] = []
+
+    def hear(sender: Flask, **_: Any) -> None:
+        heard.append(sender)
+        assert session.get_one(user_model, user.id).email == "ada@example.com"
+
+    with signals.token_generated.connected_to(hear), one.app_context():
+        owner, present = session.get_one(user_model, user.id), session()
+        hosts.host_of(one).apitokens.generate(owner=owner, name="Deploy")
+        with other.app_context():
+            session.commit()
+            assert heard == [one]
+            assert session() is present
+            assert owner.email == "ada@example.com"
 
 
 ENV = """from alembic import context
