@@ -118,7 +118,7 @@ const actions = {
 on('click', event => {
 	const el = event.target.closest('a, button')
 	if (!el) return
-	if (!top()) opener = el
+	if (!top()) opener = $('[popovertarget]', el.closest('.at-menu') ?? el) ?? el
 	if (el.closest('#at-errsum') && toField(el)) stop(event)
 	for (const name in actions) if (get(el, name) !== null) actions[name](el, event)
 })

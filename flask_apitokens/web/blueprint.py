@@ -109,7 +109,6 @@ def build_blueprint(settings: Settings) -> Blueprint:
     requests = views.access_requests
     _add_list(pages, "", prefix="", load=own, generate="/")
     _add_token(pages, _ONE, prefix="", load=own)
-    _add(pages, f"{_ONE}/rotate", "rotate", views.rotate.rotate, *_FORM, load=own)
     _add(pages, "/replace", "replace", views.single_token.replace, *_FORM, load=own)
     _add(pages, "/request", "ask", requests.ask, *_FORM, load=own)
     _add(pages, "/request/withdraw", "withdraw", requests.withdraw, *_FORM, load=own)
@@ -165,7 +164,6 @@ def _add_all_tokens(pages: Blueprint) -> None:
         (f"/tokens/{stop}", "all_deactivate_many", admin.deactivate.deactivate_many),
         (f"{one}/{stop}", "all_deactivate", admin.deactivate.deactivate),
         (f"{one}/activate", "all_activate", admin.deactivate.activate),
-        (f"{one}/rotate", "all_rotate", views.rotate.rotate),
     ):
         _add(pages, rule, name, view, *_FORM, load=load)
     _add_token(pages, one, prefix="all_", load=load)
@@ -235,6 +233,7 @@ def _add_list(
         add(f"{one}/rename", "rename", actions.rename, *_FORM)
     add(f"{one}/revoke", "revoke", actions.revoke, *_FORM)
     add(f"{one}/delete", "delete", actions.delete, *_FORM)
+    add(f"{one}/rotate", "rotate", views.rotate.rotate, *_FORM)
 
 
 def _add_token(pages: Blueprint, path: str, *, prefix: str, load: _LoadScope) -> None:

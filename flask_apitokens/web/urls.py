@@ -27,6 +27,11 @@ class UrlSet:
         """Return the address of *action*, such as "tokens" (the list) or "rename"."""
         return url_for(f"{self.prefix}{action}", **self.values, **args)
 
+    @property
+    def has_token_pages(self) -> bool:
+        """Whether the page of a token belongs to this list, and not to another one."""
+        return self.token == f"{self.prefix}token"
+
     def token_url(self, token_id: str) -> str:
         """Return the address of the page of one token."""
         return url_for(self.token, token_id=token_id)

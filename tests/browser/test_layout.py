@@ -227,6 +227,42 @@ def test_nothing_moves_when_a_user_is_turned_on(
             switches.nth(index).click()
 
 
+def test_nothing_moves_when_a_token_is_selected(
+    new_page: NewPage, live_server: LiveServer, example: Flask, names: Names
+) -> None:
+    fill(example, names)
+    address = live_server(example)
+    page = new_page(reduced_motion="reduce")
+    sign_in(page, address, "ada@example.com")
+    page.goto(address + U)
+    expect(page.locator("[data-apitokens-ready]")).to_be_attached()
+    box = page.locator("[data-apitokens-select]").first
+    stop = page.locator("#at-bulk button")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 3000})
+        expect(stop).to_be_hidden()
+        before = page.evaluate(PLACES)
+        plain = colour(page)
+        box.check()
+        expect(stop).to_be_visible()
+        assert page.evaluate(PLACES) == before, width
+        assert colour(page) != plain, width
+        assert page.evaluate(MEASURE) == []
+        box.uncheck()
+
+
+def colour(page: Page) -> str:
+    """The colours of the first row and of its cells."""
+    return str(
+        page.locator("tbody tr").first.evaluate(
+            """row => [row, row.cells[1]].map(el => {
+                const {backgroundColor, boxShadow} = getComputedStyle(el)
+                return backgroundColor + boxShadow
+            }).join()"""
+        )
+    )
+
+
 def sign_in(page: Page, address: str, email: str) -> None:
     """Sign in to the example host, as another user than before."""
     page.context.clear_cookies()

@@ -142,6 +142,12 @@ class Visit:
         return secret.inner_text()
 
 
+def act(page: Page, action: str, name: str) -> None:
+    """Choose an action in the menu of the row of a token."""
+    page.get_by_role("button", name=f"More token {name}").click()
+    page.get_by_role("link", name=f"{action} token {name}").click()
+
+
 def sign_in(page: Page, base: str) -> None:
     """Sign in as the first user."""
     page.goto(f"{base}/login")
@@ -280,14 +286,15 @@ def rename(page: Page) -> None:
 def revoke(visit: Visit) -> None:
     """Revoke by keyboard; the safe button has the focus."""
     page = visit.page
-    page.get_by_role("link", name="Revoke token Export").click()
+    act(page, "Revoke", "Export")
     dialog = page.get_by_role("alertdialog", name="Revoke “Export”?")
     expect(dialog.get_by_role("link", name="Keep token")).to_be_focused()
     settled(page)
     page.keyboard.press("Enter")
     expect(page.locator("dialog")).to_have_count(0)
-    expect(page.get_by_role("link", name="Revoke token Export")).to_be_focused()
-    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="More token Export")).to_be_focused()
+    for key in ("Enter", "Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
     expect(dialog.get_by_role("link", name="Keep token")).to_be_focused()
     settled(page)
     page.keyboard.press("Tab")
@@ -326,7 +333,7 @@ def gone(visit: Visit) -> None:
     """Ask for what another tab has deleted."""
     page, app = visit.page, visit.app
     delete_elsewhere(app, "Token 4")
-    page.get_by_role("link", name="Delete token Token 4").click()
+    act(page, "Delete", "Token 4")
     expect(page.locator("#at-toasts .at-toast--bad")).to_contain_text(
         "This token no longer exists."
     )
@@ -514,7 +521,7 @@ def test_each_change_is_announced_once(visit: Visit) -> None:
     expect(page.locator("tbody tr")).to_have_count(4)
     settled(page)
     assert page.evaluate("window.heard") == ["4 tokens found"]
-    page.get_by_role("link", name="Revoke token Token 12").click()
+    act(page, "Revoke", "Token 12")
     dialog = page.get_by_role("alertdialog")
     expect(dialog.get_by_role("link", name="Keep token")).to_be_focused()
     settled(page)
@@ -527,7 +534,7 @@ def test_each_change_is_announced_once(visit: Visit) -> None:
         "Token “Token 12” revoked",
     ]
     # Dismissed, the notification gives the focus back to where it was.
-    row = page.get_by_role("link", name="Revoke token Token 11")
+    row = page.get_by_role("button", name="More token Token 11")
     row.focus()
     page.get_by_role("button", name="Dismiss notification").click()
     expect(row).to_be_focused()
@@ -689,7 +696,7 @@ def test_token_is_generated_renamed_and_revoked_without_script(
     page.locator("#at-rename").fill("Export")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".at-note--ok")).to_contain_text("Renamed to “Export”")
-    page.get_by_role("link", name="Revoke token Export").click()
+    act(page, "Revoke", "Export")
     page.get_by_role("button", name="Revoke token").click()
     expect(page.locator(".at-note--ok")).to_contain_text("Token “Export” revoked")
     page.get_by_role("link", name="Delete token Export").click()
@@ -758,11 +765,14 @@ def test_every_state_is_accessible(
     page.keyboard.press("Escape")
     all_guises(page)
     page.get_by_role("button", name="Close without storing").click()
-    for act in ("Revoke", "Delete"):
-        page.get_by_role("link", name=f"{act} token New").click()
+    page.get_by_role("button", name="More token New").click()
+    all_guises(page)
+    page.keyboard.press("Escape")
+    for action in ("Rotate", "Revoke", "Delete"):
+        act(page, action, "New")
         expect(page.locator("dialog")).to_be_visible()
         all_guises(page)
-        page.get_by_role("link", name="Keep token").click()
+        page.locator("dialog .at-dialog__foot [data-apitokens-close]").click()
     page.get_by_role("link", name="Rename token New").click()
     expect(page.locator("#at-rename")).to_be_visible()
     all_guises(page)

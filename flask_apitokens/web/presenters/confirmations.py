@@ -46,6 +46,8 @@ class Confirm:
     :param calls_label: of the numbers of calls.
     :param calls: how many calls each token made, by token id.
     :param id_label: the text beside the id of the token.
+    :param difference: how it differs from the other confirmation.
+    :param other: the text and the address of a link to the other confirmation.
     """
 
     title: str
@@ -64,6 +66,8 @@ class Confirm:
     calls_label: str = ""
     calls: Mapping[str, str] = field(default_factory=dict)
     id_label: str = ""
+    difference: str = ""
+    other: tuple[str, str] | None = None
 
     @property
     def stops_tokens(self) -> bool:
@@ -84,8 +88,11 @@ def with_calls(question: Confirm, numbers: Mapping[str, int], *, days: int) -> C
     )
 
 
-def revoke_question(row: Row, action: str) -> Confirm:
-    """Return the confirmation for revoking a token."""
+def revoke_question(row: Row, action: str, *, delete_url: str = "") -> Confirm:
+    """Return the confirmation for revoking a token.
+
+    :param delete_url: of the confirmation for deleting it, which this one offers.
+    """
     return Confirm(
         title=_("Revoke “%(name)s”?", name=row.name),
         action=action,
@@ -96,6 +103,8 @@ def revoke_question(row: Row, action: str) -> Confirm:
         keep=_("Keep token"),
         go=_("Revoke token"),
         rows=[row],
+        difference=_("It stays in the list, marked as revoked. Deleting removes it."),
+        other=(_("Delete instead"), delete_url) if delete_url else None,
     )
 
 
@@ -177,6 +186,9 @@ def _why(rows: Sequence[Row]) -> Reason:
         Option("unused", _("Unused")),
         Option("other", _("Other")),
     ]
+    if not all(row.recorded for row in rows):
+        # Without recorded calls, a token that is used looks like one that is not.
+        causes = [option for option in causes if option.value != "unused"]
     if any(row.owner for row in rows):
         return Reason(causes=causes)
     return Reason(causes=causes, help=_("Kept in the audit log."))
@@ -235,8 +247,12 @@ def activate_question(row: Row, action: str) -> Confirm:
     )
 
 
-def delete_question(row: Row, action: str) -> Confirm:
-    """Return the confirmation for deleting a token from the list."""
+def delete_question(row: Row, action: str, *, revoke_url: str = "") -> Confirm:
+    """Return the confirmation for deleting a token from the list.
+
+    :param revoke_url: of the confirmation for revoking it, which this one offers if
+        the token is not revoked or expired.
+    """
     question = Confirm(
         title=_("Delete “%(name)s” from the list?", name=row.name),
         action=action,
@@ -245,6 +261,12 @@ def delete_question(row: Row, action: str) -> Confirm:
         go=_("Delete token"),
         rows=[row],
     )
+    if revoke_url and (row.live or row.status == "deactivated"):
+        question = replace(
+            question,
+            difference=_("Revoking keeps it in the list, marked as revoked."),
+            other=(_("Revoke instead"), revoke_url),
+        )
     if not row.live:
         return question
     return replace(

@@ -62,7 +62,8 @@ class RotateView:
 
     :param first_day, last_day: the range of the date field.
     :param action: the address that the form is sent to.
-    :param back: the address of the token's page.
+    :param back: the address of the page that opened it.
+    :param back_label: the name of that page.
     :param warning: for an administrator who rotates a user's token.
     :param error: about the expiry.
     """
@@ -77,6 +78,7 @@ class RotateView:
     last_day: str
     action: str
     back: str
+    back_label: str
     warning: str = ""
     error: str = ""
     summary: Summary | None = None
@@ -132,13 +134,16 @@ def presented(
     row: Row,
     *,
     entered: RotateInput,
-    at: UrlSet,
+    action: str,
+    back: tuple[str, str],
     form_id: str = "",
     refused: DomainError | str = "",
     warning: str = "",
 ) -> RotateView:
     """Return the form filled in with what the user entered.
 
+    :param action: the address that the form is sent to.
+    :param back: the name and the address of the page that opened it.
     :param form_id: of the form that was refused; a new form gets a new id.
     :param refused: the error.
     """
@@ -154,8 +159,9 @@ def presented(
         expiries=_expiries(ctx, token),
         first_day=first_day,
         last_day=last_day,
-        action=at.url("rotate", token_id=token.id),
-        back=at.token_url(token.id),
+        action=action,
+        back=back[1],
+        back_label=back[0],
         warning=warning,
     )
     return _with_refusal(view, refused) if refused else view

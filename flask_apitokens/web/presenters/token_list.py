@@ -29,6 +29,8 @@ from .widgets import PageLinks
 TOOLBAR_ABOVE = 10
 #: the value of ``focus`` in an address that clears the search and focuses its field
 SEARCH = "search"
+#: the argument of the address of a form that also a page of one token opens
+LISTED = {"listed": "1"}
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ class TokenList:
     sorts: bool = True
 
     @property
-    def selectable(self) -> bool:
-        """Whether the list can be searched and several tokens revoked at once."""
+    def searchable(self) -> bool:
+        """Whether the list has a search and filters."""
         long = self.owned > TOOLBAR_ABOVE or self.owners_shown
         return long or self.query.narrows
 
@@ -115,7 +117,7 @@ class TokenList:
         """Whether a row on this page can be selected."""
         renamed = self.rename.token_id if self.rename else ""
         live = any(row.live and row.id != renamed for row in self.rows)
-        return self.selectable and live
+        return self.owned > 1 and live
 
     @property
     def sortable(self) -> bool:
@@ -138,6 +140,11 @@ class TokenList:
         return PageLinks.numbered(
             partial(self.at.url, "tokens"), self.page, args=self.page_args
         )
+
+    def action_url(self, action: str, token_id: str) -> str:
+        """Return the address of an action of a row, which leads back to this list."""
+        origin = LISTED if action == "rotate" else {}
+        return self.at.url(action, token_id=token_id, **self.args, **origin)
 
     def page_args(self, step: int) -> dict[str, Any]:
         """Return the arguments of the page *step* pages further on."""

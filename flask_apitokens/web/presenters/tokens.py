@@ -31,6 +31,8 @@ TAGS_SHOWN = 2
 LIVE = frozenset({"active", "expiring", "paused"})
 #: the statuses of tokens that work now
 WORKING = frozenset({"active", "expiring"})
+#: the action of a token that can be rotated, after its first one
+ROTATE = "rotate"
 #: A token is marked "Never shown" if no browser has received its plaintext by then.
 SHOWN_WITHIN = timedelta(seconds=15)
 
@@ -95,6 +97,16 @@ class Row:
     def more_tags(self) -> int:
         """The number of further scopes."""
         return max(0, len(self.scopes) - TAGS_SHOWN)
+
+    @property
+    def shown_actions(self) -> tuple[str, ...]:
+        """The actions beside the row: all of them, or the first beside a menu."""
+        return self.actions if len(self.actions) <= 2 else self.actions[:1]
+
+    @property
+    def menu_actions(self) -> tuple[str, ...]:
+        """The actions in the menu of the row; none if there is no menu."""
+        return self.actions[len(self.shown_actions) :]
 
     @property
     def unused(self) -> str:
@@ -171,7 +183,10 @@ def status_badges() -> dict[str, Badge]:
 
 
 def own_actions(status: str) -> tuple[str, ...]:
-    """Return the actions of an owner for a token with this status."""
+    """Return the actions of an owner for a token with this status.
+
+    A token that can be rotated has :data:`ROTATE` as well.
+    """
     return ("rename", "revoke", "delete") if status in LIVE else ("delete",)
 
 
@@ -212,26 +227,34 @@ def row_of(
     actions: tuple[str, ...] = (),
     recorded: bool = True,
     email_changed: bool = False,
+    rotatable: bool = False,
 ) -> Row:
     """Return a token as a row.
 
     :param status: one of :data:`flask_apitokens.domain.token_status.STATUSES`.
     :param paused_by: why a paused token does not work.
     :param actions: by default the actions of its owner.
+    :param rotatable: whether a successor could take its place, if it works.
 
     The other parameters are those of :class:`Row`.
     """
     row = _plain_row(token, status, catalog=catalog, now=now)
     unseen = token.shown_at is None and not fresh and not row.imported
+    moved = email_changed and row.live
+    first, *rest = actions or own_actions(status)
+    # A token that is tied to an old email address does not work, but its successor is
+    # tied to the owner's present address.
+    if rotatable and (status in WORKING or moved):
+        rest.insert(0, ROTATE)
     return replace(
         row,
         note=_note(token, status, now=now, paused_by=paused_by),
         never_shown=unseen and now - token.created_at > SHOWN_WITHIN,
         fresh=fresh,
         owner=owner,
-        actions=actions or own_actions(status),
+        actions=(first, *rest),
         recorded=recorded,
-        email_changed=email_changed and row.live,
+        email_changed=moved,
     )
 
 

@@ -151,6 +151,7 @@ class AdminTokenScope(TokenScope):
                     paused_by=obstacle or _service_off(token, on),
                     actions=self.actions.by_status(status),
                     recorded=ctx.records_calls,
+                    rotatable=self.rotatable(token),
                 )
             )
         return rows

@@ -81,6 +81,7 @@ class OwnTokenScope(TokenScope):
             paused_by=paused_by,
             recorded=ctx.records_calls,
             email_changed=moved,
+            rotatable=self.rotatable(token),
         )
 
     def event_line(self, event: Event) -> EventLine:

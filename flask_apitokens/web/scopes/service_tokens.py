@@ -17,7 +17,6 @@ from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web.admin_pages import NAME
 from flask_apitokens.web.admin_pages import Admin
 from flask_apitokens.web.admin_pages import load_admin
-from flask_apitokens.web.presenters import tokens as token_presenter
 from flask_apitokens.web.presenters.token_list import Wording
 from flask_apitokens.web.presenters.widgets import Badge
 from flask_apitokens.web.service_tabs import section_of
@@ -139,13 +138,7 @@ def _in_service(
         "ctx": admin.ctx,
         "user": admin.user,
         "account_id": admin.account_id,
-        "actions": Actions(generate=can_generate, by_status=_actions),
+        "actions": Actions(generate=can_generate),
         "services": [service] if can_generate else [],
         "service": service,
     }
-
-
-def _actions(status: str) -> tuple[str, ...]:
-    if status == "deactivated":
-        return ("revoke", "delete")
-    return token_presenter.own_actions(status)

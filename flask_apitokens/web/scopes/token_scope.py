@@ -185,12 +185,12 @@ class TokenScope(ABC):
 
     def can_rotate(self, token: Token) -> bool:
         """Whether *token* can be rotated and its successor would work."""
-        row = self.row(token)
-        # A token that is tied to an old email address does not work, but its successor
-        # is tied to the owner's present address.
-        usable = row.status in token_presenter.WORKING or row.email_changed
-        usable = usable and self.actions.self_service
-        return usable and rotation.can_be_rotated(self.ctx, token)
+        return token_presenter.ROTATE in self.row(token).actions
+
+    def rotatable(self, token: Token) -> bool:
+        """Whether *token* could be rotated if its owner may use it."""
+        allowed = self.actions.self_service
+        return allowed and rotation.can_be_rotated(self.ctx, token)
 
     def token_context(self, token: Token) -> dict[str, Any]:
         """Return what the template of the page of *token* needs."""

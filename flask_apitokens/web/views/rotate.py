@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from flask_apitokens.errors import TokenNotFound
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.web import fresh_login
 from flask_apitokens.web import htmx
+from flask_apitokens.web.confirm import list_url
 from flask_apitokens.web.error_pages import refresh_with
 from flask_apitokens.web.forms import RotateForm
 from flask_apitokens.web.forms import stale
@@ -31,6 +33,9 @@ from flask_apitokens.web.pages import roll_back
 from flask_apitokens.web.pages import store_change
 from flask_apitokens.web.presenters import rotate_form
 from flask_apitokens.web.presenters.rotate_form import RotateInput
+from flask_apitokens.web.presenters.token_list import LISTED
+from flask_apitokens.web.presenters.token_list import query_args
+from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.reveal import reveal_token
 from flask_apitokens.web.scopes.token_scope import TokenScope
 from flask_apitokens.web.scopes.token_scope import reload_scope
@@ -42,9 +47,10 @@ def rotate(scope: TokenScope, token_id: str) -> ResponseReturnValue:
 
     This response is the only one that shows the plaintext.
     """
-    refresh_with(functools.partial(_panels, token_id))
+    if not _is_listed(scope):
+        refresh_with(functools.partial(_panels, token_id))
     token = scope.token(token_id)
-    form_url = scope.urls.url("rotate", token_id=token.id)
+    form_url = _form_url(scope, token)
     log_in = fresh_login.require_fresh_login(scope, form_url=form_url)
     if log_in is not None:
         return log_in
@@ -78,12 +84,16 @@ def _rotate(scope: TokenScope, token: Token) -> ResponseReturnValue:
         return _form(
             scope, token, entered=entered, form_id=form_id, refused=error, status=status
         )
+    panels: Callable[[], Mapping[str, Markup]]
+    panels = functools.partial(_panels, token_id)
+    if _is_listed(scope):
+        panels = functools.partial(scope.panels, asked_query(), fresh=made.id)
     return reveal_token(
         scope,
         made,
         plaintext=plaintext,
-        panels=functools.partial(_panels, token_id),
-        back=scope.urls.token_url(made.id),
+        panels=panels,
+        back=_back_url(scope, made),
         toast=_("Token “%(name)s” rotated", name=made.name),
         old=old,
     )
@@ -139,7 +149,11 @@ def _form(
         token,
         scope.row(token),
         entered=entered,
-        at=scope.urls,
+        action=_form_url(scope, token),
+        back=(
+            _("API tokens") if _is_listed(scope) else token.name,
+            _back_url(scope, token),
+        ),
         form_id=form_id,
         refused=refused,
         warning=scope.rotate_warning,
@@ -151,6 +165,22 @@ def _form(
         status=status,
         form=view,
     )
+
+
+def _is_listed(scope: TokenScope) -> bool:
+    """Whether the form was opened from a list, and not from the page of the token."""
+    asked = all(request.args.get(name) == value for name, value in LISTED.items())
+    return asked or not scope.urls.has_token_pages
+
+
+def _form_url(scope: TokenScope, token: Token) -> str:
+    """Return the address of the form, which leads back to where it was opened."""
+    args = {**query_args(asked_query()), **LISTED} if _is_listed(scope) else {}
+    return scope.urls.url("rotate", token_id=token.id, **args)
+
+
+def _back_url(scope: TokenScope, token: Token) -> str:
+    return list_url(scope) if _is_listed(scope) else scope.urls.token_url(token.id)
 
 
 def _panels(token_id: str) -> Mapping[str, Markup]:

@@ -32,6 +32,7 @@ from flask_apitokens.web.presenters import confirmations
 from flask_apitokens.web.presenters import token_list as list_presenter
 from flask_apitokens.web.presenters.generate_form import ECHOED
 from flask_apitokens.web.presenters.token_list import Rename
+from flask_apitokens.web.presenters.token_list import query_args
 from flask_apitokens.web.query_args import asked_query
 from flask_apitokens.web.scopes.token_scope import TokenScope
 
@@ -97,7 +98,11 @@ def revoke(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     token = scope.token(token_id)
     if request.method != "POST" and token.revoked_at is not None:
         raise Conflict
-    question = confirmations.revoke_question(scope.row(token), question_url())
+    question = confirmations.revoke_question(
+        scope.row(token),
+        question_url(),
+        delete_url=_other_url(scope, token, action="delete"),
+    )
     asked = ask_unless_confirmed(question, scope=scope)
     if asked is not None:
         return asked
@@ -113,7 +118,11 @@ def revoke(scope: TokenScope, token_id: str) -> ResponseReturnValue:
 def delete(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     """Ask before a token is deleted, or delete it."""
     token = scope.token(token_id)
-    question = confirmations.delete_question(scope.row(token), question_url())
+    question = confirmations.delete_question(
+        scope.row(token),
+        question_url(),
+        revoke_url=_other_url(scope, token, action="revoke"),
+    )
     asked = ask_unless_confirmed(question, scope=scope)
     if asked is not None:
         return asked
@@ -121,6 +130,11 @@ def delete(scope: TokenScope, token_id: str) -> ResponseReturnValue:
     message = _("Token “%(name)s” deleted", name=token.name)
     store_change(scope.ctx, lambda: tokens.delete(scope.ctx, token, actor=scope.actor))
     return report_done(scope, message)
+
+
+def _other_url(scope: TokenScope, token: Token, *, action: str) -> str:
+    """Return the address of another confirmation, which leads back to the same list."""
+    return scope.urls.url(action, token_id=token.id, **query_args(asked_query()))
 
 
 def revoke_many(scope: TokenScope) -> ResponseReturnValue:

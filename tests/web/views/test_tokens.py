@@ -196,8 +196,17 @@ def test_status_filter_selects_tokens(plain: Visitor) -> None:
         assert names(plain.get(query_string={"status": status})) == expected
 
 
+def test_tokens_can_be_selected_from_two_on(plain: Visitor) -> None:
+    boxes = "[data-apitokens-select], [data-apitokens-select-all], #at-bulk"
+    add_token(plain.app, plain.user, "Token 1")
+    assert soup(plain.get()).select(boxes) == []
+    add_token(plain.app, plain.user, "Token 2")
+    assert len(soup(plain.get()).select(boxes)) == 4
+    assert one(plain.get(), "#at-bulk + *").name == "table"
+
+
 def test_toolbar_is_shown_above_ten_tokens(plain: Visitor) -> None:
-    tools = "[role=search], [data-apitokens-select], #at-bulk"
+    tools = "[role=search]"
     add_tokens(plain.app, plain.user, 10)
     assert soup(plain.without_script().get()).select(tools) == []
     add_token(plain.app, plain.user, "Token 11")
