@@ -218,8 +218,8 @@ def create_site(
     def index() -> str:
         script = (
             '<script src="/static/apitokens.js" defer nonce="abc"></script>'
-            f'<script src="/static/apitokens-htmx.js" defer data-apitokens-htmx="{mode}"'
-            f' data-apitokens-htmx-src="/static/vendor/htmx.org@{BUNDLED}/htmx.min.js"'
+            '<script src="/static/apitokens-htmx.js" defer'
+            f' data-apitokens-htmx="{mode}" data-apitokens-htmx-src="/static/vendor/htmx.org@{BUNDLED}/htmx.min.js"'
             ' nonce="abc"></script>'
         )
         head = (
