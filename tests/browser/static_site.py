@@ -219,7 +219,8 @@ def create_site(
         script = (
             '<script src="/static/apitokens.js" defer nonce="abc"></script>'
             '<script src="/static/apitokens-htmx.js" defer'
-            f' data-apitokens-htmx="{mode}" data-apitokens-htmx-src="/static/vendor/htmx.org@{BUNDLED}/htmx.min.js"'
+            f' data-apitokens-htmx="{mode}"'
+            f' data-apitokens-htmx-src="/static/vendor/htmx.org@{BUNDLED}/htmx.min.js"'
             ' nonce="abc"></script>'
         )
         head = (
