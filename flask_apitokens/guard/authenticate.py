@@ -1,8 +1,8 @@
-"""Authenticate and authorize a guarded request.
+"""Authenticate and authorize the text of a token.
 
-The steps go from cheap to expensive: the header, the checksum, one SELECT, the check
-digest, the state of the row, the route's policy, and bcrypt when this process sees the
-token for the first time. A made-up token therefore costs no query and no bcrypt.
+The steps go from cheap to expensive: the checksum, one SELECT, the check digest, the
+state of the row, the route's policy, and bcrypt when this process sees the token for
+the first time. A made-up token therefore costs no query and no bcrypt.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
-from flask import Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_apitokens import refusals
 from flask_apitokens.catalog import ANY_SERVICE
-from flask_apitokens.core import networks
 from flask_apitokens.crypto import tokens as crypto_tokens
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.verification_cache import QueueFull
@@ -31,8 +29,6 @@ from flask_apitokens.state import State
 from . import lookup_failure
 from .current_token import CurrentToken
 from .header import check_readable
-from .header import is_in_query
-from .header import presented
 from .policy import Policy
 
 if TYPE_CHECKING:
@@ -52,50 +48,6 @@ _WHY_STOPPED = {
 _WHY_EXPIRED = {"session": "The session has ended. Log in again."}
 
 
-def authenticate_request(
-    state: State, policy: Policy, request: Request, *, known: CurrentToken | None
-) -> CurrentToken | None:
-    """Return the token of *request* if it satisfies *policy*.
-
-    :param known: the token that another guard of this request accepted already.
-    :returns: None if *policy* is optional and the request has no token.
-    :raises refusals.Refusal: if the request is not accepted.
-    """
-    text = presented(policy, request)
-    if known is not None:
-        _check_policy(state, policy, known.found)
-        return known
-    if text is None:
-        if policy.optional:
-            return None
-        raise refusals.MissingToken
-    in_query = is_in_query(policy, request)
-    current = authenticate(state, policy, text, in_query=in_query)
-    if current.found.networks:
-        _check_network(current, request)
-    return current
-
-
-def _check_network(current: CurrentToken, request: Request) -> None:
-    address = request.environ.get("REMOTE_ADDR")
-    try:
-        allowed = networks.contain(current.found.networks or (), address)
-    except ValueError:
-        log.error("the networks of token %s are stored damaged", current.id)
-        allowed = False
-    if allowed:
-        return
-    if networks.client(address) is None:
-        log.warning(
-            "token %s is limited to networks, and REMOTE_ADDR is no address: %.80r",
-            current.id,
-            address,
-        )
-    refusal = refusals.NetworkNotAllowed()
-    refusal.token_id, refusal.token = current.id, current
-    raise refusal
-
-
 def authenticate(
     state: State, policy: Policy, text: Plaintext, *, in_query: bool = False
 ) -> CurrentToken:
@@ -109,7 +61,7 @@ def authenticate(
     current = candidate.current
     try:
         _check_row(state, current)
-        _check_policy(state, policy, current.found)
+        check_policy(state, policy, current.found)
         _check_secret(state, candidate)
     except refusals.Refusal as refusal:
         refusal.token_id = current.id
@@ -304,7 +256,11 @@ def _ask(state: State, current: CurrentToken, question: Callable[[Any], Any]) ->
         return None
 
 
-def _check_policy(state: State, policy: Policy, found: TokenRow) -> None:
+def check_policy(state: State, policy: Policy, found: TokenRow) -> None:
+    """Check that the token of a row satisfies *policy*.
+
+    :raises refusals.Refusal: if it does not.
+    """
     if found.kind not in policy.kinds:
         raise refusals.WrongKind
     if policy.service is not ANY_SERVICE and found.service != policy.service:

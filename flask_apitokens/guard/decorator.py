@@ -36,12 +36,12 @@ from . import answers
 from . import call_watch
 from . import integration
 from . import registry
-from .authenticate import authenticate_request
 from .blueprints import keep_out_of_specification
 from .call_watch import CallRecord
 from .current_token import ATTRIBUTE
 from .current_token import CurrentToken
 from .policy import Policy
+from .request_token import authenticate_request
 
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
