@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 
+from .crypto.places import checked_headers
+from .crypto.places import checked_schemes
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -175,6 +177,11 @@ class Settings:
             '1 to 64 printable ASCII characters other than " and \\',
         ),
     )
+    #: The schemes of `Authorization` that carry a token: some of "Bearer", "Token",
+    #: "Api-Key" and "Basic". The first is the one that examples show.
+    schemes: tuple[str, ...] = _setting(("Bearer",), checked_schemes)
+    #: Other headers that carry a token, such as "X-API-Key".
+    headers: tuple[str, ...] = _setting((), checked_headers)
     #: Whether there are pages. False leaves out those of users and of administrators,
     #: for an application that only guards calls. Without Flask-Login there are none.
     pages: bool = _setting(True, _flag)
@@ -283,6 +290,11 @@ class Settings:
 
     def _agree(self) -> None:
         """Check what only two settings together can get wrong."""
+        if not self.schemes and not self.headers:
+            raise ConfigurationError(
+                "APITOKENS_SCHEMES is (); allowed is an empty tuple only if "
+                "APITOKENS_HEADERS has a header"
+            )
         longest = self.expiry_max
         if longest and self.expiry_default and self.expiry_default > longest:
             raise ConfigurationError(

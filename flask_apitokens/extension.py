@@ -174,6 +174,8 @@ class APITokens(HostAPI):
         scopes: str | Iterable[str] = (),
         kinds: Iterable[str] = ("api", "session"),
         query_parameter: str | None = None,
+        schemes: str | Iterable[str] | None = None,
+        headers: str | Iterable[str] | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
         """Guard every view of *blueprint* and of the blueprints nested in it.
@@ -188,6 +190,8 @@ class APITokens(HostAPI):
             scopes=scopes,
             kinds=kinds,
             query_parameter=query_parameter,
+            schemes=schemes,
+            headers=headers,
             optional=False,
         )
         made = decorator.protection(blueprint, policy, exempt=exempt)

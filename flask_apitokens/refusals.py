@@ -1,6 +1,6 @@
-"""The refusals of the guard: problem details (RFC 9457) with a bearer challenge.
+"""The refusals of the guard: problem details (RFC 9457) with challenges.
 
-The challenge is that of RFC 6750, section 3. A host imports the names from
+The challenge of Bearer is that of RFC 6750, section 3. A host imports the names from
 :mod:`flask_apitokens.errors`.
 """
 
@@ -20,6 +20,9 @@ from werkzeug.exceptions import HTTPException
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: The challenge where none is for the client: a 401 must have one (RFC 9110 section
+#: 15.5.2). No client knows this scheme, so that no browser opens a window for it.
+NO_SCHEME = "ApiToken"
 #: RFC 6750 section 3: what ``error_description`` may be made of.
 _NOT_IN_DESCRIPTION = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
@@ -53,6 +56,8 @@ class Refusal(HTTPException):
         self.scope = " ".join(scope)
         self.retry_after = retry_after
         self.realm = "api"
+        #: the schemes that the guard accepts from this client; None if no guard told
+        self.schemes: tuple[str, ...] | None = None
         self.token_id: str | None = None
         #: the refused token, if its secret was genuine
         self.token: Any = None
@@ -63,12 +68,22 @@ class Refusal(HTTPException):
 
     @property
     def challenge(self) -> str:
-        """The value of the header ``WWW-Authenticate``."""
-        return _challenge(
-            self.realm,
-            error=self.error,
-            description=self.description or "",
-            scope=self.scope,
+        """The challenges of ``WWW-Authenticate`` as one value, separated by commas."""
+        return ", ".join(self.challenges)
+
+    @property
+    def challenges(self) -> tuple[str, ...]:
+        """The challenge of each scheme, which is a ``WWW-Authenticate`` of its own."""
+        schemes = ("Bearer",) if self.schemes is None else self.schemes
+        return tuple(
+            _challenge(
+                scheme,
+                realm=self.realm,
+                error=self.error,
+                description=self.description or "",
+                scope=self.scope,
+            )
+            for scheme in schemes or (NO_SCHEME,)
         )
 
     @property
@@ -85,14 +100,16 @@ class Refusal(HTTPException):
         )
         return f'{opening}, "instance": "{self.instance}"}}'
 
-    def protocol_headers(self) -> dict[str, str]:
-        """Return the headers that the response has whatever its body is."""
-        headers = {"Cache-Control": "no-store"}
+    def add_protocol_headers(self, response: Response) -> None:
+        """Set the headers that the response has whatever its body is."""
+        # Set one by one, headers take half the time of an update.
+        headers = response.headers
+        headers["Cache-Control"] = "no-store"
         if self.code in {400, 401, 403}:
-            headers["WWW-Authenticate"] = self.challenge
+            # One header each: many clients read no more than one challenge in a header.
+            headers.setlist("WWW-Authenticate", self.challenges)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
-        return headers
 
     def get_response(self, environ: object = None, scope: object = None) -> Response:
         """Return the response as problem details, whatever ``Accept`` says."""
@@ -102,9 +119,7 @@ class Refusal(HTTPException):
             status=self.code,
             content_type="application/problem+json",
         )
-        # Set one by one, headers take half the time of an update.
-        for name, value in self.protocol_headers().items():
-            response.headers[name] = value
+        self.add_protocol_headers(response)
         return response
 
 
@@ -126,14 +141,19 @@ def _opening(problem: str, *, title: str, status: int, detail: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _challenge(realm: str, *, error: str | None, description: str, scope: str) -> str:
+def _challenge(
+    scheme: str, *, realm: str, error: str | None, description: str, scope: str
+) -> str:
     parts = [f'realm="{quote(realm)}"']
+    if scheme == "Basic":
+        # RFC 7617 section 2.1; clients do not expect the parameters of RFC 6750 here.
+        return f'Basic {parts[0]}, charset="UTF-8"'
     if error:
         parts.append(f'error="{error}"')
         parts.append(f'error_description="{quote(description)}"')
     if scope:
         parts.append(f'scope="{quote(scope)}"')
-    return "Bearer " + ", ".join(parts)
+    return f"{scheme} " + ", ".join(parts)
 
 
 def _random_urn() -> str:

@@ -36,6 +36,8 @@ from flask_apitokens.usage.recorder import Recorder
 
 from .catalog import Catalog
 from .config import Settings
+from .crypto.places import Places
+from .crypto.places import places_of
 from .crypto.verification_cache import Verifier
 from .errors import ConfigurationError
 from .errors import Conflict
@@ -127,6 +129,12 @@ class State:
     page_outage: Outage = field(default_factory=lambda: Outage("rows of pages"))
     #: whether this process has checked which peppers are missing
     peppers_looked_at: bool = False
+    #: where a route looks for a token that has no places of its own
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive what the settings tell."""
+        self.places = places_of(self.settings.schemes, self.settings.headers)
 
     @property
     def catalog(self) -> Catalog:

@@ -17,8 +17,8 @@ from flask_apitokens.guard import authenticate
 from flask_apitokens.guard import decorator
 from flask_apitokens.guard.current_token import CurrentToken
 from flask_apitokens.guard.decorator import current_token
-from flask_apitokens.guard.header import presented
 from flask_apitokens.guard.policy import ANYTHING
+from flask_apitokens.guard.request_token import texts_in
 from flask_apitokens.state import State
 from flask_apitokens.state import current_apitokens
 
@@ -42,7 +42,7 @@ def introspect() -> ResponseReturnValue:
     except Refusal as refusal:
         # A caller that asks about its own, unusable token learns no more than another
         # caller that asks about it.
-        if refusal.code in {401, 403} and _is_presented(subject):
+        if refusal.code in {401, 403} and _is_presented(state, subject):
             return _INACTIVE
         raise
     try:
@@ -53,10 +53,10 @@ def introspect() -> ResponseReturnValue:
         return _INACTIVE
 
 
-def _is_presented(subject: Plaintext) -> bool:
-    """Return whether *subject* is the token of the request itself."""
-    own = presented(ANYTHING, request)
-    return own is not None and own.reveal() == subject.reveal()
+def _is_presented(state: State, subject: Plaintext) -> bool:
+    """Return whether the request sends *subject* as its own token."""
+    sent = texts_in(state, ANYTHING, request)
+    return any(text.reveal() == subject.reveal() for text in sent)
 
 
 def _authorized_subject(state: State, subject: Plaintext) -> CurrentToken:
@@ -64,9 +64,13 @@ def _authorized_subject(state: State, subject: Plaintext) -> CurrentToken:
 
     :raises Refusal: if it is unusable, or the caller may not ask about it.
     """
-    if _is_presented(subject):
+    is_own = _is_presented(state, subject)
+    if is_own and len(texts_in(state, ANYTHING, request)) == 1:
         return current_token
-    may = INTROSPECT in current_token.scopes and current_token.kind != "access"
+    # Of the two texts in Basic it may be the one that is not the token.
+    may = is_own or (
+        INTROSPECT in current_token.scopes and current_token.kind != "access"
+    )
     token = authenticate.authenticate(state, ANYTHING, subject) if may else None
     if token is None or token.account_id != current_token.account_id:
         raise InvalidToken
@@ -78,7 +82,7 @@ def _properties(token: CurrentToken) -> dict[str, Any]:
     row = token_row(token.id)
     properties = {
         "active": True,
-        "token_type": "Bearer",
+        "token_type": current_apitokens.places.token_type,
         "jti": token.id,
         "scope": " ".join(sorted(token.scopes)),
         "username": owner_label(token),

@@ -30,7 +30,7 @@ def login() -> ResponseReturnValue:
     )
     answer = {
         "access_token": session,
-        "token_type": "Bearer",
+        "token_type": current_apitokens.places.token_type,
         "expires_in": int((expires_at - now).total_seconds()),
         "token_id": current_token.id,
     }

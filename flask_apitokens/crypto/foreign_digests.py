@@ -45,6 +45,12 @@ def canonical(text: str) -> bytes | None:
     return found[1].encode("ascii") if found else None
 
 
+def can_be_imported(text: str) -> bool:
+    """Return whether *text* has the characters and the length of an imported token."""
+    token = canonical(text)
+    return token is not None and len(token) >= SHORTEST
+
+
 class KeyedDigest(NamedTuple):
     """The HMAC of a token, or of another system's digest of it, under one pepper.
 

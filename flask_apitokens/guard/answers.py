@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
+from flask import Request
 from flask import make_response
 from flask import request
 from flask.wrappers import Response
@@ -21,6 +22,7 @@ from werkzeug.http import parse_set_header
 
 from flask_apitokens import refusals
 from flask_apitokens import signals
+from flask_apitokens.crypto.places import Places
 from flask_apitokens.state import State
 from flask_apitokens.state import current_apitokens
 
@@ -30,6 +32,8 @@ log = logging.getLogger("flask_apitokens")
 def tell(state: State, refusal: refusals.Refusal) -> None:
     """Log a refusal and send ``token_rejected``, once."""
     refusal.realm = state.settings.realm
+    if refusal.schemes is None:
+        refusal.schemes = challenged(state.places, request)
     if refusal.is_told:
         return
     refusal.is_told = True
@@ -56,8 +60,19 @@ def refused(refusal: refusals.Refusal) -> Response:
         log.exception("the application's error_handler failed at %s", refusal.instance)
         return refusal.get_response()
     response.status_code = refusal.code
-    response.headers.update(refusal.protocol_headers())
+    refusal.add_protocol_headers(response)
     return response
+
+
+def challenged(places: Places, request: Request) -> tuple[str, ...]:
+    """Return the schemes to challenge the client of *request* with."""
+    if "Basic" not in places.schemes:
+        return places.schemes
+    from .basic import is_asked_for  # most hosts do not accept Basic
+
+    if is_asked_for(request):
+        return places.schemes
+    return tuple(scheme for scheme in places.schemes if scheme != "Basic")
 
 
 def claim_refusals(app: Flask) -> None:
@@ -82,18 +97,21 @@ def _refuse_first(handle: Callable[..., Any], *context_and_error: Any) -> Any:
     return handle(*context_and_error)
 
 
-def keep_from_caches(response: Response, *, accepted: bool) -> None:
+def keep_from_caches(
+    response: Response, *, accepted: bool, looked_at: tuple[str, ...]
+) -> None:
     """Make caches tell callers apart, unless the view said what they may do.
 
     :param accepted: whether the request was accepted with a token.
+    :param looked_at: the headers that may have the token.
     """
     headers = response.headers
     # One pass over the few headers: each look-up of one that is not there would raise.
     present = {name.lower() for name, value in headers if value}
     if "vary" not in present:
-        headers.add("Vary", "Authorization")
+        headers.add("Vary", ", ".join(dict.fromkeys(looked_at)))
     elif "*" not in (vary := _listed(response, "Vary")):
-        vary.add("Authorization")
+        vary.update(looked_at)
         headers["Vary"] = vary.to_header()
     if "cache-control" not in present:
         headers.add("Cache-Control", "private, no-cache")

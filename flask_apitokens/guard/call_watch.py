@@ -29,10 +29,19 @@ from .current_token import CurrentToken
 if TYPE_CHECKING:
     from flask.ctx import RequestContext
 
-#: the key in the WSGI environment of a request that a guard has looked at
+#: the key in the WSGI environment of a request that a guard has looked at: the headers
+#: that it looked for a token in
 GUARDED = "flask_apitokens.guarded"
 #: the key of the record in the WSGI environment of its request
 _KEY = "flask_apitokens.watch"
+
+
+def mark_guarded(context: RequestContext, looked_at: tuple[str, ...]) -> None:
+    """Note that a guard looks for the token of this request in these headers."""
+    # The environment is in no variable: it has the header with the token.
+    noted = context.request.environ.setdefault(GUARDED, looked_at)
+    if noted is not looked_at:
+        context.request.environ[GUARDED] = (*noted, *looked_at)
 
 
 class CallRecord:
@@ -176,7 +185,9 @@ def _answered(response: Response) -> Response:
     environ = request.environ
     if GUARDED not in environ:
         return response
-    answers.keep_from_caches(response, accepted=ATTRIBUTE in vars(request))
+    answers.keep_from_caches(
+        response, accepted=ATTRIBUTE in vars(request), looked_at=environ[GUARDED]
+    )
     record: CallRecord | None = environ.get(_KEY)
     if record is not None:
         record.answer(request, response)

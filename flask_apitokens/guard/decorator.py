@@ -93,8 +93,8 @@ def check(policy: Policy) -> None:
     # check does.
     context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
     state: State = context.app.extensions.get(KEY) or state_of(context.app)
-    # The environment is in no variable: it has the header with the token.
-    context.request.environ[call_watch.GUARDED] = True
+    places = policy.places(state.places)
+    call_watch.mark_guarded(context, places.vary)
     known: CurrentToken | None = vars(context.request).get(ATTRIBUTE)
     if policy.query_parameter is not None:
         # The URL itself is a credential, so no cache and no Referer may have it.
@@ -103,6 +103,7 @@ def check(policy: Policy) -> None:
     try:
         current = authenticate_request(state, policy, context.request, known=known)
     except refusals.Refusal as refusal:
+        refusal.schemes = answers.challenged(places, context.request)
         _note_refusal(state, context, refusal=refusal, known=known, begun=begun)
         raise
     if current is not None and current is not known:
@@ -149,6 +150,8 @@ def token_required(
     scopes: str | Iterable[str] = (),
     kinds: Iterable[str] = ("api", "session"),
     query_parameter: str | None = None,
+    schemes: str | Iterable[str] | None = None,
+    headers: str | Iterable[str] | None = None,
     optional: bool = False,
 ) -> Callable[[View], View]: ...
 
@@ -161,6 +164,8 @@ def token_required(
     scopes: str | Iterable[str] = (),
     kinds: Iterable[str] = ("api", "session"),
     query_parameter: str | None = None,
+    schemes: str | Iterable[str] | None = None,
+    headers: str | Iterable[str] | None = None,
     optional: bool = False,
 ) -> Any:
     """Let a view run only for a request that carries a fitting token (RFC 6750).
@@ -173,8 +178,14 @@ def token_required(
     :param kinds: the kinds of token that this route accepts.
     :param query_parameter: the name of a query parameter that may carry the token, for
         clients that cannot send a header.
+    :param schemes: the schemes of ``Authorization`` that carry a token here: a string,
+        or several of "Bearer", "Token", "Api-Key" and "Basic". By default those of
+        ``APITOKENS_SCHEMES``.
+    :param headers: other headers that carry a token here: a string, or several. By
+        default those of ``APITOKENS_HEADERS``.
     :param optional: run the view without a token too; a bad one is still refused.
-    :raises ConfigurationError: if a string is passed instead of a view.
+    :raises ConfigurationError: if a string is passed instead of a view, or a scheme or
+        header cannot carry a token.
     """
     if isinstance(view, str):
         raise errors.ConfigurationError(
@@ -186,6 +197,8 @@ def token_required(
         scopes=scopes,
         kinds=kinds,
         query_parameter=query_parameter,
+        schemes=schemes,
+        headers=headers,
         optional=optional,
     )
     guard = functools.partial(_guard_view, policy)

@@ -1,16 +1,18 @@
 """Where a request carries a token, and the text found there.
 
-This module alone knows the headers and parameters: another header that carries a token
-is added here, and its setting in :mod:`flask_apitokens.config`.
+This module alone reads headers and parameters for a token; their names are in
+:mod:`flask_apitokens.crypto.places`.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from flask import Request
 
 from flask_apitokens import refusals
+from flask_apitokens.crypto.places import Places
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.crypto.plaintext import pasted
 
@@ -18,48 +20,77 @@ from .policy import Policy
 
 #: RFC 6750 section 2.1, with "=" allowed inside: imported tokens have it there
 _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
-#: what begins like a bearer token; after a comma it may be a parameter of this name
-_CLAIM = re.compile(r"bearer(?![\w-]*\s*=)", re.IGNORECASE)
 #: RFC 9110 section 5.6.4; a quote that is never closed reaches to the end, so that a
 #: long header of quotes takes no longer to read than any other
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)', re.DOTALL)
 
 
-def bears_token(policy: Policy, request: Request) -> bool:
+class Sent(NamedTuple):
+    """The text that a request sends as its token.
+
+    :param halves: for Basic, the password and the user name, without empty ones.
+    """
+
+    text: Plaintext
+    in_query: bool = False
+    halves: tuple[Plaintext, ...] = ()
+
+
+#: begins like a token of an accepted scheme, and is not one
+_UNREADABLE = Sent(Plaintext(""))
+
+
+def bears_token(places: Places, policy: Policy, *, request: Request) -> bool:
     """Return whether *request* has anything where *policy* looks for a token."""
     try:
-        return presented(policy, request) is not None
+        return presented(places, policy, request=request) is not None
     except refusals.MalformedRequest:
         return True
 
 
-def presented(policy: Policy, request: Request) -> Plaintext | None:
+def presented(places: Places, policy: Policy, *, request: Request) -> Sent | None:
     """Return the text in the token's place; None if there is no token.
 
     An empty header or parameter is no token: proxies and forms make them. Nor is one of
     another scheme, such as Digest.
 
     :raises MalformedRequest: if there are two tokens, or a header that begins like a
-        bearer token (RFC 6750 section 2.1) and is not one.
+        token of an accepted scheme (RFC 6750 section 2.1) and is not one.
     """
-    header = _of_header(request.environ.get("HTTP_AUTHORIZATION") or "")
-    if policy.query_parameter is not None:
-        values = _of_query(policy.query_parameter, request)
-        if len(values) + (header is not None) > 1:
+    # No variable has the text of a header: a collector of errors would send it.
+    sent = _in_authorization(places, request.environ.get("HTTP_AUTHORIZATION") or "")
+    if sent is _UNREADABLE:
+        raise _unreadable(places)
+    if places.keys or policy.query_parameter is not None:
+        found = [*_in_headers(places, request), *_in_query(policy, request)]
+        if len(found) + (sent is not None) > 1:
             raise refusals.MalformedRequest("The token was sent in two places.")
-        if values:
-            return Plaintext(values[0])
-    return None if header is None else Plaintext(header)
+        if found:
+            return found[0]
+    if sent is not None and sent.halves:
+        from .basic import check_origin
+
+        check_origin(request)
+    return sent
 
 
-def _of_header(header: str) -> str | None:
+def _unreadable(places: Places) -> refusals.MalformedRequest:
+    if places.is_usual:
+        return refusals.MalformedRequest()
+    return refusals.MalformedRequest(f"Send exactly one token, {places.example}.")
+
+
+def _in_authorization(places: Places, header: str) -> Sent | None:
     scheme, _space, rest = header.partition(" ")
-    if "," in header or scheme.lower() != "bearer":
-        return _of_unusual_header(header)
-    return rest.strip(" ")
+    word = scheme.lower()
+    if "," not in header and word in places.words:
+        if word == "basic":
+            return _in_basic(Plaintext(rest.strip(" ")))
+        return Sent(Plaintext(rest.strip(" ")))
+    return _in_unusual_header(places, header)
 
 
-def _of_unusual_header(header: str) -> str | None:
+def _in_unusual_header(places: Places, header: str) -> Sent | None:
     """Return the token in a header that has a comma or another scheme.
 
     A server joins two headers by a comma, also an empty one with another. Other schemes
@@ -67,23 +98,35 @@ def _of_unusual_header(header: str) -> str | None:
     """
     parts = [part.strip(" ") for part in _QUOTED.sub('""', header).split(",")]
     parts = [part for part in parts if part]
-    if not any(map(_CLAIM.match, parts)):
+    if not any(map(places.claim.match, parts)):
         return None
     scheme, _space, rest = parts[0].partition(" ")
-    if len(parts) > 1 or scheme.lower() != "bearer" or '"' in rest:
-        # Which of two tokens is meant is not to be guessed.
-        raise refusals.MalformedRequest
-    return rest.strip(" ")
+    if len(parts) > 1 or scheme.lower() not in places.words or '"' in rest:
+        return _UNREADABLE  # Which of two tokens is meant is not to be guessed.
+    return _in_authorization(places, parts[0])
 
 
-def _of_query(name: str, request: Request) -> list[str]:
-    return [value for value in request.args.getlist(name) if pasted(value)]
+def _in_basic(encoded: Plaintext) -> Sent | None:
+    from .basic import halves_of  # most hosts do not accept Basic
+
+    halves = halves_of(encoded)
+    if halves is None:
+        return _UNREADABLE
+    return Sent(halves[0], halves=halves) if halves else None
 
 
-def is_in_query(policy: Policy, request: Request) -> bool:
-    """Return whether the token that :func:`presented` found is in the query string."""
-    name = policy.query_parameter
-    return name is not None and bool(_of_query(name, request))
+def _in_headers(places: Places, request: Request) -> list[Sent]:
+    """Return the texts in the named headers; a server joins repeated ones by commas."""
+    values = [request.environ.get(key) or "" for key in places.keys]
+    parts = [part.strip(" \t") for value in values for part in value.split(",")]
+    return [Sent(Plaintext(part)) for part in parts if part]
+
+
+def _in_query(policy: Policy, request: Request) -> list[Sent]:
+    if policy.query_parameter is None:
+        return []
+    values = request.args.getlist(policy.query_parameter)
+    return [Sent(Plaintext(value), in_query=True) for value in values if pasted(value)]
 
 
 def check_readable(text: Plaintext) -> None:

@@ -18,6 +18,9 @@ from flask.globals import request_ctx
 from flask.sessions import NullSession
 from flask.wrappers import Response
 
+from flask_apitokens.state import KEY
+from flask_apitokens.state import State
+
 from .blueprints import OURS
 from .current_token import ATTRIBUTE
 from .current_token import CurrentToken
@@ -115,7 +118,11 @@ def _cookie_is_enough() -> bool:
         return True
     if not all(policy.optional for policy in policies):
         return False
-    return not any(bears_token(policy, request) for policy in policies)
+    state: State | None = current_app.extensions.get(KEY)
+    return state is None or not any(
+        bears_token(policy.places(state.places), policy, request=request)
+        for policy in policies
+    )
 
 
 def exempt_from_csrf(app: Flask) -> None:
