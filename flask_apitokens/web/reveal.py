@@ -19,6 +19,8 @@ from markupsafe import Markup
 from werkzeug.routing import Rule
 
 from flask_apitokens.catalog import ANY_SERVICE
+from flask_apitokens.crypto.places import BASIC_USER
+from flask_apitokens.crypto.places import Places
 from flask_apitokens.crypto.plaintext import Plaintext
 from flask_apitokens.db.models import Token
 from flask_apitokens.domain import tokens
@@ -44,7 +46,7 @@ LOGIN = f"{ENDPOINTS}.login"
 
 _CURL = """\
 curl {url} \\
-  -H "Authorization: Bearer $API_TOKEN"
+  {token}
 """
 _PYTHON = """\
 import os
@@ -52,7 +54,7 @@ import requests
 
 response = requests.get(
     {url},
-    headers={{"Authorization": f"Bearer {{os.environ['API_TOKEN']}}"}},
+    {token},
     timeout=30,
 )
 response.raise_for_status()
@@ -60,15 +62,15 @@ print(response.text)
 """
 _JAVASCRIPT = """\
 const response = await fetch({url}, {{
-  headers: {{ Authorization: `Bearer ${{process.env.API_TOKEN}}` }},
+  headers: {{ {token} }},
 }});
 console.log(response.status, await response.text());
 """
 _LOGIN = """\
 SESSION=$(curl -X POST {login} \\
-  -H "Authorization: Bearer $API_TOKEN" | jq -r .access_token)
+  {token} | jq -r .access_token)
 curl {url} \\
-  -H "Authorization: Bearer $SESSION"
+  {session}
 """
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]*")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
@@ -154,15 +156,77 @@ def _examples(token: Token) -> list[Example]:
     """
     if token.kind == "access":
         login = _Address.of(next(current_app.url_map.iter_rules(LOGIN)))
-        url = _Address.of(_fitting_rule(token, "session"))
-        text = _LOGIN.format(login=login.in_shell, url=url.in_shell)
+        rule = _fitting_rule(token, "session")
+        text = _LOGIN.format(
+            login=login.in_shell,
+            token=_Way(current_apitokens.places).in_shell("API_TOKEN"),
+            url=_Address.of(rule).in_shell,
+            session=_Way(_places_at(rule)).in_shell("SESSION"),
+        )
         return [Example(_("curl"), text)]
-    url = _Address.of(_fitting_rule(token, token.kind))
+    rule = _fitting_rule(token, token.kind)
+    url, way = _Address.of(rule), _Way(_places_at(rule))
+    curl = _CURL.format(url=url.in_shell, token=way.in_shell("API_TOKEN"))
+    python = _PYTHON.format(url=url.in_python, token=way.in_python)
+    script = _JAVASCRIPT.format(url=url.in_javascript, token=way.in_javascript)
     return [
-        Example(_("curl"), _CURL.format(url=url.in_shell)),
-        Example(_("Python (requests)"), _PYTHON.format(url=url.in_python)),
-        Example(_("JavaScript (fetch)"), _JAVASCRIPT.format(url=url.in_javascript)),
+        Example(_("curl"), curl),
+        Example(_("Python (requests)"), python),
+        Example(_("JavaScript (fetch)"), script),
     ]
+
+
+def _places_at(rule: Rule | None) -> Places:
+    """Return the places where a route looks for a token; None is any route."""
+    default = current_apitokens.places
+    if rule is None:
+        return default
+    return next(registry.policies_at(rule.endpoint, "GET")).places(default)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The first of the places for a token, as code of each language."""
+
+    places: Places
+
+    def in_shell(self, variable: str) -> str:
+        """An option of curl.
+
+        :param variable: the variable of the shell that has the token.
+        """
+        name, words = self._header
+        if words == "Basic ":
+            return f'-u "{BASIC_USER}:${variable}"'
+        return f'-H "{name}: {words}${variable}"'
+
+    @property
+    def in_python(self) -> str:
+        """An argument of requests."""
+        name, words = self._header
+        if words == "Basic ":
+            return f'auth=("{BASIC_USER}", os.environ["API_TOKEN"])'
+        if not words:
+            return f'headers={{"{name}": os.environ["API_TOKEN"]}}'
+        return f"""headers={{"{name}": f"{words}{{os.environ['API_TOKEN']}}"}}"""
+
+    @property
+    def in_javascript(self) -> str:
+        """A header in the options of fetch."""
+        name, words = self._header
+        if words == "Basic ":
+            user = f"{BASIC_USER}:${{process.env.API_TOKEN}}"
+            return f"{name}: `Basic ${{btoa(`{user}`)}}`"
+        if not words:
+            return f'"{name}": process.env.API_TOKEN'
+        return f"{name}: `{words}${{process.env.API_TOKEN}}`"
+
+    @property
+    def _header(self) -> tuple[str, str]:
+        """The name of the header, and what it has before the token."""
+        if self.places.schemes:
+            return "Authorization", f"{self.places.schemes[0]} "
+        return self.places.headers[0], ""
 
 
 @dataclass(frozen=True)

@@ -246,11 +246,12 @@ def _expiries(ctx: Context, entered: GenerateInput, *, error: str) -> list[Expir
 
 
 def _kinds(ctx: Context) -> tuple[Option, ...]:
-    api = _(
-        "Sent in the Authorization header of each request. Can be set to never expire."
-    )
-    if ctx.settings.expiry_max is not None:
-        api = _("Sent in the Authorization header of each request.")
+    api = _("Sent in the Authorization header of each request.")
+    if not ctx.settings.schemes:
+        header = ctx.settings.headers[0]
+        api = _("Sent in the header %(header)s of each request.", header=header)
+    if ctx.settings.expiry_max is None:
+        api = " ".join((api, _("Can be set to never expire.")))
     access = _(
         "For tools that sign in through the Login API, such as issue trackers. "
         "Always expires."

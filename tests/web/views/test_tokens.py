@@ -444,6 +444,66 @@ def test_examples_of_an_access_token_show_the_log_in_alone(plain: Visitor) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("config", "shell", "python", "script"),
+    [
+        (
+            {"APITOKENS_HEADERS": ("X-API-Key",)},
+            '-H "Authorization: Bearer $API_TOKEN"',
+            """headers={"Authorization": f"Bearer {os.environ['API_TOKEN']}"},""",
+            "headers: { Authorization: `Bearer ${process.env.API_TOKEN}` },",
+        ),
+        (
+            {"APITOKENS_SCHEMES": ("Token", "Bearer")},
+            '-H "Authorization: Token $API_TOKEN"',
+            """headers={"Authorization": f"Token {os.environ['API_TOKEN']}"},""",
+            "headers: { Authorization: `Token ${process.env.API_TOKEN}` },",
+        ),
+        (
+            {"APITOKENS_SCHEMES": ("Basic", "Bearer")},
+            '-u "__token__:$API_TOKEN"',
+            """auth=("__token__", os.environ["API_TOKEN"]),""",
+            "headers: { Authorization: "
+            "`Basic ${btoa(`__token__:${process.env.API_TOKEN}`)}` },",
+        ),
+        (
+            {"APITOKENS_SCHEMES": (), "APITOKENS_HEADERS": ("X-API-Key",)},
+            '-H "X-API-Key: $API_TOKEN"',
+            """headers={"X-API-Key": os.environ["API_TOKEN"]},""",
+            'headers: { "X-API-Key": process.env.API_TOKEN },',
+        ),
+    ],
+)
+def test_examples_send_the_token_in_the_first_way(
+    config: dict[str, Any], shell: str, python: str, script: str, make_app: MakeApp
+) -> None:
+    app = make_app(services=False, **config)
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    shown = [line.get_text() for line in soup(ada.generate()).select("details pre")]
+    for text, line in zip(shown, (shell, python, script), strict=True):
+        assert line in [each.strip() for each in text.splitlines()]
+    compile(shown[1], "example.py", "exec")
+    access = ada.generate(kind="access", expiry="30", name="Log-in")
+    [text] = [line.get_text() for line in soup(access).select("details pre")]
+    assert shell in text
+    assert shell.replace("API_TOKEN", "SESSION") in text
+    described = visible_text(soup(ada.get("new")))
+    header = "Authorization header" if config.get("APITOKENS_SCHEMES", True) else ""
+    assert f"Sent in the {header or 'header X-API-Key'} of each request." in described
+
+
+def test_examples_send_the_token_as_their_route_takes_it(make_app: MakeApp) -> None:
+    app = make_app(services=False)
+    app.get("/a")(token_required(schemes="Basic")(lambda: "in"))
+    ada = visitor(app, hosts.create_user(app, "ada@example.com"))
+    shown = visible_text(one(ada.generate(), "details"))
+    assert 'curl "$API_URL/a" \\ -u "__token__:$API_TOKEN"' in shown
+    again = ada.generate(kind="access", expiry="30", name="Log-in")
+    access = visible_text(one(again, "details"))
+    assert '-H "Authorization: Bearer $API_TOKEN" | jq' in access
+    assert '-u "__token__:$SESSION"' in access
+
+
 def examples(
     app: Flask, kind: str = "api", *, host: str, prefix: str | None = None
 ) -> str:
