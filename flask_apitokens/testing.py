@@ -23,6 +23,7 @@ from flask import has_app_context
 
 from flask_apitokens.config import Settings
 from flask_apitokens.core.context import utcnow
+from flask_apitokens.crypto.places import places_of
 from flask_apitokens.db.models import Token
 
 from .host_api.api import HostAPI
@@ -32,25 +33,25 @@ from .state import state_of
 _ACCESS_DAYS = 365
 
 
-class Made(NamedTuple):
-    """A token that a test has generated.
+class _Pair(NamedTuple):
+    token: Token
+    plaintext: str
+
+
+class Made(_Pair):
+    """A token that a test has generated: a tuple of two.
 
     :param token: the row, as it was committed.
     :param plaintext: the text that a client sends.
     """
 
-    token: Token
-    plaintext: str
+    #: where the application looks for a token
+    places = places_of(("Bearer",), ())
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of a call with this token."""
-        return bearer(self.plaintext)
-
-
-def bearer(plaintext: str) -> dict[str, str]:
-    """Return the headers of a call with a token (RFC 6750, section 2.1)."""
-    return {"Authorization": f"Bearer {plaintext}"}
+        """The headers of a call with this token, in the application's first way."""
+        return self.places.headers_for(self.plaintext)
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ def apitokens_token(app: Flask) -> Iterator[Callable[..., Made]]:
             if owner is not None and service is not None:
                 apitokens.subscribe(owner, service)
             made = Made(*apitokens.generate(owner=owner, service=service, **values))
+            made.places = state.places
             state.db.session.commit()
             state.db.session.refresh(made.token)
             if is_ours:
@@ -94,7 +96,9 @@ def apitokens_token(app: Flask) -> Iterator[Callable[..., Made]]:
 
 
 @pytest.fixture
-def acting_as(apitokens_token: Callable[..., Made]) -> Callable[..., dict[str, str]]:
+def acting_as(
+    app: Flask, apitokens_token: Callable[..., Made]
+) -> Callable[..., dict[str, str]]:
     """Return a function that makes headers: ``client.get(url, headers=acting_as(u))``.
 
     It takes a user, for whom a token is made as by :func:`apitokens_token`, or the
@@ -106,7 +110,9 @@ def acting_as(apitokens_token: Callable[..., Made]) -> Callable[..., dict[str, s
             return apitokens_token(who, **values).headers
         if values:
             raise TypeError("a token that is there already takes no more arguments")
-        return who.headers if isinstance(who, Made) else bearer(who)
+        if isinstance(who, Made):
+            return who.headers
+        return state_of(app).places.headers_for(who)
 
     return headers
 

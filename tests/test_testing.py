@@ -60,6 +60,27 @@ def test_a_token_works(client, user, apitokens_token):
     assert made.plaintext.split("_")[1] == made.token.id
 
 
+WAYS = (
+    ({"APITOKENS_SCHEMES": ("Token",)}, {"Authorization": "Token {}"}),
+    (
+        {"APITOKENS_SCHEMES": (), "APITOKENS_HEADERS": ("X-API-Key",)},
+        {"X-API-Key": "{}"},
+    ),
+)
+
+
+@pytest.mark.parametrize(("app", "way"), WAYS, indirect=["app"])
+def test_headers_are_those_of_the_first_way(
+    client, user, way, apitokens_token, acting_as
+):
+    made = apitokens_token(user)
+    sent = {name: text.format(made.plaintext) for name, text in way.items()}
+    assert sent == made.headers == acting_as(made) == acting_as(made.plaintext)
+    assert client.get("/api/plain", headers=sent).status_code == 200
+    token, plaintext = made
+    assert (token, plaintext) == (made.token, made.plaintext)
+
+
 def test_names_differ_unless_they_are_given(user, apitokens_token):
     wishes = {}, {"name": "Deploy"}, {}
     names = [apitokens_token(user, **wish).token.name for wish in wishes]
