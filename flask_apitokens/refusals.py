@@ -72,10 +72,10 @@ class Refusal(HTTPException):
         return ", ".join(self.challenges)
 
     @property
-    def challenges(self) -> tuple[str, ...]:
+    def challenges(self) -> list[str]:
         """The challenge of each scheme, which is a ``WWW-Authenticate`` of its own."""
         schemes = ("Bearer",) if self.schemes is None else self.schemes
-        return tuple(
+        return [
             _challenge(
                 scheme,
                 realm=self.realm,
@@ -84,7 +84,7 @@ class Refusal(HTTPException):
                 scope=self.scope,
             )
             for scheme in schemes or (NO_SCHEME,)
-        )
+        ]
 
     @property
     def body(self) -> dict[str, object]:
@@ -107,7 +107,9 @@ class Refusal(HTTPException):
         headers["Cache-Control"] = "no-store"
         if self.code in {400, 401, 403}:
             # One header each: many clients read no more than one challenge in a header.
-            headers.setlist("WWW-Authenticate", self.challenges)
+            headers["WWW-Authenticate"], *others = self.challenges
+            for challenge in others:
+                headers.add("WWW-Authenticate", challenge)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
 

@@ -88,7 +88,7 @@ class Places:
     :param claim: matches what begins like a token of one of the schemes. After a comma
         it may be a parameter of this name instead.
     :param keys: the other headers in a WSGI environment.
-    :param vary: the headers that an answer depends on.
+    :param vary: the headers that an answer depends on, as ``Vary`` lists them.
     """
 
     schemes: tuple[str, ...]
@@ -96,7 +96,7 @@ class Places:
     words: frozenset[str]
     claim: re.Pattern[str]
     keys: tuple[str, ...]
-    vary: tuple[str, ...]
+    vary: str
 
     @property
     def token_type(self) -> str:
@@ -141,5 +141,5 @@ def places_of(schemes: tuple[str, ...], headers: tuple[str, ...]) -> Places:
         words=words,
         claim=re.compile(rf"(?:{either})(?![\w-]*\s*=)", re.IGNORECASE),
         keys=tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in headers),
-        vary=(*(["Authorization"] if schemes else []), *headers),
+        vary=", ".join((*(["Authorization"] if schemes else []), *headers)),
     )

@@ -97,21 +97,19 @@ def _refuse_first(handle: Callable[..., Any], *context_and_error: Any) -> Any:
     return handle(*context_and_error)
 
 
-def keep_from_caches(
-    response: Response, *, accepted: bool, looked_at: tuple[str, ...]
-) -> None:
+def keep_from_caches(response: Response, *, accepted: bool, looked_at: str) -> None:
     """Make caches tell callers apart, unless the view said what they may do.
 
     :param accepted: whether the request was accepted with a token.
-    :param looked_at: the headers that may have the token.
+    :param looked_at: the headers that may have the token, as ``Vary`` lists them.
     """
     headers = response.headers
     # One pass over the few headers: each look-up of one that is not there would raise.
     present = {name.lower() for name, value in headers if value}
     if "vary" not in present:
-        headers.add("Vary", ", ".join(dict.fromkeys(looked_at)))
+        headers.add("Vary", looked_at)
     elif "*" not in (vary := _listed(response, "Vary")):
-        vary.update(looked_at)
+        vary.update(looked_at.split(", "))
         headers["Vary"] = vary.to_header()
     if "cache-control" not in present:
         headers.add("Cache-Control", "private, no-cache")

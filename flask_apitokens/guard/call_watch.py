@@ -30,18 +30,19 @@ if TYPE_CHECKING:
     from flask.ctx import RequestContext
 
 #: the key in the WSGI environment of a request that a guard has looked at: the headers
-#: that it looked for a token in
+#: that may have had the token, as ``Vary`` lists them
 GUARDED = "flask_apitokens.guarded"
 #: the key of the record in the WSGI environment of its request
 _KEY = "flask_apitokens.watch"
 
 
-def mark_guarded(context: RequestContext, looked_at: tuple[str, ...]) -> None:
+def mark_guarded(context: RequestContext, looked_at: str) -> None:
     """Note that a guard looks for the token of this request in these headers."""
     # The environment is in no variable: it has the header with the token.
     noted = context.request.environ.setdefault(GUARDED, looked_at)
     if noted is not looked_at:
-        context.request.environ[GUARDED] = (*noted, *looked_at)
+        both = [*noted.split(", "), *looked_at.split(", ")]
+        context.request.environ[GUARDED] = ", ".join(dict.fromkeys(both))
 
 
 class CallRecord:

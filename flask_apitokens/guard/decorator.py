@@ -101,7 +101,9 @@ def check(policy: Policy) -> None:
         after_this_request(_keep_address_private)
     begun = perf_counter()
     try:
-        current = authenticate_request(state, policy, context.request, known=known)
+        current = authenticate_request(
+            state, policy, context.request, places=places, known=known
+        )
     except refusals.Refusal as refusal:
         refusal.schemes = answers.challenged(places, context.request)
         _note_refusal(state, context, refusal=refusal, known=known, begun=begun)

@@ -7,7 +7,6 @@ This module alone reads headers and parameters for a token; their names are in
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from flask import Request
 
@@ -25,19 +24,31 @@ _B64TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)', re.DOTALL)
 
 
-class Sent(NamedTuple):
-    """The text that a request sends as its token.
+class Sent(Plaintext):
+    """The text that a request sends as its token."""
 
-    :param halves: for Basic, the password and the user name, without empty ones.
-    """
-
-    text: Plaintext
-    in_query: bool = False
+    __slots__ = ()
+    #: whether it is in the query string
+    in_query = False
+    #: for Basic, the password and the user name, without empty ones
     halves: tuple[Plaintext, ...] = ()
 
 
+class _SentInQuery(Sent):
+    __slots__ = ()
+    in_query = True
+
+
+class _SentInBasic(Sent):
+    __slots__ = ("halves",)
+
+    def __init__(self, halves: tuple[Plaintext, ...]) -> None:
+        super().__init__(halves[0].reveal())
+        self.halves = halves
+
+
 #: begins like a token of an accepted scheme, and is not one
-_UNREADABLE = Sent(Plaintext(""))
+_UNREADABLE = Sent("")
 
 
 def bears_token(places: Places, policy: Policy, *, request: Request) -> bool:
@@ -86,7 +97,7 @@ def _in_authorization(places: Places, header: str) -> Sent | None:
     if "," not in header and word in places.words:
         if word == "basic":
             return _in_basic(Plaintext(rest.strip(" ")))
-        return Sent(Plaintext(rest.strip(" ")))
+        return Sent(rest.strip(" "))
     return _in_unusual_header(places, header)
 
 
@@ -112,21 +123,21 @@ def _in_basic(encoded: Plaintext) -> Sent | None:
     halves = halves_of(encoded)
     if halves is None:
         return _UNREADABLE
-    return Sent(halves[0], halves=halves) if halves else None
+    return _SentInBasic(halves) if halves else None
 
 
 def _in_headers(places: Places, request: Request) -> list[Sent]:
     """Return the texts in the named headers; a server joins repeated ones by commas."""
     values = [request.environ.get(key) or "" for key in places.keys]
     parts = [part.strip(" \t") for value in values for part in value.split(",")]
-    return [Sent(Plaintext(part)) for part in parts if part]
+    return [Sent(part) for part in parts if part]
 
 
 def _in_query(policy: Policy, request: Request) -> list[Sent]:
     if policy.query_parameter is None:
         return []
     values = request.args.getlist(policy.query_parameter)
-    return [Sent(Plaintext(value), in_query=True) for value in values if pasted(value)]
+    return [_SentInQuery(value) for value in values if pasted(value)]
 
 
 def check_readable(text: Plaintext) -> None:

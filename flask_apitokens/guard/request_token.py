@@ -22,15 +22,20 @@ log = logging.getLogger("flask_apitokens")
 
 
 def authenticate_request(
-    state: State, policy: Policy, request: Request, *, known: CurrentToken | None
+    state: State,
+    policy: Policy,
+    request: Request,
+    *,
+    places: Places,
+    known: CurrentToken | None,
 ) -> CurrentToken | None:
     """Return the token of *request* if it satisfies *policy*.
 
+    :param places: where *policy* looks for a token in this application.
     :param known: the token that another guard of this request accepted already.
     :returns: None if *policy* is optional and the request has no token.
     :raises refusals.Refusal: if the request is not accepted.
     """
-    places = policy.places(state.places)
     sent = presented(places, policy, request=request)
     if known is not None:
         check_policy(state, policy, known.found)
@@ -42,7 +47,7 @@ def authenticate_request(
     if sent.halves:
         current = _authenticate_basic(state, policy, halves=sent.halves)
     else:
-        current = authenticate(state, policy, sent.text, in_query=sent.in_query)
+        current = authenticate(state, policy, sent, in_query=sent.in_query)
     if current.found.networks:
         _check_network(current, request)
     return current
@@ -80,7 +85,7 @@ def texts_in(state: State, policy: Policy, request: Request) -> list[Plaintext]:
     """
     sent = presented(policy.places(state.places), policy, request=request)
     if sent is None or not sent.halves:
-        return [] if sent is None else [sent.text]
+        return [] if sent is None else [sent]
     from .basic import tokens_in
 
     return tokens_in(state, sent.halves)

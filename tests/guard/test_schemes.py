@@ -137,7 +137,7 @@ def test_place_that_is_switched_off_is_ignored(
     assert code(ask(app, X_API_KEY=plaintext)) == "missing_token"
 
 
-# -- two tokens, and what is none ---------------------------------------------
+# -- two tokens, and no token --------------------------------------------------
 
 
 @pytest.mark.parametrize(
