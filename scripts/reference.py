@@ -47,6 +47,8 @@ _TYPES = {
 EXAMPLES: dict[str, Any] = {
     "brand": "acme",
     "realm": "example.com API",
+    "schemes": ("Bearer", "Token"),
+    "headers": ("X-API-Key",),
     "pages": False,
     "host": "www.example.com",
     "url_prefix": "/settings/tokens",
