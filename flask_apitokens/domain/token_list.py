@@ -331,6 +331,8 @@ def _order(ctx: Context, sort: str) -> list[ColumnElement[Any]]:
     column = columns.get(sort.lstrip("-"))
     if column is None:
         return newest if down else [model.created_at.asc(), model.id.asc()]
-    # MariaDB has no NULLS LAST. Tokens that were never used or never expire come last.
-    blanks = case((column.is_(None), 1), else_=0)
+    # MariaDB has no NULLS LAST. Tokens that never expire come last. Those that were
+    # never used come first where the longest unused come first.
+    unused_first = sort == "last_used"
+    blanks = case((column.is_(None), 0 if unused_first else 1), else_=int(unused_first))
     return [blanks, column.desc() if down else column.asc(), *newest]

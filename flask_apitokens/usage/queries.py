@@ -60,6 +60,13 @@ class CallQuery:
     first: int = 1
     size: int = PAGE_SIZE
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """The page as arguments of an address; empty for the first page."""
+        beside = {"before": self.before, "after": self.after}
+        named = {name: at.to_text() for name, at in beside.items() if at is not None}
+        return {**named, "from": self.first} if named else {}
+
 
 def within(query: CallQuery, window: Window) -> Window:
     """Return the part of the window that *query* asks for."""

@@ -177,6 +177,7 @@ class Reading:
                 for row in page.items
             ],
             args=self.args,
+            place=query.place,
             at=self.at,
             days=self.days_kept,
             size=self.size,

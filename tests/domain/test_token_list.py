@@ -266,8 +266,8 @@ ORDERS = [
     ("created", "delta Alpha echo bravo Charlie"),
     ("name", "Alpha bravo Charlie delta echo"),
     ("-name", "echo delta Charlie bravo Alpha"),
-    # never used and never ending come last, the newest of them first
-    ("last_used", "delta Charlie echo bravo Alpha"),
+    # what was never used is the longest unused; never ending comes last
+    ("last_used", "bravo Alpha delta Charlie echo"),
     ("-last_used", "echo Charlie delta bravo Alpha"),
     ("expires", "Charlie echo Alpha bravo delta"),
     ("-expires", "Alpha echo Charlie bravo delta"),

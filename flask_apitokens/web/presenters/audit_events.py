@@ -199,12 +199,14 @@ class EventList:
     """One page of the audit log: the content of ``#at-list``.
 
     :param args: the search and the filters, as arguments of an address.
+    :param address: of a page that shows the same list.
     :param focus: whether the page was reached by a page link, not by a search.
     """
 
     rows: Sequence[EventRow]
     args: Mapping[str, Any]
     links: PageLinks
+    address: str
     focus: bool = False
 
     @property
@@ -227,16 +229,24 @@ class EventList:
 
 
 def list_of(
-    page: KeysetPage[Event], catalog: Catalog, *, args: Mapping[str, Any], focus: bool
+    page: KeysetPage[Event],
+    catalog: Catalog,
+    *,
+    args: Mapping[str, Any],
+    place: Mapping[str, Any],
+    focus: bool,
 ) -> EventList:
-    """Return one page of events with the links to its neighbours."""
+    """Return one page of events with the links to its neighbours.
+
+    :param args: the search and the filters, as arguments of an address.
+    :param place: the page, likewise.
+    """
     items, url = page.items, partial(url_for, "apitokens_admin.audit")
     newer = {**args, "after": items[0].id} if items and page.has_newer else None
     older = {**args, "before": items[-1].id} if items and page.has_older else None
     rows = [row_of(event, catalog) for event in items]
-    return EventList(
-        rows, args, PageLinks.of(url, previous=newer, following=older), focus
-    )
+    links = PageLinks.of(url, previous=newer, following=older)
+    return EventList(rows, args, links, url(**args, **place), focus)
 
 
 # -- as a file -----------------------------------------------------------------

@@ -122,6 +122,7 @@ class CallList:
     """One page of calls: the content of ``#at-list`` in a usage history.
 
     :param args: the filters, as arguments of an address.
+    :param address: of a page that shows the same list.
     :param days: how many days calls are kept.
     :param tokens_shown: whether the calls may be with several tokens.
     :param focus: whether the page was reached by a page link, not by a filter.
@@ -131,6 +132,7 @@ class CallList:
     page: KeysetPage[Any]
     args: Mapping[str, Any]
     links: PageLinks
+    address: str
     days: int
     tokens_shown: bool
     focus: bool = False
@@ -175,13 +177,18 @@ def list_of(
     rows: Sequence[CallRow],
     *,
     args: Mapping[str, Any],
+    place: Mapping[str, Any],
     at: UsageUrlSet,
     days: int,
     size: int,
     tokens_shown: bool,
     focus: bool,
 ) -> CallList:
-    """Return one page of calls with the links to its neighbours."""
+    """Return one page of calls with the links to its neighbours.
+
+    :param args: the filters, as arguments of an address.
+    :param place: the page, likewise.
+    """
     newer = older = None
     # "from" repeats the number of the first call, which a keyset page does not know.
     if rows and page.has_newer:
@@ -198,6 +205,7 @@ def list_of(
         links=PageLinks.of(
             page_url, previous=newer, following=older, fragment_url=at.list_url
         ),
+        address=at.page_url(**args, **place),
         days=days,
         tokens_shown=tokens_shown,
         focus=focus,

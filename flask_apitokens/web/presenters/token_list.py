@@ -130,6 +130,11 @@ class TokenList:
         return query_args(self.query)
 
     @property
+    def address(self) -> str:
+        """The address of a page that shows the same list."""
+        return self.at.url("tokens", **self.args)
+
+    @property
     def file_args(self) -> dict[str, Any]:
         """The arguments of the CSV file of all that the query finds."""
         return query_args(replace(self.query, page=1, sort=ListQuery().sort))

@@ -120,6 +120,11 @@ class MemberList:
         return self.page_args(0)
 
     @property
+    def address(self) -> str:
+        """The address of a page that shows the same list."""
+        return url_for("apitokens_admin.users", slug=self.slug, **self.args)
+
+    @property
     def links(self) -> PageLinks:
         """The links to the pages before and after this one."""
         url = partial(url_for, "apitokens_admin.users", slug=self.slug)

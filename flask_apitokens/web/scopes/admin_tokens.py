@@ -222,6 +222,7 @@ class AdminTokenScope(TokenScope):
             expiring_by=list_presenter.expiring_by(ctx),
             statuses=list_presenter.statuses_offered(),
             services=(),
+            uses=list_presenter.uses_offered(ctx),
         )
         return replace(overview, **self.filters)
 

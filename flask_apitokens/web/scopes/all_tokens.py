@@ -86,7 +86,6 @@ def _actions(status: str) -> tuple[str, ...]:
 
 def _filters(ctx: Context) -> Mapping[str, Sequence[tuple[str, str]]]:
     """Return the choices of each filter; none where a filter makes no sense."""
-    uses = list_presenter.uses_offered(ctx)
     policies = [("", _("Any lifetime")), (OUTSIDE, _("Longer than allowed now"))]
     return {
         "services": list_presenter.services_offered(ctx.catalog),
@@ -95,7 +94,6 @@ def _filters(ctx: Context) -> Mapping[str, Sequence[tuple[str, str]]]:
             ("api", _("API tokens")),
             ("access", _("Access tokens")),
         ],
-        "uses": uses,
         "policies": policies if ctx.settings.expiry_max is not None else (),
         "origins": [
             ("", _("Any origin")),

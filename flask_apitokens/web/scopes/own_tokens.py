@@ -158,6 +158,7 @@ class OwnTokenScope(TokenScope):
             expiring_by=list_presenter.expiring_by(self.ctx),
             statuses=list_presenter.statuses_offered(),
             services=list_presenter.services_offered(self.ctx.catalog),
+            uses=list_presenter.uses_offered(self.ctx),
             single=self._single(fresh),
         )
 

@@ -99,6 +99,11 @@ class RequestList:
         """The arguments of an address that shows the same pages."""
         return self.page_args("waiting", 0)
 
+    @property
+    def address(self) -> str:
+        """The address of a page that shows the same tables."""
+        return url_for(f"{NAME}.requests", **self.args)
+
     def links(self, table: str) -> PageLinks:
         """The links to the pages before and after the one shown of a table."""
         return PageLinks.numbered(

@@ -53,8 +53,14 @@ def log() -> ResponseReturnValue:
 
 def _list(admin: Admin) -> EventList:
     found = audit_queries.page_of(admin.ctx, admin.account_id, _asked())
-    paged = request.args.get("focus") == "list"
-    return audit_events.list_of(found, admin.ctx.catalog, args=_args(), focus=paged)
+    keys = {name: _key(name) for name in ("before", "after")}
+    return audit_events.list_of(
+        found,
+        admin.ctx.catalog,
+        args=_args(),
+        place={name: key for name, key in keys.items() if key is not None},
+        focus=request.args.get("focus") == "list",
+    )
 
 
 def _asked() -> LogQuery:
