@@ -62,6 +62,8 @@ UNLIKE = """() => {
         const parts = el.matches('svg *') ? ['fill', 'stroke', 'opacity'] : properties
         for (const name of parts) {
             const side = /^border-(top|left)-color/.exec(name)?.[1]
+            // What is beside our content is the rest of the room, and its width tells.
+            if (el.matches('.at-main') && /^margin-(left|right)/.test(name)) continue
             if (side && style[`border-${side}-width`] == '0px') continue
             look[name] = style.getPropertyValue(name)
         }
@@ -117,8 +119,6 @@ SAME = """() => {
     document.documentElement.style.setProperty('--apitokens-font', 'Arial')
     Object.assign(document.getElementById('room').style,
         {position: 'absolute', inset: 0, padding: '16px'})
-    // Margins that are `auto` are those of the frame before until the next one.
-    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
 }"""
 
 
