@@ -84,6 +84,9 @@ class APITokens(HostAPI):
         default the attribute ``email``.
     :param on_notice: delivers a :class:`~flask_apitokens.Notice`, after the commit; by
         default it is a line in the log.
+    :param locale_of: the locale of a user, such as ``"pt_BR"``, for the notices to
+        them; None for the application's default. By default a notice has the language
+        of the request.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class APITokens(HostAPI):
         user_label: UserValue | None = None,
         email_of: UserValue | None = None,
         on_notice: Callable[[Notice], object] | None = None,
+        locale_of: UserValue | None = None,
     ) -> None:
         self._db = db
         self._user_model = user_model
@@ -114,6 +118,7 @@ class APITokens(HostAPI):
             user_label=user_label,
             email_of=email_of,
             on_notice=on_notice,
+            locale_of=locale_of,
         )
         self.protected: dict[Any, Protection] = {}
         self.sealed = False

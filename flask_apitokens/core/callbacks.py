@@ -45,7 +45,8 @@ class Notice:
     """News for a user or for administrators, which the host delivers in its own way.
 
     :param kind: the kind of event, such as ``token_deactivated``.
-    :param text: a sentence about it, in the language of the request.
+    :param text: a sentence about it, in the language that ``locale_of`` names for the
+        user; without ``locale_of`` in that of the request.
     :param account_id: the account it happened in.
     :param user: the user it is for; None if it is for the account's administrators.
     :param token: the token it is about, as it was then; None if it is about no token.
@@ -88,6 +89,9 @@ class Callbacks:
     #: raises what the host's function raises; each caller decides what that means
     email_of: Callable[[Any], object] = default_email
     on_notice: Callable[[Notice], object] | None = None
+    #: returns None for the application's default; None if notices have the language
+    #: of the request
+    locale_of: Callable[[Any], object] | None = None
     #: whether there are accounts at all, to show
     has_accounts: bool = False
     #: the columns that the guard's one SELECT reads; without one it loads the user
@@ -118,6 +122,7 @@ class HostArguments(TypedDict, total=False):
     user_label: UserValue | None
     email_of: UserValue | None
     on_notice: Callable[[Notice], object] | None
+    locale_of: UserValue | None
 
 
 def bind_callbacks(user_model: type[Any], **given: Unpack[HostArguments]) -> Callbacks:
@@ -136,6 +141,7 @@ def bind_callbacks(user_model: type[Any], **given: Unpack[HostArguments]) -> Cal
     account, services_for = source("account_of"), given.get("services_for")
     own_email = _Source(default_email, column_named(user_model, "email"))
     email = source("email_of") or own_email
+    locale = source("locale_of")
     column = None if account is None else _comparable(account.column)
     users_of = given.get("users_of")
     if users_of is None and (account is None or column is not None):
@@ -151,6 +157,7 @@ def bind_callbacks(user_model: type[Any], **given: Unpack[HostArguments]) -> Cal
         services_for=None if services_for is None else _as_slugs(services_for),
         email_of=email.function,
         on_notice=given.get("on_notice"),
+        locale_of=None if locale is None else _as_locale(locale.function),
         has_accounts=account is not None,
         account_column=column,
         permission_column=None if may is None else may.column,
@@ -280,6 +287,17 @@ def _as_permission(may: Callable[[Any], object]) -> Callable[[Any], bool]:
         return False
 
     return allowed
+
+
+def _as_locale(locale_of: Callable[[Any], object]) -> Callable[[Any], object]:
+    def locale(user: Any) -> object:
+        try:
+            return locale_of(user)
+        except Exception:
+            log.exception("locale_of failed, so a notice has the default language")
+            return None
+
+    return locale
 
 
 def _as_slugs(

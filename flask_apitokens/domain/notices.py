@@ -6,6 +6,8 @@ An owner gets a notice of what another actor does to a token, not of their own a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from typing import Any
 
 from flask_apitokens.core import events
@@ -20,6 +22,7 @@ from flask_apitokens.core.time_format import day
 from flask_apitokens.core.time_format import in_days
 from flask_apitokens.db.models import Token
 from flask_apitokens.i18n import gettext as _
+from flask_apitokens.i18n import speaking
 
 from .subscriptions import service_label
 
@@ -31,7 +34,11 @@ def send(ctx: Context, event: events.DomainEvent) -> object:
     :raises Exception: whatever ``on_notice`` raises.
     """
     notice = notice_of(ctx, event)
-    return None if notice is None else ctx.callbacks.send_notice(notice)
+    if notice is None:
+        return None
+    # The host may add sentences of its own.
+    with _speaking_to(ctx, notice.user):
+        return ctx.callbacks.send_notice(notice)
 
 
 def notice_of(ctx: Context, event: events.DomainEvent) -> Notice | None:
@@ -66,9 +73,10 @@ def reaches_owner(ctx: Context, token: Token, actor: Actor) -> bool:
 
 
 def _token_notice(ctx: Context, event: events.TokenEvent) -> Notice | None:
-    text = _token_text(ctx, event)
     token = event.token
     owner = None if token.userless else _user(ctx, token.owner_id)
+    with _speaking_to(ctx, owner):
+        text = _token_text(ctx, event)
     if not text or (owner is None and not token.userless):
         return None
     is_automatic = isinstance(event, events.TokenExpiring | events.RotatedTokenUsed)
@@ -144,13 +152,15 @@ def _expiry_text(ctx: Context, token: TokenSnapshot) -> str:
 
 def _access_requested(ctx: Context, event: service_events.AccessRequested) -> Notice:
     subscription = event.subscription
-    return Notice(
-        kind="access_requested",
-        text=_(
+    with _speaking_to(ctx, None):
+        text = _(
             "%(who)s asks for access to %(service)s.",
             who=subscription.user_label,
             service=service_label(ctx, subscription.service),
-        ),
+        )
+    return Notice(
+        kind="access_requested",
+        text=text,
         account_id=subscription.account_id,
         reason=event.reason,
         actor=event.actor.label,
@@ -159,18 +169,18 @@ def _access_requested(ctx: Context, event: service_events.AccessRequested) -> No
 
 def _access_decided(ctx: Context, event: service_events.AccessDecided) -> Notice | None:
     subscription = event.subscription
-    service = service_label(ctx, subscription.service)
-    if event.approved:
-        text = _(
-            "Your request for access to %(service)s was approved.", service=service
-        )
-    else:
-        text = _(
-            "Your request for access to %(service)s was declined.", service=service
-        )
     user = _user(ctx, subscription.user_id)
     if user is None:
         return None
+    with _speaking_to(ctx, user):
+        service = service_label(ctx, subscription.service)
+        text = (
+            _("Your request for access to %(service)s was approved.", service=service)
+            if event.approved
+            else _(
+                "Your request for access to %(service)s was declined.", service=service
+            )
+        )
     return Notice(
         kind="access_approved" if event.approved else "access_declined",
         text=text,
@@ -179,6 +189,18 @@ def _access_decided(ctx: Context, event: service_events.AccessDecided) -> Notice
         reason=event.reason,
         actor=event.actor.label,
     )
+
+
+def _speaking_to(ctx: Context, user: Any) -> AbstractContextManager[None]:
+    """Set the language of a recipient.
+
+    :param user: None for the administrators. Their language is the application's
+        default, because it is not known which of them reads the notice.
+    """
+    locale_of = ctx.callbacks.locale_of
+    if locale_of is None:
+        return nullcontext()
+    return speaking(None if user is None else locale_of(user))
 
 
 def _user(ctx: Context, key: Any) -> Any:
