@@ -98,6 +98,10 @@ def updated(language: str, template: Catalog) -> Catalog:
     """
     catalog = read(language)
     catalog.update(template, update_header_comment=False)
+    for message in catalog:
+        # Nothing was translated yet that could need a second look.
+        if not any(texts(message.string)):
+            message.flags.discard("fuzzy")
     return catalog
 
 
@@ -138,6 +142,8 @@ def problems(catalog: Catalog) -> Iterator[str]:
 
 def texts(text: object) -> list[str]:
     """Return the forms of a message: one, or its plural forms."""
+    if not text:
+        return [""]
     return [text] if isinstance(text, str) else list(text)  # type: ignore[call-overload]
 
 

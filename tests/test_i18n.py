@@ -253,7 +253,8 @@ def test_plural_forms_for_a_script_have_the_categories_of_the_language(
             assert plural_forms(*selected) == {"other": "{n} x"}
         with force_locale("ar"):
             six = ["zero", "one", "two", "few", "many", "other"]
-            assert plural_forms(*selected) == dict(zip(six, "012345", strict=True))
+            # Babel's own header for Arabic has these two in this order.
+            assert plural_forms(*selected) == dict(zip(six, "012354", strict=True))
 
 
 @pytest.mark.usefixtures("ours")

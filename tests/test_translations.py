@@ -147,6 +147,26 @@ def test_fuzzy_translation_is_found_and_left_out_of_the_compiled_file(
     assert texts.gettext("Delete") == "Löschen"
 
 
+def test_changed_sentence_is_fuzzy_only_if_it_was_translated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translations, "FOLDER", tmp_path)
+    old, new = Catalog("de"), Catalog()
+    old.add("Select the first token.", "Wähle das erste Token.")
+    old.add("Delete the last account.", "")
+    new.add("Select the first token!")
+    new.add("Delete the last account!")
+    path = translations.path_of("de")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(translations.written(old))
+    catalog = translations.updated("de", new)
+    fuzzy = {message.id: message.fuzzy for message in catalog if message.id}
+    assert fuzzy == {
+        "Select the first token!": True,
+        "Delete the last account!": False,
+    }
+
+
 def test_file_of_a_catalogue_is_the_same_at_every_run(extracted: Catalog) -> None:
     text = translations.written(extracted).decode()
     assert text == translations.written(extracted).decode()
