@@ -245,6 +245,10 @@ class Context:
         Above READ COMMITTED the lock alone is no use: what was committed while it was
         awaited is not seen, so two requests could each find room for a token. Of two
         that write the same row, PostgreSQL ends the second one.
+
+        Only a write does that. An advisory lock and ``FOR UPDATE`` make the second one
+        wait, and then it still reads its old snapshot. An update of the user's own row
+        would run the application's triggers and its columns that tell of a change.
         """
         level = text("SELECT current_setting('transaction_isolation')")
         where = {"mapper": self.models.Subscription}
