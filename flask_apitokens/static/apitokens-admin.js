@@ -1,12 +1,18 @@
 /* Unsaved switches: marked, counted, kept while the list is searched and paged. */
 'use strict'
-if (!window.apitokensAdmin) {
-window.apitokensAdmin = true
+{
+const started = Symbol.for('apitokens-admin')
+if (!window[started]) {
+window[started] = true
 
 const unsaved = new Map() // by the key of a user: the state of the switch now
 let leaving = false, place
 
-const form = () => document.querySelector('form[data-apitokens-dirty]')
+const seen = new WeakSet() // the forms of this page, and of one that Turbo brings back
+const find = css => Document.prototype.querySelector.call(document, css)
+const on = (type, act) => EventTarget.prototype.addEventListener.call(window, type, act)
+
+const form = () => find('form[data-apitokens-dirty]')
 const part = (at, name) => at.querySelector(`[data-apitokens-${name}]`)
 const switches = () => form()?.querySelectorAll('[role=switch]') ?? []
 
@@ -22,7 +28,7 @@ function carry() {
 	for (const [value, wanted] of unsaved) {
 		if (here.has(value)) continue
 		for (const name of ['row', wanted ? 'active' : 'was']) {
-			const field = Object.assign(document.createElement('input'), {type: 'hidden', name, value})
+			const field = Object.assign(Document.prototype.createElement.call(document, 'input'), {type: 'hidden', name, value})
 			field.dataset.apitokensCarried = ''
 			form().append(field)
 		}
@@ -55,7 +61,8 @@ function show() {
 function restore() {
 	if (!form()) return
 	leaving = false
-	const here = new URL(form().action).pathname
+	seen.add(form())
+	const here = new URL(form().getAttribute('action'), Reflect.get(Node.prototype, 'baseURI', document)).pathname
 	// The host swapped in the users of another service.
 	if (place !== here) unsaved.clear()
 	place = here
@@ -67,22 +74,22 @@ function restore() {
 	show()
 }
 
-addEventListener('change', ({target}) => {
-	if (!target.matches('form[data-apitokens-dirty] [role=switch]')) return
+on('change', ({target}) => {
+	if (!target.matches?.('form[data-apitokens-dirty] [role=switch]')) return
 	note(target)
 	show()
 })
 
-addEventListener('click', ({target}) => {
-	if (!target.closest('[data-apitokens-discard]')) return
+on('click', ({target}) => {
+	if (!target.closest?.('[data-apitokens-discard]')) return
 	unsaved.clear()
 	form().reset()
 	show()
-	document.querySelector('#at-save-hint').focus()
+	find('#at-save-hint').focus()
 })
 
-addEventListener('submit', () => { leaving = true })
-addEventListener('beforeunload', event => {
+on('submit', () => { leaving = true })
+on('beforeunload', event => {
 	if (unsaved.size && !leaving) event.preventDefault()
 })
 
@@ -91,7 +98,9 @@ new MutationObserver(records => {
 		if (target.id === 'at-list') restore()
 		if (target.id === 'at-dialog' && !target.firstElementChild) leaving = false
 	}
+	if (form() && !seen.has(form())) restore()
 }).observe(document, {childList: true, subtree: true})
 
 restore()
+}
 }

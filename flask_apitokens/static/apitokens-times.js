@@ -1,10 +1,12 @@
 'use strict'
 // Add the browser's time zone to the titles of times. The texts stay in UTC.
-if (!window.apitokensTimes) {
-window.apitokensTimes = true
+{
+const started = Symbol.for('apitokens-times')
+if (!window[started]) {
+window[started] = true
 
 const {timeZone} = Intl.DateTimeFormat().resolvedOptions()
-const zone = timeZone.replaceAll('_', ' ')
+const zone = timeZone?.replaceAll('_', ' ')
 const formats = new Map()
 
 // Return the format of the text around an element. A host may write its language as it likes.
@@ -29,8 +31,8 @@ function here(iso, el) {
 	return isNaN(at) ? '' : `${formatAt(el).format(at)} (${zone})`
 }
 
-function localize(root) {
-	for (const el of root.querySelectorAll('[data-apitokens] time[title]:not([data-apitokens-zoned])')) {
+function localize() {
+	for (const el of Document.prototype.querySelectorAll.call(document, '[data-apitokens] time[title]:not([data-apitokens-zoned])')) {
 		el.dataset.apitokensZoned = ''
 		el.title = `${here(el.dateTime, el)}, ${el.title}`
 	}
@@ -38,11 +40,12 @@ function localize(root) {
 
 function start() {
 	if (!timeZone || /^(Etc\/)?(UTC|GMT|Zulu)$/.test(timeZone)) return
-	localize(document)
+	localize()
 	new MutationObserver(list => {
-		if (list.some(({addedNodes}) => [...addedNodes].some(node => node.nodeType === 1))) localize(document)
+		if (list.some(({addedNodes}) => [...addedNodes].some(node => node.nodeType === 1))) localize()
 	}).observe(document, {childList: true, subtree: true})
 }
 
 start()
+}
 }

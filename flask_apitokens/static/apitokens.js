@@ -1,19 +1,23 @@
 'use strict'
-if (!window.apitokens) {
-window.apitokens = true
+{
+const started = Symbol.for('apitokens')
+if (!window[started]) {
+window[started] = true
 
-const doc = document
 let opener, before
 
-const $ = (css, at = doc) => at.querySelector(css)
-const all = css => doc.querySelectorAll(css)
+// A form or an image with the name of a property takes its place on the document.
+const own = name => Reflect.get(Document.prototype, name, document)
+const all = css => Document.prototype.querySelectorAll.call(document, css)
+const $ = (css, at) => at ? at.querySelector(css) : Document.prototype.querySelector.call(document, css)
+const byId = id => all(`[id="${CSS.escape(id)}"]`)[0]
 const find = (name, at) => $(`[data-apitokens-${name}]`, at)
 const get = (el, name) => el.getAttribute('data-apitokens-' + name)
 const top = () => $('#at-dialog dialog:last-of-type')
 const boxes = (state = '') => all('[data-apitokens-select]' + state)
 const stop = event => event.preventDefault()
 const on = (types, act) => types.split(' ')
-	.forEach(type => addEventListener(type, act, true))
+	.forEach(type => EventTarget.prototype.addEventListener.call(window, type, act, true))
 
 function put(name, text) {
 	const el = find(name).content.cloneNode(true)
@@ -25,9 +29,11 @@ function say(el, name = 'said') {
 	(find('say') || find('status')).textContent = get(el, name)
 }
 
+const labelOf = el => $('span', el) || {dataset: {}}
+
 function relabel(el, text) {
-	el.plain ??= el.textContent
-	el.textContent = text || el.plain
+	el.dataset.apitokensPlain ??= el.textContent
+	el.textContent = text || el.dataset.apitokensPlain
 }
 
 function focusIn(node) {
@@ -37,8 +43,8 @@ function focusIn(node) {
 }
 
 function refocus() {
-	if (doc.activeElement !== doc.body) return
-	(opener?.isConnected ? opener : doc.getElementById(opener?.id) || $('#at-title'))?.focus()
+	if (own('activeElement') !== own('body')) return
+	(opener?.isConnected ? opener : opener?.id && byId(opener.id) || $('#at-title'))?.focus()
 }
 
 function finish() {
@@ -87,23 +93,13 @@ async function copy(el) {
 		el.focus()
 	}
 	say(el)
-	const label = $('span', el) || {}
+	const label = labelOf(el)
 	const flash = text => {
 		relabel(label, text)
 		el.classList.toggle('at-copied', !!text)
 	}
 	flash(get(find('copied'), 'copied'))
 	setTimeout(flash, 3e3)
-}
-
-// By script, because of a host's <base href> the link would leave the page.
-function toField(link) {
-	const part = doc.getElementById(link.hash.slice(1)), details = part?.closest('details')
-	if (!part) return
-	if (details) details.open = true
-	const field = part.matches('input, select, textarea') ? part : $(':checked', part) || $('input', part)
-	field?.focus()
-	return field
 }
 
 const actions = {
@@ -116,18 +112,20 @@ const actions = {
 }
 
 on('click', event => {
-	const el = event.target.closest('a, button')
-	if (!el) return
+	const el = event.target.closest?.('a, button'), {ctrlKey, metaKey, shiftKey, altKey} = event
+	if (!el || el.matches('[href]:not([download])') && (ctrlKey || metaKey || shiftKey || altKey)) return
 	if (!top()) opener = $('[popovertarget]', el.closest('.at-menu') ?? el) ?? el
-	if (el.closest('#at-errsum') && toField(el)) stop(event)
 	for (const name in actions) if (get(el, name) !== null) actions[name](el, event)
 })
 
 on('focusin', ({target}) => get(target, 'dismiss') ?? (before = target))
 
 on('keydown cancel', event => {
-	const {key, target, type} = event
-	if (key === 'a' && target.id === 'at-secret') select(target)
+	const {key, code, target, type} = event
+	// Escape and Enter of an input method end its composition.
+	if (event.isComposing || event.keyCode === 229) return
+	const letter = /^[a-z]$/i.test(key) ? key.toLowerCase() === 'a' : code === 'KeyA'
+	if (letter && (event.ctrlKey || event.metaKey) && !event.altKey && target.id === 'at-secret') select(target)
 	else if (key !== 'Escape' && type !== 'cancel') return
 	else if ($('dialog #at-secret')) guard(true)
 	else return $('form:focus-within [data-apitokens-cancel]')?.click()
@@ -174,9 +172,15 @@ new MutationObserver(list => {
 		refocus()
 		count()
 	}
-}).observe(doc, {childList: true, subtree: true})
+}).observe(document, {childList: true, subtree: true})
 
 on('pagehide turbo:before-cache', () => {
 	for (const el of all('#at-dialog, [data-apitokens-secret]')) el.replaceChildren()
+	// The copy of the page that Turbo keeps is not in the middle of anything.
+	for (const el of all('.at-copied')) {
+		el.classList.remove('at-copied')
+		relabel(labelOf(el))
+	}
 })
+}
 }

@@ -141,7 +141,8 @@ def rows(head: str = "", count: int = 2) -> str:
         "All</label>"
     )
     button = (
-        '<button type=submit><span data-apitokens-selected="Revoke {n} selected">'
+        '<button type=submit><span lang="en" data-apitokens-selected='
+        """'{"one": "Revoke {n} selected", "other": "Revoke {n} selected"}'>"""
         "Revoke selected</span></button>"
     )
     return f"{head}{every}{lines}<form id=at-bulk method=post>{button}</form>"
@@ -218,10 +219,9 @@ def create_site(
     def index() -> str:
         script = (
             '<script src="/static/apitokens.js" defer nonce="abc"></script>'
-            '<script src="/static/apitokens-htmx.js" defer'
-            f' data-apitokens-htmx="{mode}"'
+            f'<script src="/static/apitokens-requests.js" data-apitokens-htmx="{mode}"'
             f' data-apitokens-htmx-src="/static/vendor/htmx.org@{BUNDLED}/htmx.min.js"'
-            ' nonce="abc"></script>'
+            ' defer nonce="abc"></script>'
         )
         head = (
             f'{META}<script src="/htmx/{htmx}.js" defer></script>'

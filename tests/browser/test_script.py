@@ -63,7 +63,7 @@ def test_nonce_of_the_page_is_passed_to_htmx(
 def test_script_loaded_twice_acts_once(page: Page, live_server: LiveServer) -> None:
     visit(page, live_server(create_site()))
     page.evaluate(
-        """() => Promise.all(['', '-htmx'].map(name => new Promise(done => {
+        """() => Promise.all(['', '-requests'].map(name => new Promise(done => {
             const script = document.createElement('script')
             document.body.append(Object.assign(script,
                 {src: `/static/apitokens${name}.js`, onload: done}))

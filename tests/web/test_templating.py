@@ -218,7 +218,7 @@ def test_blocks_are_placed_in_the_layouts_blocks(make_app: MakeApp) -> None:
     assert hrefs[0] == "own.css"
     assert hrefs[1].endswith("/apitokens.css")
     assert (
-        len(document.select("body > nav, body > [data-apitokens], body > script")) == 6
+        len(document.select("body > nav, body > [data-apitokens], body > script")) == 7
     )
     assert "at-layout" not in page.text
 
@@ -235,7 +235,7 @@ def test_blocks_of_the_layout_may_be_inherited_and_shared(make_app: MakeApp) -> 
     page = answers.member(app).without_script().get()
     body = [child.name for child in one(page, "body").find_all(recursive=False)]
     # No place for styles: they stand beside the content, where they work too.
-    assert body == ["link", "div", *["script"] * 4]
+    assert body == ["link", "div", *["script"] * 5]
 
 
 def test_layout_with_a_dynamic_parent_is_accepted(make_app: MakeApp) -> None:
