@@ -139,7 +139,7 @@ def search_page(
     load: Callable[[Sequence[Any]], Mapping[Any, T]],
     number: int,
     size: int,
-    limit: int = SEARCH_COUNT_LIMIT,
+    limit: int | None = None,
 ) -> Page[T]:
     """Read one page of what a search finds.
 
@@ -147,11 +147,12 @@ def search_page(
 
     :param keys: the ordered keys of the matches; the key is the last column.
     :param load: returns rows by their keys.
-    :param limit: where counting stops, unless the page is beyond it.
+    :param limit: where counting stops, unless the page is beyond it; by default
+        ``SEARCH_COUNT_LIMIT``.
     """
     last_page = COUNT_LIMIT // size
     number = min(max(number, 1), last_page)
-    limit = max(limit, number * size)
+    limit = max(SEARCH_COUNT_LIMIT if limit is None else limit, number * size)
     found = [row[-1] for row in session.execute(keys.limit(limit + 1))]
     number = min(number, page_count(len(found), size))
     shown = found[(number - 1) * size : number * size]

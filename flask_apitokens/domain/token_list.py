@@ -228,14 +228,13 @@ def _page(
     order = _order(ctx, query.sort)
     if query.narrows:
         keys = found.with_only_columns(ctx.models.Token.id).order_by(*order)
-        limit = pagination.SEARCH_COUNT_LIMIT
         return pagination.search_page(
             ctx.session,
             keys,
             load=partial(_by_id, ctx),
             number=query.page,
             size=size,
-            limit=pagination.COUNT_LIMIT if query.is_figure else limit,
+            limit=pagination.COUNT_LIMIT if query.is_figure else None,
         )
     return pagination.numbered_page(
         ctx.session,

@@ -51,7 +51,7 @@ def test_confirmation_names_more_tokens_than_the_limit(app: Flask) -> None:
         asked = access_confirmations.service_off_question(
             "TMY", pagination.COUNT_LIMIT, action="/do", back="/back"
         )
-        assert asked.strong == "10000 tokens stop working at once."
+        assert asked.strong == "10,000 tokens stop working at once."
 
 
 def test_service_total_is_limited_like_its_parts() -> None:
@@ -88,8 +88,8 @@ def test_list_names_the_search_limit(app: Flask) -> None:
     ("total", "most", "counted", "spoken"),
     [
         (1001, 1000, "1,000+", "More than 1,000 users found"),
-        (1000, 1000, "1,000", "1000 users found"),
-        (100_000, None, "100,000", "100000 users found"),
+        (1000, 1000, "1,000", "1,000 users found"),
+        (100_000, None, "100,000", "100,000 users found"),
     ],
 )
 def test_user_search_announces_more_users_than_the_limit(

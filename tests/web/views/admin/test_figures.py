@@ -76,7 +76,7 @@ def counted(link: Tag) -> int:
     sentence = link.find_parent("p")
     row = link.find_parent("tr")
     if link.find_parent("svg"):
-        return int(re.findall(r"(\d+) calls", told)[0])
+        return int(re.findall(r"Calls: (\d+)", told)[0])
     if row is not None and row.find_parent(id="at-days"):
         return int(visible_text(row).split()[-1])
     if "%" in told:
