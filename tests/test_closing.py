@@ -31,7 +31,7 @@ from tests.recording import threads
 from tests.recording import until
 
 #: so many times a test suite calls its factory
-APPS = 20
+APPS = 50
 #: nothing is written for its time within a test
 LATE: dict[str, Any] = {"APITOKENS_USAGE_FLUSH_SECONDS": 60}
 
