@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 from typing import cast
+from urllib.parse import unquote
 
+from flask import current_app
 from flask import redirect
 from flask import request
 from flask import url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from flask_apitokens.core.callbacks import NO_ACCOUNT
 from flask_apitokens.errors import AccessDenied
 from flask_apitokens.guard import registry
+from flask_apitokens.guard.blueprints import ADMIN
+from flask_apitokens.guard.blueprints import NAME
 from flask_apitokens.state import current_apitokens
 
 from . import htmx
@@ -25,6 +30,13 @@ from .pages import partial
 
 #: set in a request's environment once a signed-in user was let in
 _ADMITTED = "flask_apitokens.admitted"
+#: the ends of the names of endpoints that do not answer GET, or only with a selection,
+#: and of their lists
+_FROM_LIST = {
+    "generate": "tokens",
+    "revoke_many": "tokens",
+    "deactivate_many": "tokens",
+}
 
 
 def admit() -> ResponseReturnValue | None:
@@ -63,7 +75,7 @@ def sign_out() -> ResponseReturnValue:
     if back.startswith((ours, url_for("apitokens_admin.start"))):
         # The query is a search at most, and the search may be for a whole token: it
         # must not get into the address of the log-in page.
-        back = back.partition("?")[0]
+        back = _answering_get(back.partition("?")[0])
     dialog = partial("signed_out", sign_in=sign_in_url(back))
     return htmx.fragment(dialog, status=401, target=htmx.DIALOG)
 
@@ -71,9 +83,32 @@ def sign_out() -> ResponseReturnValue:
 def _to_log_in() -> ResponseReturnValue:
     """Answer as the application does, but come back to an address without a query."""
     manager = login_manager()
-    if request.query_string and manager.login_view:
-        return redirect(sign_in_url(request.script_root + request.path))
+    path = request.script_root + request.path
+    back = _answering_get(path)
+    if manager.login_view and (request.query_string or back != path):
+        return redirect(sign_in_url(back))
     return cast("ResponseReturnValue", manager.unauthorized())
+
+
+def _answering_get(path: str) -> str:
+    """Return *path*, or the address of the list whose form is sent to it.
+
+    A log-in page leads back by GET, without the fields of the form.
+    """
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None:
+        return path
+    ours = unquote(path.removeprefix(request.script_root))
+    try:
+        endpoint, values = adapter.match(ours, method="POST")
+    except HTTPException:
+        return path
+    blueprint, _dot, action = endpoint.rpartition(".")
+    for end, shown in _FROM_LIST.items():
+        if blueprint in {NAME, ADMIN} and action.endswith(end):
+            name = action.removesuffix(end) + shown
+            return url_for(f"{blueprint}.{name}", **values)
+    return path
 
 
 def is_admin(user: Any) -> bool:

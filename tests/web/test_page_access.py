@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 from urllib.parse import parse_qs
+from urllib.parse import quote
+from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 import pytest
@@ -92,6 +94,39 @@ def test_log_in_link_does_not_carry_the_search(client: FlaskClient) -> None:
     assert response.status_code == 302
     assert next_of(response.headers["Location"]) == U
     assert "apt_secret" not in response.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("path", "back"),
+    [
+        (U, U),
+        (f"{U}revoke", U),
+        (f"{U}request", f"{U}request"),
+        (f"{U}0123456789ab/revoke", f"{U}0123456789ab/revoke"),
+        (f"{U}nowhere", f"{U}nowhere"),
+        ("/admin/api/tokens/deactivate", "/admin/api/tokens"),
+        *(
+            (f"/admin/api/services/tmy/{form}", f"/admin/api/services/tmy/{shown}")
+            for form, shown in (
+                ("switch", "switch"),
+                ("users", "users"),
+                ("users/a%20b/tokens", "users/a%20b"),
+                ("users/7/revoke", "users/7"),
+                ("userless", "userless"),
+                ("userless/revoke", "userless"),
+            )
+        ),
+    ],
+)
+def test_log_in_after_a_form_leads_to_a_page_that_answers_get(
+    client: FlaskClient, path: str, back: str
+) -> None:
+    for sent in (path, f"{path}?page=2"):
+        answer = client.post(sent)
+        assert quote(unquote(next_of(answer.headers["Location"]))) == back
+    asked = client.get(f"{U}new", headers={**HTMX, "HX-Current-URL": f"http://localhost{path}"})
+    link = one(asked, "a.at-btn--primary")
+    assert quote(unquote(next_of(str(link["href"])))) == back
 
 
 @pytest.mark.parametrize(
