@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from flask import Response
 from flask import make_response
 from flask import request
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,7 @@ from flask_apitokens.db import schema_check
 from flask_apitokens.errors import ConfigurationError
 from flask_apitokens.errors import Conflict
 from flask_apitokens.errors import DomainError
+from flask_apitokens.guard.blueprints import ADMIN
 from flask_apitokens.i18n import gettext as _
 from flask_apitokens.state import current_apitokens
 
@@ -123,7 +125,20 @@ def _rendered(
             note, status=status, target=htmx.TOASTS, out_of_band=out_of_band
         )
     strong, text = split_message(message)
-    return page("apitokens/problem.html", title=strong, status=status, text=text)
+    back = _way_back(status)
+    return page(
+        "apitokens/problem.html", title=strong, status=status, text=text, back=back
+    )
+
+
+def _way_back(status: int) -> tuple[str, str]:
+    """Return the label and the address of the page that a problem leads back to.
+
+    Whether the user is an administrator is not asked: in an outage that would fail too.
+    """
+    if request.blueprint == ADMIN and status != 403:
+        return _("Back to the services"), url_for(f"{ADMIN}.services")
+    return _("Back to your tokens"), url_for("apitokens.tokens")
 
 
 def database_failed(error: SQLAlchemyError) -> ResponseReturnValue:

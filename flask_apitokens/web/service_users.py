@@ -48,7 +48,8 @@ def user_list(admin: Admin, slug: str) -> MemberList:
     on = subscriptions.is_on(ctx, admin.account_id, slug)
     rows = [_row(admin, member, on=on) for member in found.items]
     focus = request.args.get("focus", "") == "list"
-    return member_list(found, rows, query=query, slug=slug, focus=focus)
+    shown = member_list(found, rows, query=query, slug=slug, focus=focus)
+    return replace(shown, is_on=on)
 
 
 def _row(admin: Admin, member: Member, *, on: bool) -> MemberRow:

@@ -103,6 +103,7 @@ def _change(member: Member) -> str:
 class MemberList:
     """One page of users: the content of ``#at-list``.
 
+    :param is_on: whether the service is on for the account.
     :param saved: whether this request saved the form.
     """
 
@@ -110,6 +111,7 @@ class MemberList:
     rows: Sequence[MemberRow]
     query: UserQuery
     page: Page[Member]
+    is_on: bool = True
     announce: str = ""
     focus: str = ""
     saved: bool = False

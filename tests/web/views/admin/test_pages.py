@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 
+from flask_apitokens.web import access
 from tests import administration
 from tests import bearing
 from tests import hosts
@@ -492,6 +494,43 @@ def test_heading_of_a_problem_page_is_the_problem(scene: Scene) -> None:
     assert answer.status_code == 404
     assert text_of(answer, "h1") == text_of(answer, "title")
     assert text_of(answer, "h1") not in {"", "API tokens"}
+
+
+def test_problem_page_leads_back_to_where_its_reader_may_go(scene: Scene) -> None:
+    boss, back = scene.boss.without_script(), ".at a.at-btn:not(.at-btn--primary)"
+    missing = boss.get("services/none")
+    assert one(missing, back)["href"] == f"{A}services"
+    own = boss.client.get(f"{U}nowhere/at/all")
+    assert one(own, back)["href"] == U
+    client = scene.app.test_client()
+    hosts.login(client, scene.ada)
+    refused = client.get(f"{A}services")
+    assert refused.status_code == 403
+    assert one(refused, back)["href"] == U
+
+
+def test_problem_page_in_an_outage_does_not_ask_who_administers(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("down"))
+
+    monkeypatch.setattr(access, "is_admin", fail)
+    answer = scene.boss.without_script().get("services")
+    assert answer.status_code == 503
+    assert one(answer, ".at a.at-btn:not(.at-btn--primary)")["href"] == f"{A}services"
+
+
+def test_save_bar_promises_no_token_while_the_service_is_off(scene: Scene) -> None:
+    browser, page = scene.boss.without_script(), "services/tmy/users"
+    promises = ["then generate a token", "Save to generate tokens"]
+    shown = visible_text(one(browser.get(page), "#at-save-hint"))
+    assert all(promise in shown for promise in promises)
+    bearing.switch_service(scene.app, "tmy", active=False, account=ACME)
+    for answer in (browser.get(page), scene.boss.get(page)):
+        hint = visible_text(one(answer, "#at-save-hint"))
+        assert not any(promise in hint for promise in promises)
+        assert "no token can be generated" in hint
 
 
 def test_start_redirects_to_the_services(scene: Scene) -> None:
