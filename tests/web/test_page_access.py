@@ -124,7 +124,9 @@ def test_log_in_after_a_form_leads_to_a_page_that_answers_get(
     for sent in (path, f"{path}?page=2"):
         answer = client.post(sent)
         assert quote(unquote(next_of(answer.headers["Location"]))) == back
-    asked = client.get(f"{U}new", headers={**HTMX, "HX-Current-URL": f"http://localhost{path}"})
+    asked = client.get(
+        f"{U}new", headers={**HTMX, "HX-Current-URL": f"http://localhost{path}"}
+    )
     link = one(asked, "a.at-btn--primary")
     assert quote(unquote(next_of(str(link["href"])))) == back
 
