@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +21,14 @@ from flask_apitokens.db import pagination
 from flask_apitokens.db.models import Subscription
 from flask_apitokens.db.pagination import Page
 from flask_apitokens.errors import Conflict
+from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import NotFound
+from flask_apitokens.i18n import ngettext as _n
 
 from . import subscriptions
 from . import users as account_users
 from . import validation
+from .tokens import SELECTION_LIMIT
 
 #: the slug of a request for the API as a whole
 WHOLE_API = ""
@@ -178,6 +182,64 @@ def settle(
     subscriptions.record_decision(ctx, row, user, actor=actor)
     ctx.session.flush()
     return row
+
+
+def decide_many(
+    ctx: Context,
+    account_id: str,
+    request_ids: Collection[int],
+    *,
+    approve: bool,
+    reason: str = "",
+    actor: Actor,
+) -> list[Subscription]:
+    """Approve or decline several requests in one transaction, as :func:`decide` does.
+
+    :param request_ids: numbers of requests; those of other accounts are ignored.
+    :returns: the requests that this call decided. It leaves out those that were decided
+        or withdrawn meanwhile, or ask for a service that the account no longer has.
+    :raises DomainError: if there are more than :data:`.tokens.SELECTION_LIMIT`.
+    :raises InvalidReason: if the reason cannot be stored.
+    """
+    found = find_many(ctx, account_id, request_ids)
+    # Two calls that lock the same users in the same order cannot deadlock.
+    found = sorted(found, key=lambda row: (str(row.user_id), row.service))
+    users = account_users.users_by_key(ctx, account_id, [row.user_id for row in found])
+    for key in sorted(users, key=str):
+        ctx.lock_user(key)
+    done = []
+    for row in found:
+        user, slug = users.get(row.user_id), row.service
+        if user is None:
+            continue
+        try:
+            done.append(
+                settle(ctx, user, slug, approve=approve, reason=reason, actor=actor)
+            )
+        except (Conflict, NotFound):
+            continue
+    return done
+
+
+def find_many(
+    ctx: Context, account_id: str, request_ids: Collection[int]
+) -> Sequence[Subscription]:
+    """Return the requests of an account with these numbers, the oldest first.
+
+    A request may be withdrawn or decided by now.
+
+    :raises DomainError: if there are more than :data:`.tokens.SELECTION_LIMIT`.
+    """
+    if len(set(request_ids)) > SELECTION_LIMIT:
+        message = _n(
+            "Select at most %(n)s request at a time.",
+            "Select at most %(n)s requests at a time.",
+            SELECTION_LIMIT,
+        )
+        raise DomainError(message)
+    model = ctx.models.Subscription
+    found = _of_account(ctx, account_id).where(model.id.in_(set(request_ids)))
+    return ctx.session.scalars(found.order_by(model.requested_at, model.id)).all()
 
 
 def is_grantable(ctx: Context, account_id: str, slug: str) -> bool:

@@ -137,10 +137,11 @@ on('close', ({target}) => target === top() && finish())
 on('copy', () => `${getSelection()}`.includes($('#at-secret')?.textContent.trim()) && keep())
 
 function count() {
-	const label = find('selected'), n = boxes(':checked').length
-	if (!label) return
+	const labels = all('[data-apitokens-selected]'), n = boxes(':checked').length
+	if (!labels.length) return
 	find('select-all').checked = n === boxes().length
-	relabel(label, n && JSON.parse(get(label, 'selected'))[new Intl.PluralRules(label.lang).select(n)].replace('{n}', n))
+	for (const label of labels)
+		relabel(label, n && JSON.parse(get(label, 'selected'))[new Intl.PluralRules(label.lang).select(n)].replace('{n}', n))
 }
 
 on('change', ({target}) => {

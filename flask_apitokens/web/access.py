@@ -36,6 +36,7 @@ _FROM_LIST = {
     "generate": "tokens",
     "revoke_many": "tokens",
     "deactivate_many": "tokens",
+    "decide_many": "requests",
 }
 
 

@@ -131,6 +131,8 @@ def build_admin_blueprint(settings: Settings) -> Blueprint:
     requests = admin.access_requests
     _add(pages, "/requests", "requests", requests.requests, "GET")
     _add(pages, f"/requests/{_NUMBER}", "decide", requests.decide, *_FORM)
+    several = admin.answer_requests.decide_many
+    _add(pages, "/requests/answer", "decide_many", several, *_FORM)
     _add(pages, "/usage", "usage", admin.usage.of_all, "GET")
     _add(pages, "/usage.csv", "usage_csv", admin.usage.of_all_csv, "GET")
     _add(pages, "/audit", "audit", admin.audit.log, "GET")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         """The modules of :mod:`.views.admin`."""
 
         from .views.admin import access_requests as access_requests
+        from .views.admin import answer_requests as answer_requests
         from .views.admin import audit as audit
         from .views.admin import deactivate as deactivate
         from .views.admin import services as services

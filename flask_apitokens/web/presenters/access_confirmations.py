@@ -91,6 +91,32 @@ def decline_question(
     )
 
 
+def decline_many_question(
+    asking: Sequence[tuple[str, str]], *, ids: Sequence[str], action: str, back: str
+) -> Confirm:
+    """Return the confirmation, with an optional reason, for declining several requests.
+
+    :param asking: the users and the services that they ask for.
+    :param ids: the numbers of the requests.
+    """
+    number = len(asking)
+    return Confirm(
+        title=_n("Decline %(n)s request?", "Decline %(n)s requests?", number),
+        action=action,
+        text=_("These users do not get access. They can ask again."),
+        keep=_("Keep waiting"),
+        go=_n("Decline request", "Decline requests", number),
+        rows=(),
+        back=back,
+        facts=asking[:_FACTS],
+        reason=Reason(
+            required=False,
+            help=_("Shown to the user and kept in the audit log."),
+        ),
+        hidden=[("do", "decline"), *(("id", each) for each in ids)],
+    )
+
+
 def _declined(who: str, service: str, *, is_told: bool) -> str:
     words = {"who": who, "service": service}
     if is_told:

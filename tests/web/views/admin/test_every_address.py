@@ -36,7 +36,7 @@ FIELDS = {
 #: what a form leads to alone, or a control with what is filled in, or nothing at all
 BY_FORM = {
     *("save_users", "user_generate", "userless_generate", "all_deactivate_many"),
-    *("user_revoke_many", "userless_revoke_many", "start", "stray"),
+    *("user_revoke_many", "userless_revoke_many", "decide_many", "start", "stray"),
     *("user_new_scopes", "userless_new_scopes"),
 }
 #: texts on the pages of the first account and of no other
@@ -84,6 +84,7 @@ class Place(Scene):
     def fields(self, endpoint: str) -> dict[str, Any]:
         """What a form says there, true enough to change something."""
         token = self.userless if "userless" in endpoint else self.token
+        token = str(self.request) if endpoint.endswith("decide_many") else token
         row = {"row": self.key, "was": self.key, "id": token, "do": "approve"}
         return FIELDS | row | ({"active": "0"} if endpoint.endswith("switch") else {})
 
