@@ -97,6 +97,7 @@ def pages(app: Flask, client: FlaskClient, token_id: str) -> dict[str, int]:
         stray = {"rest", "version", "number"} & rule.arguments
         # One token is not all there may be, so none is replaced by another.
         elsewhere = {"apitokens_admin.all_activate", "apitokens.replace"}
+        elsewhere.add("apitokens_admin.decide_many")
         if not ours or stray or rule.endpoint in elsewhere:
             continue
         path = re.sub(r"<[^>]*:key>", "1", rule.rule.replace("<slug>", "tmy"))
