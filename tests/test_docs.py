@@ -30,6 +30,7 @@ from flask_apitokens.core import snapshots
 from flask_apitokens.errors import DomainError
 from flask_apitokens.errors import Refusal
 from scripts import reference
+from tests import hosts
 from tests.test_rooms import ORDER
 from tests.tutorial import Reader
 from tests.tutorial import code_blocks
@@ -54,15 +55,16 @@ def python_in(text: str) -> list[str]:
 
 
 @pytest.fixture
-def registered() -> Flask:
+def registered(host: tuple[Flask, SQLAlchemy, Any]) -> Flask:
     """An application with the plugin, in memory."""
-    app, db, user = host()
+    app, db, user = host
     APITokens(db, user).init_app(app)
     return app
 
 
-def host() -> tuple[Flask, SQLAlchemy, Any]:
-    """Return an application with Flask-Login, its database and its user model."""
+@pytest.fixture
+def host() -> Iterator[tuple[Flask, SQLAlchemy, Any]]:
+    """Yield an application with Flask-Login, its database and its user model."""
     app = Flask("docs_host")
     app.config.update(SECRET_KEY="docs", SQLALCHEMY_DATABASE_URI="sqlite://")
     db = SQLAlchemy(app)
@@ -72,7 +74,8 @@ def host() -> tuple[Flask, SQLAlchemy, Any]:
         id = db.Column(db.Integer, primary_key=True)
         email = db.Column(db.String(254))
 
-    return app, db, User
+    yield app, db, User
+    hosts.put_away(app)
 
 
 # -- every page ----------------------------------------------------------------
@@ -167,8 +170,10 @@ def test_application_factory_runs_as_printed(
     assert answer.get_json()["code"] == "missing_token"
 
 
-def test_readme_code_runs_in_an_application_with_users() -> None:
-    app, db, user_model = host()
+def test_readme_code_runs_in_an_application_with_users(
+    host: tuple[Flask, SQLAlchemy, Any],
+) -> None:
+    app, db, user_model = host
     known: dict[str, Any] = {"app": app, "db": db, "User": user_model}
     for block in python_in(README):
         exec(compile(block, "README.md", "exec"), known)  # noqa: S102
