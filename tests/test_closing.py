@@ -35,28 +35,46 @@ APPS = 50
 #: nothing is written for its time within a test
 LATE: dict[str, Any] = {"APITOKENS_USAGE_FLUSH_SECONDS": 60}
 
-#: another database of a server, and the query of the connections to one
+#: the ids of the connections that were open before a test
+EARLIER: set[int] = set()
+#: another database of a server, and the query of the ids of the connections to one
 _OPEN = {
     "postgresql": (
         "postgres",
-        text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name"),
+        text("SELECT pid FROM pg_stat_activity WHERE datname = :name"),
     ),
     "mysql": (
         "information_schema",
-        text("SELECT count(*) FROM processlist WHERE db = :name"),
+        text("SELECT id FROM processlist WHERE db = :name"),
     ),
 }
 
 
+@pytest.fixture(autouse=True)
+def earlier(database_url: str) -> None:
+    """Leave out connections that objects of earlier tests still hold."""
+    url = make_url(database_url)
+    EARLIER.clear()
+    if url.get_backend_name() != "sqlite":
+        EARLIER.update(_ids(url))
+
+
 def connections(url: URL) -> int:
-    """How many connections to a database are open; of this process for SQLite."""
+    """Return how many connections to a database are open that were not at first.
+
+    For SQLite only those of this process are known, and its file is the test's own.
+    """
     name = url.database or ""
     if url.get_backend_name() == "sqlite":
         return sum(_target(number) == name for number in os.listdir("/proc/self/fd"))
+    return len(_ids(url) - EARLIER)
+
+
+def _ids(url: URL) -> set[int]:
     away, query = _OPEN[url.get_backend_name()]
     engine = create_engine(url.set(database=away), poolclass=NullPool)
     with engine.connect() as connection:
-        return int(connection.scalar(query, {"name": name}) or 0)
+        return set(connection.scalars(query, {"name": url.database}))
 
 
 def _target(number: str) -> str:

@@ -157,6 +157,10 @@ def test_the_tests_own_session_is_used(app, client, apitokens_token):
 """
 
 
+#: one of the tests runs in each of two ways
+COUNT = TESTS.count("def test_") + 1
+
+
 def run(folder: Path, *plugins: str, conftest: str, tests: str = TESTS) -> str:
     """What pytest prints of an application's tests, with our plugin and *plugins*."""
     (folder / "conftest.py").write_text(conftest)
@@ -182,13 +186,13 @@ def run(folder: Path, *plugins: str, conftest: str, tests: str = TESTS) -> str:
 
 def test_application_tests_itself_with_the_fixtures(tmp_path: Path) -> None:
     printed = run(tmp_path, conftest=HOST + CLIENT)
-    assert f" {TESTS.count('def test_')} passed" in printed, printed
+    assert f" {COUNT} passed" in printed, printed
 
 
 def test_application_tests_itself_with_pytest_flask(tmp_path: Path) -> None:
     # It brings `client`, and pushes a request context around each test.
     printed = run(tmp_path, "pytest_flask.plugin", conftest=HOST)
-    assert f" {TESTS.count('def test_')} passed" in printed, printed
+    assert f" {COUNT} passed" in printed, printed
 
 
 def test_fixture_ends_the_thread_of_the_application(tmp_path: Path) -> None:

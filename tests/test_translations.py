@@ -58,7 +58,13 @@ def test_compiled_catalogue_is_the_one_that_translators_edit(language: str) -> N
         for message in catalog
         if message.id and all(translations.texts(message.string))
     }
-    assert {message.id: message.string for message in there if message.id} == expected
+    # Babel reads plural forms as lists, which are no keys.
+    found = {as_key(m.id): as_key(m.string) for m in there if m.id}
+    assert found == expected
+
+
+def as_key(text: object) -> object:
+    return tuple(text) if isinstance(text, list) else text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
