@@ -93,10 +93,12 @@ def _question(admin: Admin, rows: Sequence[Subscription]) -> Confirm:
     ctx, users = admin.ctx, _users(admin, rows)
     return decline_many_question(
         [
-            (account_users.names_of(ctx, users[row.user_id])[0], label)
+            (
+                account_users.names_of(ctx, users[row.user_id])[0],
+                label_of(ctx, row.service),
+            )
             for row in rows
             if row.user_id in users
-            for label in [label_of(ctx, row.service)]
         ],
         # Those answered meanwhile are sent too, so that the report counts them.
         ids=request.values.getlist("id"),
